@@ -1,0 +1,1 @@
+"""The outside world behind the ports of the core. Adapters import only the core, never each other."""

@@ -1,0 +1,86 @@
+"""Leases: at most so many replies at once for each model on each host, first come first served.
+
+Ollama queues without bound for a loaded model and never says how long, so the queue is kept
+here, where it is bounded and its place can be shown. It does not know hosts, only Candidates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from arena.core.placement import Candidate, choose
+from arena.core.ports import NoCapacity
+
+CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A place in the queue for a model; `host` is set once a lease is held. `moved` is set at
+    every change of place."""
+
+    model: str
+    avoid: frozenset[str]
+    host: str = ""
+    place: int = 0
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Leases:
+    """The queue of tickets over all hosts. Call `serve` whenever a host changes."""
+
+    def __init__(self, candidates_of: CandidatesOf, *, longest: int) -> None:
+        self._candidates_of = candidates_of
+        self._longest = longest
+        self._held: Counter[tuple[str, str]] = Counter()
+        self._waiting: list[Ticket] = []
+
+    def held(self, host: str, model: str) -> int:
+        return self._held[host, model]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def take(self, model: str, avoid: frozenset[str]) -> Ticket:
+        """A ticket, with a lease at once if there is a free slot. Raises NoCapacity when the
+        queue is full."""
+        if len(self._waiting) >= self._longest:
+            raise NoCapacity(
+                f"{len(self._waiting)} replies are waiting for a free slot. "
+                "Please try again in a minute."
+            )
+        ticket = Ticket(model, avoid)
+        self._waiting.append(ticket)
+        self.serve()
+        return ticket
+
+    def give_back(self, ticket: Ticket) -> None:
+        """Leave the queue or return the lease."""
+        if ticket.host:
+            self._held[ticket.host, ticket.model] -= 1
+            ticket.host = ""
+        elif ticket in self._waiting:
+            self._waiting.remove(ticket)
+        self.serve()
+
+    def serve(self) -> None:
+        """Give free slots to those who wait, in their order."""
+        still_waiting = []
+        for ticket in self._waiting:
+            best = choose(self._candidates_of(ticket.model, ticket.avoid))
+            if best:
+                ticket.host = best.host
+                self._held[best.host, ticket.model] += 1
+                ticket.place = 0
+                ticket.moved.set()
+            else:
+                still_waiting.append(ticket)
+        self._waiting = still_waiting
+        for place, ticket in enumerate(still_waiting, start=1):
+            if ticket.place != place:
+                ticket.place = place
+                ticket.moved.set()

@@ -1,0 +1,272 @@
+"""A battle: who is live, who may vote on what, who is eliminated, who is champion.
+
+Every move takes a Battle and returns a new one with the next version; an illegal move raises.
+It does not know how replies are made, shown or stored, nor what time it is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import combinations
+
+from arena.core.ports import BadInput, Finished, NotYet, StaleVote
+
+LETTERS = "ABCDEFGH"
+MIN_CONTENDERS, MAX_CONTENDERS = 2, len(LETTERS)
+MAX_TURNS = 8
+
+
+class Format(StrEnum):
+    ELIMINATION = "elimination"
+    KNOCKOUT = "knockout"
+
+
+PANES: Mapping[Format, int] = {Format.ELIMINATION: 3, Format.KNOCKOUT: 2}
+"""How many contenders are live at once; a free pane takes the next one."""
+
+
+class Phase(StrEnum):
+    ANSWERING = "answering"
+    VOTING = "voting"
+    DECIDED = "decided"
+    VOID = "void"
+
+
+class Judgement(StrEnum):
+    DROP = "drop"
+    TIE = "tie"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What is judged: a model, with the system prompt and the options it plays with."""
+
+    name: str
+    model: str
+    system: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete reply to one prompt. `names_itself` marks one that gave its identity away."""
+
+    text: str
+    facts: Finished
+    retries: int = 0
+    names_itself: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A contender behind a letter, with its replies, one for each prompt so far."""
+
+    letter: str
+    contender: Contender
+    replies: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`seat` is the letter that is dropped; empty for a tie and for bad."""
+
+    judgement: Judgement
+    seat: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round that was voted on. `coin`: who was dropped was drawn after a tie."""
+
+    number: int
+    live: tuple[str, ...]
+    verdict: Verdict
+    dropped: tuple[str, ...]
+    ballot_id: str
+    turns: int
+    coin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Battle:
+    """One battle at one version. Seats stand in the order of entry; `live` are the letters
+    in play, `entered` counts the seats that came into play so far."""
+
+    id: str
+    format: Format
+    seed: int
+    seats: tuple[Seat, ...]
+    prompts: tuple[str, ...]
+    live: tuple[str, ...]
+    entered: int
+    phase: Phase = Phase.ANSWERING
+    rounds: tuple[Round, ...] = ()
+    champions: tuple[str, ...] = ()
+    version: int = 1
+    void_reason: str = ""
+
+    @property
+    def round(self) -> int:
+        """The number of the round being played or, at the end, of the last one."""
+        over = self.phase is Phase.DECIDED
+        return len(self.rounds) + (0 if over else 1)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(seat.letter for seat in self.seats[self.entered :])
+
+    @property
+    def final(self) -> bool:
+        """Two are left and nobody waits: this round makes the champion."""
+        return len(self.live) == 2 and not self.waiting
+
+    def seat(self, letter: str) -> Seat:
+        for seat in self.seats:
+            if seat.letter == letter:
+                return seat
+        raise BadInput(f"There is no Model {letter!s:.8} in this battle.")
+
+    def owed(self, letter: str) -> int:
+        """How many replies the seat still owes; one that was voted out owes none."""
+        seat = self.seat(letter)
+        in_play = letter in self.live or letter in self.waiting
+        return len(self.prompts) - len(seat.replies) if in_play else 0
+
+
+def open_battle(
+    id: str, format: Format, contenders: tuple[Contender, ...], prompt: str, seed: int
+) -> Battle:
+    """A new battle, in the answering phase. Contenders are seated in the order given."""
+    if not MIN_CONTENDERS <= len(contenders) <= MAX_CONTENDERS:
+        raise BadInput(
+            f"A battle takes {MIN_CONTENDERS} to {MAX_CONTENDERS} contenders, "
+            f"this one has {len(contenders)}."
+        )
+    seats = tuple(Seat(letter, c) for letter, c in zip(LETTERS, contenders, strict=False))
+    entered = min(PANES[format], len(seats))
+    live = tuple(seat.letter for seat in seats[:entered])
+    return Battle(id, format, seed, seats, (prompt,), live, entered)
+
+
+def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
+    """The seat's next owed reply. When nobody live owes one any more, voting opens.
+
+    A waiting seat may answer ahead of its entry: that is how its reply is there at once."""
+    if battle.phase not in (Phase.ANSWERING, Phase.VOTING):
+        raise NotYet("This battle is over.")
+    if not battle.owed(letter):
+        raise NotYet(f"Model {letter} owes no reply.")
+    seats = tuple(
+        replace(s, replies=(*s.replies, reply)) if s.letter == letter else s for s in battle.seats
+    )
+    return _settle(replace(battle, seats=seats, version=battle.version + 1))
+
+
+def follow_up(battle: Battle, prompt: str) -> Battle:
+    """Another prompt to everyone live, each with its own history."""
+    if battle.phase is not Phase.VOTING:
+        raise NotYet("A follow-up can be sent once every reply is complete.")
+    if len(battle.prompts) >= MAX_TURNS:
+        raise NotYet(f"A battle takes {MAX_TURNS} prompts. Please vote now.")
+    prompts = (*battle.prompts, prompt)
+    return _settle(replace(battle, prompts=prompts, version=battle.version + 1))
+
+
+def vote(battle: Battle, round_number: int, verdict: Verdict, ballot_id: str) -> Battle:
+    """Apply a verdict to the round that is open; the rules are the verdict table of the design.
+
+    A vote for a round that is not the open one raises StaleVote."""
+    if round_number != battle.round or battle.phase in (Phase.DECIDED, Phase.VOID):
+        raise StaleVote("This round is closed: the battle has moved on.")
+    if battle.phase is not Phase.VOTING:
+        raise NotYet("Voting opens when every reply is complete.")
+    seats = battle.live if verdict.judgement is Judgement.DROP else ("",)
+    if verdict.seat not in seats:
+        raise BadInput("A vote drops one of the models in play, or calls them equal or all bad.")
+    dropped = _dropped(battle, verdict)
+    number = battle.round
+    played = Round(
+        number=number,
+        live=battle.live,
+        verdict=verdict,
+        dropped=dropped,
+        ballot_id=ballot_id,
+        turns=len(battle.prompts),
+        coin=verdict.judgement is Judgement.TIE and bool(dropped),
+    )
+    survivors = tuple(letter for letter in battle.live if letter not in dropped)
+    return _advance(replace(battle, rounds=(*battle.rounds, played)), survivors)
+
+
+def void(battle: Battle, reason: str) -> Battle:
+    """End the battle without a result: a fault, or everybody left. Earlier votes stand."""
+    if battle.phase in (Phase.DECIDED, Phase.VOID):
+        raise NotYet("This battle is over.")
+    return replace(battle, phase=Phase.VOID, void_reason=reason, version=battle.version + 1)
+
+
+def pairs(played: Round) -> tuple[tuple[str, str, str], ...]:
+    """The votes of a round: (seat_a, seat_b, winner), a before b in the alphabet, winner one of
+    model_a, model_b, tie, both_bad. Only pairs that were judged."""
+    if played.verdict.judgement is Judgement.DROP:
+        (loser,) = played.dropped
+        return tuple(
+            (loser, other, "model_b") if loser < other else (other, loser, "model_a")
+            for other in played.live
+            if other != loser
+        )
+    outcome = "tie" if played.verdict.judgement is Judgement.TIE else "both_bad"
+    return tuple((a, b, outcome) for a, b in combinations(sorted(played.live), 2))
+
+
+def placings(battle: Battle) -> tuple[tuple[str, ...], ...]:
+    """Every contender exactly once, best first; those in one group share the place.
+
+    Champions, then the eliminated from the last to the first, then those never called on."""
+    groups = [battle.champions] + [r.dropped for r in reversed(battle.rounds)]
+    if battle.phase is not Phase.DECIDED:
+        groups.insert(0, battle.live)
+    groups.append(battle.waiting)
+    return tuple(group for group in groups if group)
+
+
+def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.judgement is Judgement.DROP:
+        return (verdict.seat,)
+    if verdict.judgement is Judgement.BAD:
+        return battle.live
+    if battle.final:
+        return ()
+    coin = random.Random(f"{battle.seed}/{battle.round}")
+    return (coin.choice(battle.live),)
+
+
+def _advance(battle: Battle, survivors: tuple[str, ...]) -> Battle:
+    """Seat the next ones in the free panes, or end the battle."""
+    version = battle.version + 1
+    last = battle.rounds[-1]
+    rejected = last.verdict.judgement is Judgement.BAD
+    everyone_judged = not battle.waiting
+    if rejected and battle.format is Format.ELIMINATION:
+        return replace(battle, live=(), champions=(), phase=Phase.DECIDED, version=version)
+    if everyone_judged and (len(survivors) <= 1 or not last.dropped):
+        return replace(battle, live=(), champions=survivors, phase=Phase.DECIDED, version=version)
+    free = PANES[battle.format] - len(survivors)
+    joining = battle.waiting[:free]
+    live = survivors + joining
+    entered = battle.entered + len(joining)
+    if len(live) == 1:
+        return replace(
+            battle, live=(), champions=live, entered=entered, phase=Phase.DECIDED, version=version
+        )
+    return _settle(replace(battle, live=live, entered=entered, version=version))
+
+
+def _settle(battle: Battle) -> Battle:
+    owing = any(battle.owed(letter) for letter in battle.live)
+    return replace(battle, phase=Phase.ANSWERING if owing else Phase.VOTING)

@@ -1,0 +1,238 @@
+"""Environment + `.env` → one frozen Settings, validated. The environment wins over the file.
+
+The only module that reads the environment. It knows which values are allowed, not what is
+done with them; a wrong value is a ConfigError of one line: key, value, what is allowed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from platformdirs import user_cache_path
+
+from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS
+from arena.core.ports import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+OLLAMA_PORT = 11434
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """Where an Ollama host listens, and the bearer token it wants, if any."""
+
+    url: str
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model of the user's own for the embedded engine: a GGUF file or a URL with its hash."""
+
+    name: str
+    path: str = ""
+    url: str = ""
+    sha256: str = ""
+
+
+def _key(key: str, default: str, parse: Callable[[str], T], allowed: str) -> T:
+    """A setting: its key, its default as text, how to read it, and what is allowed in words."""
+    return field(metadata={"key": key, "default": default, "parse": parse, "allowed": allowed})
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _models(text: str) -> tuple[str, ...]:
+    names = _list(text)
+    if not names or any(re.search(r"\s", n) for n in names) or len(set(names)) < len(names):
+        raise ValueError
+    return names
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _cache(text: str) -> Path:
+    return Path(text).expanduser() if text else user_cache_path("progressive-arena", False)
+
+
+def _database(text: str) -> str:
+    if not text.startswith("sqlite:///"):
+        raise ValueError
+    file = Path(text.removeprefix("sqlite:///")).expanduser()
+    return f"sqlite:///{ROOT / file}"
+
+
+def _sources(text: str) -> tuple[ModelSource, ...]:
+    return tuple(_source(part) for part in _list(text))
+
+
+def _source(text: str) -> ModelSource:
+    name, _, place = text.partition("=")
+    if not re.fullmatch(r"[\w.:/-]+", name) or not place:
+        raise ValueError
+    if not place.startswith(("http://", "https://")):
+        return ModelSource(name, path=str(Path(place).expanduser()))
+    url, _, digest = place.partition("#sha256=")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise ValueError
+    return ModelSource(name, url=url, sha256=digest.lower())
+
+
+def host_url(text: str, port: int = OLLAMA_PORT) -> str:
+    """A bare IP or name, host:port or URL → "http://host:port". IPv6 may stand bare or in
+    brackets; 0.0.0.0 and :: (what a server binds) become loopback. ValueError otherwise."""
+    text = text.strip()
+    if "://" not in text:
+        try:
+            bare = ipaddress.ip_address(text.strip("[]"))
+            text = f"[{bare}]" if bare.version == 6 else str(bare)
+        except ValueError:
+            pass
+        text = f"//{text}"
+    parts = urlsplit(text)
+    scheme = parts.scheme or "http"
+    if scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        raise ValueError
+    host = parts.hostname or ""
+    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+        raise ValueError
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    if parts.port is None and "://" in text:
+        port = 443 if scheme == "https" else port
+    netloc = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{netloc}:{parts.port or port}{parts.path.rstrip('/')}"
+
+
+_ANY = "any text"
+_HOST = "an IP, host:port or http(s) URL, without user or password"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Field metadata carry key, default and what is allowed."""
+
+    ollama_host: str = _key("OLLAMA_HOST", "", str, _HOST)
+    ollama_port: int = _key("OLLAMA_PORT", "11434", _whole(1, 65535), "1 to 65535")
+    ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_HOST}")
+    models: tuple[str, ...] = _key(
+        "ARENA_MODELS",
+        "llama3.1:8b,mistral:7b,phi3:mini",
+        _models,
+        "different Ollama model names, comma-separated, no spaces inside",
+    )
+    roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
+    battle_size: int = _key(
+        "ARENA_BATTLE_SIZE",
+        "3",
+        _whole(MIN_CONTENDERS, MAX_CONTENDERS),
+        f"{MIN_CONTENDERS} to {MAX_CONTENDERS}",
+    )
+    timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
+    pace: float = _key("ARENA_PACE", "150", _number(10, 10000), "characters a second, 10 to 10000")
+    grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
+    max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", _whole(10, 100000), "10 to 100000")
+    max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")
+    context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
+    temperature: float = _key("ARENA_TEMPERATURE", "0.7", _number(0, 2), "0 to 2")
+    engine_models: tuple[ModelSource, ...] = _key(
+        "ARENA_ENGINE_MODELS",
+        "",
+        _sources,
+        "comma-separated name=path.gguf or name=https://…#sha256=<64 hex digits>",
+    )
+    cache: Path = _key("ARENA_CACHE", "", _cache, "a folder, or empty for the user's cache")
+    database_url: str = _key(
+        "DATABASE_URL", "sqlite:///data/arena.db", _database, "sqlite:///path/to/file.db"
+    )
+    bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
+    port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")
+
+    def hosts(self) -> tuple[HostAddress, ...]:
+        """The hosts that were asked for; empty when none was."""
+        named = self.ollama_hosts or ((self.ollama_host,) if self.ollama_host else ())
+        return tuple(HostAddress(host_url(text, self.ollama_port)) for text in named)
+
+
+def setting_fields() -> tuple[Field[Any], ...]:
+    """The fields of Settings that carry a key, in their order."""
+    return fields(Settings)
+
+
+def load(
+    environ: Mapping[str, str] = os.environ, file: Path | None = ROOT / ".env", **overrides: str
+) -> Settings:
+    """Read every key: overrides (by key) before environ before the file before the default.
+
+    An empty text means: not set. Raises ConfigError."""
+    from_file = dotenv_values(file) if file and file.is_file() else {}
+    values: dict[str, Any] = {}
+    for spec in setting_fields():
+        meta = spec.metadata
+        key = meta["key"]
+        text = next(
+            (s for s in (overrides.get(key), environ.get(key), from_file.get(key)) if s),
+            meta["default"],
+        )
+        try:
+            values[spec.name] = meta["parse"](text.strip())
+        except ValueError:
+            raise _wrong(key, text, meta["allowed"]) from None
+    settings = Settings(**values)
+    for key, texts in (("OLLAMA_HOST", (settings.ollama_host,)), ("OLLAMA_HOSTS", settings.ollama_hosts)):
+        for text in filter(None, texts):
+            try:
+                host_url(text, settings.ollama_port)
+            except ValueError:
+                raise _wrong(key, text, _HOST) from None
+    return settings
+
+
+def _wrong(key: str, value: str, allowed: str) -> ConfigError:
+    shown = re.sub(r"//[^/@]*@", "//…@", value)
+    return ConfigError(f"{key}={shown!r} cannot be used. Allowed: {allowed}.")
+
+
+def quiet_libraries() -> None:
+    """Set, before they are imported, what libraries read from the environment themselves:
+    no telemetry and no look-ups at start."""
+    for key, value in {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": "100000",
+        "GRADIO_ANALYTICS_MAX_EVENTS": "10",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "1",
+    }.items():
+        os.environ.setdefault(key, value)

@@ -1,0 +1,1 @@
+"""The page and the HTTP routes. Both speak only to the referee."""

@@ -1,0 +1,189 @@
+"""The Arena tab: the form, the panes, the verdicts, and the wire between them and the referee.
+
+The battle itself is painted in the browser by `paint.js`, fed by `arena.js` from the server's
+events; Gradio carries only moves and their answers. No contender is ever known here.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from arena.core.battle import LETTERS, Format
+from arena.web.moves import Moves
+
+if TYPE_CHECKING:
+    from arena.referee import Referee
+
+SCRIPTS = ("paint.js", "arena.js")
+MATHS = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "\\[", "right": "\\]", "display": True},
+    {"left": "$", "right": "$", "display": False},
+    {"left": "\\(", "right": "\\)", "display": False},
+]
+
+# Tags a reply may contain only as visible text: whatever loads, runs, styles or asks for input.
+INERT_TAGS = (
+    "img picture source video audio track embed object iframe frame script style link meta base "
+    "form textarea select input button dialog marquee"
+).split()
+
+FORMATS = [
+    ("Elimination: all answer at once, you vote out the weakest", Format.ELIMINATION.value),
+    ("Knockout: two at a time, the winner meets the next", Format.KNOCKOUT.value),
+]
+EXAMPLES = {
+    "Reason": "A bat and a ball cost 1.10 together. The bat costs 1.00 more than the ball. "
+    "What does the ball cost? Explain your reasoning in three sentences.",
+    "Code": "Write a Python function that returns the n-th Fibonacci number without recursion. "
+    "Add a short docstring and one example.",
+    "Write": "Write four lines about the first morning of autumn. Use no adjectives.",
+    "Maths": "Derive the formula for the roots of a quadratic equation. "
+    "Write the mathematics in LaTeX.",
+    "Explain": "Explain to a ten-year-old why the sky is blue, in at most five sentences.",
+}
+
+html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
+
+BANNER = """
+<div id="banner" hidden>
+<p><b id="banner-headline"></b> <span id="banner-detail"></span></p>
+<progress id="banner-progress" max="1" aria-label="Progress" hidden></progress>
+</div>
+<details id="demo-note" hidden>
+<summary>These are small demonstration models on the CPU.</summary>
+<p>They show how a battle works, not what a good model can do. To let real ones compete, start the
+arena with the address of a machine that runs Ollama on a GPU:</p>
+<pre><code>OLLAMA_HOST=192.168.1.20 python app.py</code></pre>
+</details>
+"""
+SEND = """
+<button type="button" id="send" class="act primary" disabled>Start the battle <kbd>Enter</kbd></button>
+"""
+BATTLE_HEAD = """
+<figure id="asked"><figcaption>Prompt</figcaption><blockquote id="asked-text"></blockquote></figure>
+"""
+STATUS = """
+<div id="round-line"><span id="round-label"></span>
+<p id="status" role="status" aria-live="polite" tabindex="-1"></p></div>
+<nav id="seats" aria-label="Replies"></nav>
+"""
+VERDICTS = """
+<div id="verdicts" role="group" aria-label="Verdict on all of them">
+<button type="button" id="equal" class="act" disabled><span>They are equal</span> <kbd>E</kbd></button>
+<button type="button" id="bad" class="act" disabled><span>All bad</span> <kbd>B</kbd></button>
+</div>
+"""
+NEXT = """
+<div id="next" role="group" aria-label="What next">
+<button type="button" id="same-prompt" class="act">Same prompt, new draw <kbd>S</kbd></button>
+<button type="button" id="new-battle" class="act"><span>New battle</span> <kbd>N</kbd></button>
+</div>
+"""
+PANE = """
+<header class="pane-head"><h3 class="pane-name">Model {letter}</h3>
+<span class="chip" data-state="waiting">waiting</span>
+<button type="button" class="pane-toggle" aria-expanded="false">Read</button></header>
+<p class="pane-note" hidden></p>
+<p class="pane-idle" aria-hidden="true"></p>
+@children
+<footer class="pane-foot">
+<button type="button" id="vote-out-{lower}" class="act" disabled>Vote out <kbd></kbd></button>
+<button type="button" id="better-{lower}" class="act primary" disabled>{letter} is better <kbd></kbd></button>
+</footer>
+"""
+
+
+def build(referee: Referee) -> None:
+    """Draw the tab into the Blocks that is open, and wire it."""
+    html(BANNER, elem_id="notices")
+    _form()
+    html(STATUS, elem_id="line")
+    with gr.Column(elem_id="battle"):
+        html(BATTLE_HEAD, elem_id="battle-head")
+        reveal = html("", elem_id="reveal")
+        with gr.Row(elem_id="panes", equal_height=True):
+            panes = [_pane(letter) for letter in LETTERS[: referee.battle_size]]
+        html(VERDICTS, elem_id="verdict-row")
+        with gr.Row(elem_id="follow-up-row"):
+            gr.Textbox(
+                elem_id="follow-up",
+                label="Or ask all of them a follow-up before you vote",
+                placeholder="A question they all answer, each in its own conversation",
+                lines=1,
+                max_lines=6,
+                submit_btn=False,
+            )
+            html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
+        html(NEXT, elem_id="next-row")
+    _wire(Moves(referee), panes, reveal)
+
+
+def _form() -> None:
+    with gr.Column(elem_id="composer"):
+        gr.Textbox(
+            elem_id="prompt",
+            label="Your prompt",
+            placeholder="Ask anything. Several models answer, and you do not know which is which.",
+            lines=3,
+            max_lines=14,
+            autofocus=True,
+        )
+        html(_examples(), elem_id="examples")
+        with gr.Row(elem_id="composer-foot"):
+            gr.Radio(FORMATS, value=Format.ELIMINATION.value, label="Format", elem_id="format")
+            html(SEND, elem_id="send-box")
+
+
+def _examples() -> str:
+    chips = "".join(
+        f'<button type="button" class="example" data-prompt="{prompt}">{name}</button>'
+        for name, prompt in EXAMPLES.items()
+    )
+    return f"<span>Try one:</span> {chips}"
+
+
+def _pane(letter: str) -> gr.Chatbot:
+    template = PANE.format(letter=letter, lower=letter.lower())
+    with html(html_template=template, elem_id=f"pane-{letter.lower()}", elem_classes="pane"):
+        return gr.Chatbot(
+            show_label=False,
+            label=f"Model {letter}",
+            container=False,
+            height=None,
+            layout="panel",
+            buttons=["copy"],
+            latex_delimiters=MATHS,
+            sanitize_html=True,
+            allow_tags=INERT_TAGS,
+            elem_classes="reply",
+        )
+
+
+def _wire(moves: Moves, panes: list[gr.Chatbot], reveal: gr.HTML) -> None:
+    """`ctl` draws nothing: its script triggers the events, and each answer comes back as its
+    value. A move's payload is read from the script by `js`."""
+    here = Path(__file__).parent
+    script = "\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    ctl = html(None, html_template="<span></span>", js_on_load=script, elem_id="ctl")
+    ctl.paint(None, None, panes, js="() => arena.panes()", queue=False, show_progress="hidden")
+    for event, move in (
+        (ctl.open, moves.open),
+        (ctl.again, moves.again),
+        (ctl.vote, moves.vote),
+        (ctl.follow, moves.follow_up),
+        (ctl.unmask, moves.reveal),
+    ):
+        event(
+            move,
+            ctl,
+            [ctl, reveal] if event is ctl.unmask else ctl,
+            js="() => arena.payload()",
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )

@@ -1,0 +1,146 @@
+"""What the page may ask of the referee: open, vote, follow up, draw again, reveal.
+
+A payload comes from the browser, where anybody may forge it, so every field is checked here;
+whatever goes wrong comes back as one kind sentence. It does not know how the page is drawn.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arena.core.battle import LETTERS, Format, Judgement
+from arena.core.ports import ArenaError, BadInput, HostFault, UnknownModel
+from arena.web import unmasking
+
+if TYPE_CHECKING:
+    from arena.referee import Referee
+
+log = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+LONGEST_DWELL_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One payload. Reading a field that is missing or wrong raises BadInput."""
+
+    fields: Mapping[str, object]
+
+    @classmethod
+    def read(cls, payload: object) -> Ask:
+        if not isinstance(payload, Mapping):
+            raise BadInput("The page sent something unreadable. Please reload it.")
+        return cls(payload)
+
+    def text(self, name: str, longest: int | None = None) -> str:
+        value = self.fields.get(name)
+        if not isinstance(value, str) or (longest is not None and len(value) > longest):
+            raise self._wrong(name)
+        return value
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.fields.get(name)
+        if not isinstance(value, str) or value not in allowed:
+            raise self._wrong(name)
+        return value
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        value = self.fields.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self._wrong(name)
+        return value
+
+    @property
+    def battle(self) -> str:
+        return self.text("battle", longest=64)
+
+    @property
+    def rater(self) -> str:
+        return self.text("rater", longest=64)
+
+    @staticmethod
+    def _wrong(name: str) -> BadInput:
+        return BadInput(f"The page sent a {name} that cannot be used. Please reload it.")
+
+
+class Moves:
+    """One method a move. Each takes a payload and returns the answer to it, a dict with `re`,
+    the number of the payload, and either what was asked for or `error`, a sentence to show."""
+
+    def __init__(self, referee: Referee) -> None:
+        self._referee = referee
+
+    async def open(self, payload: object) -> Answer:
+        """prompt, format, rater → battle."""
+
+        async def move(ask: Ask) -> Answer:
+            format = ask.one_of("format", tuple(Format))
+            state = await self._referee.open(ask.text("prompt"), format, rater=ask.rater)
+            return {"battle": state.battle}
+
+        return await _answer(payload, move)
+
+    async def again(self, payload: object) -> Answer:
+        """battle, rater → the new battle with the same prompt."""
+
+        async def move(ask: Ask) -> Answer:
+            state = await self._referee.again(ask.battle, rater=ask.rater)
+            return {"battle": state.battle}
+
+        return await _answer(payload, move)
+
+    async def vote(self, payload: object) -> Answer:
+        """battle, round, judgement, seat ("" unless one is dropped), dwell_ms, rater."""
+
+        async def move(ask: Ask) -> Answer:
+            await self._referee.vote(
+                ask.battle,
+                ask.whole("round", 1, 1000),
+                ask.one_of("judgement", tuple(Judgement)),
+                ask.one_of("seat", ("", *LETTERS)),
+                rater=ask.rater,
+                dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
+            )
+            return {}
+
+        return await _answer(payload, move)
+
+    async def follow_up(self, payload: object) -> Answer:
+        """battle, prompt."""
+
+        async def move(ask: Ask) -> Answer:
+            await self._referee.follow_up(ask.battle, ask.text("prompt"))
+            return {}
+
+        return await _answer(payload, move)
+
+    async def reveal(self, payload: object) -> tuple[Answer, str]:
+        """battle → `names` by letter; beside the answer the reveal as HTML."""
+        drawn = ""
+
+        async def move(ask: Ask) -> Answer:
+            nonlocal drawn
+            reveal, standings = await self._referee.reveal(ask.battle)
+            drawn = unmasking.draw(reveal, standings)
+            return {"names": {seat.letter: seat.name for seat in reveal.seats}}
+
+        return await _answer(payload, move), drawn
+
+
+async def _answer(payload: object, move: Callable[[Ask], Awaitable[Answer]]) -> Answer:
+    number = payload.get("re") if isinstance(payload, Mapping) else None
+    try:
+        answer = await move(Ask.read(payload))
+    except (HostFault, UnknownModel) as fault:
+        log.warning("a move failed on a host: %s", type(fault).__name__)
+        answer = {"error": "A machine behind the arena failed. Please try again in a moment."}
+    except ArenaError as refusal:
+        answer = {"error": str(refusal)}
+    except Exception:
+        log.exception("a move failed")
+        answer = {"error": "Something went wrong on the server. Votes are kept; please try again."}
+    return {**answer, "re": number}

@@ -1,0 +1,62 @@
+"""The shell of the page: its theme, its tabs, and how it wants to be mounted.
+
+It does not know what the tabs do; they talk to the referee.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from arena.web import arena_tab, leaderboard_tab
+from arena.web.theme import theme
+
+if TYPE_CHECKING:
+    from arena.referee import Referee
+
+TITLE = "Progressive Arena"
+
+# What a model writes can never make the browser ask another machine for anything.
+HEAD = """
+<meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:;
+ media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none';
+ frame-src 'none'; form-action 'self'">
+<meta name="color-scheme" content="light dark">
+"""
+
+MASTHEAD = f"""
+<header class="masthead">
+<span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>
+<h1>{TITLE}</h1>
+<p>Blind answers, your verdict, one champion.</p>
+</header>
+"""
+
+
+def build(referee: Referee) -> gr.Blocks:
+    """The page, not yet mounted."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
+        with gr.Tabs():
+            with gr.Tab("Arena", id="arena"):
+                arena_tab.build(referee)
+            with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
+                leaderboard_tab.build(referee, leaderboard)
+    return page
+
+
+def mount_options() -> dict[str, Any]:
+    """Keyword arguments for `gr.mount_gradio_app`. What could tell who is who is off: error
+    texts, run history and the monitoring page."""
+    return {
+        "theme": theme(),
+        "css_paths": Path(__file__).with_name("style.css"),
+        "head": HEAD,
+        "footer_links": [],
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+    }

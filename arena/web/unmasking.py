@@ -1,0 +1,107 @@
+"""The reveal as HTML: who was who, how fast they were, and how the battle moved their standing.
+
+Names come from the roster of whoever runs the arena and are escaped all the same. It does not
+know when it may be drawn; the referee does.
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import pandas as pd
+
+from arena.core.view import Reveal, RevealedSeat
+
+UNKNOWN = "–"
+
+
+def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
+    """standings: one row a contender with the columns contender, rating_before, rating_after,
+    rank_before, rank_after; the two before are missing for a contender that was never judged."""
+    moved = {str(row["contender"]): row for row in standings.to_dict("records")}
+    rows = "".join(_row(seat, moved.get(seat.name, {})) for seat in reveal.seats)
+    heads = ("Place", "Contender", "Eliminated", "First token", "Speed", "Tokens", "Standing",
+             "Rating")  # fmt: skip
+    return f"""
+<section class="unmasked" aria-label="The reveal">
+<h2 tabindex="-1">{_champions(reveal)}</h2>
+<p class="outcome">{escape(reveal.outcome)}</p>
+<table>
+<thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in heads)}</tr></thead>
+<tbody>{rows}</tbody>
+</table>
+<p class="small">{_recorded(reveal)}</p>
+</section>"""
+
+
+def _champions(reveal: Reveal) -> str:
+    champions = [escape(seat.name) for seat in reveal.seats if seat.champion]
+    if not champions:
+        return "No champion this time"
+    return " <small>and</small> ".join(champions)
+
+
+def _row(seat: RevealedSeat, moved: dict[str, object]) -> str:
+    model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
+    crown = ' class="first"' if seat.champion else ""
+    cells = (
+        ("Place", str(seat.place)),
+        ("Contender", f"<b>{escape(seat.name)}</b><span>Model {escape(seat.letter)}</span>{model}"),
+        ("Eliminated", _fell(seat)),
+        ("First token", _with_unit(seat.ttft_ms, "ms", ".0f")),
+        ("Speed", _with_unit(seat.tokens_per_s, "tokens/s", ".1f")),
+        ("Tokens", UNKNOWN if seat.output_tokens is None else str(seat.output_tokens)),
+        ("Standing", _standing(_number(moved, "rank_before"), _number(moved, "rank_after"))),
+        ("Rating", _rating(_number(moved, "rating_before"), _number(moved, "rating_after"))),
+    )
+    drawn = "".join(f'<td data-label="{label}"><div>{cell}</div></td>' for label, cell in cells)
+    return f"<tr{crown}>{drawn}</tr>"
+
+
+def _fell(seat: RevealedSeat) -> str:
+    if seat.champion:
+        return '<span class="chip" data-state="champion">champion</span>'
+    if not seat.fell_in:
+        return "no"
+    return f"round {seat.fell_in}" + (" <span>drawn by lot</span>" if seat.by_coin else "")
+
+
+def _standing(before: float | None, after: float | None) -> str:
+    if after is None:
+        return UNKNOWN
+    if before is None:
+        return f"#{after:.0f} <span>new</span>"
+    return f"#{after:.0f}" if before == after else f"#{before:.0f} → #{after:.0f}"
+
+
+def _rating(before: float | None, after: float | None) -> str:
+    if after is None:
+        return UNKNOWN
+    if before is None:
+        return f"{after:.0f} <span>new</span>"
+    change = round(after) - round(before)
+    way = "up" if change > 0 else "down" if change < 0 else "same"
+    return f'{before:.0f} → {after:.0f} <span class="{way}">{_signed(change)}</span>'
+
+
+def _signed(change: int) -> str:
+    return f"+{change}" if change > 0 else f"−{-change}" if change < 0 else "±0"
+
+
+def _recorded(reveal: Reveal) -> str:
+    count = f"{reveal.votes} vote{'' if reveal.votes == 1 else 's'} recorded."
+    if reveal.counted:
+        return count
+    return f"{count} A reply gave away who wrote it, so they are kept but not ranked."
+
+
+def _with_unit(value: float | None, unit: str, how: str) -> str:
+    return UNKNOWN if value is None else f"{value:{how}} <span>{unit}</span>"
+
+
+def _number(row: dict[str, object], column: str) -> float | None:
+    value = row.get(column)
+    if not isinstance(value, int | float) or math.isnan(value):
+        return None
+    return float(value)
