@@ -11,7 +11,6 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -31,14 +30,17 @@ from arena.stage import StageRules
 log = logging.getLogger(__name__)
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
-Told = Callable[[Readiness], None]
+RETRY_S, WATCH_S = 10.0, 5.0
+THREADS = 100
+Told = Callable[[Readiness, str], None]
+"""Called with how far the house is and, for the operator, which hosts and models it uses."""
 
 
 class House:
     """Everything that lives as long as the app. `open` returns at once; `ready` is set when
     the first battle can be fought or setting up has failed for good."""
 
-    def __init__(self, settings: Settings, told: Told = lambda readiness: None) -> None:
+    def __init__(self, settings: Settings, told: Told = lambda readiness, report: None) -> None:
         self.settings = settings
         self.readiness = Readiness(False, "Starting.")
         self.set_up = asyncio.Event()
@@ -64,3 +66,215 @@ class House:
         self._engine: Engine | None = None
         self._roster = _named_roster(settings)
         self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to set up; everything slow goes on in the background."""
+        await self.ledger.open()
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self.referee.close()
+        await self.hosts.close()
+        if self._engine:
+            await self._engine.stop()
+        await self.ledger.close()
+
+    # Setting up, then watching ----------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not await self._try_to_set_up():
+            await asyncio.sleep(RETRY_S)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                await self._look_after()
+            except ArenaError as error:
+                self._tell(Readiness(False, f"{error.title}.", str(error), demo=self._demo))
+            except Exception:
+                log.exception("looking after the hosts failed")
+
+    async def _try_to_set_up(self) -> bool:
+        try:
+            await self._find_hosts()
+            await self.hosts.look()
+            if not self.hosts.refusal():
+                await self.hosts.warm(self._warming)
+            self._settled()
+            return True
+        except ArenaError as error:
+            self._tell(Readiness(False, f"{error.title}.", str(error)))
+            return False
+        finally:
+            self.set_up.set()
+
+    async def _look_after(self) -> None:
+        if self._engine and not self._engine.alive:
+            self._tell(Readiness(False, "The engine stopped and is started again.", demo=True))
+            await self._start_engine()
+            await self.hosts.look()
+            await self.hosts.warm(self._warming)
+        else:
+            await self.hosts.refresh()
+        self._settled()
+
+    async def _find_hosts(self) -> None:
+        """The hosts that are set, else a local Ollama that can be used, else the engine."""
+        slots = self.settings.num_parallel
+        asked_for = self.settings.hosts()
+        if asked_for:
+            roster = self._roster or rosters.of_models(self.settings.models)
+            self.source = f"Ollama at {', '.join(a.url for a in asked_for)}"
+            await self.hosts.use([(a.url, a.token) for a in asked_for], roster, slots)
+        elif roster := await self._local_roster():
+            self.source = f"Ollama at {LOCAL_OLLAMA}, found on this machine"
+            await self.hosts.use([(LOCAL_OLLAMA, "")], roster, slots)
+        else:
+            await self._start_engine()
+
+    async def _local_roster(self) -> tuple[Contender, ...]:
+        """What can be played on a local Ollama; empty if that is fewer than two."""
+        local = OllamaHost(LOCAL_OLLAMA, timeouts=HostTimeouts(connect=0.5, listing=2.0))
+        try:
+            names = [m.name for m in await local.installed()]
+        except HostFault:
+            return ()
+        finally:
+            await local.close()
+        roster = self._roster or rosters.of_models(self.settings.models)
+        playable = tuple(c for c in roster if _fits(c.model, names))
+        return playable if len(playable) > 1 else ()
+
+    async def _start_engine(self) -> None:
+        """The embedded engine with the user's models or the demonstration model."""
+        named = self.settings.engine_models
+        cache = self.settings.cache
+        if named:
+            models = await user_models(
+                [EngineModel(m.name, m.path, m.url, m.sha256) for m in named], cache, self._loading
+            )
+            roster = rosters.of_models(m.name for m in models)
+            if len(models) == 1:
+                roster = rosters.demo(models[0].name)
+        else:
+            models = [await demo_weights(cache, self._loading)]
+            roster = rosters.demo(models[0].name)
+        self._engine = self._engine or Engine(models)
+        url = await self._engine.start()
+        self.source = f"the embedded engine at {url} (llama.cpp on this machine's CPU)"
+        await self.hosts.use([(url, "")], self._roster or roster, self._engine.slots)
+
+    # Telling ----------------------------------------------------------------------------------
+
+    @property
+    def _demo(self) -> bool:
+        return self._engine is not None
+
+    def _loading(self, done: int, total: int) -> None:
+        megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self._tell(
+            Readiness(
+                False, "Downloading the demonstration models, once.", megabytes, done / total, True
+            )
+        )
+
+    def _warming(self, done: int, total: int) -> None:
+        if done < total:
+            detail = f"Model {done + 1} of {total}."
+            self._tell(Readiness(False, "Warming up.", detail, done / total, self._demo))
+
+    def _settled(self) -> None:
+        refusal = self.hosts.refusal()
+        headline = "" if refusal else "Ready."
+        self._tell(Readiness(not refusal, headline, refusal, demo=self._demo))
+
+    def _tell(self, readiness: Readiness) -> None:
+        if readiness != self.readiness:
+            self.readiness = readiness
+            self._told(readiness, self._report())
+
+    def _report(self) -> str:
+        """For the operator's eyes: which hosts and models are used, and what is amiss."""
+        names = ", ".join(c.name for c in self.hosts.contenders()) or "none"
+        lines = [f"host    {self.source}", f"models  {names}"]
+        lines += [f"note    {problem}" for problem in self.hosts.problems]
+        return "\n".join(lines)
+
+    def _forget(self, battle_id: str) -> None:
+        self.feed.forget(battle_id)
+        self.referee.forget(battle_id)
+
+
+def build_app(house: House) -> FastAPI:
+    """The ASGI app: our routes, the page at the root, and the life of the house."""
+    import gradio as gr
+
+    from arena.web import api, ui
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await house.open()
+        _settle_memory()
+        try:
+            yield
+        finally:
+            await house.close()
+
+    app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.install(app, house.referee)
+    page = ui.build(house.referee)
+    page.max_threads = THREADS
+    page.queue(default_concurrency_limit=None)
+    return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+
+
+def _settle_memory() -> None:
+    """What start-up built stays; without this, collecting it again stalls every stream."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 20)
+
+
+def _named_roster(settings: Settings) -> tuple[Contender, ...]:
+    """The contenders of ARENA_ROSTER; empty when none is set."""
+    if not settings.roster:
+        return ()
+    try:
+        text = settings.roster.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
+        ) from None
+    return rosters.parse(text, str(settings.roster))
+
+
+def _fits(model: str, installed: list[str]) -> bool:
+    try:
+        match(model, installed)
+    except ArenaError:
+        return False
+    return True
+
+
+def _timeouts(settings: Settings) -> HostTimeouts:
+    return HostTimeouts(cold=settings.timeout_s)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """Pinned in full and sent on every call, since the defaults differ between versions of
+    Ollama and a different num_ctx makes it load the model again."""
+    return {
+        "num_ctx": settings.context,
+        "num_predict": settings.max_tokens,
+        "temperature": settings.temperature,
+        "top_k": 40,
+        "top_p": 0.9,
+        "min_p": 0.0,
+        "repeat_last_n": 64,
+        "repeat_penalty": 1.1,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+    }

@@ -67,6 +67,10 @@ class Referee:
         self._stages: dict[str, Stage] = {}
         self._rounds: set[asyncio.Task[None]] = set()
 
+    @property
+    def battle_size(self) -> int:
+        return self.rules.battle_size
+
     async def open(self, prompt: str, format: str = Format.ELIMINATION) -> State:
         """Draw the contenders, seat them and let them answer. Raises BadInput for a prompt or
         format that cannot be used, NoCapacity when no battle can be had now."""

@@ -113,7 +113,8 @@ def _source(text: str) -> ModelSource:
 
 def host_url(text: str, port: int = OLLAMA_PORT) -> str:
     """A bare IP or name, host:port or URL → "http://host:port". IPv6 may stand bare or in
-    brackets; 0.0.0.0 and :: (what a server binds) become loopback. ValueError otherwise."""
+    brackets; 0.0.0.0 and :: (what a server binds) become loopback. A URL without a port has
+    its scheme's, as Ollama's own OLLAMA_HOST does. ValueError otherwise."""
     text = text.strip()
     if "://" not in text:
         try:
@@ -131,12 +132,11 @@ def host_url(text: str, port: int = OLLAMA_PORT) -> str:
         raise ValueError
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     if parts.port is None and "://" in text:
-        port = 443 if scheme == "https" else port
+        port = {"http": 80, "https": 443}[scheme]
     netloc = f"[{host}]" if ":" in host else host
     return f"{scheme}://{netloc}:{parts.port or port}{parts.path.rstrip('/')}"
 
 
-_ANY = "any text"
 _HOST = "an IP, host:port or http(s) URL, without user or password"
 
 
@@ -147,6 +147,7 @@ class Settings:
     ollama_host: str = _key("OLLAMA_HOST", "", str, _HOST)
     ollama_port: int = _key("OLLAMA_PORT", "11434", _whole(1, 65535), "1 to 65535")
     ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_HOST}")
+    num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", _whole(1, 256), "1 to 256")
     models: tuple[str, ...] = _key(
         "ARENA_MODELS",
         "llama3.1:8b,mistral:7b,phi3:mini",
@@ -181,9 +182,17 @@ class Settings:
     port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")
 
     def hosts(self) -> tuple[HostAddress, ...]:
-        """The hosts that were asked for; empty when none was."""
-        named = self.ollama_hosts or ((self.ollama_host,) if self.ollama_host else ())
-        return tuple(HostAddress(host_url(text, self.ollama_port)) for text in named)
+        """The hosts that were asked for; empty when none was. Raises ConfigError."""
+        key, named = ("OLLAMA_HOSTS", self.ollama_hosts)
+        if not named and self.ollama_host:
+            key, named = "OLLAMA_HOST", (self.ollama_host,)
+        addresses = []
+        for text in named:
+            try:
+                addresses.append(HostAddress(host_url(text, self.ollama_port)))
+            except ValueError:
+                raise _wrong(key, text, _HOST) from None
+        return tuple(addresses)
 
 
 def setting_fields() -> tuple[Field[Any], ...]:
@@ -197,6 +206,9 @@ def load(
     """Read every key: overrides (by key) before environ before the file before the default.
 
     An empty text means: not set. Raises ConfigError."""
+    known = {spec.metadata["key"] for spec in setting_fields()}
+    if unknown := sorted(overrides.keys() - known):
+        raise ConfigError(f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}.")
     from_file = dotenv_values(file) if file and file.is_file() else {}
     values: dict[str, Any] = {}
     for spec in setting_fields():
@@ -211,12 +223,7 @@ def load(
         except ValueError:
             raise _wrong(key, text, meta["allowed"]) from None
     settings = Settings(**values)
-    for key, texts in (("OLLAMA_HOST", (settings.ollama_host,)), ("OLLAMA_HOSTS", settings.ollama_hosts)):
-        for text in filter(None, texts):
-            try:
-                host_url(text, settings.ollama_port)
-            except ValueError:
-                raise _wrong(key, text, _HOST) from None
+    settings.hosts()
     return settings
 
 

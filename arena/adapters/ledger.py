@@ -19,9 +19,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import pandas as pd
 from sqlalchemy import (
-    DDL, JSON, Boolean, Column, Connection, DateTime, Dialect, Double, Engine, Integer, MetaData,
-    Table, Text, TypeDecorator, UniqueConstraint, create_engine, event, func, insert, make_url,
-    select, union_all,
+    DDL, JSON, URL, Boolean, Column, Connection, DateTime, Dialect, Double, Engine, Integer,
+    MetaData, Table, Text, TypeDecorator, UniqueConstraint, create_engine, event, func, insert,
+    make_url, select, union_all,
 )  # fmt: skip
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -257,8 +257,8 @@ class SqlLedger:
             code = getattr(reason, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             happened, todo = _REASONS.get(code, _UNKNOWN)
         return LedgerFault(
-            f"The ledger {self._path.name} cannot be used: {happened}. Nothing was written, "
-            f"and nothing is lost. {todo}, then try again."
+            f"The ledger {self._path.name} cannot be used: {happened}. Nothing was "
+            f"written. {todo}, then try again."
         )
 
 
@@ -266,7 +266,7 @@ def _sqlite_file(url: str) -> Path:
     """The path in the URL. Raises `ConfigError`, which never repeats what may hold a password."""
     try:
         parts = make_url(url)
-        usable = parts.drivername == "sqlite" and not parts.query and parts.host is None
+        usable = parts.drivername == "sqlite" and parts.host is None and "?" not in url
         file = parts.database or ""
     except ArgumentError:
         usable, file = False, ""
@@ -280,7 +280,9 @@ def _sqlite_file(url: str) -> Path:
 
 def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": busy_timeout_s}, hide_parameters=True
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": busy_timeout_s},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

@@ -7,6 +7,7 @@ events; Gradio carries only moves and their answers. No contender is ever known 
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,7 +142,7 @@ def _form() -> None:
 
 def _examples() -> str:
     chips = "".join(
-        f'<button type="button" class="example" data-prompt="{prompt}">{name}</button>'
+        f'<button type="button" class="example" data-prompt="{escape(prompt)}">{name}</button>'
         for name, prompt in EXAMPLES.items()
     )
     return f"<span>Try one:</span> {chips}"
@@ -171,17 +172,17 @@ def _wire(moves: Moves, panes: list[gr.Chatbot], reveal: gr.HTML) -> None:
     script = "\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS)
     ctl = html(None, html_template="<span></span>", js_on_load=script, elem_id="ctl")
     ctl.paint(None, None, panes, js="() => arena.panes()", queue=False, show_progress="hidden")
-    for event, move in (
-        (ctl.open, moves.open),
-        (ctl.again, moves.again),
-        (ctl.vote, moves.vote),
-        (ctl.follow, moves.follow_up),
-        (ctl.unmask, moves.reveal),
+    for event, move, outputs in (
+        (ctl.open, moves.open, [ctl]),
+        (ctl.again, moves.again, [ctl]),
+        (ctl.vote, moves.vote, [ctl]),
+        (ctl.follow, moves.follow_up, [ctl]),
+        (ctl.unmask, moves.reveal, [ctl, reveal]),
     ):
         event(
             move,
             ctl,
-            [ctl, reveal] if event is ctl.unmask else ctl,
+            outputs,
             js="() => arena.payload()",
             queue=False,
             show_progress="hidden",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 ROW_PX = 46
-NAME_LENGTH = 34
+NAME_LENGTH = 28
 """Characters of a name that fit beside its rating on a page 360 px wide."""
 
 INK, RULE = "#6f7a8b", "rgba(127, 138, 155, 0.28)"
@@ -40,31 +40,37 @@ HEADERS = {
     "ties": "Tied",
     "losses": "Lost",
     "both_bad": "Both bad",
-    "win_rate": "Win rate",
+    "win_percent": "Win rate",
     "ttft_s": "First token",
     "tokens_per_s": "Tokens/s",
 }
 FORMATS = {
     "Rank": "{:.0f}",
     "Rating": "{:.0f}",
-    "Win rate": "{:.0%}",
+    "Win rate": "{:.0f} %",
     "First token": "{:.2f} s",
     "Tokens/s": "{:.1f}",
 }
-WIDTHS = [64, 190, 84, 128, 88, 76, 70, 70, 70, 100, 100, 120, 104]
+WIDTHS = [60, 190, 80, 130, 84, 70, 62, 66, 66, 94, 94, 114, 94, 72]
 
 COUNTING = "Counting the votes …"
 NO_VOTES = """### No votes yet
 
-Play a battle on the *Arena* tab and vote. **The first vote** already puts its contenders here, \
-with a rating, the interval it is uncertain by, and how fast each one answered. Intervals start \
-wide: expect a clear order after some 30 votes per contender.
+Play a battle on the *Arena* tab and vote. One vote is enough to put its contenders here, each \
+with a rating, a 95 % interval, its wins and losses, and how fast it answered. The intervals start \
+wide; some 100 votes per contender narrow them to about ±60 points.
+"""
+UNREADABLE = """### The standings cannot be shown now
+
+{reason}
 """
 METHOD = """Ratings are a Bradley–Terry fit to the votes that were cast (tie and both bad count \
 as half a win), with a normal prior of 1.5 logits, on the Elo scale around a mean of 1000; the \
 interval is a 95 % sandwich interval, clustered by rater or battle; flagged ballots are excluded."""
-APART = """**These contenders form {groups} groups that never met**, not even through others. \
-Ranks count within a group; ratings of different groups cannot be compared. """
+APART = """These contenders form {groups} groups that never met, not even through others. \
+Ranks count within a group; ratings of different groups cannot be compared.
+
+"""
 
 
 def build(tab: gr.Tab, referee: Referee) -> None:
@@ -82,11 +88,12 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         datatype="auto",
         column_widths=WIDTHS,
         pinned_columns=2,
+        wrap=True,
         max_height=640,
         buttons=["copy"],
     )
     method = gr.Markdown(METHOD, elem_id="leaderboard-method", visible=False)
-    chart = gr.Plot(elem_id="leaderboard-chart", show_label=False, visible=False)
+    chart = gr.Plot(elem_id="leaderboard-chart", show_label=False, container=False, visible=False)
     outputs = [message, table, method, chart]
 
     async def show() -> list[Any]:
@@ -94,7 +101,7 @@ def build(tab: gr.Tab, referee: Referee) -> None:
             return updates(await referee.standings())
         except ArenaError as error:
             gone = gr.update(visible=False)
-            return [gr.update(value=f"### {error.title}\n\n{error}", visible=True), *[gone] * 3]
+            return [gr.update(value=UNREADABLE.format(reason=error), visible=True), *[gone] * 3]
 
     for opened in (tab.select, refresh.click):
         opened(show, outputs=outputs, queue=False, show_progress="hidden", api_visibility="private")
@@ -119,6 +126,7 @@ def readable(standings: pd.DataFrame) -> pd.DataFrame:
     """The standings under the headers people read. Numbers stay numbers, so that columns sort."""
     table = standings.assign(
         interval=[_interval(lower, upper) for lower, upper in _bounds(standings)],
+        win_percent=100 * standings["win_rate"],
         ttft_s=standings["ttft_ms"] / 1000,
         rank=standings["rank"].astype("float64"),
     )
@@ -158,7 +166,7 @@ def figure(standings: pd.DataFrame) -> go.Figure:
     for row in rated.itertuples():
         _caption(chart, row.Index, _shortened(row.contender), side=0)
         _caption(chart, row.Index, f"<b>{row.rating:.0f}</b>", side=1)
-    chart.add_vline(x=1000, line={"color": RULE, "width": 1, "dash": "dot"}, layer="below")
+    chart.add_vline(x=1000, line={"color": INK, "width": 1}, layer="below")
     groups = rated["group"].nunique()
     chart.update_layout(
         height=ROW_PX * len(rated) + (110 if groups > 1 else 80),
@@ -173,7 +181,7 @@ def figure(standings: pd.DataFrame) -> go.Figure:
                             "resetscale", "toimage"]},
     )  # fmt: skip
     chart.update_xaxes(
-        title={"text": "Rating, 95 % interval", "standoff": 8},
+        title={"text": "Rating and 95 % interval", "standoff": 8, "font": {"size": 13}},
         gridcolor=RULE,
         zeroline=False,
         fixedrange=True,

@@ -139,17 +139,21 @@ class Answer:
         model = checks.installed(host.models, call, host.old)
         checks.check_options(call.options)
         keep_alive_s = checks.seconds(call.keep_alive)
-        if call.kind == "preload":
-            await self._preload(model, keep_alive_s)
-            return
         thinks = checks.check_abilities(model, call, host.old)
         try:
-            async with host.scheduler.lease(call, model, call.options, keep_alive_s) as runner:
-                self._marks["load_duration"] = time.perf_counter_ns() - self._began
-                async with host.scheduler.slot(call, runner):
-                    await self._stream(model, runner, thinks)
+            if call.kind == "preload":
+                await self._preload(model, keep_alive_s)
+            else:
+                await self._answer(model, keep_alive_s, thinks)
         except QueueFull:
             raise checks.Refused(503, BUSY) from None
+
+    async def _answer(self, model: FakeModel, keep_alive_s: float | None, thinks: bool) -> None:
+        scheduler, call = self._host.scheduler, self._call
+        async with scheduler.lease(call, model, call.options, keep_alive_s) as runner:
+            self._marks["load_duration"] = time.perf_counter_ns() - self._began
+            async with scheduler.slot(call, runner):
+                await self._stream(model, runner, thinks)
 
     async def _preload(self, model: FakeModel, keep_alive_s: float | None) -> None:
         scheduler, reason = self._host.scheduler, "load"
@@ -176,7 +180,8 @@ class Answer:
                 elif number == 1:
                     self._host.stats.move(self._call, "streaming")
                 await sink.frame(frame)
-                self._host.stats.changed()
+                if not frame["done"]:
+                    self._host.stats.count_token(self._call)
         await sink.end()
 
     async def _frames(self, model: FakeModel, runner: Runner, thinks: bool) -> AsyncGenerator[dict[str, Any], None]:
@@ -191,6 +196,7 @@ class Answer:
         thoughts = tokens_of(model.thinking or "") if thinks else []
         pieces = [] if kind == "empty" else thoughts + tokens_of(model.answer(prompt, call.options))
         limit, reason = call.options.get("num_predict") or -1, "stop"
+        generated = 0
         decode_began, due = time.perf_counter_ns(), loop.time()
         for index, piece in enumerate(pieces):
             if index == limit or (kind == "length" and index + 1 == at):
@@ -201,12 +207,11 @@ class Answer:
             await asyncio.sleep(max(0.0, due - loop.time()))
             if kind == "next_line" and index + 1 == at:
                 piece += "\x85"
-            call.tokens += 1
-            host.stats.tokens_sent += 1
+            generated = index + 1
             thinking = index < len(thoughts)
             yield {**self._said("" if thinking else piece, piece if thinking else ""), "done": False}
-        self._marks["eval_count"] = call.tokens
-        self._marks["eval_duration"] = time.perf_counter_ns() - decode_began if call.tokens else 0
+        self._marks["eval_count"] = generated
+        self._marks["eval_duration"] = time.perf_counter_ns() - decode_began if generated else 0
         self._marks["total_duration"] = time.perf_counter_ns() - self._began
         context = {} if self._chat else {"context": [1, 2, 3]}
         metrics = {name: value for name, value in self._marks.items() if value}

@@ -6,7 +6,7 @@ Joins the scheduler, the fault book and the routes; each of those holds its own 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NEW, OLD = "0.32.15", "0.11.8"
 _BACKLOG = 512
+_log = logging.getLogger(__name__)
 
 
 class FakeOllama:
@@ -192,9 +193,14 @@ class FakeOllama:
 
     async def hold(self, seconds: float | None) -> None:
         """Waits to be released, or `seconds`."""
-        with contextlib.suppress(TimeoutError):
+        self.stats.hold(+1)
+        try:
             async with asyncio.timeout(seconds):
                 await self._released.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.stats.hold(-1)
 
     def _named(self, model: str | None) -> FakeModel | None:
         return self.models.get(tagged(model or "").lower())
@@ -238,6 +244,7 @@ class FakeOllama:
         if work.cancelled():
             self.stats.move(call, "cut" if connection.cut else "cancelled")
         elif crash := work.exception():
+            _log.error("the fake itself failed on %s %s", call.method, call.path, exc_info=crash)
             self.stats.crashes.append(crash)
             connection.transport.abort()
 

@@ -50,10 +50,10 @@ async def _respond(host: FakeOllama, call: Call, reply: Reply) -> None:
         raise checks.Refused(401, "unauthorized")
     malformed = _read_body(call)
     fault = _fault_of_header(call) or host.book.take(call)
-    if fault is not None:
-        call.fault = fault.kind
-        if fault.strikes_first and await strike(host, call, Sink(host, call, reply), fault):
-            return
+    call.fault = fault.kind if fault else None
+    host.stats.changed()
+    if fault and fault.strikes_first and await strike(host, call, Sink(host, call, reply), fault):
+        return
     method = "GET" if call.method == "HEAD" else call.method
     endpoint = ENDPOINTS.get((method, call.path))
     if method == "POST" and call.path in _GENERATES:

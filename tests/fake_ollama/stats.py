@@ -18,7 +18,7 @@ class Call:
     """One request as it was received, and how far it got.
 
     `state` ends as `done`, `cancelled` (the client left), `cut` (the fake hung up) or `failed` (an error was
-    answered). `was` is the state before that end. `fault` is the kind that was played on it, if any.
+    answered). `was` is the state before that end. `frames` and `tokens` are those that were sent. `fault` is the kind that was played on it, if any.
     """
 
     number: int
@@ -70,6 +70,8 @@ class Stats:
     connections_open: int = 0
     connections_made: int = 0
     tokens_sent: int = 0
+    held: int = 0
+    """Calls that a fault holds at this moment."""
     crashes: list[BaseException] = field(default_factory=list)
     _change: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
@@ -107,6 +109,15 @@ class Stats:
         call.was, call.state = call.state, state
         self.changed()
 
+    def count_token(self, call: Call) -> None:
+        call.tokens += 1
+        self.tokens_sent += 1
+        self.changed()
+
+    def hold(self, change: int) -> None:
+        self.held += change
+        self.changed()
+
     def note(self, what: str, model: str) -> None:
         self.log.append((what, model))
         self.changed()
@@ -136,6 +147,7 @@ class Stats:
             "connections_made": self.connections_made,
             "active_streams": self.active_streams,
             "tokens_sent": self.tokens_sent,
+            "held": self.held,
             "cancelled": len(self.cancelled),
             "log": [list(entry) for entry in self.log],
             "requests": [

@@ -27,7 +27,6 @@ from arena.core.ports import (
 log = logging.getLogger(__name__)
 
 LONGEST_QUEUE = 64
-POLL_S = 5.0
 SMOOTHING = 0.3
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 
@@ -74,8 +73,12 @@ class HostPool:
         self.faults: Counter[tuple[str, str]] = Counter()
         """(model, kind of fault) → count, for the operator."""
 
-    def use(self, hosts: Sequence[tuple[str, str]], roster: Sequence[Contender], slots: int) -> None:
-        """hosts: (URL, bearer token or ""). slots: replies at once per host and model."""
+    async def use(
+        self, hosts: Sequence[tuple[str, str]], roster: Sequence[Contender], slots: int
+    ) -> None:
+        """Work with these hosts from now on. hosts: (URL, bearer token or ""). slots: replies
+        at once for each model on each host."""
+        await self.close()
         for url, token in hosts:
             host = OllamaHost(url, token=token, timeouts=self._timeouts)
             self._states[url] = HostState(host, slots)
@@ -127,17 +130,17 @@ class HostPool:
             await self._look_at(state)
         progress(len(jobs), len(jobs))
 
-    async def watch(self, changed: Callable[[], None] = lambda: None) -> None:
-        """Look again every five seconds, until cancelled. A host that comes back is warmed."""
-        while True:
-            await asyncio.sleep(POLL_S)
-            before = {url for url, s in self._states.items() if s.up}, self._playable
-            await self.look()
-            after = {url for url, s in self._states.items() if s.up}, self._playable
-            if after != before:
-                changed()
-                if after[0] - before[0] or len(after[1]) > len(before[1]):
-                    await self.warm()
+    async def refresh(self) -> bool:
+        """Look again; warm what came back or became playable. True if anything changed."""
+        before = self._up(), self._playable
+        await self.look()
+        after = self._up(), self._playable
+        if after[0] - before[0] or len(after[1]) > len(before[1]):
+            await self.warm()
+        return before != after
+
+    def _up(self) -> frozenset[str]:
+        return frozenset(url for url, s in self._states.items() if s.up)
 
     async def reply(
         self,

@@ -1,0 +1,31 @@
+"""Progressive Arena: language models answer blind, the weakest is voted out, one is champion.
+
+The flow, and its home:
+
+    prompt → a battle is opened, contenders are drawn and seated    referee.open → core.matchup
+    live contenders answer side by side, held back to one pace      stage → adapters.hosts
+    vote → elimination → next round                                 core.battle
+    the vote is made durable                                        adapters.ledger
+    champion → reveal                                               core.view, drawn by web
+    standings, derived from the votes, never stored                 core.leaderboard
+
+In a notebook: `import arena; page = arena.launch()`, later `page.stop()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arena.notebook import Page, launch
+
+__all__ = ["Page", "launch"]
+
+
+def __getattr__(name: str) -> Any:
+    # The engine's process imports this package too and must start without Gradio.
+    if name in __all__:
+        from arena import notebook
+
+        return getattr(notebook, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,70 @@
+"""The arena in a notebook: served from a thread, shown in the cell, stopped by its handle.
+
+It does not know what is served; that is `compose`'s.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arena import settings as config
+
+if TYPE_CHECKING:
+    from arena.serving import Server
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Page:
+    """A running arena. `url` is where a browser on this machine finds it, `share_url` the
+    public link, empty if none was asked for or could be had."""
+
+    url: str
+    share_url: str
+    _server: Server
+
+    def stop(self) -> None:
+        """Stop serving; votes are kept. A second call does nothing."""
+        self._server.stop()
+
+    def __repr__(self) -> str:
+        return f"Progressive Arena at {self.share_url or self.url}"
+
+
+def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings: Any) -> Page:
+    """Serve the arena from a thread of this process and return its handle; in a
+    notebook the page is shown below the cell.
+
+    port: 0 takes any free one. share: also ask Gradio for a public link; needed where the
+    notebook runs on another machine than the browser. settings: any key of the settings table,
+    for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
+    overrides = {key: str(value) for key, value in settings.items()}
+    loaded = config.load(ARENA_PORT=str(port), **overrides)
+    config.quiet_libraries()
+    from arena import serving
+    from arena.compose import House, build_app
+
+    sock = serving.listen(loaded.bind, loaded.port)
+    server = serving.Server(build_app(House(loaded)), sock)
+    server.start()
+    share_url = ""
+    if share:
+        try:
+            share_url = serving.share(sock)
+        except serving.NoPublicLink as error:
+            print(error)
+    page = Page(serving.url_of(sock), share_url, server)
+    _show(page, height)
+    return page
+
+
+def _show(page: Page, height: int) -> None:
+    """Inline, where this runs in a notebook's kernel; nothing elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return
+    from IPython.display import IFrame, display
+
+    display(IFrame(page.share_url or page.url, width="100%", height=height))

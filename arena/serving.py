@@ -1,0 +1,134 @@
+"""A listening socket, a server on it, and an optional public link; for the command line and notebooks.
+
+It does not know what the app is made of, only that it is an ASGI app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from arena.core.ports import ArenaError, ConfigError
+
+CLOSE_S = 3
+
+
+class NoPublicLink(ArenaError):
+    """Gradio's share service gave no link; the arena itself runs all the same."""
+
+    status = 503
+    title = "No public link"
+
+
+def listen(bind: str, port: int) -> socket.socket:
+    """A socket bound before anything slow begins, so that a taken port is told at once. Port 0
+    takes any free one. Raises ConfigError."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise ConfigError(
+            f"ARENA_BIND={bind!r} is not an address of this machine ({error.strerror}). "
+            "Allowed: 127.0.0.1 for this machine only, 0.0.0.0 for the whole network."
+        ) from None
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address)
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"Port {port} is taken on {bind}: another program, or another arena, listens "
+                f"there. Stop it, or choose another port: ARENA_PORT={port + 1} python app.py"
+            ) from None
+        raise ConfigError(f"Cannot listen on {bind}:{port}: {error.strerror}.") from None
+    return sock
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class Server:
+    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread."""
+
+    def __init__(self, app: Any, sock: socket.socket) -> None:
+        self._sock = sock
+        self._thread: threading.Thread | None = None
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=CLOSE_S,
+            ws="none",
+            lifespan="on",
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM; `started` is called once pages can be fetched."""
+
+        async def serve() -> None:
+            serving = asyncio.ensure_future(self._server.serve(sockets=[self._sock]))
+            while not (self._server.started or serving.done()):
+                await asyncio.sleep(0.02)
+            if self._server.started:
+                started()
+            await serving
+
+        with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+            runner.run(serve())
+
+    def start(self) -> None:
+        """Serve in a thread, and return once pages can be fetched."""
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run_in_thread, args=(ready,), name="progressive-arena", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+
+    def stop(self) -> None:
+        """End the thread that `start` began."""
+        self._server.should_exit = True
+        if self._thread:
+            self._thread.join()
+
+    def _run_in_thread(self, ready: threading.Event) -> None:
+        try:
+            self.run(ready.set)
+        finally:
+            ready.set()
+
+
+def share(sock: socket.socket) -> str:
+    """A public link through Gradio's share service. Raises NoPublicLink."""
+    from gradio import networking
+
+    host, port = sock.getsockname()[:2]
+    try:
+        return networking.setup_tunnel(
+            local_host="127.0.0.1" if host == "0.0.0.0" else host,
+            local_port=port,
+            share_token=secrets.token_urlsafe(32),
+            share_server_address=None,
+            share_server_tls_certificate=None,
+        )
+    except Exception as error:
+        raise NoPublicLink(
+            "No public link could be had: Gradio's share service or its tunnel program cannot be "
+            f"reached from here ({type(error).__name__}). The page works on this machine as usual."
+        ) from error

@@ -1,0 +1,300 @@
+// One battle in this browser tab: follows the server's events, sends the person's moves, and
+// answers the keyboard. Runs inside the component `ctl`, which lends `trigger`, `watch`, `props`.
+// It knows no contender's name before the server's reveal.
+
+const SLOW_MS = 20_000;
+const RETRY_MS = 2000;
+const PAINT_MS = 120;
+const HELD = "arena-battle";
+const api = (path) => new URL(`api/${path}`, document.baseURI);
+
+let el = null;
+let source = null;
+let battle = null;
+let pending = null;
+let asked = 0;
+let host = { ready: false };
+
+function hold(storage, key, value) {
+  try {
+    if (value === undefined) return storage().getItem(key);
+    if (value === null) storage().removeItem(key);
+    else storage().setItem(key, value);
+  } catch {
+    // A frame without storage still plays; it only cannot resume.
+  }
+  return value ?? null;
+}
+
+const session = (value) => hold(() => sessionStorage, HELD, value);
+
+function rater() {
+  const known = hold(() => localStorage, "arena-rater");
+  if (known) return known;
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const fresh = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  hold(() => localStorage, "arena-rater", fresh);
+  return fresh;
+}
+
+const me = rater();
+
+// Following a battle ---------------------------------------------------------------------------
+
+function follow(id) {
+  leave();
+  session(id);
+  battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0 };
+  const mine = battle;
+  source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
+  source.addEventListener("message", (event) => mine === battle && receive(event));
+  source.addEventListener("end", () => source?.close());
+  source.addEventListener("error", () => mine === battle && lost(mine));
+}
+
+function leave() {
+  source?.close();
+  source = battle = null;
+}
+
+function receive(event) {
+  const number = Number(event.lastEventId);
+  if (number <= battle.last) return;
+  battle.last = number;
+  const { state, delta } = JSON.parse(event.data);
+  for (const [seat, turn, text] of delta) {
+    const turns = (battle.texts[seat] ??= []);
+    turns[turn] = (turns[turn] ?? "") + text;
+  }
+  const before = battle.state;
+  if (state) battle.state = state;
+  if (!battle.state) return;
+  trigger("paint");
+  if (!state) return;
+  if (state.phase !== "voting" || before?.round !== state.round) battle.openSince = 0;
+  draw();
+  unmask();
+}
+
+async function lost(mine) {
+  if (source.readyState !== EventSource.CLOSED) {
+    say(el, "The connection is gone; trying to get it back.", "error");
+    return;
+  }
+  const known = await fetch(api(`battles/${encodeURIComponent(mine.id)}`)).catch(() => null);
+  if (mine !== battle || OVER.includes(mine.state?.phase)) return;
+  if (known?.status === 404) {
+    start();
+    say(el, "That battle is no longer on the server, which was restarted or has cleared it. " +
+      "Every vote you cast is kept. Start a new one.", "error");
+    return;
+  }
+  say(el, "The connection is gone; trying to get it back.", "error");
+  setTimeout(() => mine === battle && follow(mine.id), RETRY_MS);
+}
+
+// Drawing --------------------------------------------------------------------------------------
+
+function draw() {
+  const { state, names } = battle;
+  paintState(el, state, names);
+  say(el, headline(state), state.phase === "void" ? "notice" : "");
+  // The texts are drawn by the components in their own time; voting opens after that.
+  const mine = battle;
+  setTimeout(() => mine === battle && unlock(), PAINT_MS);
+}
+
+function unlock() {
+  const state = battle?.state;
+  const open = state?.phase === "voting" && !pending;
+  if (open && !battle.openSince) battle.openSince = performance.now();
+  const live = state ? living(state) : [];
+  for (const [seat, pane] of el.panes) {
+    pane.voteOut.disabled = pane.better.disabled = !open || !live.includes(seat);
+  }
+  el.equal.disabled = el.bad.disabled = !open;
+  el.sendFollowUp.disabled = !open || !state.follow_up;
+  el.samePrompt.disabled = el.newBattle.disabled = Boolean(pending);
+  el.send.disabled = Boolean(pending) || !host.ready;
+}
+
+function start() {
+  leave();
+  session(null);
+  paintIdle(el);
+  say(el, "");
+  trigger("paint");
+  unlock();
+}
+
+// Moves ----------------------------------------------------------------------------------------
+
+function ask(move, payload, then) {
+  if (pending) return;
+  asked += 1;
+  const timer = setTimeout(() => settle({
+    re: pending?.payload.re,
+    error: "The server did not answer. You can safely try again: nothing counts twice.",
+  }), SLOW_MS);
+  pending = { payload: { ...payload, rater: me, re: asked }, then, timer };
+  unlock();
+  move();
+}
+
+function settle(answer) {
+  if (!pending || answer?.re !== pending.payload.re) return;
+  const { then, timer } = pending;
+  clearTimeout(timer);
+  pending = null;
+  if (answer.error) say(el, answer.error, "error");
+  then(answer);
+  unlock();
+  unmask();
+}
+
+function open() {
+  const format = el.formats.querySelector("input:checked")?.value ?? "";
+  say(el, "");
+  ask(() => trigger("open"), { prompt: el.prompt.value, format }, entered);
+}
+
+function again() {
+  if (battle) ask(() => trigger("again"), { battle: battle.id }, entered);
+}
+
+function entered(answer) {
+  if (answer.error) return;
+  start();
+  write(el.prompt, "");
+  write(el.followUp, "");
+  document.documentElement.dataset.arena = "answering";
+  follow(answer.battle);
+  attend(el.status);
+}
+
+function vote(judgement, seat = "") {
+  const { id, state, openSince } = battle;
+  const dwell = Math.min(Math.round(performance.now() - openSince), 86_400_000);
+  const ballot = { battle: id, round: state.round, judgement, seat, dwell_ms: dwell };
+  ask(() => trigger("vote"), ballot, () => attend(el.status));
+}
+
+function better(seat) {
+  vote("drop", living(battle.state).find((other) => other !== seat));
+}
+
+function followUp() {
+  ask(() => trigger("follow"), { battle: battle.id, prompt: el.followUp.value }, (answer) => {
+    if (answer.error) return;
+    write(el.followUp, "");
+    attend(el.status);
+  });
+}
+
+// Asks for the names once the battle is decided, and again until they are there.
+function unmask() {
+  if (pending || battle?.state?.phase !== "decided" || battle.names) return;
+  const mine = battle;
+  ask(() => trigger("unmask"), { battle: mine.id }, (answer) => {
+    if (mine !== battle) return;
+    if (answer.error) {
+      setTimeout(unmask, RETRY_MS);
+      return;
+    }
+    mine.names = answer.names;
+    draw();
+    setTimeout(() => attend(el.reveal.querySelector("h2"), true), PAINT_MS);
+  });
+}
+
+globalThis.arena = {
+  payload: () => pending.payload,
+  panes: () => {
+    const seated = new Map(battle?.state?.panes.map((pane) => [pane.seat, pane]));
+    const shown = [...el.panes.keys()].map((seat) => seated.has(seat)
+      ? messages(battle.texts[seat] ?? [], battle.state, seated.get(seat)) : []);
+    return shown;
+  },
+};
+
+// The person -----------------------------------------------------------------------------------
+
+function attend(target, scroll = false) {
+  target?.focus({ preventScroll: true });
+  if (scroll) target?.scrollIntoView({ block: "center" });
+}
+
+function write(field, text) {
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function press(key) {
+  const over = OVER.includes(battle?.state?.phase);
+  const seat = battle?.state && living(battle.state)[Number(key) - 1];
+  const pane = el.panes.get(seat);
+  const button = {
+    e: el.equal,
+    b: el.bad,
+    n: over ? el.newBattle : null,
+    s: over ? el.samePrompt : null,
+  }[key] ?? (pane && (battle.state.final ? pane.better : pane.voteOut));
+  if (button && button.offsetParent && !button.disabled) return button.click();
+  if (key === "f" && el.followUp.offsetParent) return el.followUp.focus();
+  return undefined;
+}
+
+function listen() {
+  el.send.addEventListener("click", open);
+  el.sendFollowUp.addEventListener("click", followUp);
+  el.equal.addEventListener("click", () => vote("tie"));
+  el.bad.addEventListener("click", () => vote("bad"));
+  el.samePrompt.addEventListener("click", again);
+  el.newBattle.addEventListener("click", () => { start(); attend(el.prompt, true); });
+  for (const [seat, pane] of el.panes) {
+    pane.voteOut.addEventListener("click", () => vote("drop", seat));
+    pane.better.addEventListener("click", () => better(seat));
+    pane.toggle.addEventListener("click", () => expand(pane, pane.root.dataset.open !== "true"));
+  }
+  for (const chip of el.examples.querySelectorAll("button")) {
+    chip.addEventListener("click", () => { write(el.prompt, chip.dataset.prompt); el.prompt.focus(); });
+  }
+  for (const [field, button] of [[el.prompt, el.send], [el.followUp, el.sendFollowUp]]) {
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      event.stopPropagation();
+      button.click();
+    }, true);
+  }
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    press(event.key.toLowerCase());
+  });
+}
+
+async function watchHost() {
+  const answer = await fetch(api("status")).catch(() => null);
+  const known = answer?.ok ? await answer.json().catch(() => null) : null;
+  host = known ?? {
+    ready: false,
+    headline: "The arena does not answer.",
+    detail: "It comes back by itself when the server is there again.",
+    progress: null,
+    demo: false,
+  };
+  paintReadiness(el, host);
+  unlock();
+  setTimeout(watchHost, host.ready ? 10_000 : 1000);
+}
+
+watch("value", () => settle(props.value));
+mounted().then((found) => {
+  el = found;
+  const held = session();
+  start();
+  if (held) follow(held);
+  listen();
+  watchHost();
+});

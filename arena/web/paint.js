@@ -1,0 +1,201 @@
+// Everything that is drawn: the elements of the page, and how a battle looks on them.
+// Elements are looked up once, before any reply is shown, so that nothing a model writes can
+// stand in for them. It does not know where a battle comes from.
+
+const LETTERS = "ABCDEFGH";
+const WORDS = {
+  waiting: "waiting",
+  queued: "in line",
+  warming: "warming up",
+  writing: "writing",
+  complete: "complete",
+  eliminated: "eliminated",
+  champion: "champion",
+  void: "stopped",
+};
+const IDLE = {
+  waiting: "Waiting until every model has its first word",
+  queued: "Waiting in line for a free machine",
+  warming: "Loading the models, which can take a while",
+};
+const OVER = ["decided", "void"];
+
+const byId = (id) => document.getElementById(id);
+
+function elements() {
+  const field = (id) => byId(id)?.querySelector("textarea, input");
+  const found = {
+    prompt: field("prompt"),
+    followUp: field("follow-up"),
+    formats: byId("format"),
+    examples: byId("examples"),
+  };
+  const ids = {
+    send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
+    asked: "asked", askedText: "asked-text", seats: "seats", equal: "equal", bad: "bad",
+    samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
+    banner: "banner", headline: "banner-headline", detail: "banner-detail",
+    progress: "banner-progress", demo: "demo-note",
+  };
+  for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
+  found.panes = new Map();
+  for (const root of document.querySelectorAll(".pane[id^=pane-]")) {
+    const seat = root.id.slice(-1).toUpperCase();
+    found.panes.set(seat, {
+      root,
+      name: root.querySelector(".pane-name"),
+      chip: root.querySelector(".chip"),
+      note: root.querySelector(".pane-note"),
+      idle: root.querySelector(".pane-idle"),
+      toggle: root.querySelector(".pane-toggle"),
+      voteOut: byId(`vote-out-${seat.toLowerCase()}`),
+      better: byId(`better-${seat.toLowerCase()}`),
+      loaded: root.querySelector(".reply"),
+    });
+  }
+  const panesReady = found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.loaded);
+  return panesReady && Object.values(found).every(Boolean) ? found : null;
+}
+
+async function mounted() {
+  for (;;) {
+    const found = elements();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+function say(el, text, kind = "") {
+  if (el.status.textContent !== text) el.status.textContent = text;
+  el.status.dataset.kind = kind;
+}
+
+const isLive = (pane) => !["eliminated", "champion", "void"].includes(pane.state);
+const living = (state) => state.panes.filter(isLive).map((pane) => pane.seat);
+
+function headline(state) {
+  if (state.notice) return state.notice;
+  if (state.phase === "void") return "This battle was stopped before it was decided.";
+  if (state.phase === "decided") return "It is decided. Here is who was who.";
+  if (state.phase === "voting") {
+    if (state.final) return "Which one is better?";
+    return living(state).length > 2 ? "Which one is the weakest?" : "Which one is weaker?";
+  }
+  const stage = state.panes.find(isLive)?.state;
+  if (stage === "queued" && state.place) return `Waiting in line, place ${state.place}.`;
+  if (stage === "queued") return "Waiting in line for a free machine.";
+  if (stage === "warming") return "The models are warming up.";
+  if (stage === "writing") return "The models are writing.";
+  return "The models are reading your prompt.";
+}
+
+function roundLabel(state) {
+  const format = state.format === "knockout" ? "Knockout" : "Elimination";
+  if (OVER.includes(state.phase)) return format;
+  const rest = state.final ? "the final" : state.to_come ? `${state.to_come} more to come` : "";
+  return [format, `round ${state.round}`, rest].filter(Boolean).join(" · ");
+}
+
+function paintPane(pane, shown, state, names, key) {
+  const { seat } = shown;
+  const live = isLive(shown);
+  const over = OVER.includes(state.phase);
+  pane.root.dataset.state = shown.state;
+  pane.root.dataset.live = live || shown.state === "champion" || state.phase === "void";
+  pane.name.textContent = `Model ${seat}`;
+  if (names?.[seat]) {
+    const name = document.createElement("strong");
+    name.textContent = names[seat];
+    pane.name.replaceChildren(name, ` Model ${seat}`);
+  }
+  pane.chip.textContent = WORDS[shown.state] ?? shown.state;
+  pane.chip.dataset.state = shown.state;
+  const notes = [
+    shown.flagged && "This reply gave away who wrote it; this ballot will not be ranked.",
+    shown.cut && "Cut at the length limit.",
+  ].filter(Boolean);
+  pane.note.textContent = notes.join(" ");
+  pane.note.hidden = !notes.length;
+  pane.idle.textContent = live && !over ? (IDLE[shown.state] ?? "") : "";
+  for (const button of [pane.voteOut, pane.better]) {
+    button.querySelector("kbd").textContent = key ?? "";
+  }
+  pane.voteOut.hidden = state.final;
+  pane.better.hidden = !state.final;
+}
+
+function paintSeats(el, state, names) {
+  const links = state.panes.map(({ seat, state: word }) => {
+    const link = document.createElement("button");
+    link.type = "button";
+    link.dataset.state = word;
+    link.textContent = seat;
+    link.setAttribute("aria-label", `Show ${names?.[seat] ?? `Model ${seat}`}, ${WORDS[word]}`);
+    link.addEventListener("click", () =>
+      el.panes.get(seat).root.scrollIntoView({ block: "nearest", inline: "center" }));
+    return link;
+  });
+  el.seats.replaceChildren(...links);
+}
+
+// Draws all but the texts. `names` maps letters to contenders, and is null before the reveal.
+function paintState(el, state, names) {
+  const live = living(state);
+  const root = document.documentElement;
+  root.dataset.arena = state.phase;
+  root.dataset.final = state.final;
+  root.dataset.unmasked = Boolean(names);
+  root.dataset.followUp = state.phase === "voting" && state.follow_up;
+  el.roundLabel.textContent = roundLabel(state);
+  el.askedText.textContent = state.prompts[0];
+  const seats = new Map(state.panes.map((pane) => [pane.seat, pane]));
+  for (const [seat, pane] of el.panes) {
+    pane.root.dataset.seated = seats.has(seat);
+    const key = live.indexOf(seat) + 1 || null;
+    if (seats.has(seat)) paintPane(pane, seats.get(seat), state, names, key);
+  }
+  paintSeats(el, state, names);
+  el.equal.querySelector("span").textContent = state.final ? "Equal" : "They are equal";
+  el.bad.querySelector("span").textContent = state.final ? "Both bad" : "All bad";
+  el.newBattle.querySelector("span").textContent =
+    OVER.includes(state.phase) ? "New battle" : "Leave this battle";
+}
+
+function paintIdle(el) {
+  const root = document.documentElement;
+  root.dataset.arena = "idle";
+  root.dataset.final = root.dataset.followUp = "false";
+  el.roundLabel.textContent = "";
+  for (const pane of el.panes.values()) {
+    pane.root.dataset.seated = "false";
+    expand(pane, false);
+  }
+}
+
+function expand(pane, open) {
+  pane.root.dataset.open = open;
+  pane.toggle.setAttribute("aria-expanded", open);
+  pane.toggle.textContent = open ? "Fold" : "Read";
+}
+
+function paintReadiness(el, ready) {
+  el.banner.hidden = ready.ready;
+  el.headline.textContent = ready.headline;
+  el.detail.textContent = ready.detail;
+  el.progress.hidden = ready.progress === null;
+  if (ready.progress !== null) el.progress.value = ready.progress;
+  el.demo.hidden = !ready.demo;
+}
+
+// A Chatbot's value: one reply a prompt, the follow-up prompts between them.
+function messages(texts, state, pane) {
+  const bubble = (role, text) =>
+    ({ role, metadata: null, options: null, content: [{ type: "text", text }] });
+  const turns = isLive(pane) ? state.prompts.length : texts.length;
+  const shown = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    if (turn > 0) shown.push(bubble("user", state.prompts[turn]));
+    if (texts[turn]) shown.push(bubble("assistant", texts[turn]));
+  }
+  return shown;
+}
