@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 ATTEMPTS = 3
 BACKOFF_S = 0.5
-TELLTALE_TAIL = 200
-"""Characters at the end of what is shown that are searched for an identity at each tick."""
+TELLTALE_OVERLAP = 200
+"""New text is searched for an identity together with so many characters before it."""
 
 
 class Abandoned(Exception):
@@ -280,10 +280,10 @@ class Screen:
         pieces: list[Piece] = []
         for letter, writer in self._writers.items():
             level = levels.get(letter, writer.track.written)
-            added = writer.between(self._levels[letter], level)
-            self._levels[letter] = level
+            before, self._levels[letter] = self._levels[letter], level
+            added = writer.between(before, level)
             pieces += added
-            if added and self._gives_itself_away(writer, level):
+            if added and self._gives_itself_away(writer, before, level):
                 self._flagged |= {letter}
         if pieces:
             await self._feed.publish(self._battle.id, Delta(tuple(pieces)))
@@ -293,9 +293,10 @@ class Screen:
             public = state(self._battle, name, place=place, flagged=self._flagged)
             await self._feed.publish(self._battle.id, public)
 
-    def _gives_itself_away(self, writer: Writer, level: int) -> bool:
-        tail = "".join(p.text for p in writer.between(max(0, level - TELLTALE_TAIL), level))
-        return names_itself(tail, self._battle.prompts)
+    def _gives_itself_away(self, writer: Writer, before: int, level: int) -> bool:
+        start = max(0, before - TELLTALE_OVERLAP)
+        text = "".join(piece.text for piece in writer.between(start, level))
+        return names_itself(text, self._battle.prompts)
 
 
 def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:

@@ -122,6 +122,19 @@ def test_bytes_are_as_go_writes_them_and_no_header_comes_before_the_first_frame(
     play(scene, odd)
 
 
+def test_a_proxy_that_speaks_http_1_0_gets_bare_lines_and_a_close() -> None:
+    async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
+        body = json.dumps({"model": "phi3:mini", "messages": ASK}).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
+        writer.write(b"POST /api/chat HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        head, _, lines = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+        writer.close()
+        assert b"chunked" not in head
+        assert json.loads(lines.splitlines()[-1])["done"]
+
+    play(scene)
+
+
 def test_connections_are_kept_alive() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
         for _ in range(3):
@@ -478,6 +491,16 @@ def test_it_serves_over_tls(tmp_path: Path) -> None:
                     await streamed(stranger, "phi3:mini")
 
     asyncio.run(scenario())
+
+
+def test_two_fakes_never_share_a_port() -> None:
+    async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
+        await host.stop()
+        with pytest.raises(OSError, match="in use"):
+            async with FakeOllama(port=host.port):
+                pass
+
+    play(scene)
 
 
 def test_it_is_started_by_hand() -> None:

@@ -115,9 +115,9 @@ def build(referee: Referee) -> None:
                 elem_id="follow-up",
                 label="Or ask all of them a follow-up before you vote",
                 placeholder="A question they all answer, each in its own conversation",
+                interactive=True,
                 lines=1,
                 max_lines=6,
-                submit_btn=False,
             )
             html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
         html(NEXT, elem_id="next-row")
@@ -130,13 +130,20 @@ def _form() -> None:
             elem_id="prompt",
             label="Your prompt",
             placeholder="Ask anything. Several models answer, and you do not know which is which.",
+            interactive=True,
             lines=3,
             max_lines=14,
             autofocus=True,
         )
         html(_examples(), elem_id="examples")
         with gr.Row(elem_id="composer-foot"):
-            gr.Radio(FORMATS, value=Format.ELIMINATION.value, label="Format", elem_id="format")
+            gr.Radio(
+                FORMATS,
+                value=Format.ELIMINATION.value,
+                label="Format",
+                elem_id="format",
+                interactive=True,
+            )
             html(SEND, elem_id="send-box")
 
 
@@ -150,7 +157,7 @@ def _examples() -> str:
 
 def _pane(letter: str) -> gr.Chatbot:
     template = PANE.format(letter=letter, lower=letter.lower())
-    with html(html_template=template, elem_id=f"pane-{letter.lower()}", elem_classes="pane"):
+    with html(html_template=template, elem_id=f"pane-{letter.lower()}"):
         return gr.Chatbot(
             show_label=False,
             label=f"Model {letter}",

@@ -75,20 +75,20 @@ class Moves:
         self._referee = referee
 
     async def open(self, payload: object) -> Answer:
-        """prompt, format, rater → battle."""
+        """prompt, format → battle."""
 
         async def move(ask: Ask) -> Answer:
             format = ask.one_of("format", tuple(Format))
-            state = await self._referee.open(ask.text("prompt"), format, rater=ask.rater)
+            state = await self._referee.open(ask.text("prompt"), format)
             return {"battle": state.battle}
 
         return await _answer(payload, move)
 
     async def again(self, payload: object) -> Answer:
-        """battle, rater → the new battle with the same prompt."""
+        """battle → the new battle with the same prompt."""
 
         async def move(ask: Ask) -> Answer:
-            state = await self._referee.again(ask.battle, rater=ask.rater)
+            state = await self._referee.again(ask.battle)
             return {"battle": state.battle}
 
         return await _answer(payload, move)

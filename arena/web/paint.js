@@ -39,7 +39,7 @@ function elements() {
   };
   for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
   found.panes = new Map();
-  for (const root of document.querySelectorAll(".pane[id^=pane-]")) {
+  for (const root of document.querySelectorAll("#panes > [id^=pane-]")) {
     const seat = root.id.slice(-1).toUpperCase();
     found.panes.set(seat, {
       root,

@@ -43,7 +43,7 @@ def build(referee: Referee) -> gr.Blocks:
             with gr.Tab("Arena", id="arena"):
                 arena_tab.build(referee)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
-                leaderboard_tab.build(referee, leaderboard)
+                leaderboard_tab.build(leaderboard, referee)
     return page
 
 

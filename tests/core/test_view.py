@@ -75,8 +75,8 @@ def test_no_state_of_any_battle_carries_identity_or_speed(
         assert_blind(void(battle, "neutral"))
 
 
-def test_a_void_battle_does_not_say_why_in_its_state() -> None:
-    assert "secret host" not in repr(state(void(opened(2, Format.KNOCKOUT), "secret host failed")))
+def test_a_void_battle_gives_its_neutral_reason_as_the_notice() -> None:
+    assert state(void(opened(2, Format.KNOCKOUT), "It was stopped.")).notice == "It was stopped."
 
 
 @pytest.mark.parametrize("format", Format)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 
-from . import FAULTS, LLAMA, MISTRAL, NEW, PHI, VARIANTS, ControlPort, FakeModel, FakeOllama, parse_fault
+from . import FAULTS, LLAMA, MISTRAL, NEW, PHI, VARIANTS, ControlPort, FakeModel, FakeOllama, Fault, parse_fault
+from .faults import NOT_A_SERVERS
+
+
+def _fault(spec: str) -> Fault:
+    try:
+        return parse_fault(spec)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 def _arguments() -> argparse.Namespace:
     rows = "\n".join(
         f"  {row:2} {name:18} {', '.join(VARIANTS[name]) if name in VARIANTS else ''}".rstrip()
         for row, name in FAULTS.items()
+        if name not in NOT_A_SERVERS
     )
     parser = argparse.ArgumentParser(
         prog="python -m tests.fake_ollama",
@@ -35,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--share-gpu", action="store_true", help="models that decode together slow one another down")
     parser.add_argument("--warm", action="store_true", help="all models are resident from the start")
     parser.add_argument("--token", help="require this bearer token")
-    parser.add_argument("--fault", action="append", default=[], type=parse_fault, help="may be given many times")
+    parser.add_argument("--fault", action="append", default=[], type=_fault, help="may be given many times")
     return parser.parse_args()
 
 
@@ -55,6 +63,15 @@ async def _serve(given: argparse.Namespace) -> None:
         await asyncio.Event().wait()
 
 
+def main() -> None:
+    given = _arguments()
+    try:
+        asyncio.run(_serve(given))
+    except KeyboardInterrupt:
+        pass
+    except OSError as taken:
+        sys.exit(f"The fake cannot serve on port {given.port}: {taken.strerror}. Choose another with --port.")
+
+
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(_arguments()))
+    main()

@@ -94,6 +94,7 @@ class FakeOllama:
 
     async def __aenter__(self) -> Self:
         # A bound socket that never listens keeps the port ours while the host is down, so connects are refused.
+        _bound(self._port, alone=True).close()
         self._claim = _bound(self._port)
         self._port = self._claim.getsockname()[1]
         await self.start()
@@ -264,9 +265,14 @@ class FakeOllama:
         self.stats.changed()
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(port: int, alone: bool = False) -> socket.socket:
+    """A socket on `port`; `alone` fails with OSError when anyone else, another fake too, has the port."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind(("127.0.0.1", port))
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, not alone)
+    try:
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        raise
     return bound

@@ -1,0 +1,54 @@
+"""What all tests share: which run by default, and where a browser is.
+
+A test whose browser or engine is missing is skipped with the reason; on CI that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["tests.engine_fixtures"]
+
+ON_CI = os.environ.get("CI", "").lower() in ("1", "true")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests run on CI, or when they are asked for by a marker or by name."""
+    if ON_CI or config.option.markexpr or any("::" in arg for arg in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def missing(what: str, how_to_get_it: str) -> None:
+    """Skip the test for want of something; fail on CI, where nothing may be missing."""
+    (pytest.fail if ON_CI else pytest.skip)(f"{what} is missing. {how_to_get_it}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium, driven by Playwright."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not path:
+        missing("Chromium", "Install it: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()

@@ -1,0 +1,139 @@
+"""A referee on fake hosts, and a viewer that watches a battle and remembers all it was shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.hosts import HostPool, HostTimeouts
+from arena.adapters.ledger import SqlLedger
+from arena.core import roster
+from arena.core.ports import Delta, State
+from arena.referee import Referee, RefereeRules
+from arena.stage import StageRules
+from tests.fake_ollama import FakeOllama
+
+MODELS = ("llama3.1:8b", "mistral:7b", "phi3:mini")
+QUICK = StageRules(pace=5000, grace_s=5.0, total_s=20.0)
+IMPATIENT = HostTimeouts(connect=0.5, cold=2.0, warm=1.0, gap=0.4, listing=2.0)
+
+
+@dataclass
+class Viewer:
+    """What one person saw of a battle, in the order it came."""
+
+    referee: Referee
+    battle: str
+    states: list[State] = field(default_factory=list)
+    deltas: list[Delta] = field(default_factory=list)
+    lengths: list[dict[str, int]] = field(default_factory=list)
+    """Characters shown of each seat's newest reply after each delta."""
+    _task: asyncio.Task[None] | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aenter__(self) -> Viewer:
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
+
+    async def leave(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        async for batch in self.referee.follow(self.battle):
+            for _, event in batch:
+                if isinstance(event, State):
+                    self.states.append(event)
+                else:
+                    self.deltas.append(event)
+                    self._count(event)
+            self._news.set()
+
+    def _count(self, delta: Delta) -> None:
+        now = dict(self.lengths[-1]) if self.lengths else {}
+        for piece in delta.pieces:
+            key = f"{piece.seat}{piece.turn}"
+            now[key] = now.get(key, 0) + len(piece.text)
+        self.lengths.append(now)
+
+    @property
+    def now(self) -> State:
+        return self.states[-1]
+
+    def text(self, seat: str, turn: int = 0) -> str:
+        pieces = [p for d in self.deltas for p in d.pieces]
+        return "".join(p.text for p in pieces if (p.seat, p.turn) == (seat, turn))
+
+    async def until(self, met: Callable[[], object], timeout_s: float = 10.0) -> None:
+        """Wait for the next events until `met`."""
+        async with asyncio.timeout(timeout_s):
+            while not (self.states and met()):
+                self._news.clear()
+                await self._news.wait()
+
+    async def phase(self, *phases: str) -> State:
+        await self.until(lambda: self.now.phase in phases)
+        return self.now
+
+    async def voting(self) -> State:
+        state = await self.phase("voting", "void", "decided")
+        assert state.phase == "voting", state.notice
+        return state
+
+    @property
+    def live(self) -> list[str]:
+        return [p.seat for p in self.now.panes if p.state == "complete"]
+
+
+@dataclass
+class Table:
+    """A referee with what is around it."""
+
+    referee: Referee
+    pool: HostPool
+    ledger: SqlLedger
+
+    @asynccontextmanager
+    async def battle(self, prompt: str = "Why?", format: str = "elimination") -> AsyncIterator[Viewer]:
+        """Open a battle and watch it."""
+        state = await self.referee.open(prompt, format)
+        async with Viewer(self.referee, state.battle) as viewer:
+            yield viewer
+
+
+@asynccontextmanager
+async def table(
+    folder: Path,
+    hosts: Sequence[FakeOllama],
+    *,
+    models: Sequence[str] = MODELS,
+    rules: RefereeRules = RefereeRules(stage=QUICK),
+    timeouts: HostTimeouts = IMPATIENT,
+    slots: int = 1,
+    warm: bool = True,
+) -> AsyncIterator[Table]:
+    """A referee on these hosts, warm unless told otherwise, with a new ledger in the folder."""
+    pool = HostPool(options={"num_ctx": 4096, "num_predict": 256}, timeouts=timeouts)
+    await pool.use([(host.url, "") for host in hosts], roster.of_models(models), slots)
+    await pool.look()
+    if warm:
+        await pool.warm()
+    ledger = SqlLedger(f"sqlite:///{folder / 'arena.db'}")
+    await ledger.open()
+    referee = Referee(
+        hosts=pool, battles=MemoryBattles(), feed=MemoryFeed(), ledger=ledger, rules=rules
+    )
+    try:
+        yield Table(referee, pool, ledger)
+    finally:
+        await referee.close()
+        await pool.close()
+        await ledger.close()
