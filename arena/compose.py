@@ -11,12 +11,13 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
-from arena.adapters.engine import Engine, EngineModel, demo_weights, user_models
+from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
 from arena.adapters.ledger import SqlLedger
 from arena.core import roster as rosters
@@ -24,7 +25,7 @@ from arena.core.battle import Contender
 from arena.core.naming import match
 from arena.core.ports import ArenaError, ConfigError, HostFault, Readiness
 from arena.referee import Referee, RefereeRules
-from arena.settings import OLLAMA_PORT, Settings
+from arena.settings import OLLAMA_PORT, ModelSource, Settings
 from arena.stage import StageRules
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 RETRY_S, WATCH_S = 10.0, 5.0
 THREADS = 100
+ENGINE_SLOTS = 3
 Told = Callable[[Readiness, str], None]
 """Called with how far the house is and, for the operator, which hosts and models it uses."""
 
@@ -64,6 +66,7 @@ class House:
             readiness=lambda: self.readiness,
         )
         self._engine: Engine | None = None
+        self._engine_roster: tuple[Contender, ...] = ()
         self._roster = _named_roster(settings)
         self._task: asyncio.Task[None] | None = None
 
@@ -150,22 +153,16 @@ class House:
 
     async def _start_engine(self) -> None:
         """The embedded engine with the user's models or the demonstration model."""
-        named = self.settings.engine_models
-        cache = self.settings.cache
-        if named:
-            models = await user_models(
-                [EngineModel(m.name, m.path, m.url, m.sha256) for m in named], cache, self._loading
-            )
-            roster = rosters.of_models(m.name for m in models)
-            if len(models) == 1:
-                roster = rosters.demo(models[0].name)
-        else:
-            models = [await demo_weights(cache, self._loading)]
-            roster = rosters.demo(models[0].name)
-        self._engine = self._engine or Engine(models)
+        if not self._engine:
+            wanted = [_engine_model(m) for m in self.settings.engine_models] or [SMOLLM2]
+            models = await fetch_weights(wanted, self.settings.cache, self._loading)
+            limits = {"slots": ENGINE_SLOTS, "context": self.settings.context}
+            self._engine = Engine(models, limits=limits)
+            self._engine_roster = _engine_roster([m.name for m in models])
         url = await self._engine.start()
-        self.source = f"the embedded engine at {url} (llama.cpp on this machine's CPU)"
-        await self.hosts.use([(url, "")], self._roster or roster, self._engine.slots)
+        self.source = f"embedded engine at {url}, llama.cpp on this machine's CPU"
+        roster = self._roster or self._engine_roster
+        await self.hosts.use([(url, "")], roster, ENGINE_SLOTS)
 
     # Telling ----------------------------------------------------------------------------------
 
@@ -174,12 +171,9 @@ class House:
         return self._engine is not None
 
     def _loading(self, done: int, total: int) -> None:
-        megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        self._tell(
-            Readiness(
-                False, "Downloading the demonstration models, once.", megabytes, done / total, True
-            )
-        )
+        headline = "Downloading the demonstration models, once."
+        megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
+        self._tell(Readiness(False, headline, megabytes, done / total if total else None, True))
 
     def _warming(self, done: int, total: int) -> None:
         if done < total:
@@ -249,6 +243,20 @@ def _named_roster(settings: Settings) -> tuple[Contender, ...]:
             f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
         ) from None
     return rosters.parse(text, str(settings.roster))
+
+
+def _engine_model(source: ModelSource) -> EngineModel:
+    return EngineModel(
+        name=source.name,
+        path=Path(source.path) if source.path else None,
+        url=source.url or None,
+        sha256=source.sha256 or None,
+    )
+
+
+def _engine_roster(models: list[str]) -> tuple[Contender, ...]:
+    """One contender a model; of a single model three, so that there is something to decide."""
+    return rosters.demo(models[0]) if len(models) == 1 else rosters.of_models(models)
 
 
 def _fits(model: str, installed: list[str]) -> bool:

@@ -240,6 +240,5 @@ def quiet_libraries() -> None:
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": "100000",
         "GRADIO_ANALYTICS_MAX_EVENTS": "10",
         "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_OFFLINE": "1",
     }.items():
         os.environ.setdefault(key, value)

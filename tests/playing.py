@@ -22,6 +22,13 @@ QUICK = StageRules(pace=5000, grace_s=5.0, total_s=20.0)
 IMPATIENT = HostTimeouts(connect=0.5, cold=2.0, warm=1.0, gap=0.4, listing=2.0)
 
 
+async def eventually(met: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait for what no event tells, looking again at each turn of the loop."""
+    async with asyncio.timeout(timeout_s):
+        while not met():
+            await asyncio.sleep(0.005)
+
+
 @dataclass
 class Viewer:
     """What one person saw of a battle, in the order it came."""

@@ -495,7 +495,6 @@ def test_it_serves_over_tls(tmp_path: Path) -> None:
 
 def test_two_fakes_never_share_a_port() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
-        await host.stop()
         with pytest.raises(OSError, match="in use"):
             async with FakeOllama(port=host.port):
                 pass

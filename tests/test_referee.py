@@ -15,7 +15,7 @@ from arena.core.ports import BadInput, NoCapacity, NotYet, StaleVote, UnknownBat
 from arena.referee import RefereeRules
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import MODELS, QUICK, Table, table
+from tests.playing import MODELS, QUICK, Table, eventually, table
 
 Scene = Callable[[Table, FakeOllama], Coroutine[Any, Any, None]]
 
@@ -67,7 +67,7 @@ def test_in_a_knockout_the_challenger_is_there_at_once(tmp_path: Path) -> None:
             await seen.voting()
             assert (seen.live, seen.now.to_come) == (["A", "B"], 1)
             await host.wait_for(lambda: len(host.stats.answers()) == 3)
-            await host.wait_for(lambda: not host.stats.active_streams)
+            await eventually(lambda: not at.pool.under_way())
             deltas_before = len(seen.deltas)
             await at.referee.vote(seen.battle, 1, "drop", "A")
             await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")

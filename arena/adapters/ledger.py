@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -21,9 +22,9 @@ import pandas as pd
 from sqlalchemy import (
     DDL, JSON, URL, Boolean, Column, Connection, DateTime, Dialect, Double, Engine, Integer,
     MetaData, Table, Text, TypeDecorator, UniqueConstraint, create_engine, event, func, insert,
-    make_url, select, union_all,
+    select, union_all,
 )  # fmt: skip
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeEngine
 
@@ -264,13 +265,9 @@ class SqlLedger:
 
 def _sqlite_file(url: str) -> Path:
     """The path in the URL. Raises `ConfigError`, which never repeats what may hold a password."""
-    try:
-        parts = make_url(url)
-        usable = parts.drivername == "sqlite" and parts.host is None and "?" not in url
-        file = parts.database or ""
-    except ArgumentError:
-        usable, file = False, ""
-    if not usable or not file or file == ":memory:" or file.startswith("file:"):
+    prefix = "sqlite:///"
+    file = url.removeprefix(prefix)
+    if not url.startswith(prefix) or not file or file.startswith((":memory:", "file:")):
         raise ConfigError(
             "DATABASE_URL has a wrong value. Allowed is sqlite:///folder/arena.db, "
             "or sqlite:////absolute/folder/arena.db with four slashes."
@@ -289,8 +286,9 @@ def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
     def _prepare(connection: sqlite3.Connection, record: object) -> None:
         # The driver opens no transaction before DDL; so it opens none, and `_begin` all.
         connection.isolation_level = None
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {setting}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _write_ahead(connection, busy_timeout_s)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -299,3 +297,16 @@ def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Switch to WAL. When two make a new file at once, SQLite fails here without waiting."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

@@ -22,6 +22,8 @@ from scipy.special import expit, ndtri, stdtrit
 
 from arena.core.ports import BadInput
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Ties = Literal["half", "drop"]
 
 PRIOR_SD = 1.5
@@ -71,28 +73,28 @@ class Fit:
     zero across groups: contenders that never met, not even through others, cannot be compared."""
 
     names: tuple[str, ...]
-    theta: NDArray[np.float64]
+    theta: Floats
     """(K,)"""
-    covariance: NDArray[np.float64]
+    covariance: Floats
     """(K, K)"""
-    group: NDArray[np.int64]
+    group: Ints
     """(K,) numbered from 0, the group with the most votes first"""
-    df: NDArray[np.float64]
+    df: Floats
     """(K,) degrees of freedom of the t quantile; the same all through a group"""
 
     @property
-    def rating(self) -> NDArray[np.float64]:
+    def rating(self) -> Floats:
         """(K,) on the Elo scale, with mean 1000 in every group."""
         return MEAN_RATING + POINTS_PER_LOGIT * self.theta
 
     @property
-    def half_width(self) -> NDArray[np.float64]:
+    def half_width(self) -> Floats:
         """(K,) half the 95 % interval of the rating."""
         size = np.bincount(self.group)[self.group]
         alone = PRIOR_SD * np.sqrt(1 - 1 / size)
         return POINTS_PER_LOGIT * _half_width(np.diag(self.covariance), self.df, alone)
 
-    def rank_spread(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def rank_spread(self) -> tuple[Ints, Ints]:
         """Best and worst rank (K,) in its group that the votes leave open to each contender,
         from the standard errors of the differences."""
         together = self.group[:, None] == self.group
@@ -162,14 +164,14 @@ def _counted(votes: pd.DataFrame) -> pd.DataFrame:
         return votes.reindex(columns=COLUMNS)
     if missing := [column for column in COLUMNS if column not in votes]:
         raise BadInput(
-            f"The votes lack the columns {', '.join(missing)}. Give rows as the ledger exports them."
+            f"The votes lack the columns {', '.join(missing)}. Give rows as the ledger has them."
         )
     unknown = votes[~votes["winner"].isin(SCORE)]
     if len(unknown):
         row = unknown.iloc[0]
         raise BadInput(
-            f"Battle {row['battle_id']} has the unknown outcome {row['winner']!r}; it must be one of "
-            f"{', '.join(SCORE)}. Correct that row, then compute the standings again."
+            f"Battle {row['battle_id']} has the unknown outcome {row['winner']!r}; it must be "
+            f"one of {', '.join(SCORE)}. Correct that row, then compute the standings again."
         )
     named = votes["model_a"].notna() & votes["model_b"].notna()
     unusable = votes[~named | (votes["model_a"].astype("str") == votes["model_b"].astype("str"))]
@@ -204,7 +206,7 @@ def _fit(counted: pd.DataFrame, ties: Ties) -> Fit:
     return Fit(tuple(names), theta, covariance, group, df)
 
 
-def _sides(counted: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], pd.Index]:
+def _sides(counted: pd.DataFrame) -> tuple[Ints, Ints, pd.Index]:
     """Each vote's two contenders as indices into the sorted names."""
     both = pd.concat([counted["model_a"], counted["model_b"]]).astype("str")
     codes, names = pd.factorize(both, sort=True)
@@ -212,9 +214,7 @@ def _sides(counted: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64],
     return side_a, side_b, names
 
 
-def _groups(
-    side_a: NDArray[np.int64], side_b: NDArray[np.int64], size: int
-) -> NDArray[np.int64]:
+def _groups(side_a: Ints, side_b: Ints, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
     met = coo_array((np.ones(len(side_a)), (side_a, side_b)), shape=(size, size))
     count, label = connected_components(met, directed=False) if size else (0, side_a)
@@ -222,11 +222,9 @@ def _groups(
     return np.argsort(busiest_first)[label]
 
 
-def _strengths(
-    a: NDArray[np.int64], b: NDArray[np.int64], score: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _strengths(a: Ints, b: Ints, score: Floats, size: int) -> tuple[Floats, Floats]:
     """Posterior mode (K,) and the information H0 of the votes there (K, K), by Newton's method
-    on the at most K(K−1)/2 pairs that met. The mode sums to zero, as the prior is the same for all."""
+    on the at most K(K−1)/2 pairs that met. The mode sums to zero: the prior is the same for all."""
     swap = a > b
     pair, cell = np.unique(np.where(swap, b * size + a, a * size + b), return_inverse=True)
     met = np.bincount(cell)
@@ -234,11 +232,11 @@ def _strengths(
     i, j = np.divmod(pair, size)
     precision = 1 / PRIOR_SD**2
 
-    def loss(theta: NDArray[np.float64]) -> float:
+    def loss(theta: Floats) -> float:
         gap = theta[i] - theta[j]
         return float(met @ np.logaddexp(0, gap) - won @ gap + precision / 2 * theta @ theta)
 
-    def information(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    def information(p: Floats) -> Floats:
         weight = met * p * (1 - p)
         cells = np.zeros((size, size))
         cells[i, j] = cells[j, i] = weight
@@ -260,14 +258,8 @@ def _strengths(
 
 
 def _sandwich(
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    score: NDArray[np.float64],
-    battle: NDArray[np.int64],
-    rater: NDArray[np.int64],
-    theta: NDArray[np.float64],
-    information: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], float]:
+    a: Ints, b: Ints, score: Floats, battle: Ints, rater: Ints, theta: Floats, information: Floats
+) -> tuple[Floats, float]:
     """Covariance (K, K) of the strengths around their mean, P A (B* + λI) A P, and the degrees
     of freedom of its t quantile."""
     size = len(theta)
@@ -288,15 +280,13 @@ def _sandwich(
     return half @ (meat + ridge) @ half.T, max(_effective(cluster) - 1, 1.0)
 
 
-def _effective(cluster: NDArray[np.int64]) -> float:
+def _effective(cluster: Ints) -> float:
     """(Σm)²/Σm²: how many clusters of equal size would say as much."""
     votes = np.bincount(cluster).astype(float)
     return float(votes.sum() ** 2 / (votes @ votes))
 
 
-def _half_width(
-    variance: NDArray[np.float64], df: NDArray[np.float64], prior_sd: float | NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _half_width(variance: Floats, df: Floats, prior_sd: float | Floats) -> Floats:
     """Half an interval in logits. The t quantile of two or three battles alone would claim less
     than is known before the first vote, so the prior's own interval is the widest."""
     tail = (1 + LEVEL) / 2
@@ -331,7 +321,7 @@ def _tally(counted: pd.DataFrame) -> pd.DataFrame:
     winner = counted["winner"].to_numpy(object)
     a_won, b_won = winner == "model_a", winner == "model_b"
 
-    def times(mask_a: NDArray[np.bool_], mask_b: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def times(mask_a: NDArray[np.bool_], mask_b: NDArray[np.bool_]) -> Ints:
         return np.bincount(contender, np.r_[mask_a, mask_b], size).astype(int)
 
     battle = pd.factorize(counted["battle_id"], use_na_sentinel=False)[0]

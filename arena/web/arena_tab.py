@@ -30,7 +30,7 @@ MATHS = [
 # Tags a reply may contain only as visible text: whatever loads, runs, styles or asks for input.
 INERT_TAGS = (
     "img picture source video audio track embed object iframe frame script style link meta base "
-    "form textarea select input button dialog marquee"
+    "form textarea select input dialog marquee"
 ).split()
 
 FORMATS = [

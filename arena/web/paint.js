@@ -104,9 +104,10 @@ function paintPane(pane, shown, state, names, key) {
   pane.root.dataset.live = live || shown.state === "champion" || state.phase === "void";
   pane.name.textContent = `Model ${seat}`;
   if (names?.[seat]) {
-    const name = document.createElement("strong");
+    const [name, letter] = ["strong", "span"].map((tag) => document.createElement(tag));
     name.textContent = names[seat];
-    pane.name.replaceChildren(name, ` Model ${seat}`);
+    letter.textContent = `Model ${seat}`;
+    pane.name.replaceChildren(name, letter);
   }
   pane.chip.textContent = WORDS[shown.state] ?? shown.state;
   pane.chip.dataset.state = shown.state;
@@ -187,10 +188,23 @@ function paintReadiness(el, ready) {
   el.demo.hidden = !ready.demo;
 }
 
+// Code, escaped characters, and then what must not stay markup: tags and images.
+const MARKUP = new RegExp([
+  "((?:^|\\n)[ \\t]*(`{3,}|~{3,})[^`\\n]*(?:\\n[^]*?)??(?:\\n[ \\t]*\\2|$)",
+  "(`+)(?!`)(?:[^\\n]|\\n(?!\\s*\\n))*?(?<!`)\\3(?!`)",
+  "\\\\[^])",
+  "<(?=[!?]|\\/?[a-z][\\w-]*(?:\\s+[\\w:-]+\\s*=|\\s*\\/?>))",
+  "!(?=\\[)",
+].join("|"), "gi");
+
+// A reply is Markdown, nothing more: HTML in it is shown as it was written, and an image as a
+// link. The components and the page's policy would stop either; here they stay readable.
+const inert = (text) => text.replace(MARKUP, (found, code) => (code ? found : `\\${found}`));
+
 // A Chatbot's value: one reply a prompt, the follow-up prompts between them.
 function messages(texts, state, pane) {
   const bubble = (role, text) =>
-    ({ role, metadata: null, options: null, content: [{ type: "text", text }] });
+    ({ role, metadata: null, options: null, content: [{ type: "text", text: inert(text) }] });
   const turns = isLive(pane) ? state.prompts.length : texts.length;
   const shown = [];
   for (let turn = 0; turn < turns; turn += 1) {

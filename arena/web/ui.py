@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 TITLE = "Progressive Arena"
 
-# What a model writes can never make the browser ask another machine for anything.
+# The policy: what a model writes can never make the browser ask another machine for anything.
+# The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
 HEAD = """
 <meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:;
  media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none';
  frame-src 'none'; form-action 'self'">
-<meta name="color-scheme" content="light dark">
+<style>{style}</style>
 """
 
 MASTHEAD = f"""
@@ -50,10 +51,10 @@ def build(referee: Referee) -> gr.Blocks:
 def mount_options() -> dict[str, Any]:
     """Keyword arguments for `gr.mount_gradio_app`. What could tell who is who is off: error
     texts, run history and the monitoring page."""
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return {
         "theme": theme(),
-        "css_paths": Path(__file__).with_name("style.css"),
-        "head": HEAD,
+        "head": HEAD.format(style=style),
         "footer_links": [],
         "show_error": False,
         "run_history": False,

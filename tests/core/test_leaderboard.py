@@ -77,7 +77,7 @@ def test_strengths_equal_ridge_regression_of_scikit_learn() -> None:
 def test_with_many_votes_the_fit_tends_to_the_unpenalised_one_of_statsmodels(
     clusters: str, count: int
 ) -> None:
-    """Copies of the votes in the same clusters leave the sandwich as it is and outweigh the prior."""
+    """Copies of votes in the same clusters leave the sandwich as it is and outweigh the prior."""
     votes = reference_votes()
     if clusters == "battle":
         votes["rater"] = "the only one"
@@ -292,7 +292,9 @@ def test_neither_the_order_of_rows_nor_the_sides_matter(votes: pd.DataFrame, ran
     other.loc[flip, "model_a"] = turned["model_b"]
     other.loc[flip, "model_b"] = turned["model_a"]
     other.loc[flip, "winner"] = turned["winner"].map(SWAPPED)
-    left = standings(votes).set_index("contender").drop(columns=["group", "rank_best", "rank_worst"])
+    # Equal differences decide open ranks and the numbers of equal groups by their last bits.
+    left = standings(votes).set_index("contender")
+    left = left.drop(columns=["group", "rank_best", "rank_worst"])
     right = standings(other).set_index("contender")[left.columns].loc[left.index]
     pd.testing.assert_frame_equal(left, right, rtol=1e-9, atol=1e-7)
 

@@ -23,6 +23,7 @@ from arena.core.ports import EngineFault
 _ROOT = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
+_WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
 _INSTEAD = "Or set OLLAMA_HOST to a machine that runs Ollama."
 
 
@@ -142,13 +143,14 @@ class Engine:
         return EngineFault(f"The embedded engine cannot run: {reason} {_INSTEAD}")
 
     def _describe(self, code: int) -> str:
-        if code == -signal.SIGILL:
+        name = signal.Signals(-code).name if code < 0 else ""
+        if name == "SIGILL" or code == _WINDOWS_ILLEGAL_INSTRUCTION:
             return "this processor lacks instructions that the engine needs (on x86: AVX2)."
-        if code == -signal.SIGKILL:
-            return "it was killed, most likely because the machine ran out of memory. Close other programs and try again."
+        if name == "SIGKILL":
+            return "it was killed, most likely because memory ran out. Close other programs and start the arena again."
         last_words = self._last_words()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        return f"{how}{f', saying: {last_words}' if last_words else ''}. Start the arena again."
+        said = f", saying: {last_words}" if last_words else ""
+        return f"{name or f'exit status {code}'}{said}. Start the arena again."
 
     def _last_words(self) -> str:
         """The last line it wrote to standard error."""

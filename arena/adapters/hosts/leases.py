@@ -42,6 +42,11 @@ class Leases:
         return self._held[host, model]
 
     @property
+    def total(self) -> int:
+        """Leases held on all hosts."""
+        return self._held.total()
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 

@@ -92,6 +92,10 @@ class HostPool:
     def states(self) -> tuple[HostState, ...]:
         return tuple(self._states.values())
 
+    def under_way(self) -> int:
+        """How many replies are being written now."""
+        return self._leases.total
+
     def contenders(self) -> tuple[Contender, ...]:
         return self._playable
 

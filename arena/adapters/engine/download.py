@@ -1,0 +1,58 @@
+"""A file from a URL into a folder, resumed where an earlier attempt stopped.
+
+The caller verifies what came. It knows HTTP only, no models and no caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from arena.adapters.engine.faults import NoNetwork, NotPublished
+
+Progress = Callable[[int, int], None]
+"""`(done, total)` in bytes; total is 0 while unknown."""
+
+STALL_S = 60.0
+"""A download that gains no byte for so long is given up."""
+
+_CHUNK = 1 << 20
+
+
+async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
+    """Download `url` into `work`, after what is there of it already. NoNetwork, NotPublished, or
+    OSError when it cannot be stored."""
+    import httpx  # here, because the engine's own process imports this module and has no use for it
+
+    part = work / "download.part"
+    host = urlsplit(url).hostname or url
+    timeout = httpx.Timeout(STALL_S, connect=15.0)
+    try:
+        async with httpx.AsyncClient(follow_redirects=True, timeout=timeout) as client:
+            have = part.stat().st_size if part.exists() else 0
+            headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+            async with client.stream("GET", url, headers=headers) as response:
+                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    # Nothing is missing, or too much is there: the caller's hash will tell.
+                    return part
+                if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                    raise NotPublished(host, f"the file {url}")
+                response.raise_for_status()
+                await _store(response, part, have, progress)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise NoNetwork(host, str(error) or type(error).__name__) from error
+    return part
+
+
+async def _store(response, part: Path, have: int, progress: Progress) -> None:  # type: ignore[no-untyped-def]
+    resumed = response.status_code == 206
+    done = have if resumed else 0
+    length = response.headers.get("content-length")
+    total = done + int(length) if length else 0
+    with part.open("ab" if resumed else "wb") as file:
+        progress(done, total)
+        async for chunk in response.aiter_bytes(_CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            progress(done, total)

@@ -1,0 +1,100 @@
+"""Settings: where values come from, which are refused and in which words, and one list of keys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from arena.core.ports import ConfigError
+from arena.settings import ROOT, HostAddress, host_url, load, setting_fields
+
+KEYS = [spec.metadata["key"] for spec in setting_fields()]
+
+
+def test_env_file_readme_and_settings_name_the_same_keys() -> None:
+    in_file = re.findall(r"^([A-Z_]+)=", (ROOT / ".env").read_text(), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text()
+    table = readme.split("## Settings", 1)[1].split("\n## ", 1)[0]
+    in_table = re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)
+    assert sorted(in_file) == sorted(KEYS) == sorted(in_table)
+
+
+def test_every_key_of_the_env_file_is_explained_and_is_the_default() -> None:
+    lines = (ROOT / ".env").read_text().splitlines()
+    for before, line in zip(lines, lines[1:], strict=False):
+        if re.match(r"[A-Z_]+=", line):
+            assert before.startswith("# "), f"{line} has no comment above it"
+    assert load({}, ROOT / ".env") == load({}, None)
+
+
+def test_readme_gives_the_defaults_that_hold() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for spec in setting_fields():
+        row = re.search(rf"^\| `{spec.metadata['key']}` \| ([^|]*) \|", readme, re.MULTILINE)
+        assert row and row[1].strip().strip("`") == (spec.metadata["default"] or "empty")
+
+
+def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("ARENA_PORT=1111\nARENA_BIND=10.0.0.1\nARENA_PACE=77\n")
+    settings = load({"ARENA_PORT": "2222", "ARENA_PACE": ""}, file, ARENA_BIND="127.0.0.1")
+    assert (settings.port, settings.pace, settings.bind) == (2222, 77.0, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ARENA_PORT", "eighty"),
+        ("ARENA_PORT", "70000"),
+        ("ARENA_BATTLE_SIZE", "1"),
+        ("ARENA_BATTLE_SIZE", "9"),
+        ("ARENA_TIMEOUT", "0"),
+        ("ARENA_TEMPERATURE", "nan"),
+        ("ARENA_MODELS", "a,,a"),
+        ("ARENA_MODELS", "llama 3"),
+        ("OLLAMA_HOST", "10.0.0.1,10.0.0.2"),
+        ("OLLAMA_HOST", "http://me:secret@10.0.0.1"),
+        ("OLLAMA_HOSTS", "10.0.0.1, ftp://x"),
+        ("OLLAMA_PORT", "0"),
+        ("ARENA_ENGINE_MODELS", "tiny=https://example.org/tiny.gguf"),
+        ("ARENA_ENGINE_MODELS", "tiny"),
+        ("DATABASE_URL", "mysql://x"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({key: value}, None).hosts()
+    text = str(caught.value)
+    assert "\n" not in text and text.startswith(f"{key}=") and "Allowed: " in text
+    assert "secret" not in text
+
+
+def test_an_unknown_override_is_refused() -> None:
+    with pytest.raises(ConfigError, match="OLLAMA_HOTS"):
+        load({}, None, OLLAMA_HOTS="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("172.31.45.157", "http://172.31.45.157:11434"),
+        (" gpu-box ", "http://gpu-box:11434"),
+        ("gpu:8080", "http://gpu:8080"),
+        ("http://gpu", "http://gpu:80"),
+        ("http://gpu:11434/", "http://gpu:11434"),
+        ("https://gpu.example.org/ollama", "https://gpu.example.org:443/ollama"),
+        ("::1", "http://[::1]:11434"),
+        ("[fe80::2]:99", "http://[fe80::2]:99"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+    ],
+)
+def test_hosts_are_given_as_ip_host_and_port_or_url(text: str, url: str) -> None:
+    assert host_url(text) == url
+    assert load({"OLLAMA_HOST": text}, None).hosts() == (HostAddress(url),)
+
+
+def test_several_hosts_win_over_one() -> None:
+    settings = load({"OLLAMA_HOST": "a", "OLLAMA_HOSTS": "b, c:1", "OLLAMA_PORT": "7"}, None)
+    assert [h.url for h in settings.hosts()] == ["http://b:7", "http://c:1"]
