@@ -54,7 +54,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     terminal = Terminal()
     house = House(settings, terminal.show)
-    server = serving.Server(build_app(house), sock)
+    server = serving.Server(build_app(house), sock, house.feed.close)
 
     def started() -> None:
         console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]")

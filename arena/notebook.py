@@ -46,7 +46,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     from arena.compose import House, build_app
 
     sock = serving.listen(loaded.bind, loaded.port)
-    server = serving.Server(build_app(House(loaded)), sock)
+    house = House(loaded)
+    server = serving.Server(build_app(house), sock, house.feed.close)
     server.start()
     share_url = ""
     if share:

@@ -62,10 +62,23 @@ def url_of(sock: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-class Server:
-    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread."""
+class _Uvicorn(uvicorn.Server):
+    """Says that it closes before it waits for open responses: event streams never end alone."""
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing()
+        await super().shutdown(sockets)
+
+
+class Server:
+    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread. `closing` is
+    called when it is told to stop, and must let all event streams end."""
+
+    def __init__(self, app: Any, sock: socket.socket, closing: Callable[[], None]) -> None:
         self._sock = sock
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
@@ -76,7 +89,7 @@ class Server:
             ws="none",
             lifespan="on",
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config, closing)
 
     def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT or SIGTERM; `started` is called once pages can be fetched."""

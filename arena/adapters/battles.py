@@ -71,6 +71,7 @@ class MemoryFeed:
 
     def __init__(self) -> None:
         self._channels: dict[str, _Channel] = {}
+        self._closed = False
 
     async def publish(self, battle_id: str, event: Event) -> int:
         channel = self._channels.setdefault(battle_id, _Channel())
@@ -85,7 +86,7 @@ class MemoryFeed:
         channel = self._channels.setdefault(battle_id, _Channel())
         channel.viewers += 1
         try:
-            while True:
+            while not self._closed:
                 changed = channel.changed
                 batch = list(enumerate(channel.events[after:], start=after + 1))
                 if batch:
@@ -106,3 +107,9 @@ class MemoryFeed:
 
     def forget(self, battle_id: str) -> None:
         self._channels.pop(battle_id, None)
+
+    def close(self) -> None:
+        """Let every follower's stream end."""
+        self._closed = True
+        for channel in self._channels.values():
+            channel.changed.set()

@@ -224,7 +224,7 @@ def _groups(side_a: Ints, side_b: Ints, size: int) -> Ints:
 
 def _strengths(a: Ints, b: Ints, score: Floats, size: int) -> tuple[Floats, Floats]:
     """Posterior mode (K,) and the information H0 of the votes there (K, K), by Newton's method
-    on the at most K(K−1)/2 pairs that met. The mode sums to zero: the prior is the same for all."""
+    on the at most K(K−1)/2 pairs that met. The prior being the same for all, the mode sums to 0."""
     swap = a > b
     pair, cell = np.unique(np.where(swap, b * size + a, a * size + b), return_inverse=True)
     met = np.bincount(cell)

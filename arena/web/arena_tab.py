@@ -34,7 +34,7 @@ INERT_TAGS = (
 ).split()
 
 FORMATS = [
-    ("Elimination: all answer at once, you vote out the weakest", Format.ELIMINATION.value),
+    ("Elimination: all answer at once, vote out the weakest", Format.ELIMINATION.value),
     ("Knockout: two at a time, the winner meets the next", Format.KNOCKOUT.value),
 ]
 EXAMPLES = {
@@ -55,12 +55,16 @@ BANNER = """
 <p><b id="banner-headline"></b> <span id="banner-detail"></span></p>
 <progress id="banner-progress" max="1" aria-label="Progress" hidden></progress>
 </div>
-<details id="demo-note" hidden>
-<summary>These are small demonstration models on the CPU.</summary>
-<p>They show how a battle works, not what a good model can do. To let real ones compete, start the
-arena with the address of a machine that runs Ollama on a GPU:</p>
-<pre><code>OLLAMA_HOST=192.168.1.20 python app.py</code></pre>
-</details>
+"""
+LEAD = """
+<h2>Who answers best? Judge blind.</h2>
+<p>Every model gets your prompt. You vote out the weakest until one is left, and only then you see
+the names.</p>
+"""
+DEMO_NOTE = """
+<p id="demo-note" hidden>These are small demonstration models on the CPU, enough to show how a battle
+goes. For models on a GPU, start it with the address of an Ollama host:
+<code>OLLAMA_HOST=192.168.1.20 python app.py</code></p>
 """
 SEND = """
 <button type="button" id="send" class="act primary" disabled>Start the battle <kbd>Enter</kbd></button>
@@ -126,6 +130,7 @@ def build(referee: Referee) -> None:
 
 def _form() -> None:
     with gr.Column(elem_id="composer"):
+        html(LEAD, elem_id="lead")
         gr.Textbox(
             elem_id="prompt",
             label="Your prompt",
@@ -145,6 +150,7 @@ def _form() -> None:
                 interactive=True,
             )
             html(SEND, elem_id="send-box")
+        html(DEMO_NOTE)
 
 
 def _examples() -> str:

@@ -27,11 +27,15 @@ NAME_LENGTH = 28
 
 INK, RULE = "#6f7a8b", "rgba(127, 138, 155, 0.28)"
 """Greys that can be read on the light page and on the dark one."""
-GROUP_COLOURS = ("#4c86c6", "#c0793a", "#4f9d7a", "#a86bb3", "#b3574f", "#8a8a3a")
+GROUP_COLOURS = ("#4a87a4", "#c0793a", "#4f9d7a", "#a86bb3", "#b3574f", "#8a8a3a")
+
+MODEBAR = "zoom pan select lasso zoomin zoomout autoscale resetscale toimage".split()
+"""Plotly's buttons, none of which this chart needs."""
 
 HEADERS = {
     "rank": "Rank",
     "contender": "Contender",
+    "group": "Group",
     "rating": "Rating",
     "interval": "95 % interval",
     "battles": "Battles",
@@ -46,12 +50,28 @@ HEADERS = {
 }
 FORMATS = {
     "Rank": "{:.0f}",
+    "Group": "{:.0f}",
     "Rating": "{:.0f}",
     "Win rate": "{:.0f} %",
     "First token": "{:.2f} s",
     "Tokens/s": "{:.1f}",
 }
-WIDTHS = [60, 190, 80, 130, 84, 70, 62, 66, 66, 94, 94, 114, 94, 72]
+WIDTHS_PX = {
+    "Rank": 56,
+    "Contender": 160,
+    "Group": 72,
+    "Rating": 80,
+    "95 % interval": 130,
+    "Battles": 84,
+    "Votes": 70,
+    "Won": 62,
+    "Tied": 66,
+    "Lost": 66,
+    "Both bad": 94,
+    "Win rate": 94,
+    "First token": 114,
+    "Tokens/s": 94,
+}
 
 COUNTING = "Counting the votes …"
 NO_VOTES = """### No votes yet
@@ -86,7 +106,6 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         interactive=False,
         visible=False,
         datatype="auto",
-        column_widths=WIDTHS,
         pinned_columns=2,
         wrap=True,
         max_height=640,
@@ -114,32 +133,33 @@ def updates(standings: pd.DataFrame) -> list[Any]:
         return [gr.update(value=NO_VOTES, visible=True), *[gone] * 3]
     groups = standings["group"].nunique()
     apart = APART.format(groups=groups) if groups > 1 else ""
+    table = readable(standings)
+    widths = [WIDTHS_PX[header] for header in table]
     return [
         gr.update(visible=False),
-        gr.update(value=styled(readable(standings)), visible=True),
+        gr.update(value=styled(table), column_widths=widths, visible=True),
         gr.update(value=apart + METHOD, visible=True),
         gr.update(value=figure(standings), visible=True),
     ]
 
 
 def readable(standings: pd.DataFrame) -> pd.DataFrame:
-    """The standings under the headers people read. Numbers stay numbers, so that columns sort."""
+    """The standings under the headers people read, with a group only where there are several.
+    Numbers stay numbers, so that columns sort."""
     table = standings.assign(
-        interval=[_interval(lower, upper) for lower, upper in _bounds(standings)],
+        interval=[_interval(row.lower, row.upper) for row in standings.itertuples()],
         win_percent=100 * standings["win_rate"],
         ttft_s=standings["ttft_ms"] / 1000,
         rank=standings["rank"].astype("float64"),
+        group=standings["group"].astype("float64") + 1,
     )
-    headers = dict(HEADERS)
-    if standings["group"].nunique() > 1:
-        table["group"] = standings["group"].astype("float64") + 1
-        headers["group"] = "Group"
-    return table[list(headers)].rename(columns=headers)
+    table = table[list(HEADERS)].rename(columns=HEADERS)
+    return table if standings["group"].nunique() > 1 else table.drop(columns="Group")
 
 
 def styled(table: pd.DataFrame) -> Styler:
     """`readable` standings as they are to be shown."""
-    formats = FORMATS | ({"Group": "{:.0f}"} if "Group" in table else {})
+    formats = {header: text for header, text in FORMATS.items() if header in table}
     return table.style.format(formats, na_rep=DASH)
 
 
@@ -177,9 +197,8 @@ def figure(standings: pd.DataFrame) -> go.Figure:
         showlegend=groups > 1,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         dragmode=False,
-        modebar={"remove": ["zoom", "pan", "select", "lasso", "zoomin", "zoomout", "autoscale",
-                            "resetscale", "toimage"]},
-    )  # fmt: skip
+        modebar={"remove": MODEBAR},
+    )
     chart.update_xaxes(
         title={"text": "Rating and 95 % interval", "standoff": 8, "font": {"size": 13}},
         gridcolor=RULE,
@@ -208,16 +227,13 @@ def _caption(chart: go.Figure, row: int, text: str, *, side: int) -> None:
 
 
 def _label(row: Any) -> str:
-    return f"<b>{html.escape(row.contender)}</b><br>{row.rating:.0f} ({_interval(row.lower, row.upper)})"
+    name, interval = html.escape(row.contender), _interval(row.lower, row.upper)
+    return f"<b>{name}</b><br>{row.rating:.0f} ({interval})"
 
 
 def _shortened(name: str) -> str:
     short = name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
     return html.escape(short)
-
-
-def _bounds(standings: pd.DataFrame) -> zip[tuple[float, float]]:
-    return zip(standings["lower"], standings["upper"], strict=True)
 
 
 def _interval(lower: float, upper: float) -> str:

@@ -156,6 +156,8 @@ function paintState(el, state, names) {
     if (seats.has(seat)) paintPane(pane, seats.get(seat), state, names, key);
   }
   paintSeats(el, state, names);
+  if (root.dataset.round !== String(state.round)) el.stage.scrollTo({ left: 0 });
+  root.dataset.round = state.round;
   el.equal.querySelector("span").textContent = state.final ? "Equal" : "They are equal";
   el.bad.querySelector("span").textContent = state.final ? "Both bad" : "All bad";
   el.newBattle.querySelector("span").textContent =

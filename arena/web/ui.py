@@ -31,7 +31,6 @@ MASTHEAD = f"""
 <header class="masthead">
 <span class="mark" aria-hidden="true"><i></i><i></i><i></i></span>
 <h1>{TITLE}</h1>
-<p>Blind answers, your verdict, one champion.</p>
 </header>
 """
 

@@ -203,7 +203,8 @@ class Answer:
                 reason = "length"
                 break
             slow = kind == "slow" and fault and index + 1 >= at
-            due += 1 / (fault.rate if slow else host.scheduler.tokens_per_s(runner))
+            # A stream that was held goes on at its pace; it does not catch up.
+            due = max(due, loop.time() - 0.05) + 1 / (fault.rate if slow else host.scheduler.tokens_per_s(runner))
             await asyncio.sleep(max(0.0, due - loop.time()))
             if kind == "next_line" and index + 1 == at:
                 piece += "\x85"

@@ -104,11 +104,11 @@ class Fault:
 
     kind: a name out of FAULTS. variant: a key of VARIANTS[kind]. model: which model's calls (any). on: `answer`,
     `preload` or a path such as `/api/ps`. call: which one of the calls that match, counted from when the rule was
-    made. frame: the frame in whose place it strikes, 1 being before anything was sent
-    or scheduled, 0 the kind's own; an answer that is shorter is struck at its end. times: how many calls in a
-    row, None for all. seconds: how long a `no_first_frame` or `stall` lasts, None until the client leaves or the
-    host releases it. rate: tokens/s of `slow`. to: the name that `wrong_model` answers under, or the target of
-    `redirect`.
+    made. frame: the frame in whose place it strikes, 1 being before anything was sent or scheduled, 0 the kind's
+    own; an answer that is shorter is struck at its end, and calls on other paths always at 1. times: how many calls
+    in a row, None for all. seconds: how long a `no_first_frame` or `stall` lasts, None until the client leaves or
+    the host releases it. rate: tokens/s of `slow`, which `speed` does not scale. to: the name that `wrong_model`
+    answers under, or the target of `redirect`.
     """
 
     kind: str

@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-State = Literal["received", "pending", "loading", "queued", "prefill", "streaming", "done", "cancelled", "cut", "failed"]
+State = Literal[
+    "received", "pending", "loading", "queued", "prefill", "streaming", "done", "cancelled", "cut", "failed"
+]
+
+_TOLD = ("number", "method", "path", "model", "options", "keep_alive", "state", "tokens", "fault")
 
 
 @dataclass(eq=False)
@@ -18,7 +22,8 @@ class Call:
     """One request as it was received, and how far it got.
 
     `state` ends as `done`, `cancelled` (the client left), `cut` (the fake hung up) or `failed` (an error was
-    answered). `was` is the state before that end. `frames` and `tokens` are those that were sent. `fault` is the kind that was played on it, if any.
+    answered). `was` is the state before that end. `frames` and `tokens` are those that were sent. `fault` is
+    the kind that was played on it, if any.
     """
 
     number: int
@@ -150,11 +155,5 @@ class Stats:
             "held": self.held,
             "cancelled": len(self.cancelled),
             "log": [list(entry) for entry in self.log],
-            "requests": [
-                {
-                    name: getattr(call, name)
-                    for name in ("number", "method", "path", "model", "options", "keep_alive", "state", "tokens", "fault")
-                }
-                for call in self.requests
-            ],
+            "requests": [{name: getattr(call, name) for name in _TOLD} for call in self.requests],
         }

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class FakeOllamaThread:
-    """`with FakeOllama.in_thread([...], speed=50) as host:`; the same arguments and moves as FakeOllama, without await."""
+    """`with FakeOllama.in_thread([...], speed=50) as host:`; arguments and moves as FakeOllama's, without await."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._make = lambda: FakeOllama(*args, **kwargs)

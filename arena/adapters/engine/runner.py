@@ -70,7 +70,7 @@ class Runner:
         params.n_batch = params.n_ubatch = _PROMPT_BATCH
         # With every core busy, decoding on all cores stalls at its barriers; half of them does not.
         params.cpuparams.n_threads = max(1, cores // 2)
-        params.cpuparams_batch.n_threads = cores
+        params.cpuparams_batch.n_threads = max(1, cores // 2)
         params.cache_ram_mib = 0
         params.fit_params = False
         params.warmup = False
