@@ -61,8 +61,12 @@ def _serve(options: argparse.Namespace) -> int:
         if options.share:
             _share(sock)
 
-    server.run(started)
-    terminal.close()
+    try:
+        server.run(started)
+    except KeyboardInterrupt:
+        pass  # uvicorn has closed everything and passes the signal on.
+    finally:
+        terminal.close()
     console.print("Stopped. Votes are kept.")
     return 0
 

@@ -40,9 +40,10 @@ def missing(what: str, how_to_get_it: str) -> None:
     (pytest.fail if ON_CI else pytest.skip)(f"{what} is missing. {how_to_get_it}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium, driven by Playwright."""
+    """A real Chromium, driven by Playwright. Not kept for the session: Playwright holds an event
+    loop in this thread, where other tests run their own."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
         missing("Chromium", "Install it: apt-get install chromium")

@@ -46,7 +46,7 @@ the adapters."""
 KNOWS_ADAPTERS = {"compose"}
 READS_ENVIRONMENT = {"settings"}
 
-PASSES_ENVIRONMENT_ON = ("arena/adapters/engine",)
+PASSES_ENVIRONMENT_ON = ("arena/adapters/engine/",)
 """Here os.environ may be handed whole to a child process, and nothing be read from it."""
 
 BANNED = {"util", "utils", "common", "manager", "helper", "helpers"}

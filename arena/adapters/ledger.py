@@ -284,15 +284,14 @@ def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: object) -> None:
-        # The driver opens no transaction before DDL; so it opens none, and `_begin` all.
-        connection.isolation_level = None
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _write_ahead(connection, busy_timeout_s)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A writer takes the lock at once: one that read first could not wait for another.
+        # The driver opens none before DDL. A writer takes the lock at once: one that has read
+        # first cannot wait for another.
         writing = connection.get_execution_options().get("writing")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 

@@ -86,7 +86,7 @@ async function lost(mine) {
   if (known?.status === 404) {
     start();
     say(el, "That battle is no longer on the server, which was restarted or has cleared it. " +
-      "Every vote you cast is kept. Start a new one.", "error");
+      "Every vote you cast is kept. Start a new one.", "notice");
     return;
   }
   say(el, "The connection is gone; trying to get it back.", "error");
@@ -229,19 +229,21 @@ function write(field, text) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+// The shortcuts; true when the key did something.
 function press(key) {
   const over = OVER.includes(battle?.state?.phase);
-  const seat = battle?.state && living(battle.state)[Number(key) - 1];
-  const pane = el.panes.get(seat);
+  const pane = battle?.state && el.panes.get(living(battle.state)[Number(key) - 1]);
   const button = {
     e: el.equal,
     b: el.bad,
-    n: over ? el.newBattle : null,
-    s: over ? el.samePrompt : null,
+    n: over && el.newBattle,
+    s: over && el.samePrompt,
   }[key] ?? (pane && (battle.state.final ? pane.better : pane.voteOut));
-  if (button && button.offsetParent && !button.disabled) return button.click();
-  if (key === "f" && el.followUp.offsetParent) return el.followUp.focus();
-  return undefined;
+  const target = key === "f" ? el.followUp : button;
+  if (!target?.offsetParent || target.disabled) return false;
+  if (key === "f") target.focus();
+  else target.click();
+  return true;
 }
 
 function listen() {
@@ -261,16 +263,18 @@ function listen() {
   }
   for (const [field, button] of [[el.prompt, el.send], [el.followUp, el.sendFollowUp]]) {
     field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.isComposing) return;
+      if (event.shiftKey) return;
       event.preventDefault();
-      event.stopPropagation();
       button.click();
-    }, true);
+    });
+    // The component takes Shift+Enter, which is the new line here, for a submit.
+    field.addEventListener("keypress", (event) => event.stopImmediatePropagation(), true);
   }
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    press(event.key.toLowerCase());
+    if (press(event.key.toLowerCase())) event.preventDefault();
   });
 }
 

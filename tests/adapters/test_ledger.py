@@ -217,6 +217,14 @@ def test_no_program_changes_or_deletes_a_vote(file: Path, statement: str) -> Non
         assert other.execute("SELECT * FROM votes").fetchall() == before
 
 
+def test_a_ballot_counts_once_also_in_a_file_that_lost_its_triggers(file: Path) -> None:
+    append(file, *ballot(id="first"))
+    with raw(file) as other:
+        other.execute("DROP TRIGGER votes_are_never_replaced")
+    assert not append(file, *ballot(id="second"))
+    assert ids(file) == ["first-AB", "first-AC"]
+
+
 # What is acknowledged is durable ----------------------------------------------------------------
 
 VOTE_ON = """

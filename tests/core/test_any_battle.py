@@ -119,11 +119,12 @@ def test_any_legal_battle_yields_only_votes_that_were_cast(
 
 @settings(max_examples=120, deadline=None)
 @given(played())
-def test_nobody_is_judged_without_having_answered_every_prompt_of_the_round(
+def test_nobody_is_judged_alone_or_without_having_answered_every_prompt(
     end: tuple[Battle, list[Cast]],
 ) -> None:
     battle, _ = end
     for played_round in battle.rounds:
+        assert len(played_round.live) >= 2
         for letter in played_round.live:
             assert len(battle.seat(letter).replies) >= played_round.turns
     assert set(battle.champions).isdisjoint(s for r in battle.rounds for s in r.dropped)

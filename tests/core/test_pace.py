@@ -61,8 +61,9 @@ def test_nothing_is_shown_before_all_have_a_first_character_or_have_ended(
     case: tuple[int, list[Tracks]],
 ) -> None:
     for instant in _played(*case):
-        if any(t.written == 0 and not t.ended for t in instant.tracks.values()):
-            assert set(instant.shown().values()) == {0}
+        begun = all(t.written or t.ended for t in instant.tracks.values())
+        assert instant.pace.open is begun
+        assert begun or set(instant.shown().values()) == {0}
 
 
 @settings(max_examples=200, deadline=None)

@@ -86,7 +86,7 @@ def test_a_later_round_counts_all_turns_of_the_conversation() -> None:
     assert [m["content"] for m in row.conversation_a] == ["Why?", "B says 1.", "And then?", "B says 2."]
     assert [m["role"] for m in row.conversation_b] == ["user", "assistant"] * 2
     assert (row.round, row.evaluation_order, row.live) == (2, 2, "BC")
-    assert row.conv_metadata["turns"] == 2
+    assert (row.conv_metadata["turns"], row.incumbent) == (2, "")
 
 
 def test_means_and_sums_are_taken_over_turns_and_unknown_stays_unknown() -> None:

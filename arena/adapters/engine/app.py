@@ -19,9 +19,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from arena.adapters.engine import wire
+from arena.adapters.engine.job import Job
 from arena.adapters.engine.models import InstalledModel, Shelf
+from arena.adapters.engine.refusals import WireError
 from arena.adapters.engine.runner import Completed, Event, Piece, Refused
-from arena.adapters.engine.scheduler import Job, Scheduler
+from arena.adapters.engine.scheduler import Scheduler
 
 _LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 
@@ -50,11 +52,13 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
 
     async def guarded(request: HttpRequest) -> Response:
         origin = request.headers.get("origin")
-        if request.url.hostname not in _LOCAL_NAMES or (origin and urlsplit(origin).hostname not in _LOCAL_NAMES):
+        if request.url.hostname not in _LOCAL_NAMES or (
+            origin and urlsplit(origin).hostname not in _LOCAL_NAMES
+        ):
             return Response(status_code=403)
         try:
             return await endpoint(request)
-        except wire.WireError as error:
+        except WireError as error:
             return _json({"error": error.text}, error.status)
 
     return guarded
@@ -84,13 +88,19 @@ class _Api:
 
     async def ps(self, request: HttpRequest) -> Response:
         loaded = self._scheduler.loaded.values()
-        return _json({"models": [each.model.ps_entry(each.expires_at(), each.runner.context) for each in loaded]})
+        return _json(
+            {
+                "models": [
+                    each.model.ps_entry(each.expires_at(), each.runner.context) for each in loaded
+                ]
+            }
+        )
 
     async def show(self, request: HttpRequest) -> Response:
         body = wire.parse_body(await request.body())
         name = wire.field(body, "model", str, "") or wire.field(body, "name", str, "")
         if not name:
-            raise wire.WireError(400, "model is required")
+            raise WireError(400, "model is required")
         return _json(self._shelf.find(name).show_body())
 
     async def stats(self, request: HttpRequest) -> Response:
@@ -108,7 +118,7 @@ class _Api:
         begun = time.monotonic_ns()
         model = self._shelf.find(call.model)
         if call.think and not model.thinks:
-            raise wire.WireError(400, f'"{call.model}" does not support thinking')
+            raise WireError(400, f'"{call.model}" does not support thinking')
         if call.preload:
             return await self._load_or_unload(model, call, part, begun)
         job = self._scheduler.submit(model, call)
@@ -126,7 +136,9 @@ class _Api:
             return StreamingResponse(body, media_type="application/x-ndjson")
         return _json(await _whole(first, frames, part, watching))
 
-    async def _load_or_unload(self, model: InstalledModel, call: wire.Request, part: Part, begun: int) -> Response:
+    async def _load_or_unload(
+        self, model: InstalledModel, call: wire.Request, part: Part, begun: int
+    ) -> Response:
         if call.keep_alive_s == 0:
             self._scheduler.unload(model)
             reason = "unload"
@@ -135,7 +147,9 @@ class _Api:
             reason = "load"
         spent = time.monotonic_ns() - begun
         metrics = {"total_duration": spent, "load_duration": spent} if reason == "load" else {}
-        return _json(_frame(call.model, part("", ""), done=True) | {"done_reason": reason} | metrics)
+        return _json(
+            _frame(call.model, part("", ""), done=True) | {"done_reason": reason} | metrics
+        )
 
 
 # Frames ---------------------------------------------------------------------------------------
@@ -157,7 +171,9 @@ def _frame(model: str, part: dict[str, Any], *, done: bool) -> dict[str, Any]:
     return {"model": model, "created_at": wire.rfc3339()} | part | {"done": done}
 
 
-async def _frames(job: Job, call: wire.Request, part: Part, begun: int) -> AsyncIterator[tuple[Event, dict[str, Any]]]:
+async def _frames(
+    job: Job, call: wire.Request, part: Part, begun: int
+) -> AsyncIterator[tuple[Event, dict[str, Any]]]:
     """Each event with the frame to send for it. Raises WireError instead of ending without a last
     frame."""
     while (event := await job.next_event()) is not None:
@@ -173,24 +189,31 @@ async def _frames(job: Job, call: wire.Request, part: Part, begun: int) -> Async
                     "eval_count": event.tokens,
                     "eval_duration": event.tokens_ns,
                 })  # fmt: skip
-                yield event, _frame(call.model, part("", ""), done=True) | {"done_reason": event.reason} | metrics
+                yield (
+                    event,
+                    _frame(call.model, part("", ""), done=True)
+                    | {"done_reason": event.reason}
+                    | metrics,
+                )
                 return
             case Refused(status, message):
-                raise wire.WireError(status, message)
+                raise WireError(status, message)
     if job.unwanted:
-        raise wire.WireError(499, "request canceled")
-    raise wire.WireError(500, "model runner has unexpectedly stopped")
+        raise WireError(499, "request canceled")
+    raise WireError(500, "model runner has unexpectedly stopped")
 
 
 Frames = AsyncIterator[tuple[Event, dict[str, Any]]]
 
 
-async def _encoded(first: tuple[Event, dict[str, Any]], frames: Frames, watching: asyncio.Task[None]) -> AsyncIterator[bytes]:
+async def _encoded(
+    first: tuple[Event, dict[str, Any]], frames: Frames, watching: asyncio.Task[None]
+) -> AsyncIterator[bytes]:
     try:
         yield wire.encode_frame(first[1])
         async for _, frame in frames:
             yield wire.encode_frame(frame)
-    except wire.WireError as error:
+    except WireError as error:
         yield wire.encode_frame({"error": error.text})
     finally:
         watching.cancel()

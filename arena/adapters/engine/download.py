@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from arena.adapters.engine.faults import NoNetwork, NotPublished
+
+if TYPE_CHECKING:
+    import httpx
 
 Progress = Callable[[int, int], None]
 """`(done, total)` in bytes; total is 0 while unknown."""
 
 STALL_S = 60.0
 """A download that gains no byte for so long is given up."""
-
-_CHUNK = 1 << 20
 
 
 async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
@@ -31,7 +33,9 @@ async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
     try:
         async with httpx.AsyncClient(follow_redirects=True, timeout=timeout) as client:
             have = part.stat().st_size if part.exists() else 0
-            headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+            headers = {"Accept-Encoding": "identity"} | (
+                {"Range": f"bytes={have}-"} if have else {}
+            )
             async with client.stream("GET", url, headers=headers) as response:
                 if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                     # Nothing is missing, or too much is there: the caller's hash will tell.
@@ -45,14 +49,15 @@ async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
     return part
 
 
-async def _store(response, part: Path, have: int, progress: Progress) -> None:  # type: ignore[no-untyped-def]
+async def _store(response: httpx.Response, part: Path, have: int, progress: Progress) -> None:
     resumed = response.status_code == 206
     done = have if resumed else 0
     length = response.headers.get("content-length")
     total = done + int(length) if length else 0
     with part.open("ab" if resumed else "wb") as file:
         progress(done, total)
-        async for chunk in response.aiter_bytes(_CHUNK):
+        # In pieces as they come: gathered ones would be lost when the connection breaks.
+        async for chunk in response.aiter_raw():
             file.write(chunk)
             done += len(chunk)
             progress(done, total)

@@ -1,14 +1,14 @@
-"""Why the weights of a model cannot be had, one class a reason, so that a caller can tell them apart.
+"""Why the weights of a model cannot be had: one class a reason, so callers can tell them apart.
 
-    EngineFault
-    └── WeightsFault        any of these
-        ├── NoNetwork           the place they come from does not answer, or answers no more
-        ├── NotPublished        it answers, but does not have them
-        ├── WrongContent        what came is not what was expected
-        ├── CacheNotWritable    the cache folder cannot be written
-        ├── DiskFull            there is too little room for them
-        ├── NoInstaller         this Python has no pip to fetch them with
-        └── NoSuchFile          a model file named by the user does not exist
+EngineFault
+└── WeightsFault        any of these
+    ├── NoNetwork           the place they come from does not answer, or answers no more
+    ├── NotPublished        it answers, but does not have them
+    ├── WrongContent        what came is not what was expected
+    ├── CacheNotWritable    the cache folder cannot be written
+    ├── DiskFull            there is too little room for them
+    ├── NoInstaller         this Python has no pip to fetch them with
+    └── NoSuchFile          a model file named by the user does not exist
 """
 
 from __future__ import annotations
@@ -28,29 +28,34 @@ class WeightsFault(EngineFault):
 class NoNetwork(WeightsFault):
     def __init__(self, source: str, reason: str) -> None:
         super().__init__(
-            f"The model could not be downloaded from {source}: {reason}. The first start needs a network connection, "
-            f"later ones do not. Check the connection and start again. {_INSTEAD}"
+            f"The model could not be downloaded from {source}: {reason}. The first start needs a "
+            "network connection, later ones do not. Check the connection and start again. "
+            f"{_INSTEAD}"
         )
 
 
 class NotPublished(WeightsFault):
     def __init__(self, source: str, what: str) -> None:
-        super().__init__(f"{source} does not have {what}. Check which one is configured, then start again. {_INSTEAD}")
+        super().__init__(
+            f"{source} does not have {what}. Check which one is configured, then start again. "
+            f"{_INSTEAD}"
+        )
 
 
 class WrongContent(WeightsFault):
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what} is not the file that was expected (its sha256 differs), so it was not used. Start again to have it "
-            f"fetched anew; if that does not help, the place it comes from is not to be trusted. {_INSTEAD}"
+            f"{what} is not the file that was expected (its sha256 differs), so it was not used. "
+            "Start again to have it fetched anew; if that does not help, the place it comes from "
+            f"is not to be trusted. {_INSTEAD}"
         )
 
 
 class CacheNotWritable(WeightsFault):
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"The cache folder {folder} cannot be written. Make it writable for this user, or name another one with "
-            "XDG_CACHE_HOME, then start again."
+            f"The cache folder {folder} cannot be written. Make it writable for this user, or name "
+            "another one with XDG_CACHE_HOME, then start again."
         )
 
 
@@ -70,7 +75,9 @@ class NoInstaller(WeightsFault):
 
 class NoSuchFile(WeightsFault):
     def __init__(self, path: Path) -> None:
-        super().__init__(f"The model file {path} cannot be read. Check its path in ARENA_ENGINE_MODELS.")
+        super().__init__(
+            f"The model file {path} cannot be read. Check its path in ARENA_ENGINE_MODELS."
+        )
 
 
 def of_storage(error: OSError, folder: Path) -> WeightsFault:

@@ -15,7 +15,19 @@ from typing import Any, BinaryIO
 MAGIC = b"GGUF"
 
 # Value types of the specification that are plain numbers, as struct codes.
-_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_NUMBERS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _STRING = 8
 _ARRAY = 9
 
@@ -69,7 +81,9 @@ def read_info(path: Path) -> GgufInfo:
     return GgufInfo(
         family=family,
         parameters=parameters,
-        quantization=_QUANTIZATIONS.get(file_type, "unknown") if isinstance(file_type, int) else "unknown",
+        quantization=_QUANTIZATIONS.get(file_type, "unknown")
+        if isinstance(file_type, int)
+        else "unknown",
         context_length=int(metadata.get(f"{family}.context_length", 0)),
         embedding_length=int(metadata.get(f"{family}.embedding_length", 0)),
         chat_template=str(metadata.pop("tokenizer.chat_template", "")),

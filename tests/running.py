@@ -1,0 +1,125 @@
+"""The arena as a person runs it: `python app.py` in a process of its own, and what it printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL")
+READY_S = 120
+
+
+class App:
+    """A running app. `url` is where its page is, `printed` all it wrote on the terminal."""
+
+    def __init__(self, process: subprocess.Popen[str], database: Path) -> None:
+        self.process = process
+        self.database = database
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    @property
+    def printed(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        return self.found(r"page\s+(http://\S+)")
+
+    @property
+    def engine_url(self) -> str:
+        return self.found(r"engine at (http://[\d.:]+)")
+
+    def found(self, pattern: str) -> str:
+        """The first group of the pattern, once it is printed."""
+        wait_until(lambda: re.search(pattern, self.printed) or self.ended(), pattern)
+        match = re.search(pattern, self.printed)
+        assert match, f"{pattern!r} was not printed:\n{self.printed}"
+        return match[1]
+
+    def ended(self) -> bool:
+        if self.process.poll() is None:
+            return False
+        self._reader.join(timeout=5)
+        return True
+
+    def get(self, path: str) -> Any:
+        return fetch(f"{self.url}/{path}")
+
+    def engine_stats(self) -> dict[str, int]:
+        return fetch(f"{self.engine_url}/engine/stats")
+
+    def votes(self) -> list[sqlite3.Row]:
+        with sqlite3.connect(self.database) as connection:
+            connection.row_factory = sqlite3.Row
+            rows = connection.execute("SELECT * FROM votes ORDER BY rowid").fetchall()
+        connection.close()
+        return rows
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> int:
+        """Send the signal, wait for the end, return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(timeout=30)
+        self._reader.join(timeout=5)
+        return code
+
+
+@contextmanager
+def running(folder: Path, *arguments: str, ready: bool = True, **environment: str) -> Iterator[App]:
+    """`python app.py --port 0` with its own ledger and only these settings."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    database = folder / "arena.db"
+    env |= {"DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1", **environment}
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", "0", *arguments],
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    app = App(process, database)
+    try:
+        if ready:
+            wait_until(lambda: app.get("api/status")["ready"] or app.ended(), "the app is ready")
+        yield app
+    finally:
+        app.stop(signal.SIGKILL if process.poll() is None and not ready else signal.SIGINT)
+        assert process.stdout
+        process.stdout.close()
+
+
+def fetch(url: str) -> Any:
+    """JSON from a loopback URL, past any proxy of the environment."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=10) as response:
+        return json.load(response)
+
+
+def wait_until(met: Callable[[], object], what: str, timeout_s: float = READY_S) -> None:
+    """Look again until it is so; there is no event to wait for across processes."""
+    deadline = time.monotonic() + timeout_s
+    while not met():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        threading.Event().wait(0.05)

@@ -1,0 +1,321 @@
+"""The page as a person uses it: a real Chromium, the real app, real models on the engine."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fake_ollama import FakeModel, FakeOllama
+from tests.playing import MODELS
+from tests.running import App, running, wait_until
+
+pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
+
+PROMPT = "#prompt textarea"
+OPEN = ":not([disabled]):visible"
+VOTE_OUT, BETTER = f"[id^=vote-out-]{OPEN}", f"[id^=better-]{OPEN}"
+PATIENCE_MS = 90_000
+TELLTALES = ("smollm", "135m", "careful", "lively")
+
+
+@pytest.fixture(scope="module")
+def app(engine_weights: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app on the real engine for all tests of this file."""
+    folder = tmp_path_factory.mktemp("app")
+    with running(folder, ARENA_MAX_TOKENS="80", ARENA_PACE="1500", ARENA_GRACE="2") as app:
+        yield app
+        assert "Traceback" not in app.printed and "Warning" not in app.printed, app.printed
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A new page; whatever goes wrong in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+def enter(page: Any, app: App) -> None:
+    page.goto(app.url)
+    page.wait_for_selector("#send:not([disabled])")
+
+
+def ask(page: Any, prompt: str, format: str = "Elimination") -> None:
+    page.get_by_label(re.compile(f"^{format}")).check()
+    page.fill(PROMPT, prompt)
+    page.press(PROMPT, "Enter")
+
+
+def vote(page: Any, selector: str, index: int = 0) -> str:
+    """Click the index-th button of these once it is live, and return the seat's letter."""
+    page.wait_for_selector(selector)
+    button = page.locator(selector).nth(index)
+    seat = button.get_attribute("id")[-1].upper()
+    button.click()
+    return seat
+
+
+def battle_id(page: Any) -> str:
+    return page.evaluate("sessionStorage.getItem('arena-battle')")
+
+
+def round_is(page: Any, app: App, number: int, phase: str = "voting") -> None:
+    page.wait_for_function(
+        "async ([id, round, phase]) => { const r = await fetch(`api/battles/${id}`);"
+        " const s = await r.json(); return s.round === round && s.phase === phase }",
+        arg=[battle_id(page), number, phase],
+    )
+
+
+class Wire:
+    """Everything the browser received, in order: bodies, event streams and websocket frames."""
+
+    def __init__(self, page: Any) -> None:
+        self._bodies: list[Any] = []
+        self._streamed: list[str] = []
+        page.on("response", lambda response: self._bodies.append(response))
+        page.on("websocket", self._tap)
+        cdp = page.context.new_cdp_session(page)
+        cdp.send("Network.enable")
+        cdp.on("Network.eventSourceMessageReceived", lambda e: self._streamed.append(e["data"]))
+
+    def _tap(self, websocket: Any) -> None:
+        websocket.on("framereceived", lambda frame: self._streamed.append(frame))
+
+    def received(self) -> str:
+        texts = [str(part) for part in self._streamed]
+        for response in self._bodies:
+            streams = "text/event-stream" in response.headers.get("content-type", "")
+            if response.status == 200 and not (streams and "/api/battles/" in response.url):
+                texts.append(f"{response.url} {response.headers}")
+                texts.append(response.body().decode("utf-8", "replace"))
+        return "\n".join(texts).lower()
+
+
+@pytest.mark.parametrize("format", ["Elimination", "Knockout"])
+def test_a_whole_battle_is_played_revealed_recorded_and_ranked(
+    page: Any, app: App, format: str
+) -> None:
+    votes_before = len(app.votes())
+    wire = Wire(page)
+    enter(page, app)
+    ask(page, "Name three fruits and say which is the sweetest.", format)
+    if format == "Elimination":
+        first = vote(page, VOTE_OUT, 1)
+        assert first == "B"
+    else:
+        first = "B" if vote(page, VOTE_OUT) == "A" else "A"
+    round_is(page, app, 2)
+    page.wait_for_selector(BETTER)
+    received = wire.received()
+    assert "api/battles" in received and '"phase": "voting"' in received, "the wire was tapped"
+    assert not [word for word in TELLTALES if word in received], "a name leaked before the end"
+    assert page.locator("#reveal").inner_text().strip() == ""
+    champion = vote(page, BETTER)
+    page.wait_for_selector("#reveal table")
+    revealed = page.locator("#reveal").inner_text()
+    assert f"Model {champion} is the champion" in revealed
+    assert revealed.count("smollm2:135m") >= 3 and "tokens/s" in revealed
+
+    rows = app.votes()[votes_before:]
+    expected = 3 if format == "Elimination" else 2
+    assert len(rows) == expected and {r["battle_id"] for r in rows} == {battle_id(page)}
+    assert {r["format"] for r in rows} == {format.lower()}
+    for row in rows:
+        assert row["winner"] in ("model_a", "model_b")
+        assert row["model_a"] in revealed and row["model_b"] in revealed
+        assert row["ttft_ms_a"] > 0 and row["output_tokens_b"] > 0 and row["digest_a"]
+        assert row["rater"] and row["dwell_ms"] >= 0 and row["channel"] == "web"
+    last = rows[-1]
+    assert last["winner"] == ("model_a" if last["seat_a"] == champion else "model_b")
+
+    page.get_by_role("tab", name="Leaderboard").click()
+    page.wait_for_selector("#leaderboard table")
+    board = page.locator("#leaderboard").inner_text()
+    assert "smollm2:135m careful" in board and "smollm2:135m brief" in board
+
+
+def test_a_follow_up_is_answered_by_the_survivors(page: Any, app: App) -> None:
+    enter(page, app)
+    ask(page, "Name a colour.")
+    vote(page, VOTE_OUT)
+    round_is(page, app, 2)
+    page.fill("#follow-up textarea, #follow-up input", "And another one?")
+    page.locator("#send-follow-up:not([disabled])").click()
+    page.wait_for_function(
+        "async id => (await (await fetch(`api/battles/${id}`)).json()).prompts.length === 2",
+        arg=battle_id(page),
+    )
+    round_is(page, app, 2)
+    page.wait_for_selector(BETTER)
+    page.locator(f"#equal{OPEN}").click()
+    page.wait_for_selector("#reveal table")
+    assert "joint champions" in page.locator("#reveal").inner_text()
+
+
+def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
+    enter(page, app)
+    ask(page, "Write two sentences about rain.")
+    page.wait_for_selector("#pane-a .chip[data-state=writing]")
+    mine = battle_id(page)
+    page.reload()
+    page.wait_for_selector(VOTE_OUT)
+    assert battle_id(page) == mine
+    shown = page.locator("#pane-a").inner_text()
+    page.reload()
+    page.wait_for_selector(VOTE_OUT)
+    assert page.locator("#pane-a").inner_text() == shown
+
+
+def test_the_keyboard_alone_plays_a_battle(page: Any, app: App) -> None:
+    enter(page, app)
+    page.focus(PROMPT)
+    page.keyboard.type("Say hello in 2 ways.")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(VOTE_OUT)
+    page.keyboard.press("3")
+    round_is(page, app, 2)
+    page.wait_for_selector(BETTER)
+    page.keyboard.press("b")
+    page.wait_for_selector("#reveal table")
+    assert "none was good enough" in page.locator("#reveal").inner_text()
+    page.keyboard.press("n")
+    page.wait_for_selector("#send:not([disabled])")
+    assert page.locator("#reveal").inner_text().strip() == ""
+
+
+def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
+    browser: Any, page: Any, app: App
+) -> None:
+    enter(page, app)
+    other = page.context.new_page()
+    other.set_default_timeout(PATIENCE_MS)
+    enter(other, app)
+    ask(page, "Name a bird.")
+    ask(other, "Name a fish.")
+    page.wait_for_selector(VOTE_OUT)
+    other.wait_for_selector(VOTE_OUT)
+    assert battle_id(page) != battle_id(other)
+    page.locator("#vote-out-c").dblclick()
+    round_is(page, app, 2)
+    mine = [row for row in app.votes() if row["battle_id"] == battle_id(page)]
+    assert len(mine) == 2
+    assert other.locator(VOTE_OUT).count() == 3
+
+
+def test_closing_the_tab_stops_the_models(browser: Any, app: App) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    enter(page, app)
+    before = app.engine_stats()
+    ask(page, "Tell a very long story about a ship, with many chapters and every detail.")
+    page.wait_for_selector("#pane-a .chip[data-state=writing]")
+    context.close()
+    wait_until(lambda: app.engine_stats()["active"] == 0, "the engine is idle")
+    after = app.engine_stats()
+    stopped = after["cancelled"] - before["cancelled"]
+    assert stopped + after["completed"] - before["completed"] == 3
+    assert stopped >= 1, "all were complete before the tab was closed"
+
+
+def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) -> None:
+    enter(page, app)
+    page.click("#send")
+    page.wait_for_function("document.querySelector('#status').innerText.includes('empty')")
+    page.fill(PROMPT, "x" * 6001)
+    page.click("#send")
+    page.wait_for_function("document.querySelector('#status').innerText.includes('6,001')")
+    assert page.input_value(PROMPT) == "x" * 6001, "what was typed is kept"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 360])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_overflows_and_nothing_comes_from_outside(
+    browser: Any, app: App, width: int, theme: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{app.url}/?__theme={theme}")
+    page.wait_for_selector("#send:not([disabled])")
+    ask(page, "Name a tree.")
+    page.wait_for_selector(VOTE_OUT)
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    context.close()
+    assert wide <= 0
+    assert not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
+
+
+@pytest.mark.slow
+def test_a_vote_that_was_acknowledged_outlives_a_kill(
+    browser: Any, engine_weights: Any, tmp_path: Any
+) -> None:
+    with running(tmp_path, ARENA_MAX_TOKENS="40", ARENA_PACE="1500") as app:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        enter(page, app)
+        ask(page, "Name a metal.")
+        vote(page, VOTE_OUT)
+        page.wait_for_selector("#pane-a .chip[data-state=eliminated]")
+        app.stop(signal.SIGKILL)
+        page.close()
+        assert len(app.votes()) == 2
+
+
+HOSTILE = """<img src=x onerror="window.hacked=1"> <script>window.hacked=2</script>
+
+<iframe srcdoc="<script>parent.hacked=3</script>"></iframe> <svg onload="window.hacked=4"></svg>
+
+[click](javascript:window.hacked=5) ![pixel](http://127.0.0.1:9/tracker.png)
+
+**bold** and $x^2$
+"""
+
+
+def test_what_a_model_writes_is_never_executed_nor_fetched(browser: Any, tmp_path: Any) -> None:
+    models = [FakeModel(name, text=HOSTILE) for name in MODELS]
+    with FakeOllama.in_thread(models, speed=50, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_PACE="5000") as app:
+            page = browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
+            enter(page, app)
+            ask(page, "Be evil.")
+            page.wait_for_selector(VOTE_OUT)
+            page.wait_for_selector("#pane-a strong")
+            assert page.locator("#pane-a .katex").count()
+            links = page.eval_on_selector_all("#pane-a a", "all => all.map(a => a.href)")
+            assert not [href for href in links if href.startswith("javascript:")]
+            assert page.evaluate("window.hacked") is None
+            assert not [url for url in asked if "tracker" in url]
+            page.close()
+
+
+def test_a_host_that_is_away_is_told_and_comes_back_by_itself(browser: Any, tmp_path: Any) -> None:
+    with FakeOllama.in_thread([FakeModel(name) for name in MODELS], speed=50) as host:
+        host.stop()
+        with running(tmp_path, ready=False, OLLAMA_HOST=host.url) as app:
+            page = browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(app.url)
+            page.wait_for_function(
+                "document.querySelector('#banner')?.innerText.includes('does not answer')"
+            )
+            assert page.locator("#send").is_disabled()
+            assert "does not answer" in app.printed
+            host.start()
+            page.wait_for_selector("#send:not([disabled])")
+            page.close()
