@@ -23,9 +23,9 @@ from arena.core.ports import EngineFault
 _ROOT = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
-# Threads that spin at llama.cpp's barriers fall from tens of tokens a second to less than one as
-# soon as another program wants a core; threads that sleep there share it.
-_PATIENT = {"OMP_WAIT_POLICY": "passive"}
+# llama.cpp's threads spin while they wait for each other. As soon as another program wants a core
+# they fall from tens of tokens a second to less than one, unless they soon go to sleep instead.
+_PATIENT = {"GOMP_SPINCOUNT": "1000"}
 _WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
 _INSTEAD = "Or set OLLAMA_HOST to a machine that runs Ollama."
 
