@@ -117,7 +117,7 @@ def build(referee: Referee) -> None:
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
                 elem_id="follow-up",
-                label="Or ask all of them a follow-up before you vote",
+                label="Or ask all of them a follow-up before you vote (F)",
                 placeholder="A question they all answer, each in its own conversation",
                 interactive=True,
                 lines=1,

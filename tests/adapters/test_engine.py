@@ -449,10 +449,16 @@ def test_leaving_a_call_that_is_not_streamed_stops_it_too(engine: Engine) -> Non
 def test_leaving_the_queue_frees_the_place(engine: Engine) -> None:
     async def play(client: ollama.AsyncClient) -> None:
         before = stats(engine)
-        async with writing(client, 4):
-            await until(lambda: stats(engine)["active"] == 3 and stats(engine)["queue"] == 1)
-        await until(lambda: stats(engine)["active"] == stats(engine)["queue"] == 0, 5)
-        assert stats(engine)["cancelled"] == before["cancelled"] + 4
+        async with writing(client, 3) as firsts:
+            await asyncio.gather(*firsts)
+            fourth = asyncio.create_task(client.chat(MODEL, SUM))
+            await until(lambda: stats(engine)["queue"] == 1)
+            fourth.cancel()
+            await until(lambda: stats(engine)["queue"] == 0)
+            after = stats(engine)
+            assert after["active"] == 3
+            assert after["cancelled"] == before["cancelled"] + 1
+        await until(lambda: stats(engine)["active"] == 0)
 
     talk(engine, play)
 

@@ -22,7 +22,7 @@ from arena.core.ports import EngineFault
 
 _ROOT = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 60.0
-_STOP_TIMEOUT_S = 2.0
+_STOP_TIMEOUT_S = 0.5
 # llama.cpp's threads spin while they wait for each other. As soon as another program wants a core
 # they fall from tens of tokens a second to less than one, unless they soon go to sleep instead.
 _PATIENT = {"GOMP_SPINCOUNT": "1000"}
@@ -105,21 +105,21 @@ class Engine:
     def _launch(self) -> None:
         config = {
             "models": [
-                {"name": each.name, "path": str(each.path), "digest": each.sha256}
+                {"name": each.name, "path": str(each.path.resolve()), "digest": each.sha256}
                 for each in self._models
             ],
             "limits": self._limits,
             "parent": os.getpid(),
         }
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            # -P: whatever lies in the current directory must not be imported.
-            [sys.executable, "-P", "-m", "arena.adapters.engine.server", json.dumps(config)],
+            [sys.executable, "-m", "arena.adapters.engine.server", json.dumps(config)],
+            # From there it imports this very package, wherever the app was started.
+            cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=_PATIENT | os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=_PATIENT | os.environ | {"PYTHONSAFEPATH": ""},
             # Ctrl-C is for the app, which stops the engine when it has no more use for it.
             start_new_session=True,
         )

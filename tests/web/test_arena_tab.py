@@ -1,0 +1,162 @@
+"""The moves the page may make, and the reveal as it is drawn: forged payloads, hostile names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from arena.core.ports import HostFault, LedgerFault
+from arena.core.view import Reveal, RevealedSeat
+from arena.web import unmasking
+from arena.web.moves import Moves
+
+CHAMPION = RevealedSeat(
+    letter="B",
+    name="Ada <script>alert(1)</script>",
+    model='ada:"1b"',
+    place=1,
+    champion=True,
+    fell_in=0,
+    by_coin=False,
+    ttft_ms=321.4,
+    tokens_per_s=43.21,
+    output_tokens=210,
+    flagged=False,
+)
+LOSER = replace(
+    CHAMPION, letter="A", name="Bob", model="Bob", place=2, champion=False, fell_in=1, by_coin=True
+)
+REVEAL = Reveal("battle", "Model B is the champion.", (CHAMPION, LOSER), votes=1, counted=True)
+MOVED = pd.DataFrame(
+    {
+        "contender": [CHAMPION.name, "Bob"],
+        "rating_before": [1000.0, None],
+        "rating_after": [1012.4, 990.0],
+        "rank_before": [2.0, None],
+        "rank_after": [1.0, 2.0],
+    }
+)
+
+
+class Recorder:
+    """A referee that notes what it is asked, and fails as it is told."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self._fault = fault
+
+    async def vote(self, *args: Any, **options: Any) -> None:
+        self.calls.append((*args, options))
+        if self._fault:
+            raise self._fault
+
+    async def reveal(self, battle_id: str) -> tuple[Reveal, pd.DataFrame]:
+        return REVEAL, MOVED
+
+
+BALLOT: Mapping[str, object] = {
+    "re": 7,
+    "battle": "battle",
+    "round": 1,
+    "judgement": "drop",
+    "seat": "B",
+    "dwell_ms": 1200,
+    "rater": "somebody",
+}
+
+
+def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any], Recorder]:
+    referee = Recorder(fault)
+    return asyncio.run(Moves(referee).vote(payload)), referee  # type: ignore[arg-type]
+
+
+def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
+    answer, referee = vote(BALLOT)
+    assert answer == {"re": 7}
+    assert referee.calls == [
+        ("battle", 1, "drop", "B", {"rater": "somebody", "dwell_ms": 1200}),
+    ]
+
+
+@pytest.mark.parametrize("payload", [None, [], "vote", 3, {}, {"re": 7}])
+def test_what_is_no_ballot_is_answered_with_a_sentence(payload: object) -> None:
+    answer, referee = vote(payload)
+    assert "Please reload" in answer["error"] and not referee.calls
+
+
+@pytest.mark.parametrize(
+    ("field", "forged"),
+    [
+        ("battle", 5),
+        ("battle", "x" * 65),
+        ("round", "1"),
+        ("round", True),
+        ("round", 0),
+        ("round", 1.5),
+        ("judgement", "win"),
+        ("judgement", ["drop"]),
+        ("seat", "Z"),
+        ("seat", {"a": 1}),
+        ("dwell_ms", -1),
+        ("dwell_ms", 10**12),
+        ("rater", None),
+        ("rater", "x" * 65),
+    ],
+)
+def test_a_forged_field_never_reaches_the_referee(field: str, forged: object) -> None:
+    answer, referee = vote({**BALLOT, field: forged})
+    assert field in answer["error"] and answer["re"] == 7 and not referee.calls
+
+
+def test_a_refusal_is_shown_in_its_own_words() -> None:
+    answer, _ = vote(BALLOT, LedgerFault("The disk is full. Free some space and vote again."))
+    assert answer["error"] == "The disk is full. Free some space and vote again."
+
+
+@pytest.mark.parametrize(
+    "fault", [HostFault("llama3 broke on 10.0.0.1", kind="reset"), RuntimeError("llama3 broke")]
+)
+def test_the_text_of_a_fault_stays_on_the_server(fault: Exception) -> None:
+    answer, _ = vote(BALLOT, fault)
+    assert "llama3" not in answer["error"] and "try again" in answer["error"]
+
+
+def test_the_reveal_gives_names_by_letter() -> None:
+    answer, drawn = asyncio.run(Moves(Recorder()).reveal({"re": 1, "battle": "b"}))  # type: ignore[arg-type]
+    assert answer == {"re": 1, "names": {"B": CHAMPION.name, "A": "Bob"}}
+    assert "Model B is the champion." in drawn
+
+
+def test_a_name_is_drawn_as_text() -> None:
+    drawn = unmasking.draw(REVEAL, MOVED)
+    assert "<script>" not in drawn and 'ada:"1b"' not in drawn
+    assert "Ada &lt;script&gt;alert(1)&lt;/script&gt;" in drawn
+
+
+def test_the_reveal_tells_pace_order_and_movement() -> None:
+    drawn = unmasking.draw(REVEAL, MOVED)
+    for said in ("321 <span>ms", "43.2 <span>tokens/s", ">210<", "#2 → #1", "1000 → 1012", "+12",
+                 "round 1 <span>drawn by lot", "990 <span>new", "1 vote recorded."):  # fmt: skip
+        assert said in drawn, said
+
+
+def test_what_is_not_known_is_drawn_as_a_dash() -> None:
+    silent = replace(LOSER, ttft_ms=None, tokens_per_s=None, output_tokens=None)
+    drawn = unmasking.draw(replace(REVEAL, seats=(silent,)), pd.DataFrame())
+    assert "None" not in drawn and "nan" not in drawn
+    assert drawn.count(f"<div>{unmasking.UNKNOWN}</div>") == 5
+
+
+def test_a_battle_without_champion_says_so() -> None:
+    drawn = unmasking.draw(replace(REVEAL, seats=(LOSER,)), MOVED)
+    assert "No champion this time" in drawn
+
+
+def test_votes_that_do_not_count_are_owned_up_to() -> None:
+    drawn = unmasking.draw(replace(REVEAL, counted=False), MOVED)
+    assert "kept but not ranked" in drawn
