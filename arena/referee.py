@@ -134,12 +134,12 @@ class Referee:
         rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
         battle = await self._battles.load(battle_id)
         revealed = view.reveal(battle, await self._ledger.of_battle(battle_id))
-        votes = await self._ledger.votes()
+        votes = await self._ledger.votes(leaderboard.COLUMNS)
         return revealed, await asyncio.to_thread(leaderboard.movement, votes, battle_id)
 
     async def standings(self) -> pd.DataFrame:
         """See core.leaderboard.standings."""
-        votes = await self._ledger.votes()
+        votes = await self._ledger.votes(leaderboard.COLUMNS)
         roster = tuple(c.name for c in self._hosts.contenders())
         return await asyncio.to_thread(leaderboard.standings, votes, roster)
 

@@ -195,12 +195,13 @@ class SqlLedger:
             raise self._fault(error) from error
         return True
 
-    async def votes(self) -> pd.DataFrame:
+    async def votes(self, columns: Sequence[str] = ()) -> pd.DataFrame:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
-        everything = select(*_FIELDS).order_by(VOTES.c.sequence)
-        rows = await self._do(lambda db: db.execute(everything).all())
+        dtypes = {name: DTYPES[name] for name in columns or DTYPES}
+        wanted = select(*(VOTES.c[name] for name in dtypes)).order_by(VOTES.c.sequence)
+        rows = await self._do(lambda db: db.execute(wanted).all())
         return await asyncio.to_thread(
-            lambda: pd.DataFrame.from_records(rows, columns=list(DTYPES)).astype(DTYPES)
+            lambda: pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
         )
 
     async def count_by_contender(self) -> dict[str, int]:

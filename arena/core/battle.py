@@ -224,6 +224,12 @@ def pairs(played: Round) -> tuple[tuple[str, str, str], ...]:
     return tuple((a, b, outcome) for a, b in combinations(sorted(played.live), 2))
 
 
+def unblinded(battle: Battle, played: Round) -> bool:
+    """A reply that was judged in the round gave away who wrote it."""
+    judged = [battle.seat(letter).replies[: played.turns] for letter in played.live]
+    return any(reply.names_itself for replies in judged for reply in replies)
+
+
 def placings(battle: Battle) -> tuple[tuple[str, ...], ...]:
     """Every contender exactly once, best first; those in one group share the place.
 

@@ -6,42 +6,90 @@ how a host is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-
-FAILURES_TO_OPEN = 3
-WINDOW_S = 30.0
-FIRST_OPEN_S, LONGEST_OPEN_S = 10.0, 120.0
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Three connection failures within 30 s leave a host alone for 10 s, doubling to 120 s;
-    after that one success closes it again, one failure opens it longer."""
+    """So many failures within the window leave a host alone for a while, doubling up to the
+    longest. Then it is on trial: one request at a time, until one success closes the breaker
+    or one failure opens it for longer."""
 
+    limit: int = 3
+    window_s: float = 30.0
+    first_s: float = 10.0
+    longest_s: float = 120.0
     failures: tuple[float, ...] = ()
     open_until: float = 0.0
     open_s: float = 0.0
 
-    def allows(self, now: float) -> bool:
-        return now >= self.open_until
+    def shut(self, now: float) -> bool:
+        """Nothing may be asked of it now."""
+        return bool(self.open_s) and now < self.open_until
+
+    def on_trial(self, now: float) -> bool:
+        """It was left alone long enough; a single request may try it."""
+        return bool(self.open_s) and now >= self.open_until
 
     def failed(self, now: float) -> Breaker:
-        recent = (*(t for t in self.failures if now - t < WINDOW_S), now)
-        if len(recent) < FAILURES_TO_OPEN and not self.open_s:
+        if self.shut(now):
+            return self
+        recent = (*(t for t in self.failures if now - t < self.window_s), now)
+        if len(recent) < self.limit and not self.open_s:
             return replace(self, failures=recent)
-        if not self.allows(now):
-            return replace(self, failures=recent)
-        open_s = min(self.open_s * 2 or FIRST_OPEN_S, LONGEST_OPEN_S)
-        return Breaker(failures=(), open_until=now + open_s, open_s=open_s)
+        open_s = min(self.open_s * 2 or self.first_s, self.longest_s)
+        return replace(self, failures=(), open_until=now + open_s, open_s=open_s)
 
     def succeeded(self) -> Breaker:
-        return Breaker()
+        return replace(self, failures=(), open_until=0.0, open_s=0.0)
+
+    def reprieved(self, now: float) -> Breaker:
+        """The host was seen to come back: on trial at once."""
+        return replace(self, open_until=min(self.open_until, now))
+
+
+HOST_BREAKER = Breaker()
+LOAD_BREAKER = Breaker(limit=2, window_s=60.0, first_s=60.0, longest_s=60.0)
+"""For one model on one host, by failures to load it."""
+
+
+class Share(StrEnum):
+    """How much of a resident model is on the GPU; unknown where it is not resident."""
+
+    FULL = "full"
+    PART = "part"
+    NONE = "none"
+    UNKNOWN = ""
+
+    @classmethod
+    def of(cls, size: int, size_vram: int) -> Share:
+        """Sizes in bytes, as /api/ps tells them."""
+        if size_vram <= 0:
+            return cls.NONE
+        return cls.FULL if size_vram >= size else cls.PART
+
+
+def fit(shares: Mapping[tuple[str, str], Share]) -> frozenset[tuple[str, str]]:
+    """The (host, model) pairs that may play, so that all contenders meet on one class of host.
+
+    Where any model is wholly on a GPU, those seen partly or wholly on a CPU are left out. Where
+    none is, hosts are used that have all of their models on the CPU; a host with a model half
+    on the GPU is left out."""
+    on_gpu = Share.FULL in shares.values()
+    halved = {host for (host, _), share in shares.items() if share is Share.PART}
+    return frozenset(
+        (host, model)
+        for (host, model), share in shares.items()
+        if (share in (Share.FULL, Share.UNKNOWN) if on_gpu else host not in halved)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A host as seen by one request for one model. `speed` in tokens/s as measured, or None."""
+    """A host as seen by one request for one model. `crowded`: loading a model there unloads
+    another. `speed` in tokens/s as measured, or None."""
 
     host: str
     resident: bool
@@ -49,12 +97,19 @@ class Candidate:
     leases: int
     slots: int
     speed: float | None = None
+    crowded: bool = False
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate | None:
     """The best host with a free slot: the model resident and fully on the GPU, then resident,
-    then most free slots, then fastest. None when every slot is taken."""
-    free = [c for c in candidates if c.leases < c.slots]
+    then most free slots, then fastest. None when every slot is taken.
+
+    A crowded host does not load a model that is resident elsewhere, even if that is busy."""
+    known = list(candidates)
+    held = any(c.resident for c in known)
+    free = [
+        c for c in known if c.leases < c.slots and (c.resident or not (held and c.crowded))
+    ]  # fmt: skip
     return max(
         free,
         key=lambda c: (c.resident and c.on_gpu, c.resident, c.slots - c.leases, c.speed or 0.0),

@@ -256,8 +256,9 @@ class Ledger(Protocol):
         written then. Raises `LedgerFault`, and then nothing is written either."""
         ...
 
-    async def votes(self) -> pd.DataFrame:
-        """One row a pair judged, in the order written; columns are those of `VoteRow`."""
+    async def votes(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """One row a pair judged, in the order written; columns are those of `VoteRow`, or only
+        the ones named, which spares reading every conversation."""
         ...
 
     async def count_by_contender(self) -> dict[str, int]:

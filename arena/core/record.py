@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from arena.core.battle import Battle, Round, Seat, pairs
+from arena.core.battle import Battle, Round, Seat, pairs, unblinded
 
 SCHEMA_VERSION = 1
 CHARACTERS_PER_TOKEN = 4
@@ -111,7 +111,7 @@ def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
     if played.ballot_id != ballot.id:
         raise ValueError("the ballot is not that of the battle's last round")
     judged = pairs(played)
-    leaked = any(_leaked(battle.seat(s), played.turns) for s in played.live)
+    leaked = unblinded(battle, played)
     return tuple(
         _row(battle, played, ballot, battle.seat(a), battle.seat(b), winner, leaked)
         for a, b, winner in judged
@@ -164,7 +164,7 @@ def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:
     replies = seat.replies[:turns]
     facts = [r.facts for r in replies]
     values: dict[str, object] = {
-        "leaked_identity": _leaked(seat, turns),
+        "leaked_identity": any(r.names_itself for r in replies),
         "seat": seat.letter,
         "system_sha256": hashlib.sha256(seat.contender.system.encode()).hexdigest(),
         "options": json.dumps(dict(seat.contender.options), sort_keys=True),
@@ -181,10 +181,6 @@ def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:
         "retries": sum(r.retries for r in replies),
     }
     return {f"{key}_{side}": value for key, value in values.items()}
-
-
-def _leaked(seat: Seat, turns: int) -> bool:
-    return any(r.names_itself for r in seat.replies[:turns])
 
 
 def _conversation(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from arena.core.battle import MAX_TURNS, Battle, Judgement, Phase, Seat, placings
+from arena.core.battle import MAX_TURNS, Battle, Judgement, Phase, Seat, placings, unblinded
 from arena.core.ports import NotYet, Pane, State
 
 
@@ -64,8 +64,8 @@ class RevealedSeat:
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """The end of a battle, best place first. `counted` is False where a reply gave its
-    identity away, so that the ballots are kept but not ranked."""
+    """The end of a battle, best place first. `counted` is False where a reply that was judged
+    gave its identity away, so that ballots are kept but not ranked."""
 
     battle: str
     outcome: str
@@ -90,7 +90,7 @@ def reveal(battle: Battle, votes: int) -> Reveal:
         seats=tuple(_revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False)))
                     for s in seats),
         votes=votes,
-        counted=not any(r.names_itself for s in battle.seats for r in s.replies),
+        counted=not any(unblinded(battle, played) for played in battle.rounds),
     )  # fmt: skip
 
 

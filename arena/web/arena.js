@@ -5,6 +5,7 @@
 const SLOW_MS = 20_000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
+const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const api = (path) => new URL(`api/${path}`, document.baseURI);
 
@@ -44,7 +45,7 @@ const me = rater();
 function follow(id) {
   leave();
   session(id);
-  battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0 };
+  battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0, spent: 0 };
   const mine = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
   source.addEventListener("message", (event) => mine === battle && receive(event));
@@ -99,14 +100,19 @@ function draw() {
   const { state, names } = battle;
   paintState(el, state, names);
   say(el, headline(state), state.phase === "void" ? "notice" : "");
+  if (state.phase !== "voting") {
+    unlock();
+    return;
+  }
   // The texts are drawn by the components in their own time; voting opens after that.
-  const mine = battle;
-  setTimeout(() => mine === battle && unlock(), PAINT_MS);
+  setTimeout(unlock, PAINT_MS);
 }
 
+// What may be pressed now. `spent` is the version of the battle that was moved on already, while
+// the server's word of it is still on its way.
 function unlock() {
   const state = battle?.state;
-  const open = state?.phase === "voting" && !pending;
+  const open = state?.phase === "voting" && !pending && state.version !== battle.spent;
   if (open && !battle.openSince) battle.openSince = performance.now();
   const live = state ? living(state) : [];
   for (const [seat, pane] of el.panes) {
@@ -174,9 +180,9 @@ function entered(answer) {
 
 function vote(judgement, seat = "") {
   const { id, state, openSince } = battle;
-  const dwell = Math.min(Math.round(performance.now() - openSince), 86_400_000);
+  const dwell = Math.min(Math.round(performance.now() - openSince), LONGEST_DWELL_MS);
   const ballot = { battle: id, round: state.round, judgement, seat, dwell_ms: dwell };
-  ask(() => trigger("vote"), ballot, () => attend(el.status));
+  ask(() => trigger("vote"), ballot, movedOn());
 }
 
 function better(seat) {
@@ -184,11 +190,21 @@ function better(seat) {
 }
 
 function followUp() {
+  const done = movedOn();
   ask(() => trigger("follow"), { battle: battle.id, prompt: el.followUp.value }, (answer) => {
-    if (answer.error) return;
-    write(el.followUp, "");
-    attend(el.status);
+    if (!answer.error) write(el.followUp, "");
+    done(answer);
   });
+}
+
+// What to do with the answer to a move that leaves the present version of the battle behind.
+function movedOn() {
+  const mine = battle;
+  const { version } = battle.state;
+  return (answer) => {
+    if (!answer.error) mine.spent = version;
+    attend(el.status);
+  };
 }
 
 // Asks for the names once the battle is decided, and again until they are there.

@@ -525,3 +525,11 @@ def test_pairs_judged_are_counted_by_contender_without_superseded_ones(file: Pat
 
 def test_an_empty_ledger_counts_nobody(file: Path) -> None:
     assert on(file, lambda ledger: ledger.count_by_contender()) == {}
+
+
+def test_only_the_columns_asked_for_are_read(file: Path) -> None:
+    append(file, *ballot())
+    some = on(file, lambda ledger: ledger.votes(("winner", "model_b")))
+    everything = on(file, lambda ledger: ledger.votes())
+    assert list(some.columns) == ["winner", "model_b"]
+    pd.testing.assert_frame_equal(some, everything[["winner", "model_b"]])

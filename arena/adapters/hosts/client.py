@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
@@ -22,15 +23,26 @@ from arena.core.ports import Finished, HostFault, Text, UnknownModel
 
 NANOSECONDS = 1_000_000_000
 
+REFUSALS = {
+    400: "refused", 401: "forbidden", 403: "forbidden", 503: "busy",
+    # A proxy says so when the host behind it is gone.
+    502: "unreachable", 504: "unreachable",
+    # What the client makes of an error line within a stream.
+    -1: "crashed",
+}  # fmt: skip
+"""HTTP status → kind of fault; other ones are redirected (3xx) or failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostTimeouts:
-    """Seconds. `cold` and `warm` are for the first frame, `gap` for each one after it."""
+    """Seconds. `cold` is for loading a model, `warm` for the first frame of one that is loaded,
+    `gap` for each frame after it, `total` for a reply from its first word to its last."""
 
     connect: float = 3.0
     cold: float = 180.0
     warm: float = 30.0
     gap: float = 20.0
+    total: float = 300.0
     listing: float = 5.0
 
 
@@ -63,9 +75,18 @@ class _Client(AsyncClient):
 
 
 class OllamaHost:
-    """A host by its URL. Build it once and keep it: a client costs 20 ms of CPU."""
+    """A host by its URL. Build it once and keep it: a client costs 20 ms of CPU.
 
-    def __init__(self, url: str, *, token: str = "", timeouts: HostTimeouts = HostTimeouts()) -> None:
+    tls: whom to trust at https addresses, and the certificate to show, if not the usual ones."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        timeouts: HostTimeouts = HostTimeouts(),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.url = url
         self._timeouts = timeouts
         self._client = _Client(
@@ -76,6 +97,7 @@ class OllamaHost:
             # A proxy from the environment would be used even for 127.0.0.1.
             trust_env=False,
             follow_redirects=False,
+            verify=tls or True,
             # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
             headers={"Authorization": f"Bearer {token}" if token else "none"},
         )
@@ -136,41 +158,37 @@ class OllamaHost:
         messages: Sequence[Mapping[str, str]],
         options: Mapping[str, Any],
         *,
-        cold: bool,
-        thinks: bool,
+        cold: bool = False,
     ) -> AsyncIterator[Text | Finished]:
         """One reply; the last event is Finished. Close the generator to stop the generation.
+        `cold`: the model may have to be loaded first.
 
-        Sends no keep_alive: it would override the server's own for everybody. A model that
-        can think is told not to, so that all sides of a battle are treated alike."""
+        Sends no keep_alive: it would override the server's own for everybody. Every model is
+        told not to think, which all accept, so that all sides of a battle are treated alike."""
         started = time.monotonic()
-        first_text: float | None = None
+        begun: float | None = None
+        limit, written = self._timeouts.cold if cold else self._timeouts.warm, False
         with self._translated():
             stream = await self._client.chat(
                 model=model,
                 messages=list(messages),
                 options=dict(options),
                 stream=True,
-                think=False if thinks else None,
+                think=False,
             )
-            limit = self._timeouts.cold if cold else self._timeouts.warm
             async with aclosing(stream):
                 while True:
                     frame = await self._next(stream, limit)
                     limit = self._timeouts.gap
-                    if frame.model != model:
-                        raise HostFault(
-                            f"{self.url} answered with the model {frame.model!r} "
-                            f"where {model!r} was asked for.",
-                            kind="wrong model",
-                            host=self.url,
-                        )
-                    text = frame.message.content or ""
-                    if text:
-                        first_text = first_text or time.monotonic()
+                    self._check(frame, model, begun)
+                    if text := frame.message.content or "":
+                        begun = begun or time.monotonic()
+                        written = written or bool(text.strip())
                         yield Text(text)
                     if frame.done:
-                        yield self._finished(frame, started, first_text)
+                        if not written:
+                            raise HostFault(f"{model}: an empty reply.", kind="empty", host=self.url)
+                        yield self._finished(frame, started, begun)
                         return
 
     async def _next(self, stream: AsyncIterator[ChatResponse], limit: float) -> ChatResponse:
@@ -181,6 +199,21 @@ class OllamaHost:
             raise HostFault(
                 f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
             ) from None
+
+    def _check(self, frame: ChatResponse, model: str, begun: float | None) -> None:
+        if frame.model != model:
+            raise HostFault(
+                f"{self.url} answered with the model {frame.model!r} "
+                f"where {model!r} was asked for.",
+                kind="wrong model",
+                host=self.url,
+            )
+        if begun and time.monotonic() - begun > self._timeouts.total:
+            raise HostFault(
+                f"{model} on {self.url} wrote for more than {self._timeouts.total:.0f} s.",
+                kind="too slow",
+                host=self.url,
+            )
 
     def _finished(self, frame: ChatResponse, started: float, first_text: float | None) -> Finished:
         now = time.monotonic()
@@ -211,6 +244,9 @@ class OllamaHost:
             raise self._fault("silent", "was silent for too long", error) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._fault("dropped", "dropped the connection", error) from error
+        except RuntimeError as error:
+            # So httpx says that the client was closed: the pool was given other hosts.
+            raise self._fault("dropped", "is no longer in use", error) from error
         except (
             json.JSONDecodeError, ValidationError, AttributeError, TypeError, KeyError, ValueError,
         ) as error:  # fmt: skip
@@ -224,7 +260,5 @@ class OllamaHost:
         status, text = error.status_code, str(error.error)[:200]
         if status == 404:
             return UnknownModel(f"{self.url}: {text}", host=self.url)
-        kind = {503: "busy", 400: "refused", 401: "forbidden", 403: "forbidden", -1: "failed"}.get(
-            status, "redirected" if 300 <= status < 400 else "failed"
-        )
+        kind = REFUSALS.get(status, "redirected" if 300 <= status < 400 else "failed")
         return HostFault(f"{self.url} answered {status}: {text}", kind=kind, host=self.url)

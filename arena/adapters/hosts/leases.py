@@ -19,11 +19,12 @@ CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A place in the queue for a model; `host` is set once a lease is held. `moved` is set at
-    every change of place."""
+    """A place in the queue for a model; `host` is set once a lease is held. `moved` is set
+    whenever it is worth another look: at a change of place, or of what hosts can do."""
 
     model: str
     avoid: frozenset[str]
+    number: int
     host: str = ""
     place: int = 0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -37,18 +38,21 @@ class Leases:
         self._longest = longest
         self._held: Counter[tuple[str, str]] = Counter()
         self._waiting: list[Ticket] = []
+        self._taken = 0
 
-    def held(self, host: str, model: str) -> int:
-        return self._held[host, model]
+    def held(self, host: str, model: str | None = None) -> int:
+        """Leases on a host, for one model or for all."""
+        if model is not None:
+            return self._held[host, model]
+        return sum(count for (at, _), count in self._held.items() if at == host)
 
     @property
     def total(self) -> int:
         """Leases held on all hosts."""
         return self._held.total()
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+    def waiting(self, model: str) -> int:
+        return sum(ticket.model == model for ticket in self._waiting)
 
     def take(self, model: str, avoid: frozenset[str]) -> Ticket:
         """A ticket, with a lease at once if there is a free slot. Raises NoCapacity when the
@@ -58,22 +62,29 @@ class Leases:
                 f"{len(self._waiting)} replies are waiting for a free slot. "
                 "Please try again in a minute."
             )
-        ticket = Ticket(model, avoid)
+        self._taken += 1
+        ticket = Ticket(model, avoid, self._taken)
         self._waiting.append(ticket)
         self.serve()
         return ticket
 
+    def stand_again(self, ticket: Ticket) -> None:
+        """Return the lease, and wait for another one at the ticket's old place."""
+        self._return(ticket)
+        self._waiting.append(ticket)
+        self._waiting.sort(key=lambda waiting: waiting.number)
+        self.serve()
+
     def give_back(self, ticket: Ticket) -> None:
         """Leave the queue or return the lease."""
         if ticket.host:
-            self._held[ticket.host, ticket.model] -= 1
-            ticket.host = ""
+            self._return(ticket)
         elif ticket in self._waiting:
             self._waiting.remove(ticket)
         self.serve()
 
     def serve(self) -> None:
-        """Give free slots to those who wait, in their order."""
+        """Give free slots to those who wait, in their order, and let the others look again."""
         still_waiting = []
         for ticket in self._waiting:
             best = choose(self._candidates_of(ticket.model, ticket.avoid))
@@ -81,11 +92,13 @@ class Leases:
                 ticket.host = best.host
                 self._held[best.host, ticket.model] += 1
                 ticket.place = 0
-                ticket.moved.set()
             else:
                 still_waiting.append(ticket)
+            ticket.moved.set()
         self._waiting = still_waiting
         for place, ticket in enumerate(still_waiting, start=1):
-            if ticket.place != place:
-                ticket.place = place
-                ticket.moved.set()
+            ticket.place = place
+
+    def _return(self, ticket: Ticket) -> None:
+        self._held[ticket.host, ticket.model] -= 1
+        ticket.host = ""

@@ -1,0 +1,254 @@
+"""What is known of one host: what it has and holds, how its replies went, and what is amiss.
+
+It asks the host, but decides nothing: which host is used is for the pool and `core.placement`.
+Models are named as the roster names them; `local` says what this host calls them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
+from math import inf
+
+from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
+from arena.core.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
+from arena.core.ports import Finished, HostFault
+
+CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
+LOAD_KINDS = frozenset({"load", "failed"})
+BUSY_S = 1.0
+MEASURED = 200
+"""So many of the newest replies of a model count for its figures."""
+
+
+class HostState:
+    """slots: replies at once for each model. context: the num_ctx that models are loaded with."""
+
+    def __init__(
+        self,
+        host: OllamaHost,
+        slots: int,
+        context: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.host = host
+        self.slots = slots
+        self.up = False
+        self.version = ""
+        self.installed: dict[str, InstalledModel] = {}
+        self.resident: tuple[ResidentModel, ...] = ()
+        self.local: dict[str, str] = {}
+        self.breaker = HOST_BREAKER
+        self.loads: defaultdict[str, Breaker] = defaultdict(lambda: LOAD_BREAKER)
+        self.busy_until = -inf
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.last_fault = ""
+        self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
+        self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
+        self._context = context
+        self._clock = clock
+        self._looked_at = -inf
+        self._misses = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """The host was (re)started: nothing that it held or failed at counts any more."""
+        self.wedged_at = -inf
+        self.wedged = False
+        self.missing: set[str] = set()
+        self.tried: dict[str, float] = {}
+        self.evicted: dict[str, tuple[str, ...]] = {}
+        self.fleeting: set[str] = set()
+        self._seen: dict[str, ResidentModel] = {}
+        self._contexts: dict[str, int] = {}
+        self._companions: dict[str, frozenset[str]] = {}
+        self.loads.clear()
+
+    @property
+    def url(self) -> str:
+        return self.host.url
+
+    # Looking ----------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Ask what it is, has and holds. One silence may be chance, two are an outage."""
+        try:
+            version = await self.host.version()
+            installed = await self.host.installed()
+            resident = await self.host.resident()
+        except HostFault as fault:
+            self.last_fault = str(fault)
+            self._misses += 1
+            if fault.kind == "unreachable" or self._misses > 1:
+                self.up, self.resident = False, ()
+            return
+        if not self.up:
+            self.begin()
+            self.breaker = self.breaker.reprieved(self._clock())
+        self.up, self._misses, self.version = True, 0, version
+        self.installed = {m.name: m for m in installed}
+        self.missing.clear()
+        self._hold(resident)
+
+    async def look_again(self, older_than_s: float = 0.0) -> None:
+        """Ask what it holds, if that is not known freshly. Raises HostFault."""
+        if self._clock() - self._looked_at >= older_than_s:
+            self._hold(await self.host.resident())
+
+    def name_models(self, digests: Mapping[str, str]) -> None:
+        """digests: of the roster's models, by name. A host may have one under another name."""
+        by_digest = {m.digest: m.name for m in self.installed.values() if m.digest}
+        self.local = {}
+        for model, digest in digests.items():
+            known = self.installed.get(model)
+            if known and (not digest or known.digest == digest):
+                self.local[model] = model
+            elif digest in by_digest:
+                self.local[model] = by_digest[digest]
+        self._remember()
+
+    def _hold(self, resident: tuple[ResidentModel, ...]) -> None:
+        if self.resident and not resident:
+            self.wedged = False
+        self.resident, self._looked_at = resident, self._clock()
+        self._remember()
+
+    def _remember(self) -> None:
+        for model in self.local:
+            if held := self.held(model):
+                self._seen[model] = held
+
+    # Residency --------------------------------------------------------------------------------
+
+    def held(self, model: str) -> ResidentModel | None:
+        """The model as it is loaded now, with the context it is asked with."""
+        name = self.local.get(model, "")
+        digest = self.installed[name].digest if name in self.installed else ""
+        for resident in self.resident:
+            same = resident.digest == digest if digest and resident.digest else resident.name == name
+            if same and resident.context_length in (0, self._contexts.get(model, self._context)):
+                return resident
+        return None
+
+    def ready(self, model: str) -> bool:
+        """Loaded: a reply pays for no load. Personas of one base share one loaded model, which
+        is listed under the name that was loaded first."""
+        companions = self._companions.get(model)
+        listed = frozenset(r.digest for r in self.resident)
+        return self.held(model) is not None or bool(companions and companions <= listed)
+
+    def share(self, model: str) -> Share:
+        """As last seen, now or before it was unloaded."""
+        seen = self._seen.get(model)
+        return Share.of(seen.size, seen.size_vram) if seen else Share.UNKNOWN
+
+    def loaded(self, model: str, before: tuple[ResidentModel, ...]) -> None:
+        """A load has just succeeded; `before` is what was resident until then."""
+        self.wedged = False
+        for resident in self.resident:
+            if resident.name == self.local.get(model):
+                self._contexts[model] = resident.context_length
+        self._remember()
+        now = {r.name for r in self.resident}
+        if gone := tuple(r.name for r in before if r.name not in now):
+            self.evicted[model] = gone
+        if not self.held(model):
+            self._companions[model] = frozenset(r.digest for r in self.resident)
+        self.fleeting.discard(model)
+        if not self.ready(model):
+            self.fleeting.add(model)
+
+    @property
+    def crowded(self) -> bool:
+        """Loading one of the roster's models here has unloaded another."""
+        return bool(self.evicted)
+
+    # What happened to replies -----------------------------------------------------------------
+
+    def completed(self, model: str, facts: Finished) -> None:
+        self.breaker = self.breaker.succeeded()
+        self.loads.pop(model, None)
+        self.ttft_ms[model].append(facts.ttft_ms)
+        if facts.tokens_per_s:
+            self.speeds[model].append(facts.tokens_per_s)
+
+    def speed(self, model: str) -> float | None:
+        """Mean tokens/s of the newest replies."""
+        newest = list(self.speeds[model])[-20:]
+        return sum(newest) / len(newest) if newest else None
+
+    def note(self, model: str, fault: HostFault) -> None:
+        """Count a fault and draw the conclusions."""
+        now = self._clock()
+        self.faults[model, fault.kind] += 1
+        self.last_fault = str(fault)
+        if fault.kind == "missing":
+            self.missing.add(model)
+        elif fault.kind == "busy":
+            self.busy_until = now + BUSY_S
+        elif fault.kind in LOAD_KINDS:
+            self.loads[model] = self.loads[model].failed(now)
+        elif fault.kind in CONNECTION_KINDS:
+            self.breaker = self.breaker.failed(now)
+        if fault.kind in ("failed", "crashed"):
+            # Out of memory makes Ollama unload every model.
+            self.resident = ()
+        self._looked_at = -inf
+
+    def unfit(self, model: str) -> str:
+        """Why no reply of the model may be asked here, but for the breaker; empty if one may."""
+        if not self.up:
+            return "the host does not answer"
+        if model not in self.local:
+            return "not installed"
+        if model in self.missing:
+            return "the host says that it does not have it"
+        if self.loads[model].shut(self._clock()):
+            return "it could not be loaded"
+        if self.wedged and not self.ready(model):
+            return "the host loads no models any more"
+        return ""
+
+    def problems(self) -> list[str]:
+        """What is amiss here and how to mend it, in words for the operator."""
+        if not self.up:
+            return [f"{self.url} does not answer. {self.last_fault}"]
+        said = [f"{m} on {self.url}: {self._halved(m)}" for m in self.local if self._halved(m)]
+        said += [
+            f"{self.url}: loading {model} unloaded {', '.join(gone)}. They do not fit together: "
+            "give the host fewer models, a smaller ARENA_CONTEXT or a higher "
+            "OLLAMA_MAX_LOADED_MODELS."
+            for model, gone in self.evicted.items()
+        ]
+        said += [
+            f"{self.url} unloads {model} as soon as it is loaded. Set OLLAMA_KEEP_ALIVE=-1 there."
+            for model in sorted(self.fleeting)
+        ]
+        said += [
+            f"{self.url} lists {model} but says that it does not have it. "
+            f"Run `ollama pull {model}` there."
+            for model in sorted(self.missing)
+        ]
+        now = self._clock()
+        said += [
+            f"{model} could not be loaded on {self.url} and is tried again in a minute. "
+            f"{self.last_fault}"
+            for model, breaker in self.loads.items()
+            if breaker.shut(now)
+        ]
+        if self.wedged:
+            said.append(
+                f"{self.url} answers but loads no models any more. It is used only for those it "
+                "has loaded; restart Ollama there."
+            )
+        return said
+
+    def _halved(self, model: str) -> str:
+        if self.share(model) is not Share.PART:
+            return ""
+        seen = self._seen[model]
+        return (
+            f"only {seen.size_vram / 1e9:.1f} of {seen.size / 1e9:.1f} GB are on the GPU, so it "
+            "takes no replies there. Give the host fewer models or a smaller ARENA_CONTEXT."
+        )
