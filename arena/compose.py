@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from fastapi import FastAPI
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
-from arena.adapters.ledger import SqlLedger
+from arena.adapters.ledger import MIGRATIONS, SqlLedger
+from arena.core import overview as overviews
 from arena.core import roster as rosters
 from arena.core.battle import Contender
-from arena.core.naming import match
+from arena.core.naming import Installed, line_up
+from arena.core.overview import Overview
 from arena.core.ports import ArenaError, ConfigError, HostFault, Readiness
 from arena.referee import Referee, RefereeRules
 from arena.settings import OLLAMA_PORT, ModelSource, Settings
@@ -34,18 +37,27 @@ LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 RETRY_S, WATCH_S = 10.0, 5.0
 THREADS = 100
 ENGINE_SLOTS = 3
+KNOWN_SCHEMA = len(MIGRATIONS)
+"""The newest schema of a ledger that this arena reads."""
+
 Told = Callable[[Readiness, str], None]
 """Called with how far the house is and, for the operator, which hosts and models it uses."""
 
 
-class House:
-    """Everything that lives as long as the app. `open` returns at once; `ready` is set when
-    the first battle can be fought or setting up has failed for good."""
+def _nobody(readiness: Readiness, report: str) -> None:
+    """Nobody is told."""
 
-    def __init__(self, settings: Settings, told: Told = lambda readiness, report: None) -> None:
+
+class House:
+    """Everything that lives as long as the app. `open` returns at once; `readiness` says how
+    far it is, and `told` is called at each change of it."""
+
+    def __init__(
+        self, settings: Settings, told: Told = _nobody, *, local_ollama: str = LOCAL_OLLAMA
+    ) -> None:
         self.settings = settings
+        self._local_ollama = local_ollama
         self.readiness = Readiness(False, "Starting.")
-        self.set_up = asyncio.Event()
         self.source = ""
         """Which hosts are used and why, in words for the terminal."""
         self._told = told
@@ -70,9 +82,15 @@ class House:
         self._roster = _named_roster(settings)
         self._task: asyncio.Task[None] | None = None
 
+    def check(self) -> None:
+        """What has to be right before anything is served: the ledger. Raises ConfigError or
+        LedgerFault."""
+        # In a thread of its own: a notebook has a running event loop in this one.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(lambda: asyncio.run(self.ledger.open())).result()
+
     async def open(self) -> None:
         """Begin to set up; everything slow goes on in the background."""
-        await self.ledger.open()
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -85,6 +103,11 @@ class House:
         if self._engine:
             await self._engine.stop()
         await self.ledger.close()
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The embedded engine's process, if there is one."""
+        return self._engine.pid if self._engine else None
 
     # Setting up, then watching ----------------------------------------------------------------
 
@@ -102,7 +125,7 @@ class House:
 
     async def _try_to_set_up(self) -> bool:
         try:
-            await self._find_hosts()
+            await self.find_hosts()
             await self.hosts.look()
             if not self.hosts.refusal():
                 await self.hosts.warm(self._warming)
@@ -111,8 +134,10 @@ class House:
         except ArenaError as error:
             self._tell(Readiness(False, f"{error.title}.", str(error)))
             return False
-        finally:
-            self.set_up.set()
+        except Exception:
+            log.exception("setting up failed in a way that nothing foresaw")
+            self._tell(Readiness(False, "Setting up failed.", "The terminal says why."))
+            return False
 
     async def _look_after(self) -> None:
         if self._engine and not self._engine.alive:
@@ -124,8 +149,9 @@ class House:
             await self.hosts.refresh()
         self._settled()
 
-    async def _find_hosts(self) -> None:
-        """The hosts that are set, else a local Ollama that can be used, else the engine."""
+    async def find_hosts(self, *, engine: bool = True) -> None:
+        """The hosts that are set, else a local Ollama that can be used, else the engine, or
+        none if that is not wanted."""
         slots = self.settings.num_parallel
         asked_for = self.settings.hosts()
         if asked_for:
@@ -133,23 +159,22 @@ class House:
             self.source = f"Ollama at {', '.join(a.url for a in asked_for)}"
             await self.hosts.use([(a.url, a.token) for a in asked_for], roster, slots)
         elif roster := await self._local_roster():
-            self.source = f"Ollama at {LOCAL_OLLAMA}, found on this machine"
-            await self.hosts.use([(LOCAL_OLLAMA, "")], roster, slots)
-        else:
+            self.source = f"Ollama at {self._local_ollama}, found on this machine"
+            await self.hosts.use([(self._local_ollama, "")], roster, slots)
+        elif engine:
             await self._start_engine()
 
     async def _local_roster(self) -> tuple[Contender, ...]:
-        """What can be played on a local Ollama; empty if that is fewer than two."""
-        local = OllamaHost(LOCAL_OLLAMA, timeouts=HostTimeouts(connect=0.5, listing=2.0))
+        """The roster, if a local Ollama has at least two of it; else empty."""
+        local = OllamaHost(self._local_ollama, timeouts=HostTimeouts(connect=0.5, listing=2.0))
         try:
-            names = [m.name for m in await local.installed()]
+            there = {m.name: Installed(m.digest) for m in await local.installed()}
         except HostFault:
             return ()
         finally:
             await local.close()
         roster = self._roster or rosters.of_models(self.settings.models)
-        playable = tuple(c for c in roster if _fits(c.model, names))
-        return playable if len(playable) > 1 else ()
+        return roster if len(line_up(roster, there).contenders) > 1 else ()
 
     async def _start_engine(self) -> None:
         """The embedded engine with the user's models or the demonstration model."""
@@ -165,6 +190,14 @@ class House:
         await self.hosts.use([(url, "")], roster, ENGINE_SLOTS)
 
     # Telling ----------------------------------------------------------------------------------
+
+    async def overview(self) -> Overview:
+        """What operators may see. An engine on this machine costs nothing by the hour."""
+        price = self.settings.gpu_cost
+        votes = await self.ledger.votes(overviews.COLUMNS)
+        spent = {} if self._demo else await asyncio.to_thread(overviews.costs, votes, price)
+        hosts, notes = self.hosts.reports(), self.hosts.problems
+        return Overview(self.source, hosts, spent, price, notes, self.referee.watched())
 
     @property
     def _demo(self) -> bool:
@@ -192,6 +225,8 @@ class House:
 
     def _report(self) -> str:
         """For the operator's eyes: which hosts and models are used, and what is amiss."""
+        if not self.source:
+            return ""
         names = ", ".join(c.name for c in self.hosts.contenders()) or "none"
         lines = [f"host    {self.source}", f"models  {names}"]
         lines += [f"note    {problem}" for problem in self.hosts.problems]
@@ -202,11 +237,29 @@ class House:
         self.referee.forget(battle_id)
 
 
-def build_app(house: House) -> FastAPI:
-    """The ASGI app: our routes, the page at the root, and the life of the house."""
+@asynccontextmanager
+async def reaching(
+    settings: Settings, told: Told = _nobody, *, engine: bool = True
+) -> AsyncIterator[House]:
+    """A house with its hosts found and looked at and the roster resolved, for commands that
+    need no page: the ledger is not opened and nothing is loaded. engine: start it where there
+    is no host. Raises ArenaError."""
+    house = House(settings, told)
+    try:
+        await house.find_hosts(engine=engine)
+        await house.hosts.look()
+        yield house
+    finally:
+        await house.close()
+
+
+def build_app(house: House, *, shared: bool = False) -> FastAPI:
+    """The ASGI app: our routes, the page at the root, and the life of the house. shared: it is
+    to get a public link, so that nobody can be taken for an operator."""
     import gradio as gr
 
     from arena.web import api, ui
+    from arena.web.operators import is_loopback
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -218,8 +271,10 @@ def build_app(house: House) -> FastAPI:
             await house.close()
 
     app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
-    api.install(app, house.referee)
-    page = ui.build(house.referee)
+    operable = is_loopback(house.settings.bind) and not shared
+    overview = house.overview if operable else None
+    api.install(app, house.referee, overview)
+    page = ui.build(house.referee, overview)
     page.max_threads = THREADS
     page.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
@@ -257,14 +312,6 @@ def _engine_model(source: ModelSource) -> EngineModel:
 def _engine_roster(models: list[str]) -> tuple[Contender, ...]:
     """One contender a model; of a single model three, so that there is something to decide."""
     return rosters.demo(models[0]) if len(models) == 1 else rosters.of_models(models)
-
-
-def _fits(model: str, installed: list[str]) -> bool:
-    try:
-        match(model, installed)
-    except ArenaError:
-        return False
-    return True
 
 
 def _timeouts(settings: Settings) -> HostTimeouts:

@@ -47,6 +47,7 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
 
     sock = serving.listen(loaded.bind, loaded.port)
     house = House(loaded)
+    house.check()
     server = serving.Server(build_app(house), sock, house.feed.close)
     server.start()
     share_url = ""

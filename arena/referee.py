@@ -109,17 +109,20 @@ class Referee:
         *,
         rater: str = "",
         channel: str = "web",
+        study: str = "",
         dwell_ms: int | None = None,
     ) -> State:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
         seat's letter), tie or bad. A second ballot on the same round changes nothing and gets
-        the first one's result; a ballot on a round to come raises StaleVote."""
+        the first one's result; a ballot on a round to come raises StaleVote. study: what the
+        vote is part of; those of `record.REHEARSAL` are kept but not ranked."""
         verdict = _verdict(judgement, seat)
         ballot = record.Ballot(
             id=str(uuid.uuid4()),
             cast_at=self._now(),
             rater=rater,
             channel=channel,
+            study=study,
             dwell_ms=dwell_ms,
         )
         return await self._exclusively(
@@ -150,6 +153,11 @@ class Referee:
         await self._battles.load(battle_id)
         async for batch in self._feed.follow(battle_id, after):
             yield batch
+
+    def watched(self) -> bool:
+        """Somebody follows a battle that is not over: nothing that tells of models may move
+        before their eyes."""
+        return any(self._feed.viewers(battle_id) for battle_id in self._stages)
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of what belongs to it."""

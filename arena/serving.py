@@ -102,7 +102,10 @@ class Server:
                 started()
             await serving
 
-        with asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner:
+        with (
+            self._sock,
+            asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner,
+        ):
             runner.run(serve())
 
     def start(self) -> None:

@@ -168,6 +168,9 @@ class Settings:
     max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")
     context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
     temperature: float = _key("ARENA_TEMPERATURE", "0.7", _number(0, 2), "0 to 2")
+    gpu_cost: float = _key(
+        "ARENA_GPU_COST_PER_HOUR", "1.006", _number(0, 10000), "0 to 10000, in any currency"
+    )
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import count
 
 from arena.core.battle import Battle, Reply, Seat
 from arena.core.identity import names_itself
@@ -26,8 +27,12 @@ from arena.core.view import state
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
-ATTEMPTS = 3
 BACKOFF_S = 0.5
+RETRIES = 2
+RETRIES_BY_KIND: Mapping[str, int] = {"refused": 0, "nowhere": 0, "empty": 1}
+"""How often a reply is written again, by kind of fault; RETRIES for the others. What was
+refused is refused again, and a second empty reply is the model's answer."""
+
 TELLTALE_OVERLAP = 200
 """New text is searched for an identity together with so many characters before it."""
 
@@ -94,20 +99,23 @@ class Writer:
     async def write(self, hosts: Hosts, seed: int) -> None:
         """All owed replies, from the start again after a fault as long as none is shown."""
         avoid: frozenset[str] = frozenset()
-        for attempt in range(ATTEMPTS):
+        for attempt in count():
             try:
                 await self._attempt(hosts, seed, avoid, attempt)
                 self.ended = True
                 return
-            except ArenaError as fault:
-                if self.shown or attempt + 1 == ATTEMPTS or not _worth_a_retry(fault, attempt):
+            except HostFault as fault:
+                if self.shown or attempt >= RETRIES_BY_KIND.get(fault.kind, RETRIES):
                     self.fault = fault
                     return
                 self.texts, self.replies, self.stage = [], [], "waiting"
-                avoid |= {fault.host} if isinstance(fault, HostFault) else set()
+                avoid |= {fault.host}
                 # The same seed would bring the same unreadable character again.
-                seed += isinstance(fault, HostFault) and fault.kind == "garbled"
+                seed += fault.kind == "garbled"
                 await asyncio.sleep(BACKOFF_S * attempt)
+            except ArenaError as fault:
+                self.fault = fault
+                return
             except Exception:
                 log.exception("a writer failed in a way that no adapter foresaw")
                 self.fault = HostFault("The writer failed.", kind="internal")
@@ -137,8 +145,6 @@ class Writer:
                 self.stage = "writing"
             case Finished() as facts:
                 text = self.texts[-1]
-                if not text.strip():
-                    raise HostFault("A reply was empty.", kind="empty", host=facts.host)
                 told = names_itself(text, self.prompts)
                 self.replies.append(Reply(text, facts, retries, told))
 
@@ -200,11 +206,15 @@ class Stage:
 
     async def _show(self, battle: Battle, writers: Mapping[str, Writer]) -> None:
         screen = Screen(self._feed, battle, writers)
-        paced = [w for w in writers.values() if not w.ended]
+        # Replies that were all prepared are there at once; otherwise all wait for all.
+        at_once = all(w.ended for w in writers.values())
+        paced = [] if at_once else list(writers.values())
         pace, allowance = Pace(), 0.0
         attendance = self._attendance(battle.id)
         deadline = self._clock() + self._rules.total_s
         while True:
+            if fault := next((w.fault for w in writers.values() if w.fault), None):
+                raise Abandoned(str(fault) if isinstance(fault, NoCapacity) else FAULT)
             # Only the fraction is carried over: pace is a rate, unused characters are not saved.
             allowance = allowance % 1 + self._rules.pace * TICK_S
             tracks = {w.seat.letter: w.track for w in paced}
@@ -212,8 +222,6 @@ class Stage:
             for writer in writers.values():
                 writer.shown = writer.shown or pace.open
             await screen.show({s: pace.shown(t) for s, t in tracks.items()}, _stage(pace, paced))
-            if fault := next((w.fault for w in paced if w.fault), None):
-                raise Abandoned(str(fault) if isinstance(fault, NoCapacity) else FAULT)
             if pace.finished(tracks):
                 return
             if attendance.everyone_left():
@@ -306,12 +314,6 @@ def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:
         messages.append({"role": "user", "content": prompt})
         messages.append({"role": "assistant", "content": reply.text})
     return messages
-
-
-def _worth_a_retry(fault: ArenaError, attempt: int) -> bool:
-    if not isinstance(fault, HostFault) or fault.kind == "refused":
-        return False
-    return fault.kind != "empty" or attempt == 0
 
 
 def _stage(pace: Pace, writers: Sequence[Writer]) -> tuple[str, int]:

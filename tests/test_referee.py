@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from arena.core.ports import BadInput, NoCapacity, NotYet, StaleVote, UnknownBattle
+from arena.core.ports import BadInput, LedgerFault, NoCapacity, NotYet, StaleVote, UnknownBattle
 from arena.referee import RefereeRules
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
@@ -254,3 +255,26 @@ def test_options_are_pinned_and_equal_and_no_keep_alive_is_sent(tmp_path: Path) 
         assert all("keep_alive" not in c.body for c in calls)
 
     on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK))
+
+
+def test_a_vote_that_cannot_be_saved_is_told_and_can_be_cast_again(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            version = seen.now.version
+            with sqlite3.connect(tmp_path / "arena.db", isolation_level=None) as other:
+                # A trigger of the database stands in for whatever makes a write fail.
+                other.execute(
+                    "CREATE TRIGGER full BEFORE INSERT ON votes WHEN NEW.seat_b = 'C'"
+                    " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+                )
+                with pytest.raises(LedgerFault):
+                    await at.referee.vote(seen.battle, 1, "drop", "A")
+                other.execute("DROP TRIGGER full")
+            other.close()
+            assert (await at.referee.state(seen.battle)).version == version
+            assert await at.ledger.of_battle(seen.battle) == 0
+            assert (await at.referee.vote(seen.battle, 1, "drop", "A")).round == 2
+            assert await at.ledger.of_battle(seen.battle) == 2
+
+    on_stage(tmp_path, scene)

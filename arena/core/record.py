@@ -18,6 +18,9 @@ from statistics import fmean
 from arena.core.battle import Battle, Round, Seat, pairs, unblinded
 
 SCHEMA_VERSION = 1
+REHEARSAL = "smoke"
+"""The study of votes that only try out an arena."""
+
 CHARACTERS_PER_TOKEN = 4
 """For the person's own tokens, which no model counts alone: an estimate for English text."""
 
@@ -147,7 +150,7 @@ def _row(
         advance_rule="coin" if played.coin else "vote",
         champion="".join(battle.champions),
         supersedes=ballot.supersedes,
-        excluded_reason="identity" if leaked else "",
+        excluded_reason=_excluded(leaked, ballot),
         rater=ballot.rater,
         channel=ballot.channel,
         study=ballot.study,
@@ -158,6 +161,12 @@ def _row(
         ollama_version=a.replies[turns - 1].facts.ollama_version,
         **sides,  # type: ignore[arg-type]
     )
+
+
+def _excluded(leaked: bool, ballot: Ballot) -> str:
+    if ballot.study == REHEARSAL:
+        return "rehearsal"
+    return "identity" if leaked else ""
 
 
 def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:

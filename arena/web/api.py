@@ -7,26 +7,66 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
-from arena.core.ports import ArenaError, Delta, Event, State
+from arena.core.battle import Format
+from arena.core.ports import ArenaError, Delta, Event, HostFault, State
+from arena.core.overview import Overview
 from arena.referee import Referee
+from arena.web import operators
+
+log = logging.getLogger(__name__)
 
 RECONNECT_MS = 1000
 SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 OVER = ("decided", "void")
+HOST_FAILED = "A machine behind the arena failed. Please try again in a moment."
 
 
-def install(app: FastAPI, referee: Referee) -> None:
-    """Add the routes under /api and the handler that makes problems of errors."""
-    app.add_exception_handler(ArenaError, _problem)
+
+ShortText = Annotated[str, Field(max_length=64)]
+
+
+class Opening(BaseModel):
+    """What a new battle is opened with."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    prompt: Annotated[str, Field(max_length=100_000)]
+    format: ShortText = Format.ELIMINATION.value
+
+
+class Vote(BaseModel):
+    """A ballot on a round. `seat` is the letter that is dropped, empty for tie and bad."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    round: Annotated[int, Field(ge=1, le=1000)]
+    judgement: ShortText
+    seat: Annotated[str, Field(max_length=1)] = ""
+    study: ShortText = ""
+    rater: ShortText = ""
+
+
+def install(
+    app: FastAPI, referee: Referee, overview: Callable[[], Awaitable[Overview]] | None
+) -> None:
+    """Add the routes under /api and the handlers that make problems of errors. overview: what
+    operators may see, None where nobody may."""
+    app.add_exception_handler(ArenaError, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
     app.include_router(_routes(referee), prefix="/api")
+    app.include_router(_operator_routes(overview), prefix="/api")
 
 
 def _routes(referee: Referee) -> APIRouter:
@@ -36,6 +76,34 @@ def _routes(referee: Referee) -> APIRouter:
     async def status() -> dict[str, Any]:
         """How far the house is: see core.ports.Readiness."""
         return referee.readiness().as_json()
+
+    @routes.post("/battles", status_code=HTTPStatus.CREATED)
+    async def open(opening: Opening) -> dict[str, Any]:
+        """Open a battle and answer its public state. Whoever opens one must follow its events:
+        without a viewer the models are stopped."""
+        return asdict(await referee.open(opening.prompt, opening.format))
+
+    @routes.post("/battles/{battle_id}/votes")
+    async def vote(battle_id: str, vote: Vote) -> dict[str, Any]:
+        """Cast a ballot; it is durable when the public state comes back. The same round again
+        answers what the first ballot made of it."""
+        state = await referee.vote(
+            battle_id,
+            vote.round,
+            vote.judgement,
+            vote.seat,
+            rater=vote.rater,
+            study=vote.study,
+            channel="api",
+        )
+        return asdict(state)
+
+    @routes.get("/battles/{battle_id}/reveal")
+    async def reveal(battle_id: str) -> dict[str, Any]:
+        """The names, once the battle is decided: core.view.Reveal, with `standings` as
+        [{contender, rating_before, rating_after, rank_before, rank_after}, …]."""
+        revealed, movement = await referee.reveal(battle_id)
+        return asdict(revealed) | {"standings": json.loads(movement.to_json(orient="records"))}
 
     @routes.get("/battles/{battle_id}")
     async def battle(battle_id: str) -> dict[str, Any]:
@@ -54,6 +122,20 @@ def _routes(referee: Referee) -> APIRouter:
             media_type="text/event-stream",
             headers=SSE_HEADERS,
         )
+
+    return routes
+
+
+def _operator_routes(overview: Callable[[], Awaitable[Overview]] | None) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/hosts")
+    async def hosts(request: Request) -> dict[str, Any]:
+        """core.report.Overview: hosts, models and their speeds as they are now, also while
+        battles are under way. Only for operators, and no page asks for it."""
+        if overview is None or not operators.is_operator(request):
+            raise operators.OperatorsOnly
+        return asdict(await overview())
 
     return routes
 
@@ -111,7 +193,26 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ArenaError)
-    body = {"type": "about:blank", "title": error.title, "status": error.status, "detail": str(error)}
-    return JSONResponse(body, status_code=error.status, media_type="application/problem+json")
+    if isinstance(error, HostFault):
+        # Its text names hosts and models.
+        log.warning("a request failed on a host: %s", type(error).__name__)
+        return _problem(error.status, error.title, HOST_FAILED)
+    return _problem(error.status, error.title, str(error))
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """A body that is no JSON (400) or has wrong fields (422), with what is wrong about it."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [(".".join(map(str, e["loc"][1:])), e) for e in error.errors()]
+    if any(e["type"] == "json_invalid" for _, e in wrong):
+        return _problem(400, "That cannot be used", "The body is not valid JSON.")
+    said = "; ".join(f"{field or 'body'}: {e['msg']}" for field, e in wrong)
+    return _problem(422, "That cannot be used", f"{said}.")
+
+
+def _problem(status: int, title: str, detail: str) -> JSONResponse:
+    """RFC 9457."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")

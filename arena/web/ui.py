@@ -5,18 +5,21 @@ It does not know what the tabs do; they talk to the referee.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from arena.web import arena_tab, leaderboard_tab
+from arena.web import arena_tab, hosts_tab, leaderboard_tab
 from arena.web.theme import theme
 
 if TYPE_CHECKING:
+    from arena.core.overview import Overview
     from arena.referee import Referee
 
 TITLE = "Progressive Arena"
+STYLES = ("style.css", "hosts.css")
 
 # The policy: what a model writes can never make the browser ask another machine for anything.
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
@@ -35,8 +38,11 @@ MASTHEAD = f"""
 """
 
 
-def build(referee: Referee) -> gr.Blocks:
-    """The page, not yet mounted."""
+def build(
+    referee: Referee, overview: Callable[[], Awaitable[Overview]] | None = None
+) -> gr.Blocks:
+    """The page, not yet mounted. overview: what operators may see; without it there is no tab
+    for them."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
@@ -44,13 +50,17 @@ def build(referee: Referee) -> gr.Blocks:
                 arena_tab.build(referee)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
                 leaderboard_tab.build(leaderboard, referee)
+            if overview:
+                with gr.Tab("Hosts", id="hosts") as hosts:
+                    hosts_tab.build(hosts, overview)
     return page
 
 
 def mount_options() -> dict[str, Any]:
     """Keyword arguments for `gr.mount_gradio_app`. What could tell who is who is off: error
     texts, run history and the monitoring page."""
-    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    here = Path(__file__).parent
+    style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
     return {
         "theme": theme(),
         "head": HEAD.format(style=style),

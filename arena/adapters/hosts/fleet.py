@@ -1,0 +1,164 @@
+"""The hosts together: which are up, what the roster is on them, and who can play where.
+
+It looks and judges; it asks for no reply and holds no lease. What it says in `problems` is for
+the operator, what it says in `refusal` for anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from arena.adapters.hosts.state import HostState
+from arena.core.battle import Contender
+from arena.core.naming import Installed, line_up
+from arena.core.placement import fit
+from arena.core.ports import HostFault, NoCapacity
+
+log = logging.getLogger(__name__)
+
+LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
+"""A model asked with another value of any of these is loaded again from the start."""
+
+
+class Fleet:
+    """options: those that every reply is asked with, unless a contender has its own."""
+
+    def __init__(
+        self, options: Mapping[str, Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.states: dict[str, HostState] = {}
+        self._options = dict(options)
+        self._clock = clock
+        self._roster: tuple[Contender, ...] = ()
+        self._playable: tuple[Contender, ...] = ()
+        self._notes: tuple[str, ...] = ()
+        self._chats: dict[str, bool] = {}
+
+    def use(self, states: Sequence[HostState], roster: Sequence[Contender]) -> None:
+        self.states = {state.url: state for state in states}
+        self._roster = tuple(roster)
+
+    async def look(self) -> None:
+        """Ask every host what it is, has and holds; then see which contenders can play."""
+        await asyncio.gather(*(state.look() for state in self.states.values()))
+        await self._learn()
+        found = line_up(self._roster, self._installed())
+        self._playable, self._notes = found.contenders, found.notes
+        digests = self._digests()
+        for state in self.states.values():
+            state.name_models(digests)
+
+    def up(self) -> list[HostState]:
+        return [state for state in self.states.values() if state.up]
+
+    def fit(self) -> frozenset[tuple[str, str]]:
+        """The (host, model) pairs that may play; see core.placement.fit."""
+        return fit({(s.url, m): s.share(m) for s in self.up() for m in s.local})
+
+    def contenders(self) -> tuple[Contender, ...]:
+        """Those that a host can take now; without any host, those it could take before."""
+        if not self.up():
+            return self._playable
+        pairs = self.fit()
+        return tuple(
+            c
+            for c in self._playable
+            if any((s.url, c.model) in pairs and not s.unfit(c.model) for s in self.up())
+        )
+
+    def refusal(self) -> str:
+        now = self._clock()
+        if not self.up():
+            return (
+                "The Ollama host does not answer. Check that it runs and that OLLAMA_HOST points "
+                "to it; battles open by themselves as soon as it is there."
+            )
+        waits = [state.breaker.open_until - now for state in self.up() if state.breaker.shut(now)]
+        if len(waits) == len(self.up()):
+            return (
+                "The Ollama host failed several times in a row and is left alone for "
+                f"{min(waits):.0f} s; battles open by themselves after that."
+            )
+        if len(self._playable) < 2:
+            return (
+                "The Ollama host has fewer than two models of the roster. Install them on the "
+                "host (`ollama pull …`) or change ARENA_MODELS; battles open by themselves then."
+            )
+        if len(self.contenders()) < 2:
+            return (
+                "The Ollama host has the models, but fewer than two of them can be used now: the "
+                "operator finds the reasons on the terminal. Battles open by themselves then."
+            )
+        return ""
+
+    def check_there_is_hope(self, model: str) -> None:
+        """Raise if waiting for a slot is in vain."""
+        if not self.up() or all(s.breaker.shut(self._clock()) for s in self.up()):
+            raise NoCapacity(self.refusal())
+        pairs = self.fit()
+        unfit = {s.url: s.unfit(model) for s in self.up() if (s.url, model) in pairs}
+        if all(unfit.values()):
+            raise HostFault(f"No host can take {model} now: {unfit}.", kind="nowhere")
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the roster and the hosts, in words for the operator."""
+        states = list(self.states.values())
+        versions = {s.url: s.version for s in states if s.version}
+        said = [*self._notes, *(problem for s in states for problem in s.problems())]
+        if len(set(versions.values())) > 1:
+            listed = ", ".join(f"{url} {version}" for url, version in versions.items())
+            said.append(f"Ollama's version differs ({listed}): one model may answer differently.")
+        for model, digest in self._digests().items():
+            if others := [s.url for s in self.up() if model in s.installed and model not in s.local]:
+                said.append(
+                    f"{model} is another model on {', '.join(others)} than elsewhere (digest "
+                    f"{digest[:12]} is used). Run `ollama pull {model}` on all hosts."
+                )
+        said += [
+            f"{c.model} is loaded again for each of its contenders, since they differ in "
+            f"{', '.join(LOADING_OPTIONS)}. Give them the same values."
+            for c in self._playable
+            if self._loading_options(c) != self.options_of(c.model)
+        ]
+        return tuple(said)
+
+    async def _learn(self) -> None:
+        """Which models can chat, asked once for each digest."""
+        meant = {c.model for c in line_up(self._roster, self._installed()).contenders}
+        for state in self.up():
+            for model in state.installed.values():
+                if model.name not in meant or model.digest in self._chats:
+                    continue
+                try:
+                    able = await state.host.capabilities(model.name)
+                except HostFault as fault:
+                    log.info("capabilities are not known: %s", fault)
+                    continue
+                # Hosts from before 0.6.4 name no capabilities.
+                self._chats[model.digest] = not able or "completion" in able
+
+    def _installed(self) -> dict[str, Installed]:
+        """Everything installed anywhere, as last seen; of two models of one name the first."""
+        return {
+            model.name: Installed(model.digest, self._chats.get(model.digest, True))
+            for state in reversed(self.states.values())
+            for model in state.installed.values()
+        }
+
+    def _digests(self) -> dict[str, str]:
+        installed = self._installed()
+        return {c.model: installed[c.model].digest for c in self._playable}
+
+    def options_of(self, model: str) -> dict[str, Any]:
+        """What a model is loaded with: as its first contender is asked."""
+        return next(
+            (self._loading_options(c) for c in self._playable if c.model == model), self._options
+        )
+
+    def _loading_options(self, contender: Contender) -> dict[str, Any]:
+        own = {k: v for k, v in contender.options.items() if k in LOADING_OPTIONS}
+        return {**self._options, **own}

@@ -1,0 +1,193 @@
+"""The command line: `python app.py` and `python -m arena …`, one file a command.
+
+Commands are imported when they run, so that `--help` and errors come at once. It does not know
+adapters; what commands need of them they get through compose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+from collections.abc import Callable, Sequence
+
+from arena.cli.terminal import errors, refused
+from arena.core.ports import ArenaError
+
+INTERRUPTED = 130
+MOST = 1000
+"""Users or replies that a bench takes at most."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; returns the exit code: 0 well, 1 not well, 2 a wrong command line.
+    Errors are one kind line, without a traceback."""
+    parser = _parser()
+    if not arguments:
+        parser.print_help()
+        return 0
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return int(options.run(options))
+    except ArenaError as error:
+        refused(error)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        errors.print("Interrupted.")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m arena",
+        description="Progressive Arena: language models answer blind, the weakest is voted out.",
+        epilog="Settings come from .env and the environment; see README.md.",
+    )
+    # Commands report what goes wrong themselves; only the server keeps a log.
+    parser.set_defaults(log_level=logging.CRITICAL)
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for add in (_serve, _doctor, _warm, _monitor, _smoke, _bench, _configure):
+        add(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # type: ignore[type-arg]
+
+
+def _command(commands: Commands, name: str, help: str, more: str = "") -> argparse.ArgumentParser:
+    """A command of the name, run by the function of that name in the module of that name."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}".strip()
+    )
+    made.set_defaults(run=_in_module(name))
+    return made
+
+
+def _in_module(name: str) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"arena.cli.{name}"), name)(options))
+
+    return run
+
+
+def _serve(commands: Commands) -> None:
+    serve = _command(commands, "serve", "serve the page (what `python app.py` does)")
+    serve.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+    serve.add_argument("--port", default="", help="instead of ARENA_PORT; 0 takes any free one")
+    serve.set_defaults(log_level=logging.WARNING)
+
+
+def _doctor(commands: Commands) -> None:
+    doctor = _command(
+        commands,
+        "doctor",
+        "check settings, hosts, models and the ledger, and say what to mend",
+        "Changes nothing. Exit code 0: no problem; 1: a problem; 2: a wrong command line.",
+    )
+    doctor.add_argument("--json", action="store_true", help="the checks as JSON, for scripts")
+
+
+def _warm(commands: Commands) -> None:
+    _command(
+        commands,
+        "warm",
+        "load the roster's models on every host",
+        "Exit code 0: every model is resident wherever it is installed; 1: not so.",
+    )
+
+
+def _monitor(commands: Commands) -> None:
+    monitor = _command(
+        commands,
+        "monitor",
+        "watch hosts, models, speeds and faults; Ctrl-C ends it",
+        "Asks a running arena on this machine, which knows slots, queue and speeds; without "
+        "one it looks at the hosts directly. Exit code 0: every host is up; 1: not so.",
+    )
+    monitor.add_argument("--url", default="", help="of a running arena; default: ARENA_PORT here")
+    monitor.add_argument("--once", action="store_true", help="look once, then end")
+    monitor.add_argument("--json", action="store_true", help="as JSON, one object a look")
+    monitor.add_argument(
+        "--every", type=_seconds, default=2.0, metavar="SECONDS", help="default: 2"
+    )
+
+
+def _smoke(commands: Commands) -> None:
+    smoke = _command(
+        commands,
+        "smoke",
+        "play whole battles against a running arena and time them",
+        "Its votes are kept as study `smoke` and never ranked. Exit code 0: every battle was "
+        "decided; 1: not so.",
+    )
+    smoke.add_argument("--url", default="", help="of the arena; default: ARENA_PORT here")
+    smoke.add_argument(
+        "--format", choices=("elimination", "knockout"), default="elimination", help="default: elimination"
+    )
+    smoke.add_argument("--json", action="store_true", help="the timings as JSON")
+
+
+def _bench(commands: Commands) -> None:
+    bench = commands.add_parser("bench", help="measure", description="Measure something.")
+    kinds = bench.add_subparsers(metavar="what", required=True)
+    hosts = kinds.add_parser(
+        "hosts",
+        help="each model on each host: first token, tokens/s, many users, cost",
+        description="Measures every model of the roster on every host, the way battles ask them. "
+        "Run it while nobody plays.",
+    )
+    hosts.set_defaults(run=_in_module("bench"))
+    hosts.add_argument(
+        "--users", type=_counts, default=(1, 5), metavar="N,N,…",
+        help="how many users at once, each asking all models; default: 1,5",
+    )  # fmt: skip
+    hosts.add_argument(
+        "--cold", action="store_true",
+        help="also unload each model once and time how long it takes to load",
+    )  # fmt: skip
+    hosts.add_argument(
+        "--repeat", type=_count, default=3, metavar="N", help="replies a figure; default: 3"
+    )
+    hosts.add_argument("--out", default="", metavar="DIR", help="also write hosts.csv, hosts.json")
+    hosts.add_argument("--json", action="store_true", help="the figures as JSON")
+
+
+def _configure(commands: Commands) -> None:
+    configure = _command(
+        commands,
+        "configure",
+        "check an Ollama host, then write it into .env",
+        "Writes atomically and keeps all other lines. Exit code 0: written; 1: the host does "
+        "not answer or has too few models, and nothing was written.",
+    )
+    configure.add_argument("--ollama-host", required=True, help="an IP, host:port or URL")
+    configure.add_argument("--ollama-port", default="", help="for a host given without one")
+    configure.add_argument("--file", default="", help="instead of .env beside app.py")
+    configure.add_argument("--force", action="store_true", help="write whatever the check says")
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
+    return value
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_count(part.strip()) for part in text.split(",")}))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.2 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.2 to 3600")
+    return value

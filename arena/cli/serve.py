@@ -1,0 +1,76 @@
+"""`python -m arena serve`, which is what `python app.py` does: the page, until it is stopped.
+
+It draws what the house tells. It does not know adapters or Gradio.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from arena import settings as config
+from arena.cli.terminal import Bar, console, errors
+from arena.core.ports import Readiness
+
+
+def serve(options: argparse.Namespace) -> int:
+    settings = config.load(ARENA_PORT=options.port)
+    config.quiet_libraries()
+    from arena import serving
+
+    sock = serving.listen(settings.bind, settings.port)
+    console.print("[bold]Progressive Arena[/bold]")
+    from arena.compose import House, build_app
+
+    terminal = Terminal()
+    house = House(settings, terminal.show)
+    house.check()
+    app = build_app(house, shared=options.share)
+    server = serving.Server(app, sock, house.feed.close)
+
+    def started() -> None:
+        console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]")
+        if options.share:
+            _share(sock)
+
+    try:
+        server.run(started)
+    except KeyboardInterrupt:
+        pass  # uvicorn has closed everything and passes the signal on.
+    finally:
+        terminal.close()
+    console.print("Stopped. Votes are kept.")
+    return 0
+
+
+def _share(sock: object) -> None:
+    from arena import serving
+
+    try:
+        console.print(f"  public  [bold]{serving.share(sock)}[/bold]")  # type: ignore[arg-type]
+    except serving.NoPublicLink as error:
+        errors.print(f"  public  {error}", style="yellow", markup=False)
+
+
+class Terminal:
+    """Draws readiness: a bar while something loads, a line when something has changed."""
+
+    def __init__(self) -> None:
+        self._bar = Bar()
+        self._last = ""
+
+    def show(self, readiness: Readiness, report: str) -> None:
+        """report: which hosts and models are used, for the operator's eyes."""
+        if readiness.progress is not None and not readiness.ready:
+            self._bar.show(readiness.headline, readiness.progress)
+            return
+        self.close()
+        line = " ".join(filter(None, (readiness.headline, readiness.detail)))
+        if line != self._last:
+            self._last = line
+            style = "green" if readiness.ready else ""
+            console.print(f"  status  {line}", style=style, markup=False)
+            for note in report.splitlines():
+                console.print(f"  {note}", markup=False)
+
+    def close(self) -> None:
+        self._bar.close()

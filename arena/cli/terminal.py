@@ -1,0 +1,96 @@
+"""What commands write on the terminal: lines, bars, tables; in colour only where one reads it.
+
+It does not know what is told, only how it is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from arena.core.ports import ArenaError, Readiness
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DASH = "–"
+
+
+def refused(error: ArenaError) -> None:
+    """An error as one kind line, without a traceback."""
+    errors.print(f"{error.title}: {error}", style="red", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Exactly this on standard output, for scripts."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """An empty table; the columns named in `numbers` stand to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for column in columns:
+        justify = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, overflow="fold")
+    return made
+
+
+def figure(value: float | None, how: str = "{:.1f}") -> str:
+    return DASH if value is None else how.format(value)
+
+
+def gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+class Bar:
+    """A bar with what is being done; on a terminal that nobody reads, one line a step."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._last = ""
+
+    def show(self, text: str, part: float | None) -> None:
+        """part: 0…1, or None while it is not known."""
+        if not errors.is_terminal:
+            if text != self._last:
+                errors.print(f"  {text}", markup=False)
+            self._last = text
+            return
+        if not self._bar or self._task is None:
+            columns = (TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn())
+            self._bar = Progress(*columns, console=errors, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(text, total=1.0)
+        self._bar.update(self._task, description=text, completed=part or 0.0)
+
+    def step(self, verb: str) -> Callable[[int, int], None]:
+        """For work that tells how many of how many are done."""
+
+        def told(done: int, total: int) -> None:
+            if done < total:
+                self.show(f"{verb} {done + 1} of {total}", done / total)
+
+        return told
+
+    def readiness(self, readiness: Readiness, report: str) -> None:
+        """How far a house is, as far as it takes time."""
+        if readiness.progress is not None and not readiness.ready:
+            self.show(readiness.headline, readiness.progress)
+
+    def close(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = self._task = None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

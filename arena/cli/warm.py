@@ -1,0 +1,69 @@
+"""`python -m arena warm`: load the roster on every host, and say what is loaded where.
+
+It does not know how models are loaded, only how far that is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Sequence
+
+from arena import settings as config
+from arena.cli.terminal import DASH, Bar, console, gigabytes, refused, table
+from arena.core.placement import Share
+from arena.core.ports import NoCapacity
+from arena.core.report import HostReport
+
+PLACES = {
+    Share.FULL: "on the GPU",
+    Share.PART: "partly on the CPU",
+    Share.NONE: "on the CPU",
+    Share.UNKNOWN: "not loaded",
+}
+
+
+def warm(options: argparse.Namespace) -> int:
+    return asyncio.run(_warm())
+
+
+async def _warm() -> int:
+    from arena.compose import reaching
+
+    async with reaching(config.load(), engine=False) as house:
+        if not house.hosts.reports():
+            console.print(
+                "No host is set and no local Ollama has two of the models: the arena uses its "
+                "embedded engine, which it warms itself when it starts. There is nothing to do."
+            )
+            return 0
+        started = time.monotonic()
+        with Bar() as bar:
+            await house.hosts.warm(bar.step("Loading model"))
+        await house.hosts.look()
+        reports = house.hosts.reports()
+        _print(reports, time.monotonic() - started)
+        for problem in house.hosts.problems:
+            console.print(f"  note  {problem}", style="yellow", markup=False)
+        if refusal := house.hosts.refusal():
+            refused(NoCapacity(refusal))
+        return int(bool(refusal) or not all(_is_warm(report) for report in reports))
+
+
+def _is_warm(report: HostReport) -> bool:
+    return report.up and all(m.resident for m in report.models if m.plays)
+
+
+def _print(reports: Sequence[HostReport], seconds: float) -> None:
+    drawn = table(
+        f"Warmed in {seconds:.1f} s", "Host", "Model", "Loaded", "VRAM", numbers=("VRAM",)
+    )
+    for report in reports:
+        for model in (m for m in report.models if m.plays):
+            vram = gigabytes(model.vram) if model.resident else DASH
+            place = PLACES[model.share] if model.resident else PLACES[Share.UNKNOWN]
+            drawn.add_row(report.url, model.name, place, vram)
+        if not report.up:
+            drawn.add_row(report.url, DASH, "host is down", DASH)
+    console.print(drawn)

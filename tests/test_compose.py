@@ -1,0 +1,121 @@
+"""Which hosts a house takes, how it tells how far it is, and how it mends what breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.compose import House
+from arena.core.ports import Readiness
+from arena.settings import load
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
+from tests.playing import eventually
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def house(folder: Path, local: str = NOWHERE, **environment: str) -> AsyncIterator[House]:
+    """A house with its own ledger; `told` gathers what it said of its readiness."""
+    environment.setdefault("DATABASE_URL", f"sqlite:///{folder / 'arena.db'}")
+    told: list[Readiness] = []
+    made = House(load(environment, None), lambda r, _: told.append(r), local_ollama=local)
+    made.check()
+    await made.open()
+    made.said = told  # type: ignore[attr-defined]
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def test_a_host_that_is_set_is_used_and_warmed_with_progress(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, MISTRAL, PHI], speed=50) as host:
+            async with house(tmp_path, OLLAMA_HOST=host.url) as made:
+                await eventually(lambda: made.readiness.ready)
+                assert sorted(host.stats.loads) == ["llama3.1:8b", "mistral:7b", "phi3:mini"]
+                said: list[Readiness] = made.said  # type: ignore[attr-defined]
+                assert [r.progress for r in said if r.headline == "Warming up."][0] == 0
+                public = " ".join(f"{r.headline} {r.detail}" for r in said)
+                assert not [m for m in ("llama", "mistral", "phi") if m in public]
+                assert not made.readiness.demo
+
+    asyncio.run(scene())
+
+
+def test_a_local_ollama_with_the_models_is_used_without_being_asked_for(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, PHI], speed=50) as host:
+            async with house(tmp_path, local=host.url) as made:
+                await eventually(lambda: made.readiness.ready)
+                assert host.url in made.source
+                assert len(made.hosts.contenders()) == 2
+
+    asyncio.run(scene())
+
+
+@pytest.mark.xdist_group("engine")
+def test_a_local_ollama_without_the_models_is_left_alone(
+    tmp_path: Path, engine_weights: Any
+) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, FakeModel("other:1b")], speed=50) as host:
+            async with house(tmp_path, local=host.url) as made:
+                await eventually(lambda: made.readiness.ready, 60)
+                assert "engine" in made.source and made.readiness.demo
+                assert len(made.hosts.contenders()) == 3
+
+    asyncio.run(scene())
+
+
+def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, MISTRAL, PHI], speed=50) as host:
+            await host.stop()
+            async with house(tmp_path, local=NOWHERE, OLLAMA_HOST=host.url) as made:
+                await eventually(lambda: "does not answer" in made.readiness.detail)
+                assert not made.readiness.ready and "engine" not in made.source
+                await host.start()
+                await eventually(lambda: made.readiness.ready, 20)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.xdist_group("engine")
+def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: Any) -> None:
+    async def scene() -> None:
+        async with house(tmp_path) as made:
+            await eventually(lambda: made.readiness.ready, 60)
+            before = made.source
+            os.kill(made.engine_pid, signal.SIGKILL)
+            await eventually(lambda: made.source != before and made.readiness.ready, 60)
+            said = [r.headline for r in made.said]  # type: ignore[attr-defined]
+            assert "The engine stopped and is started again." in said
+
+    asyncio.run(scene())
+
+
+@pytest.mark.xdist_group("engine")
+def test_without_a_network_the_first_start_says_so_in_words(tmp_path: Path) -> None:
+    async def scene() -> None:
+        environment = {
+            "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+            "PIP_FIND_LINKS": "",
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in environment.items():
+                patch.setenv(key, value)
+            async with house(tmp_path, ARENA_CACHE=str(tmp_path / "cache")) as made:
+                await eventually(lambda: "network connection" in made.readiness.detail, 60)
+                assert not made.readiness.ready
+
+    asyncio.run(scene())

@@ -1,0 +1,34 @@
+"""The arena from Python, as a notebook starts it: inside a running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import arena
+from arena.core.ports import ConfigError
+from tests.fake_ollama import FakeOllama
+from tests.running import fetch, wait_until
+
+
+def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None:
+    async def cell(url: str) -> arena.Page:
+        return arena.launch(OLLAMA_HOST=url, DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
+
+    with FakeOllama.in_thread(speed=50, warm=True) as host:
+        page = asyncio.run(cell(host.url))
+        try:
+            wait_until(lambda: fetch(f"{page.url}/api/status")["ready"], "the arena is ready")
+            assert page.url in repr(page)
+        finally:
+            page.stop()
+        with pytest.raises(OSError):
+            fetch(f"{page.url}/api/status")
+        page.stop()
+
+
+def test_a_wrong_setting_is_told_where_it_is_made() -> None:
+    with pytest.raises(ConfigError, match="ARENA_PACE"):
+        arena.launch(ARENA_PACE="fast")

@@ -1,0 +1,81 @@
+"""Starting and stopping the app as a person does: what it prints, and that it ends in peace."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.core.ports import ConfigError
+from arena.serving import listen, url_of
+from tests.fake_ollama import FakeOllama
+from tests.running import ROOT, running
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"Port {port} is taken.*ARENA_PORT={port + 1}"):
+            listen("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(ConfigError, match="192.0.2.1"):
+        listen("192.0.2.1", 0)
+
+
+def test_the_printed_address_is_one_that_a_browser_can_open() -> None:
+    with listen("0.0.0.0", 0) as sock:
+        assert url_of(sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ARENA_PACE", "fast"), ("DATABASE_URL", "sqlite:////proc/x/arena.db")]
+)
+def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    with running(tmp_path, ready=False, **{key: value}) as app:
+        assert app.process.wait(timeout=30) == 1
+        assert app.ended()
+        (line,) = [line for line in app.lines if key in line]
+        assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
+    with FakeOllama.in_thread(speed=1, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            request = urllib.request.Request(
+                f"{app.url}/api/battles",
+                data=b'{"prompt": "Tell me more."}',
+                headers={"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                battle = answer.read().decode().split('"battle":"')[1].split('"')[0]
+            events = urllib.request.urlopen(f"{app.url}/api/battles/{battle}/events", timeout=10)
+            assert events.readline().startswith(b"retry:")
+            code = app.stop(how)
+            events.close()
+            assert code in (0, -how)
+            assert "Traceback" not in app.printed and "ERROR" not in app.printed, app.printed
+
+
+@pytest.mark.xdist_group("engine")
+def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
+    offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
+    with running(tmp_path, **offline) as app:
+        assert app.get("api/status")["ready"]
+
+
+def test_the_engine_process_does_not_import_gradio() -> None:
+    code = "import sys, arena.adapters.engine.server; sys.exit('gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
