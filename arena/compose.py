@@ -259,6 +259,7 @@ def build_app(house: House, *, shared: bool = False) -> FastAPI:
     import gradio as gr
 
     from arena.web import api, ui
+    from arena.web.headers import PageHeaders
     from arena.web.operators import is_loopback
 
     @asynccontextmanager
@@ -273,6 +274,7 @@ def build_app(house: House, *, shared: bool = False) -> FastAPI:
     app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
     operable = is_loopback(house.settings.bind) and not shared
     overview = house.overview if operable else None
+    app.add_middleware(PageHeaders)
     api.install(app, house.referee, overview)
     page = ui.build(house.referee, overview)
     page.max_threads = THREADS

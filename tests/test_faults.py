@@ -21,8 +21,8 @@ from tests.fake_ollama import OLD, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table
 
 VICTIM = "mistral:7b"
-SWIFT = HostTimeouts(connect=0.3, cold=2.0, warm=0.4, gap=0.3, listing=1.0)
-PATIENT = replace(SWIFT, warm=1.5)
+SWIFT = HostTimeouts(connect=0.5, cold=3.0, warm=1.0, gap=0.7, listing=2.0)
+PATIENT = replace(SWIFT, warm=3.0)
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
 
 
@@ -241,7 +241,8 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
     async def scene() -> None:
-        async with FakeOllama(slow_to_begin(0.3), warm=True) as host:
+        shut_s = 1.5 if kind == "stall" else 0.3
+        async with FakeOllama(slow_to_begin(shut_s), warm=True) as host:
             strike = struck(kind, model=VICTIM, **rule)
             async with playing(tmp_path, host, mischief=strike, timeouts=PATIENT) as play:
                 await play.ends_whole(seeds_after=told == "garbled")

@@ -109,7 +109,7 @@ def _monitor(commands: Commands) -> None:
     )
     monitor.add_argument("--url", default="", help="of a running arena; default: ARENA_PORT here")
     monitor.add_argument("--once", action="store_true", help="look once, then end")
-    monitor.add_argument("--json", action="store_true", help="as JSON, one object a look")
+    monitor.add_argument("--json", action="store_true", help="as JSON; one line a look unless --once")
     monitor.add_argument(
         "--every", type=_seconds, default=2.0, metavar="SECONDS", help="default: 2"
     )

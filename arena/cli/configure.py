@@ -1,7 +1,7 @@
 """`python -m arena configure`: check an Ollama host, then write it into `.env`.
 
 The file is replaced in one step, with all its other lines and its permissions as they were.
-It does not know which settings there are, only their names and lines.
+It does not know what settings mean, only the names of those it writes.
 """
 
 from __future__ import annotations
@@ -10,32 +10,110 @@ import argparse
 import asyncio
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from arena import settings as config
 from arena.cli.terminal import console, errors
-from arena.core.ports import ArenaError, ConfigError, NoCapacity
+from arena.core.ports import ConfigError, NoCapacity
 
 NEW_FILE_MODE = 0o644
+PLAIN = re.compile(r"[\w.:/\[\]~%-]+")
+"""What stands in a .env file without quotes."""
 
 
 def configure(options: argparse.Namespace) -> int:
+    file = Path(options.file) if options.file else config.ROOT / ".env"
     wanted = {"OLLAMA_HOST": options.ollama_host.strip()}
     if options.ollama_port:
-        wanted["OLLAMA_PORT"] = options.ollama_port
-    file = Path(options.file) if options.file else config.ROOT / ".env"
-    settings = config.load(file=file, **wanted, OLLAMA_HOSTS="")
-    settings = config.replaced(settings, ollama_hosts=())
+        wanted["OLLAMA_PORT"] = options.ollama_port.strip()
+    settings = replace(config.load(file=file, **wanted), ollama_hosts=())
+    if not all(PLAIN.fullmatch(value) for value in wanted.values()):
+        raise ConfigError("--ollama-host takes letters, digits and .:/-_[] only.")
     (host,) = settings.hosts()
     try:
-        asyncio.run(_check(settings))
+        asyncio.run(_check(settings, host.url))
     except NoCapacity as error:
         if not options.force:
-            raise NoCapacity(f"{error} Nothing was written; --force writes it all the same.") from error
-        errors.print(f"Written all the same: {error}", style="yellow", markup=False)
-    # Several hosts would win over the one that is written.
-    write(file, {**wanted, "OLLAMA_HOSTS": ""})
-    console.print(f"{file}: OLLAMA_HOST is {host.url} now.", markup=False)
+            advice = "Nothing was written; --force writes it all the same."
+            raise NoCapacity(f"{error} {advice}") from error
+        errors.print(f"{error} It is written all the same.", style="yellow", markup=False)
+    write(file, wanted, emptied=("OLLAMA_HOSTS",))
+    console.print(f"{file} names {host.url} now. It holds from the next start.", markup=False)
+    if config.load(file=file).hosts() != (host,):
+        errors.print(
+            "The environment sets another host (OLLAMA_HOST, OLLAMA_PORT or OLLAMA_HOSTS) and "
+            "wins over the file. Unset it there.",
+            style="yellow",
+        )
     return 0
+
+
+async def _check(settings: config.Settings, url: str) -> None:
+    """Print what the host is and has. Raises NoCapacity where no battle could be had."""
+    from arena.compose import reaching
+
+    async with reaching(settings) as house:
+        (report,) = house.hosts.reports()
+        if not report.up:
+            raise NoCapacity(f"{url} is no Ollama host that can be reached. {report.last_fault}")
+        names = ", ".join(model.name for model in report.models) or "none"
+        console.print(f"{url} answers: Ollama {report.version}", markup=False)
+        console.print(f"installed: {names}", markup=False)
+        for problem in house.hosts.problems:
+            console.print(f"note: {problem}", style="yellow", markup=False)
+        playing = ", ".join(c.name for c in house.hosts.contenders()) or "none"
+        console.print(f"contenders: {playing}", markup=False)
+        if refusal := house.hosts.refusal():
+            raise NoCapacity(refusal)
+
+
+def write(file: Path, values: Mapping[str, str], emptied: tuple[str, ...] = ()) -> None:
+    """Set these keys in the file and leave all else; `emptied` are keys that lose their value
+    where they have one. Raises ConfigError, and then the file is as it was."""
+    # A link stays one: what it points to is replaced.
+    file = file.resolve()
+    try:
+        before = file.read_bytes().decode() if file.exists() else ""
+        _replace(file, edited(before, values, emptied))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            f"{file} cannot be written ({reason}). It is as it was. Run this as an account that "
+            "may write there, or name another file with --file."
+        ) from error
+
+
+def edited(text: str, values: Mapping[str, str], emptied: tuple[str, ...] = ()) -> str:
+    """The text of a .env file with these values; keys that it does not have come at its end."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    changes = {**dict.fromkeys(emptied, ""), **values}
+    for key, value in changes.items():
+        line = re.compile(rf"^([ \t]*(?:export[ \t]+)?{key}[ \t]*=).*?(\r?)$", re.MULTILINE)
+        text, found = line.subn(rf"\g<1>{value}\2", text)
+        if not found and key in values:
+            text += ("" if not text or text.endswith("\n") else end) + f"{key}={value}{end}"
+    return text
+
+
+def _replace(file: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as new:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        known = file.stat() if file.exists() else None
+        os.chmod(name, stat.S_IMODE(known.st_mode) if known else NEW_FILE_MODE)
+        if known and hasattr(os, "chown"):
+            with suppress(PermissionError):
+                os.chown(name, known.st_uid, known.st_gid)
+        os.replace(name, file)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise

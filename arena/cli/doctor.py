@@ -95,7 +95,8 @@ async def _hosts(settings: Settings) -> list[Finding]:
                 return [_engine()]
             addresses = {address.url: address for address in settings.hosts()}
             clocks = [await _clock(r, addresses.get(r.url)) for r in reports if r.up]
-            found = [finding for report in reports for finding in _host(report)]
+            models = {m.name for r in reports for m in r.models if m.plays}
+            found = [finding for report in reports for finding in _host(report, models)]
             return [*found, *_together(house, reports), *filter(None, clocks)]
     except ConfigError:
         raise
@@ -113,19 +114,21 @@ def _engine() -> Finding:
     )
 
 
-def _host(report: HostReport) -> Iterator[Finding]:
+def _host(report: HostReport, models: set[str]) -> Iterator[Finding]:
+    """models: those of the roster that any host has."""
     if not report.up:
-        yield Finding("host", "fail", f"{report.url}: {report.last_fault}", START_HOST)
+        yield Finding("host", "fail", report.last_fault or f"{report.url} is down", START_HOST)
         return
     installed = f"{len(report.models)} models installed"
     yield Finding("host", "ok", f"{report.url} answers: Ollama {report.version}, {installed}")
     playing = [m for m in report.models if m.plays]
+    if missing := sorted(models - {m.name for m in playing}):
+        text = f"{report.url} lacks {', '.join(missing)}: other hosts have to write for it"
+        mend = " && ".join(f"ollama pull {name}" for name in missing)
+        yield Finding("models", "warn", text, f"On that host: {mend}")
     if playing:
         yield _residency(report.url, playing)
         yield from _vram(report, playing)
-    else:
-        mend = "Install them there with `ollama pull NAME`, or change ARENA_MODELS."
-        yield Finding("models", "warn", f"{report.url} has no model of the roster", mend)
 
 
 def _residency(url: str, playing: list[ModelReport]) -> Finding:
@@ -161,8 +164,10 @@ def _vram(report: HostReport, playing: list[ModelReport]) -> Iterator[Finding]:
 
 
 def _together(house: House, reports: tuple[HostReport, ...]) -> Iterator[Finding]:
-    """What can be said of all hosts only."""
+    """What can be said of all hosts only. Without any, the roster is no news."""
     up = [r for r in reports if r.up]
+    if not up:
+        return
     if len(up) > 1 and len({r.version for r in up}) == 1:
         yield Finding("versions", "ok", f"all {len(up)} hosts run Ollama {up[0].version}")
     own = {problem for r in reports for problem in r.problems}
@@ -173,8 +178,7 @@ def _together(house: House, reports: tuple[HostReport, ...]) -> Iterator[Finding
         for problem in report.problems:
             if "partly on" not in problem:
                 yield Finding("host", "warn", problem)
-    if up:
-        yield _roster(house)
+    yield _roster(house)
 
 
 def _roster(house: House) -> Finding:

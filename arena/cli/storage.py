@@ -32,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Found]:
     if settings.database_url.startswith(SQLITE):
         file = Path(settings.database_url.removeprefix(SQLITE))
         yield _ledger(file)
-        yield _folder("ledger", file.parent, "DATABASE_URL")
+        yield _folder("folder", file.parent, "DATABASE_URL")
         yield _disk(file.parent)
     if not settings.hosts():
         yield _folder("cache", settings.cache, "ARENA_CACHE")

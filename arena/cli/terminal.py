@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from arena.core.ports import ArenaError, Readiness
 
@@ -26,18 +27,24 @@ def refused(error: ArenaError) -> None:
     errors.print(f"{error.title}: {error}", style="red", markup=False)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, one_line: bool = False) -> None:
     """Exactly this on standard output, for scripts."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(value, indent=None if one_line else 2, ensure_ascii=False), flush=True)
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """An empty table; the columns named in `numbers` stand to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    heading = Text(title, style="bold")
+    made = Table(title=heading, title_justify="left", header_style="dim", caption_justify="left")
     for column in columns:
         justify = "right" if column in numbers else "left"
         made.add_column(column, justify=justify, overflow="fold")
     return made
+
+
+def add_row(drawn: Table, *cells: str) -> None:
+    """Exactly these texts; a name with brackets is no markup."""
+    drawn.add_row(*(Text(cell) for cell in cells))
 
 
 def figure(value: float | None, how: str = "{:.1f}") -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from arena import settings as config
-from arena.cli.terminal import DASH, Bar, console, gigabytes, refused, table
+from arena.cli.terminal import DASH, Bar, add_row, console, gigabytes, refused, table
 from arena.core.placement import Share
 from arena.core.ports import NoCapacity
 from arena.core.report import HostReport
@@ -63,7 +63,7 @@ def _print(reports: Sequence[HostReport], seconds: float) -> None:
         for model in (m for m in report.models if m.plays):
             vram = gigabytes(model.vram) if model.resident else DASH
             place = PLACES[model.share] if model.resident else PLACES[Share.UNKNOWN]
-            drawn.add_row(report.url, model.name, place, vram)
+            add_row(drawn, report.url, model.name, place, vram)
         if not report.up:
-            drawn.add_row(report.url, DASH, "host is down", DASH)
+            add_row(drawn, report.url, DASH, "host is down", DASH)
     console.print(drawn)

@@ -1,21 +1,20 @@
 """The Hosts tab, for operators: each host with its state, models, speeds, faults and cost.
 
-Nothing of it is in the page before the tab is opened. While somebody is in the middle of a blind
-battle, model rows are kept short: a figure that moves with a reply would tell who wrote it. It
-does not know how hosts are watched.
+Nothing of it is in the page before the tab is opened. While somebody follows a battle that is not
+decided, all that moves with a reply is left out (speeds, loads, slots, faults), for it could tell
+who wrote it; names, sizes and what the host is stay. It does not know how hosts are watched.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 
 import gradio as gr
 
-from arena.core.ports import ArenaError
 from arena.core.overview import Overview
 from arena.core.placement import Share
+from arena.core.ports import ArenaError
 from arena.core.report import HostReport, ModelReport, Spread
 from arena.web import operators
 
@@ -23,7 +22,7 @@ DASH = "–"
 LOOKING = "<p>Looking at the hosts …</p>"
 NO_HOSTS = "<p>No host is in use yet: the arena is still starting. Refresh in a moment.</p>"
 BLIND = """
-<p class="host-note">Somebody is in the middle of a blind battle, so model rows are kept short: speeds,
+<p class="host-note">Somebody is in the middle of a blind battle, so rows are kept short: speeds,
 loads and faults that move could tell who is who. Decide the battle and refresh, or look at
 <code>python -m arena monitor</code>.</p>
 """
@@ -80,8 +79,8 @@ def _card(host: HostReport, now: Overview) -> str:
         "Ollama": escape(host.version) or DASH,
         "VRAM used": _gigabytes(host.vram),
         "Slots": f"{host.slots} for each model",
-        "Writing now": str(host.leases),
-        "Waiting": str(host.queue),
+        "Writing now": DASH if now.watched else str(host.leases),
+        "Waiting": DASH if now.watched else str(host.queue),
         "Cost per battle": f"{cost.cost:.5f} ({cost.seconds:.1f} s)" if cost else DASH,
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items())
@@ -121,14 +120,10 @@ def _row(model: ModelReport, watched: bool) -> str:
 
 
 def _faults(host: HostReport) -> str:
-    kinds: Counter[str] = Counter()
-    for fault in host.faults:
-        kinds[f"{fault.model}: {fault.kind}"] += fault.count
-    counted = ", ".join(f"{escape(kind)} {count}×" for kind, count in kinds.items())
+    counted = ", ".join(f"{escape(f.model)}: {escape(f.kind)} {f.count}×" for f in host.faults)
     lines = [f"Faults: {counted or 'none'}."]
     if host.last_fault:
         lines.append(f"The last one: {escape(host.last_fault)}")
-    lines += [escape(problem) for problem in host.problems]
     return "".join(f'<p class="host-faults">{line}</p>' for line in lines)
 
 

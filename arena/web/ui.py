@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 TITLE = "Progressive Arena"
 STYLES = ("style.css", "hosts.css")
 
-# The policy: what a model writes can never make the browser ask another machine for anything.
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
 HEAD = """
-<meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:;
- media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none';
- frame-src 'none'; form-action 'self'">
 <style>{style}</style>
 """
 

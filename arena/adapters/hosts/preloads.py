@@ -45,7 +45,6 @@ class Preloads:
         key = state.url, model
         task = self._tasks.get(key)
         if task is None:
-            state.tried[model] = self._clock()
             task = self._tasks[key] = asyncio.create_task(self._load(state, model))
             task.add_done_callback(lambda done: self._forget(key, done))
         return task
@@ -81,7 +80,7 @@ class Preloads:
                 await state.look_again()
                 if state.ready(model):
                     return None
-                before = state.resident
+                before, state.tried[model] = state.resident, self._clock()
                 await state.host.preload(state.local.get(model, model), self._options(model))
                 await state.look_again()
             except HostFault as fault:

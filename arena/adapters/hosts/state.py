@@ -20,6 +20,8 @@ LOAD_KINDS = frozenset({"load", "failed"})
 BUSY_S = 1.0
 REPLACED_S = 300.0
 """How long a host is not asked for a model for which it let another one answer."""
+PERSONA_BYTES = 1_000_000
+"""By how much a system prompt and parameters change the size of a model at most."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
 
@@ -137,9 +139,17 @@ class HostState:
     def ready(self, model: str) -> bool:
         """Loaded: a reply pays for no load. Personas of one base share one loaded model, which
         is listed under the name that was loaded first."""
-        companions = self._companions.get(model)
-        listed = frozenset(r.digest for r in self.resident)
-        return self.held(model) is not None or bool(companions and companions <= listed)
+        companions = self._companions.get(model, frozenset())
+        return self.held(model) is not None or bool(companions & self._alike(model))
+
+    def _alike(self, model: str) -> frozenset[str]:
+        """Digests of what is loaded and has the model's size: it may be the same weights."""
+        sizes = {m.digest: m.size for m in self.installed.values()}
+        name = self.local.get(model, "")
+        size = self.installed[name].size if name in self.installed else -inf
+        return frozenset(
+            r.digest for r in self.resident if abs(sizes.get(r.digest, inf) - size) < PERSONA_BYTES
+        )
 
     def share(self, model: str) -> Share:
         """As last seen, now or before it was unloaded."""
@@ -157,7 +167,7 @@ class HostState:
         if gone := tuple(r.name for r in before if r.name not in now):
             self.evicted[model] = gone
         if not self.held(model):
-            self._companions[model] = frozenset(r.digest for r in self.resident)
+            self._companions[model] = self._alike(model)
         self.fleeting.discard(model)
         if not self.ready(model):
             self.fleeting.add(model)
