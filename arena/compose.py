@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -61,7 +62,9 @@ class House:
         self.source = ""
         """Which hosts are used and why, in words for the terminal."""
         self._told = told
-        self.hosts = HostPool(options=_options(settings), timeouts=_timeouts(settings))
+        self.hosts = HostPool(
+            options=_options(settings), timeouts=_timeouts(settings), tls=_tls(settings)
+        )
         self.ledger = SqlLedger(settings.database_url)
         self.feed = MemoryFeed()
         self.battles = MemoryBattles(forgotten=self._forget)
@@ -318,6 +321,22 @@ def _engine_roster(models: list[str]) -> tuple[Contender, ...]:
 
 def _timeouts(settings: Settings) -> HostTimeouts:
     return HostTimeouts(cold=settings.timeout_s)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """For https hosts with certificates of one's own; None for the usual authorities."""
+    if not (settings.ca_file or settings.cert_file):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"OLLAMA_CA_FILE={settings.ca_file or ''} OLLAMA_CERT_FILE={settings.cert_file or ''}: "
+            f"not usable ({error}). Allowed: PEM files with certificates."
+        ) from None
+    return context
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -44,9 +45,13 @@ class ModelSource:
     sha256: str = ""
 
 
-def _key(key: str, default: str, parse: Callable[[str], T], allowed: str) -> T:
-    """A setting: its key, its default as text, how to read it, and what is allowed in words."""
-    return field(metadata={"key": key, "default": default, "parse": parse, "allowed": allowed})
+def _key(
+    key: str, default: str, parse: Callable[[str], T], allowed: str, *, secret: bool = False
+) -> T:
+    """A setting: its key, its default as text, how to read it, and what is allowed in words. A
+    secret one is never shown, in no error either."""
+    meta = {"key": key, "default": default, "parse": parse, "allowed": allowed, "secret": secret}
+    return field(metadata=meta, repr=not secret)
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -71,6 +76,20 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens = tuple(part.strip() for part in text.split(",")) if text else ()
+    if any(not token.isascii() or re.search(r"\s", token) for token in tokens):
+        raise ValueError
+    return tokens
+
+
+def _file(text: str) -> Path | None:
+    path = _path(text)
+    if path and not path.is_file():
+        raise ValueError
+    return path
 
 
 def _models(text: str) -> tuple[str, ...]:
@@ -147,6 +166,15 @@ class Settings:
     ollama_host: str = _key("OLLAMA_HOST", "", str, _HOST)
     ollama_port: int = _key("OLLAMA_PORT", "11434", _whole(1, 65535), "1 to 65535")
     ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_HOST}")
+    tokens: tuple[str, ...] = _key(
+        "OLLAMA_TOKENS",
+        "",
+        _tokens,
+        "as many bearer tokens as there are hosts at most, comma-separated",
+        secret=True,
+    )
+    ca_file: Path | None = _key("OLLAMA_CA_FILE", "", _file, "a PEM file that exists, or empty")
+    cert_file: Path | None = _key("OLLAMA_CERT_FILE", "", _file, "a PEM file that exists, or empty")
     num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", _whole(1, 256), "1 to 256")
     models: tuple[str, ...] = _key(
         "ARENA_MODELS",
@@ -189,10 +217,12 @@ class Settings:
         key, named = ("OLLAMA_HOSTS", self.ollama_hosts)
         if not named and self.ollama_host:
             key, named = "OLLAMA_HOST", (self.ollama_host,)
+        if len(self.tokens) > len(named):
+            raise _wrong("OLLAMA_TOKENS", "…", f"at most {len(named)} here, one a host")
         addresses = []
-        for text in named:
+        for text, token in zip_longest(named, self.tokens, fillvalue=""):
             try:
-                addresses.append(HostAddress(host_url(text, self.ollama_port)))
+                addresses.append(HostAddress(host_url(text, self.ollama_port), token))
             except ValueError:
                 raise _wrong(key, text, _HOST) from None
         return tuple(addresses)
@@ -224,7 +254,7 @@ def load(
         try:
             values[spec.name] = meta["parse"](text.strip())
         except ValueError:
-            raise _wrong(key, text, meta["allowed"]) from None
+            raise _wrong(key, "…" if meta["secret"] else text, meta["allowed"]) from None
     settings = Settings(**values)
     settings.hosts()
     return settings

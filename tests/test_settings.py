@@ -61,6 +61,8 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ENGINE_MODELS", "tiny=https://example.org/tiny.gguf"),
         ("ARENA_ENGINE_MODELS", "tiny"),
         ("DATABASE_URL", "mysql://x"),
+        ("OLLAMA_TOKENS", "secret with spaces"),
+        ("OLLAMA_CA_FILE", "/nowhere/ca.pem"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, value: str) -> None:
@@ -98,3 +100,12 @@ def test_hosts_are_given_as_ip_host_and_port_or_url(text: str, url: str) -> None
 def test_several_hosts_win_over_one() -> None:
     settings = load({"OLLAMA_HOST": "a", "OLLAMA_HOSTS": "b, c:1", "OLLAMA_PORT": "7"}, None)
     assert [h.url for h in settings.hosts()] == ["http://b:7", "http://c:1"]
+
+
+def test_tokens_go_to_hosts_in_their_order_and_are_never_shown() -> None:
+    settings = load({"OLLAMA_HOSTS": "a,b,c", "OLLAMA_TOKENS": "secret1,,secret3"}, None)
+    assert [h.token for h in settings.hosts()] == ["secret1", "", "secret3"]
+    assert "secret" not in f"{settings!r} {settings.hosts()!r}"
+    with pytest.raises(ConfigError, match="OLLAMA_TOKENS.*at most 1") as caught:
+        load({"OLLAMA_HOST": "a", "OLLAMA_TOKENS": "secret1,secret2"}, None)
+    assert "secret" not in str(caught.value)

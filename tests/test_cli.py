@@ -1,0 +1,414 @@
+"""The commands as a person or a script runs them: what is printed, which exit code, what changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.cli import main
+from arena.cli.configure import edited
+from arena.cli.doctor import clock_finding
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama, FakeOllamaThread
+from tests.running import OURS, ROOT, App, running
+
+ROSTER = [LLAMA, MISTRAL, PHI]
+
+
+@dataclass
+class Ran:
+    """What a command did: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def lines(self, start: str) -> list[str]:
+        return [line for line in self.out.splitlines() if line.startswith(start)]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command with its own ledger and cache and only the settings given."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'arena.db'}")
+    monkeypatch.setenv("ARENA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ARENA_PORT", str(unused_port()))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: str, **settings: str) -> Ran:
+        with monkeypatch.context() as patch:
+            for key, value in settings.items():
+                patch.setenv(key, value)
+            try:
+                code = main(arguments)
+            except SystemExit as wrong:
+                code = int(str(wrong.code))
+        out, err = capsys.readouterr()
+        assert "\x1b" not in out + err and "Traceback" not in out + err
+        return Ran(code, out, err)
+
+    return command
+
+
+def unused_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def host() -> Iterator[FakeOllamaThread]:
+    with FakeOllama.in_thread(ROSTER, speed=30) as host:
+        yield host
+
+
+@pytest.fixture
+def warm_host() -> Iterator[FakeOllamaThread]:
+    with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as host:
+        yield host
+
+
+# The command line itself -----------------------------------------------------------------------
+
+
+def test_alone_it_prints_what_can_be_done(run: Run) -> None:
+    shown = run()
+    assert shown.code == 0
+    for command in ("serve", "doctor", "warm", "monitor", "smoke", "bench", "configure"):
+        assert f"    {command}" in shown.out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("dance",), ("bench",), ("configure",), ("bench", "hosts", "--users", "0,x"), ("monitor", "--every", "no")],
+)
+def test_a_wrong_command_line_is_explained_with_exit_code_2(run: Run, wrong: tuple[str, ...]) -> None:
+    shown = run(*wrong)
+    assert shown.code == 2 and "usage: " in shown.err and "error: " in shown.err
+
+
+@pytest.mark.parametrize("command", ["warm", "monitor", "smoke"])
+def test_a_wrong_setting_is_one_line(run: Run, command: str) -> None:
+    shown = run(command, ARENA_PACE="fast")
+    assert shown.code == 1 and shown.out == ""
+    assert shown.err.startswith("A setting is wrong: ARENA_PACE='fast' cannot be used. Allowed:")
+
+
+# doctor ----------------------------------------------------------------------------------------
+
+
+def findings(ran: Ran, check: str) -> list[tuple[str, str]]:
+    return [(f["status"], f["message"]) for f in ran.json["findings"] if f["check"] == check]
+
+
+def test_doctor_finds_nothing_wrong_with_warm_equal_hosts(run: Run, warm_host: FakeOllamaThread) -> None:
+    with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as other:
+        shown = run("doctor", OLLAMA_HOSTS=f"{warm_host.url},{other.url}")
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, "0 problems, 0 warnings.")
+    assert shown.lines("warn") == shown.lines("fail") == []
+    assert "all 2 hosts run Ollama 0.32.15" in shown.out
+    assert "3 contenders can play: llama3.1:8b, mistral:7b, phi3:mini" in shown.out
+
+
+def test_doctor_only_looks(run: Run, host: FakeOllamaThread, tmp_path: Path) -> None:
+    shown = run("doctor", "--json", OLLAMA_HOST=host.url)
+    assert shown.code == 0 and shown.json["ok"]
+    ((status, said),) = findings(shown, "loaded")
+    assert status == "warn" and "has not loaded llama3.1:8b, mistral:7b, phi3:mini" in said
+    assert host.stats.loads == [] and list(tmp_path.iterdir()) == []
+
+
+def test_doctor_says_how_to_mend_a_host_that_is_down(run: Run) -> None:
+    address = f"127.0.0.1:{unused_port()}"
+    shown = run("doctor", OLLAMA_HOST=address)
+    assert shown.code == 1
+    (line,) = shown.lines("fail")
+    assert f"http://{address} does not answer" in line
+    assert "Start Ollama there" in shown.out and "ollama pull" not in shown.out
+
+
+def test_doctor_compares_the_hosts_versions_and_models(run: Run, warm_host: FakeOllamaThread) -> None:
+    with FakeOllama.in_thread([LLAMA, PHI], version="0.32.14", warm=True) as other:
+        shown = run("doctor", "--json", OLLAMA_HOSTS=f"{warm_host.url},{other.url}")
+    assert shown.code == 0
+    assert any("version differs" in said for _, said in findings(shown, "roster"))
+    ((status, said),) = findings(shown, "models")
+    assert status == "warn" and f"{other.url} lacks mistral:7b" in said
+
+
+def test_doctor_finds_a_model_that_is_partly_on_the_cpu(run: Run, warm_host: FakeOllamaThread) -> None:
+    warm_host.offload("mistral:7b")
+    shown = run("doctor", OLLAMA_HOST=warm_host.url)
+    assert shown.code == 1
+    assert any("mistral:7b partly on its CPU" in line for line in shown.lines("fail"))
+
+
+def test_doctor_tells_aliases_and_models_that_are_not_installed(run: Run) -> None:
+    models = [LLAMA, LLAMA.alias("same:latest"), PHI]
+    with FakeOllama.in_thread(models, warm=True) as host:
+        shown = run("doctor", OLLAMA_HOST=host.url, ARENA_MODELS="llama3.1:8b,same,phi3,qwen")
+    warned = " ".join(shown.lines("warn"))
+    assert "same" in warned and "left out" in warned
+    assert "'qwen' is not installed" in warned and "ollama pull qwen" in warned
+
+
+def test_doctor_finds_too_few_models(run: Run) -> None:
+    with FakeOllama.in_thread([PHI]) as host:
+        shown = run("doctor", OLLAMA_HOST=host.url)
+    assert shown.code == 1 and any("fewer than two" in line for line in shown.lines("fail"))
+
+
+def test_doctor_stops_at_a_wrong_setting(run: Run) -> None:
+    shown = run("doctor", "--json", ARENA_BATTLE_SIZE="many")
+    assert shown.code == 1 and not shown.json["ok"]
+    ((status, said),) = findings(shown, "settings")
+    assert status == "fail" and said.startswith("ARENA_BATTLE_SIZE='many'")
+
+
+def test_doctor_reads_a_sound_ledger_and_leaves_it_as_it_is(
+    run: Run, warm_host: FakeOllamaThread, tmp_path: Path
+) -> None:
+    file = tmp_path / "arena.db"
+    make_ledger(file, schema=1)
+    before = file.read_bytes()
+    shown = run("doctor", "--json", OLLAMA_HOST=warm_host.url)
+    ((status, said),) = findings(shown, "ledger")
+    assert status == "ok" and "schema 1, 0 votes" in said
+    assert file.read_bytes() == before
+
+
+def make_ledger(file: Path, schema: int) -> None:
+    with sqlite3.connect(file) as made:
+        made.execute("CREATE TABLE votes (id)")
+        made.execute("CREATE TABLE schema_migrations (version)")
+        made.execute("INSERT INTO schema_migrations VALUES (?)", (schema,))
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.write_bytes(b"no database at all" * 100), "cannot be read as a ledger"),
+        (lambda file: make_ledger(file, schema=99), "newer arena"),
+    ],
+)
+def test_doctor_finds_a_ledger_that_cannot_be_used(
+    run: Run, warm_host: FakeOllamaThread, tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    damage(tmp_path / "arena.db")
+    shown = run("doctor", OLLAMA_HOST=warm_host.url)
+    assert shown.code == 1 and any(said in line for line in shown.lines("fail"))
+
+
+@pytest.mark.parametrize(
+    ("date", "said"),
+    [
+        ("Thu, 01 Jan 1970 00:16:42 GMT", "ok"),
+        ("Thu, 01 Jan 1970 00:17:40 GMT", "60 s ahead of"),
+        ("Thu, 01 Jan 1970 00:15:40 GMT", "60 s behind"),
+    ],
+)
+def test_doctor_compares_clocks(date: str, said: str) -> None:
+    found = clock_finding("http://h", date, now=1000.0)
+    assert found and said in f"{found.status} {found.message}"
+
+
+@pytest.mark.parametrize("date", ["", "soon"])
+def test_without_a_date_nothing_is_said_of_the_clock(date: str) -> None:
+    assert clock_finding("http://h", date, now=1000.0) is None
+
+
+# warm ------------------------------------------------------------------------------------------
+
+
+def test_warm_loads_the_roster_on_every_host(run: Run, host: FakeOllamaThread) -> None:
+    with FakeOllama.in_thread(ROSTER, speed=30) as other:
+        shown = run("warm", OLLAMA_HOSTS=f"{host.url},{other.url}")
+        assert sorted(host.stats.loads) == sorted(other.stats.loads) == sorted(m.name for m in ROSTER)
+    assert shown.code == 0 and shown.out.count("on the GPU") == 6
+    assert "Loading model 6 of 6" in shown.err
+
+
+def test_warm_tells_what_could_not_be_loaded(run: Run, host: FakeOllamaThread) -> None:
+    host.fault("out_of_memory", model="phi3:mini", on="preload", variant="load", times=None)
+    shown = run("warm", OLLAMA_HOST=host.url)
+    assert shown.code == 1 and "not loaded" in shown.out
+
+
+def test_warm_of_a_host_that_is_down_fails(run: Run) -> None:
+    shown = run("warm", OLLAMA_HOST=f"127.0.0.1:{unused_port()}")
+    assert shown.code == 1 and "host is down" in shown.out and "does not answer" in shown.err
+
+
+# configure -------------------------------------------------------------------------------------
+
+BEFORE = "# The host.\nOLLAMA_HOST=\n\n# Others.\nOLLAMA_HOSTS=a,b\nMINE = 'kept' # why\n"
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    file = tmp_path / "settings.env"
+    file.write_text(BEFORE)
+    file.chmod(0o640)
+    return file
+
+
+def test_configure_writes_the_host_and_keeps_the_rest(
+    run: Run, warm_host: FakeOllamaThread, env_file: Path
+) -> None:
+    port = str(warm_host.port)
+    shown = run("configure", "--ollama-host", "127.0.0.1", "--ollama-port", port, "--file", str(env_file))
+    assert shown.code == 0 and "Ollama 0.32.15" in shown.out and "phi3:mini" in shown.out
+    after = BEFORE.replace("OLLAMA_HOST=", "OLLAMA_HOST=127.0.0.1").replace("HOSTS=a,b", "HOSTS=")
+    assert env_file.read_text() == f"{after}OLLAMA_PORT={port}\n"
+    assert env_file.stat().st_mode & 0o777 == 0o640
+    assert [p for p in env_file.parent.iterdir() if p.name.startswith("settings.env.")] == []
+
+
+def test_configure_writes_nothing_when_the_host_does_not_answer(run: Run, env_file: Path) -> None:
+    arguments = ("--ollama-host", f"127.0.0.1:{unused_port()}", "--file", str(env_file))
+    shown = run("configure", *arguments)
+    assert shown.code == 1 and "Nothing was written" in shown.err
+    assert env_file.read_text() == BEFORE
+    forced = run("configure", *arguments, "--force")
+    assert forced.code == 0 and arguments[1] in env_file.read_text()
+
+
+@pytest.mark.parametrize("wrong", ["http://me:secret@10.0.0.1", "a,b", "", "x'y", "two words"])
+def test_configure_refuses_what_is_no_host_even_by_force(run: Run, env_file: Path, wrong: str) -> None:
+    shown = run("configure", "--ollama-host", wrong, "--file", str(env_file), "--force")
+    assert shown.code == 1 and "secret" not in shown.err and len(shown.err.splitlines()) == 1
+    assert env_file.read_text() == BEFORE
+
+
+def test_configure_says_when_the_environment_wins(
+    run: Run, warm_host: FakeOllamaThread, env_file: Path
+) -> None:
+    given = ("configure", "--ollama-host", warm_host.url, "--file", str(env_file))
+    shown = run(*given, OLLAMA_HOST="10.9.9.9")
+    assert shown.code == 0 and "wins over the file" in shown.err
+    assert "wins" not in run(*given).err
+
+
+def test_configure_says_where_it_cannot_write(run: Run, warm_host: FakeOllamaThread, env_file: Path) -> None:
+    shown = run("configure", "--ollama-host", warm_host.url, "--file", str(env_file / "below"))
+    assert shown.code == 1 and "cannot be written" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "K=v\n"),
+        ("A=1", "A=1\nK=v\n"),
+        ("K=old\nA=1\n", "K=v\nA=1\n"),
+        ("#K=old\nexport K = old # was\n", "#K=old\nexport K =v\n"),
+        ("A=1\r\nK=old\r\n", "A=1\r\nK=v\r\n"),
+        ("K=1\nK=2\n", "K=v\nK=v\n"),
+        ("XK=1\nKX=2\n", "XK=1\nKX=2\nK=v\n"),
+    ],
+)
+def test_a_value_is_changed_where_it_stands(before: str, after: str) -> None:
+    assert edited(before, {"K": "v"}, emptied=("GONE",)) == after
+
+
+# monitor and smoke -----------------------------------------------------------------------------
+
+
+def test_monitor_looks_at_the_hosts_itself_and_says_so(run: Run, warm_host: FakeOllamaThread) -> None:
+    shown = run("monitor", "--once", OLLAMA_HOST=warm_host.url)
+    assert shown.code == 0 and "the hosts were asked directly" in shown.out
+    assert shown.out.count("on the GPU") == 3 and "Tokens/s" not in shown.out
+
+
+def test_monitor_fails_when_a_host_is_down(run: Run, warm_host: FakeOllamaThread) -> None:
+    hosts = f"{warm_host.url},127.0.0.1:{unused_port()}"
+    shown = run("monitor", "--once", "--json", OLLAMA_HOSTS=hosts)
+    assert shown.code == 1 and [host["up"] for host in shown.json["hosts"]] == [True, False]
+
+
+@pytest.mark.parametrize("command", ["monitor", "smoke"])
+def test_an_arena_that_is_not_there_is_told(run: Run, command: str) -> None:
+    shown = run(command, "--url", f"127.0.0.1:{unused_port()}")
+    assert shown.code == 1 and "does not answer" in shown.err and "python app.py" in shown.err
+
+
+@pytest.mark.parametrize("command", ["monitor", "smoke"])
+def test_something_else_at_the_address_is_told(run: Run, warm_host: FakeOllamaThread, command: str) -> None:
+    shown = run(command, "--url", warm_host.url)
+    assert shown.code == 1 and "not as an arena does" in shown.err
+
+
+def test_the_live_monitor_ends_well_with_ctrl_c(warm_host: FakeOllamaThread) -> None:
+    env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(unused_port()), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "arena", "monitor", "--json", "--every", "0.2"],
+        cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout and process.stderr
+        looks = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(timeout=20), process.stderr.read()) == (0, "")
+    assert [look["hosts"][0]["up"] for look in looks] == [True, True]
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A running arena on a fake host."""
+    quick = [FakeModel(model.name, ttft_s=0.01) for model in ROSTER]
+    with FakeOllama.in_thread(quick, speed=30, warm=True) as host:
+        folder = tmp_path_factory.mktemp("arena")
+        with running(folder, OLLAMA_HOST=host.url, ARENA_PACE="5000") as app:
+            yield app
+            assert "Traceback" not in app.printed, app.printed
+
+
+@pytest.mark.parametrize("format", ["elimination", "knockout"])
+def test_smoke_plays_whole_battles_that_are_never_ranked(run: Run, arena: App, format: str) -> None:
+    before = len(arena.votes())
+    shown = run("smoke", "--url", arena.url, "--format", format, "--json")
+    assert shown.code == 0
+    assert [b["question"] for b in shown.json["battles"]] == ["simple", "hard"]
+    for battle in shown.json["battles"]:
+        assert battle["failed"] == "" and battle["votes"] == 2
+        assert 0 < battle["first_text_s"] <= battle["voting_open_s"] <= battle["total_s"]
+    rows = arena.votes()[before:]
+    assert len(rows) == sum(battle["rows"] for battle in shown.json["battles"]) > 0
+    assert {(r["study"], r["excluded_reason"], r["channel"]) for r in rows} == {("smoke", "rehearsal", "api")}
+
+
+def test_monitor_shows_what_a_running_arena_has_measured(run: Run, arena: App) -> None:
+    run("smoke", "--url", arena.url)
+    shown = run("monitor", "--once", "--json", "--url", arena.url)
+    (host,) = shown.json["hosts"]
+    assert shown.code == 0 and shown.json["from"] == arena.url
+    assert all(m["tokens_per_s"]["count"] > 0 and m["ttft_ms"]["p50"] > 0 for m in host["models"])
+    assert shown.json["costs"][host["url"]]["cost"] > 0
+    assert "1 slots a model, 0 writing" in run("monitor", "--once", "--url", arena.url).out
+
+
+def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
+    with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            host.fault("drop", frame=10, times=None)
+            shown = run("smoke", "--url", app.url)
+    assert shown.code == 1 and "ends without a result" in shown.out
+
