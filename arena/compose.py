@@ -38,15 +38,9 @@ LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 RETRY_S, WATCH_S = 10.0, 5.0
 THREADS = 100
 ENGINE_SLOTS = 3
-KNOWN_SCHEMA = len(MIGRATIONS)
-"""The newest schema of a ledger that this arena reads."""
-
+NEWEST_SCHEMA = len(MIGRATIONS)
 Told = Callable[[Readiness, str], None]
 """Called with how far the house is and, for the operator, which hosts and models it uses."""
-
-
-def _nobody(readiness: Readiness, report: str) -> None:
-    """Nobody is told."""
 
 
 class House:
@@ -54,7 +48,7 @@ class House:
     far it is, and `told` is called at each change of it."""
 
     def __init__(
-        self, settings: Settings, told: Told = _nobody, *, local_ollama: str = LOCAL_OLLAMA
+        self, settings: Settings, told: Told = lambda readiness, report: None, *, local_ollama: str = LOCAL_OLLAMA
     ) -> None:
         self.settings = settings
         self._local_ollama = local_ollama
@@ -63,7 +57,7 @@ class House:
         """Which hosts are used and why, in words for the terminal."""
         self._told = told
         self.hosts = HostPool(
-            options=_options(settings), timeouts=_timeouts(settings), tls=_tls(settings)
+            options=_options(settings), timeouts=_timeouts(settings), tls=tls_of(settings)
         )
         self.ledger = SqlLedger(settings.database_url)
         self.feed = MemoryFeed()
@@ -199,8 +193,8 @@ class House:
         price = self.settings.gpu_cost
         votes = await self.ledger.votes(overviews.COLUMNS)
         spent = {} if self._demo else await asyncio.to_thread(overviews.costs, votes, price)
-        hosts, notes = self.hosts.reports(), self.hosts.problems
-        return Overview(self.source, hosts, spent, price, notes, self.referee.watched())
+        watched, notes = self.referee.watched(), self.hosts.problems
+        return Overview(self.source, self.hosts.reports(), spent, price, notes, watched)
 
     @property
     def _demo(self) -> bool:
@@ -242,11 +236,10 @@ class House:
 
 @asynccontextmanager
 async def reaching(
-    settings: Settings, told: Told = _nobody, *, engine: bool = True
+    settings: Settings, told: Told = lambda readiness, report: None, *, engine: bool = True
 ) -> AsyncIterator[House]:
-    """A house with its hosts found and looked at and the roster resolved, for commands that
-    need no page: the ledger is not opened and nothing is loaded. engine: start it where there
-    is no host. Raises ArenaError."""
+    """A house that has found and looked at its hosts, for commands: no page, no ledger, nothing
+    loaded. engine: start it where there is no host. Raises ArenaError."""
     house = House(settings, told)
     try:
         await house.find_hosts(engine=engine)
@@ -323,7 +316,7 @@ def _timeouts(settings: Settings) -> HostTimeouts:
     return HostTimeouts(cold=settings.timeout_s)
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
     """For https hosts with certificates of one's own; None for the usual authorities."""
     if not (settings.ca_file or settings.cert_file):
         return None

@@ -227,11 +227,23 @@ class Referee:
                     battle = rules.answer(battle, letter, reply)
                     await self._battles.save(battle)
         except Abandoned as abandoned:
-            battle = await self._give_up(battle, abandoned.reason)
+            battle = await self._redraw(battle, abandoned.homeless) or await self._give_up(
+                battle, abandoned.reason
+            )
         except Exception:
             log.exception("a round failed in a way that nothing foresaw")
             battle = await self._give_up(battle, FAULT)
         await self._go_on(battle)
+
+    async def _redraw(self, battle: Battle, letter: str) -> Battle | None:
+        """Another contender in this seat, if nothing of the battle was shown and one is left."""
+        seated = {seat.contender.name for seat in battle.seats}
+        spare = [c for c in self._hosts.contenders() if c.name not in seated]
+        if not letter or not spare or battle.rounds or len(battle.prompts) > 1:
+            return None
+        battle = rules.redraw(battle, letter, self._rng.choice(spare))
+        await self._battles.save(battle)
+        return battle
 
     async def _give_up(self, battle: Battle, reason: str) -> Battle:
         battle = rules.void(await self._battles.load(battle.id), reason)

@@ -38,11 +38,13 @@ TELLTALE_OVERLAP = 200
 
 
 class Abandoned(Exception):
-    """The round cannot be finished. `reason` is neutral and may be shown to anyone."""
+    """The round cannot be finished. `reason` is neutral and may be shown to anyone. `homeless`
+    is the seat that no host can take, if nothing of the round was shown."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, homeless: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.homeless = homeless
 
 
 FAULT = (
@@ -134,6 +136,13 @@ class Writer:
                     self._hear(event, retries)
             messages.append({"role": "assistant", "content": self.texts[-1]})
 
+    def abandoned(self) -> Abandoned:
+        """What the writer's fault means for the round."""
+        if isinstance(self.fault, NoCapacity):
+            return Abandoned(str(self.fault))
+        nowhere = isinstance(self.fault, HostFault) and self.fault.kind == "nowhere"
+        return Abandoned(FAULT, self.seat.letter if nowhere and not self.shown else "")
+
     def _hear(self, event: HostEvent, retries: int) -> None:
         match event:
             case Queued(place):
@@ -213,8 +222,8 @@ class Stage:
         attendance = self._attendance(battle.id)
         deadline = self._clock() + self._rules.total_s
         while True:
-            if fault := next((w.fault for w in writers.values() if w.fault), None):
-                raise Abandoned(str(fault) if isinstance(fault, NoCapacity) else FAULT)
+            if failed := next((w for w in writers.values() if w.fault), None):
+                raise failed.abandoned()
             # Only the fraction is carried over: pace is a rate, unused characters are not saved.
             allowance = allowance % 1 + self._rules.pace * TICK_S
             tracks = {w.seat.letter: w.track for w in paced}

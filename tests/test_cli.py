@@ -52,7 +52,6 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'arena.db'}")
     monkeypatch.setenv("ARENA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ARENA_PORT", str(unused_port()))
-    monkeypatch.setenv("COLUMNS", "200")
 
     def command(*arguments: str, **settings: str) -> Ran:
         with monkeypatch.context() as patch:
@@ -402,13 +401,14 @@ def test_monitor_shows_what_a_running_arena_has_measured(run: Run, arena: App) -
     assert shown.code == 0 and shown.json["from"] == arena.url
     assert all(m["tokens_per_s"]["count"] > 0 and m["ttft_ms"]["p50"] > 0 for m in host["models"])
     assert shown.json["costs"][host["url"]]["cost"] > 0
-    assert "1 slots a model, 0 writing" in run("monitor", "--once", "--url", arena.url).out
+    assert "0 writing, 0 waiting" in run("monitor", "--once", "--url", arena.url).out
 
 
 def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
     with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as host:
         with running(tmp_path, OLLAMA_HOST=host.url) as app:
-            host.fault("drop", frame=10, times=None)
-            shown = run("smoke", "--url", app.url)
-    assert shown.code == 1 and "ends without a result" in shown.out
-
+            host.fault("garbage", frame=10, times=None)
+            shown = run("smoke", "--url", app.url, "--json")
+            assert app.votes() == []
+    assert shown.code == 1
+    assert all("without a result" in battle["failed"] for battle in shown.json["battles"])

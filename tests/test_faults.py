@@ -508,6 +508,28 @@ def test_a_substituted_model_raises_an_alarm_and_is_not_drawn_again(tmp_path: Pa
     run(scene)
 
 
+@pytest.mark.parametrize("format", ["elimination", "knockout"])
+def test_a_contender_that_no_host_has_is_replaced_before_anything_is_shown(
+    tmp_path: Path, format: str
+) -> None:
+    async def scene() -> None:
+        spare = FakeModel("gemma2:2b", load_s=0.05, text="another voice", tokens_per_s=400)
+        async with FakeOllama([*models(), spare], warm=True, max_loaded=4) as host:
+            everyone = [*MODELS, "gemma2:2b"]
+            async with table(tmp_path, [host], models=everyone, timeouts=SWIFT) as at:
+                host.fault("missing_model")
+                async with at.battle(format=format) as seen:
+                    await seen.voting()
+                (missing,) = [model for model, _ in at.pool.faults]
+                asked = [call.model for call in host.stats.answers()]
+                assert asked.count(missing) == 1
+                assert len(set(asked) - {missing}) >= len(seen.now.panes)
+                assert any(missing in p for p in at.pool.problems), "the operator is told"
+                assert missing not in {c.name for c in at.pool.contenders()}
+
+    run(scene)
+
+
 def test_a_model_half_on_the_cpu_takes_no_replies(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as first, FakeOllama(models(), warm=True) as second:
@@ -524,6 +546,22 @@ def test_a_model_half_on_the_cpu_takes_no_replies(tmp_path: Path) -> None:
             async with table(tmp_path, [first], timeouts=SWIFT) as at:
                 with pytest.raises(NoCapacity, match="fewer than two"):
                     await at.referee.open("Hello?")
+
+    run(scene)
+
+
+def test_a_model_that_turns_out_to_be_half_on_the_cpu_is_asked_elsewhere(tmp_path: Path) -> None:
+    async def scene() -> None:
+        others = [name for name in MODELS if name != VICTIM]
+        async with FakeOllama(models(), warm=others) as first, FakeOllama(models()) as second:
+            first.offload(VICTIM)
+            async with table(tmp_path, [first, second], timeouts=SWIFT, warm=False) as at:
+                async with at.battle() as seen:
+                    await seen.voting()
+                assert first.stats.loads.count(VICTIM) == 1
+                assert not first.stats.answers(VICTIM)
+                assert len(second.stats.answers(VICTIM)) == 1
+                assert at.pool.faults == {(VICTIM, "offloaded"): 1}
 
     run(scene)
 

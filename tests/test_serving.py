@@ -69,6 +69,15 @@ def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, ho
             assert "Traceback" not in app.printed and "ERROR" not in app.printed, app.printed
 
 
+def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> None:
+    with FakeOllama.in_thread(warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            for _ in range(3):
+                app.process.send_signal(signal.SIGINT)
+            app.process.wait(timeout=30)
+            assert app.ended() and "Traceback" not in app.printed, app.printed
+
+
 @pytest.mark.xdist_group("engine")
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}

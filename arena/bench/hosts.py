@@ -21,7 +21,7 @@ PROMPTS = (
     "Explain in one paragraph why the sky is blue.",
     "Write a Python function that returns the n-th Fibonacci number without recursion.",
     "Give three reasons to keep a diary, each in one sentence.",
-    "A bat and a ball cost 1.10 together, the bat 1.00 more than the ball. What is the ball's price?",
+    "A bat and a ball cost 1.10 together, the bat 1.00 more than the ball. What costs the ball?",
     "Describe how bread is baked, step by step, to somebody who has never cooked.",
 )
 """Different ones, since a host keeps the work on a prompt that it has just seen."""
@@ -37,7 +37,8 @@ Told = Callable[[str, float], None]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """repeat: replies for each figure. users: how many at once, one after the other. price: for
-    an hour of the host. unload: makes the host forget a model; None leaves loading out."""
+    an hour of the host, 0 where it has none. unload: makes the host forget a model; None leaves
+    loading out."""
 
     repeat: int
     users: tuple[int, ...]
@@ -139,12 +140,10 @@ class HostBench:
         played = await asyncio.gather(*(self._at_once(everybody) for _ in range(users)))
         wall = time.monotonic() - started
         samples = [sample for battle in played for sample in battle]
-        rows = [
-            self._row(
-                "users", c.name, "", users, [s for s in samples if s.contender == c.name], samples, wall
-            )
-            for c in everybody
-        ]
+        rows = []
+        for contender in everybody:
+            own = [s for s in samples if s.contender == contender.name]
+            rows.append(self._row("users", contender.name, "", users, own, samples, wall))
         return [*rows, self._row("users", ALL, "", users, samples, samples, wall)]
 
     async def _cold(self, contender: Contender, warm_s: float, unload: Unload) -> Row:
@@ -220,7 +219,7 @@ class HostBench:
             total_s=Spread.of(s.total_s for s in good),
             tokens_per_s=Spread.of(s.tokens_per_s for s in good if s.tokens_per_s is not None),
             throughput=sum(s.tokens for s in complete) / wall_s if wall_s else 0.0,
-            cost=spent / queries if complete else None,
+            cost=spent / queries if complete and spent else None,
             faults=", ".join(sorted({s.fault for s in own if s.fault})),
         )
 

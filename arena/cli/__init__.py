@@ -109,7 +109,9 @@ def _monitor(commands: Commands) -> None:
     )
     monitor.add_argument("--url", default="", help="of a running arena; default: ARENA_PORT here")
     monitor.add_argument("--once", action="store_true", help="look once, then end")
-    monitor.add_argument("--json", action="store_true", help="as JSON; one line a look unless --once")
+    monitor.add_argument(
+        "--json", action="store_true", help="as JSON; one line a look unless --once"
+    )
     monitor.add_argument(
         "--every", type=_seconds, default=2.0, metavar="SECONDS", help="default: 2"
     )
@@ -125,7 +127,10 @@ def _smoke(commands: Commands) -> None:
     )
     smoke.add_argument("--url", default="", help="of the arena; default: ARENA_PORT here")
     smoke.add_argument(
-        "--format", choices=("elimination", "knockout"), default="elimination", help="default: elimination"
+        "--format",
+        choices=("elimination", "knockout"),
+        default="elimination",
+        help="default: elimination",
     )
     smoke.add_argument("--json", action="store_true", help="the timings as JSON")
 

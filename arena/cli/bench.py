@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import csv
 import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +25,10 @@ from arena.core.ports import ConfigError, HostFault, NoCapacity
 from arena.settings import HostAddress, Settings
 
 UNLOAD_S, POLL_S = 30.0, 0.1
-NUMBERS = ("First token p50/p95", "Tokens/s", "All tokens/s", "Reply p50/p95", "Failed", "Cost/query")
+NUMBERS = (
+    *("First token p50/p95", "Tokens/s", "All tokens/s"),
+    *("Reply p50/p95", "Failed", "Cost/query"),
+)
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -54,12 +58,15 @@ async def _hosts(options: argparse.Namespace) -> int:
 
 def one_by_one(settings: Settings) -> list[Settings]:
     """The same settings with each of the hosts alone; as they are where none is set."""
-    urls = [host.url for host in settings.hosts()]
-    return [replace(settings, ollama_hosts=(url,)) for url in urls] or [settings]
+    alone = [
+        replace(settings, ollama_hosts=(host.url,), tokens=(host.token,))
+        for host in settings.hosts()
+    ]
+    return alone or [settings]
 
 
 async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -> list[Row]:
-    from arena.compose import reaching
+    from arena.compose import reaching, tls_of
 
     async with reaching(settings, bar.readiness) as house:
         hosts = house.hosts
@@ -72,22 +79,23 @@ async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -
         address = known.get(report.url, HostAddress(report.url))
 
         async def forget(model: str) -> None:
-            await unload(address, model)
+            await unload(address, model, tls_of(settings))
             await hosts.look()
 
-        plan = Plan(
-            options.repeat, options.users, settings.gpu_cost, forget if options.cold else None
-        )
+        # This machine's own Ollama or engine is not paid for by the hour.
+        price = settings.gpu_cost if known else 0.0
+        plan = Plan(options.repeat, options.users, price, forget if options.cold else None)
         told = bar.show
         return await HostBench(hosts, report.url, report.version, plan, told).run()
 
 
-async def unload(host: HostAddress, model: str) -> None:
+async def unload(host: HostAddress, model: str, tls: ssl.SSLContext | None) -> None:
     """Let a host forget a model. Raises HostFault."""
     client = AsyncClient(
         host=host.url,
         timeout=UNLOAD_S,
         trust_env=False,
+        verify=tls or True,
         headers={"Authorization": f"Bearer {host.token}" if host.token else "none"},
     )
     try:
@@ -111,7 +119,8 @@ def _print(rows: Sequence[Row]) -> None:
     urls = list(dict.fromkeys(row.host for row in rows))
     for url in urls:
         own = [row for row in rows if row.host == url]
-        drawn = table(f"{url}  Ollama {own[0].version}", "Scene", "Contender", *NUMBERS, numbers=NUMBERS)
+        title = f"{url}  Ollama {own[0].version}"
+        drawn = table(title, "Scene", "Contender", *NUMBERS, numbers=NUMBERS)
         for row in own:
             add_row(drawn, f"{_scene(row)}{_load(row)}", row.contender, *_figures(row))
         console.print(drawn)

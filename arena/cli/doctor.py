@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -86,7 +87,7 @@ def _settings_read(settings: Settings) -> Finding:
 
 
 async def _hosts(settings: Settings) -> list[Finding]:
-    from arena.compose import reaching
+    from arena.compose import reaching, tls_of
 
     try:
         async with reaching(settings, engine=False) as house:
@@ -94,7 +95,8 @@ async def _hosts(settings: Settings) -> list[Finding]:
             if not reports:
                 return [_engine()]
             addresses = {address.url: address for address in settings.hosts()}
-            clocks = [await _clock(r, addresses.get(r.url)) for r in reports if r.up]
+            tls = tls_of(settings)
+            clocks = [await _clock(r, addresses.get(r.url), tls) for r in reports if r.up]
             models = {m.name for r in reports for m in r.models if m.plays}
             found = [finding for report in reports for finding in _host(report, models)]
             return [*found, *_together(house, reports), *filter(None, clocks)]
@@ -189,12 +191,16 @@ def _roster(house: House) -> Finding:
     return Finding("roster", "ok", f"{len(names)} contenders can play: {', '.join(names)}")
 
 
-async def _clock(report: HostReport, address: HostAddress | None) -> Finding | None:
+async def _clock(
+    report: HostReport, address: HostAddress | None, tls: ssl.SSLContext | None
+) -> Finding | None:
     """The host's clock by the Date it sends; None where it sends none."""
     token = address.token if address else ""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=CLOCK_TIMEOUT_S) as client:
+        async with httpx.AsyncClient(
+            trust_env=False, timeout=CLOCK_TIMEOUT_S, verify=tls or True
+        ) as client:
             response = await client.get(f"{report.url}/api/version", headers=headers)
     except httpx.HTTPError:
         return None

@@ -32,7 +32,7 @@ Look = Callable[[], Awaitable[Seen]]
 
 DIRECTLY = (
     "No arena runs here, so the hosts were asked directly: slots, queue, speeds and faults are "
-    "not known. Name a running one with --url."
+    "not known.\nName a running arena with --url."
 )
 NUMBERS = ("VRAM", "First token p50/p95", "Tokens/s p50/p95", "Replies")
 
@@ -147,7 +147,8 @@ def _headline(host: Mapping[str, Any], seen: Seen) -> str:
     breaker = "" if host["breaker"] == "closed" else f", breaker {host['breaker']}"
     parts = [f"{host['url']}  up{breaker}", f"Ollama {host['version']}", gigabytes(host["vram"])]
     if seen["from"]:
-        parts.append(f"{host['slots']} slots a model, {host['leases']} writing, {host['queue']} waiting")
+        parts.append(f"{host['slots']} slots a model")
+        parts.append(f"{host['leases']} writing, {host['queue']} waiting")
     if cost := seen["costs"].get(host["url"]):
         parts.append(f"{cost['cost']:.5f} a battle ({cost['seconds']:.1f} s)")
     return "  ·  ".join(parts)

@@ -164,7 +164,10 @@ def _print(url: str, timings: list[Timing]) -> None:
             str(timing.characters),
             str(timing.votes),
             str(timing.rows),
-            timing.failed or "decided",
+            "failed" if timing.failed else "decided",
         )
     console.print(drawn)
+    for timing in timings:
+        if timing.failed:
+            console.print(f"{timing.question}: {timing.failed}", style="red", markup=False)
     console.print(f"Its votes are kept as study {REHEARSAL!r} and not ranked.")

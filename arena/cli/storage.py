@@ -43,7 +43,7 @@ def _ledger(file: Path) -> Found:
         return "ledger", "ok", f"{file} will be created at the first start", ""
     # A moved file must not be created anew, and an old schema not be migrated by a check.
     address = f"{file.absolute().as_uri()}?mode=ro"
-    from arena.compose import KNOWN_SCHEMA
+    from arena.compose import NEWEST_SCHEMA
 
     try:
         connection = sqlite3.connect(address, uri=True, timeout=3)
@@ -58,8 +58,8 @@ def _ledger(file: Path) -> Found:
     except sqlite3.Error as error:
         mend = "Stop the arena, keep the file, put a sound copy in its place."
         return "ledger", "fail", f"{file} cannot be read as a ledger ({error})", mend
-    if schema > KNOWN_SCHEMA:
-        text = f"{file} was written by a newer arena (schema {schema}, known {KNOWN_SCHEMA})"
+    if schema > NEWEST_SCHEMA:
+        text = f"{file} was written by a newer arena (schema {schema}, known {NEWEST_SCHEMA})"
         return "ledger", "fail", text, "Start that arena, or name another file in DATABASE_URL."
     return "ledger", "ok", f"{file} is sound: schema {schema}, {votes} votes", ""
 
@@ -82,4 +82,6 @@ def _disk(folder: Path) -> Found:
     text = f"{gigabytes(free)} free for the ledger"
     if free < FULL:
         return "disk", "fail", text, "Free some space: votes are refused when the disk is full."
-    return "disk", "warn" if free < TIGHT else "ok", text, "Free some space soon." if free < TIGHT else ""
+    if free < TIGHT:
+        return "disk", "warn", text, "Free some space soon."
+    return "disk", "ok", text, ""

@@ -167,6 +167,17 @@ def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
     return _settle(replace(battle, seats=seats, version=battle.version + 1))
 
 
+def redraw(battle: Battle, letter: str, contender: Contender) -> Battle:
+    """Seat another contender where one cannot answer, before anybody's first reply is known."""
+    known = any(seat.replies for seat in battle.seats)
+    if known or battle.rounds or battle.phase is not Phase.ANSWERING:
+        raise NotYet("Contenders are drawn before the first reply.")
+    seats = tuple(
+        replace(s, contender=contender) if s.letter == letter else s for s in battle.seats
+    )
+    return replace(battle, seats=seats, version=battle.version + 1)
+
+
 def follow_up(battle: Battle, prompt: str) -> Battle:
     """Another prompt to everyone live, each with its own history."""
     if battle.phase is not Phase.VOTING:

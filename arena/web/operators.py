@@ -45,7 +45,8 @@ def is_operator(request: AnyRequest) -> bool:
     if any(request.headers.get(name) for name in PASSED_ON):
         return False
     asked_for = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    return request.client is not None and is_loopback(request.client.host) and is_loopback(asked_for)
+    came_from = request.client.host if request.client else ""
+    return is_loopback(came_from) and is_loopback(asked_for)
 
 
 def is_loopback(host: str) -> bool:

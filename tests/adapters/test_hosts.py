@@ -234,6 +234,22 @@ def test_replies_that_meet_a_model_still_loading_wait_for_the_one_load() -> None
     run(scene)
 
 
+def test_models_that_are_needed_at_once_are_loaded_one_after_the_other() -> None:
+    async def scene() -> None:
+        slow = [replace(A, load_s=0.2), replace(B, load_s=0.2)]
+        async with FakeOllama(slow) as host, pool_of(host, warm=False) as pool:
+            both = asyncio.gather(reply(pool, "a:1"), reply(pool, "b:1"))
+            await host.wait_for(lambda: host.stats.in_state("loading"))
+            await eventually(lambda: pool.under_way() == 2)
+            while not host.stats.loads:
+                assert len(preloads(host)) == 1
+                await asyncio.sleep(0.01)
+            await both
+            assert len(preloads(host)) == 2
+
+    run(scene)
+
+
 def test_a_user_who_leaves_does_not_stop_the_load() -> None:
     async def scene() -> None:
         async with FakeOllama([replace(A, load_s=0.3), B]) as host, pool_of(host, warm=False) as pool:
@@ -379,6 +395,38 @@ def test_the_host_that_holds_the_model_is_asked_rather_than_one_that_must_load_i
                 await reply(pool, "b:1")
             assert [c.model for c in one.stats.answers()] == ["b:1"]
             assert [c.model for c in two.stats.answers()] == ["a:1"]
+
+    run(scene)
+
+
+def test_a_model_that_was_evicted_unnoticed_is_asked_where_it_is_still_loaded() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        async with FakeOllama([A, B], warm=True) as one, FakeOllama([A, B], warm=True) as two:
+            async with pool_of(one, two, clock=clock) as pool:
+                one.evict("a:1")
+                clock.now += 4
+                events = await reply(pool, "a:1")
+                assert not any(isinstance(e, Warming) for e in events)
+                assert not one.stats.answers() and len(two.stats.answers()) == 1
+
+    run(scene)
+
+
+def test_a_busy_host_is_asked_again_by_itself_at_the_old_place_in_the_queue() -> None:
+    async def scene() -> None:
+        async with FakeOllama([replace(A, tokens_per_s=60.0), B], warm=True) as host:
+            async with pool_of(host) as pool:
+                host.fault("busy", times=1)
+                first = asyncio.create_task(reply(pool, "a:1"))
+                await host.wait_for(lambda: host.stats.in_state("failed"))
+                second = asyncio.create_task(reply(pool, "a:1"))
+                await eventually(lambda: pool.reports()[0].queue == 2)
+                waited = [e for e in await first if isinstance(e, Queued)]
+                assert waited == [Queued(1)]
+                assert not second.done()
+                assert isinstance((await second)[-1], Finished)
+                assert pool.faults == {("a:1", "busy"): 1}
 
     run(scene)
 

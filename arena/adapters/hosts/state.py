@@ -206,9 +206,7 @@ class HostState:
             self.loads[model] = self.loads[model].failed(now)
         elif fault.kind in CONNECTION_KINDS:
             self.breaker = self.breaker.failed(now)
-        if fault.kind in ("failed", "crashed"):
-            # Out of memory makes Ollama unload every model.
-            self.resident = ()
+        # Whatever it was, it may have unloaded models; out of memory unloads them all.
         self._looked_at = -inf
 
     def unfit(self, model: str) -> str:
