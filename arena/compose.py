@@ -1,4 +1,4 @@
-"""Settings → adapters → Referee → app, and the life of all of them.
+"""Settings → adapters → Referee, and the life of all of them.
 
 The only module that knows every part. The page is served at once; hosts, weights and warm-up
 follow in the background while `House.readiness` tells how far they are.
@@ -7,7 +7,6 @@ follow in the background while `House.readiness` tells how far they are.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -15,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-from fastapi import FastAPI
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
@@ -36,11 +33,14 @@ log = logging.getLogger(__name__)
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 RETRY_S, WATCH_S = 10.0, 5.0
-THREADS = 100
 ENGINE_SLOTS = 3
 NEWEST_SCHEMA = len(MIGRATIONS)
 Told = Callable[[Readiness, str], None]
 """Called with how far the house is and, for the operator, which hosts and models it uses."""
+
+
+def _nobody(readiness: Readiness, report: str) -> None:
+    """Nobody is told."""
 
 
 class House:
@@ -48,7 +48,7 @@ class House:
     far it is, and `told` is called at each change of it."""
 
     def __init__(
-        self, settings: Settings, told: Told = lambda readiness, report: None, *, local_ollama: str = LOCAL_OLLAMA
+        self, settings: Settings, told: Told = _nobody, *, local_ollama: str = LOCAL_OLLAMA
     ) -> None:
         self.settings = settings
         self._local_ollama = local_ollama
@@ -74,6 +74,7 @@ class House:
             ),
             readiness=lambda: self.readiness,
         )
+        self._passed_over = ""
         self._engine: Engine | None = None
         self._engine_roster: tuple[Contender, ...] = ()
         self._roster = _named_roster(settings)
@@ -171,7 +172,13 @@ class House:
         finally:
             await local.close()
         roster = self._roster or rosters.of_models(self.settings.models)
-        return roster if len(line_up(roster, there).contenders) > 1 else ()
+        if len(line_up(roster, there).contenders) > 1:
+            return roster
+        self._passed_over = (
+            f"Ollama at {self._local_ollama} has fewer than two models of the roster, so it is "
+            "not used; ARENA_MODELS=auto takes what it has"
+        )
+        return ()
 
     async def _start_engine(self) -> None:
         """The embedded engine with the user's models or the demonstration model."""
@@ -226,7 +233,8 @@ class House:
             return ""
         names = ", ".join(c.name for c in self.hosts.contenders()) or "none"
         lines = [f"host    {self.source}", f"models  {names}"]
-        lines += [f"note    {problem}" for problem in self.hosts.problems]
+        notes = filter(None, (self._passed_over, *self.hosts.problems))
+        lines += [f"note    {note}" for note in notes]
         return "\n".join(lines)
 
     def _forget(self, battle_id: str) -> None:
@@ -236,7 +244,7 @@ class House:
 
 @asynccontextmanager
 async def reaching(
-    settings: Settings, told: Told = lambda readiness, report: None, *, engine: bool = True
+    settings: Settings, told: Told = _nobody, *, engine: bool = True
 ) -> AsyncIterator[House]:
     """A house that has found and looked at its hosts, for commands: no page, no ledger, nothing
     loaded. engine: start it where there is no host. Raises ArenaError."""
@@ -247,42 +255,6 @@ async def reaching(
         yield house
     finally:
         await house.close()
-
-
-def build_app(house: House, *, shared: bool = False) -> FastAPI:
-    """The ASGI app: our routes, the page at the root, and the life of the house. shared: it is
-    to get a public link, so that nobody can be taken for an operator."""
-    import gradio as gr
-
-    from arena.web import api, ui
-    from arena.web.headers import PageHeaders
-    from arena.web.operators import is_loopback
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await house.open()
-        _settle_memory()
-        try:
-            yield
-        finally:
-            await house.close()
-
-    app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
-    operable = is_loopback(house.settings.bind) and not shared
-    overview = house.overview if operable else None
-    app.add_middleware(PageHeaders)
-    api.install(app, house.referee, overview)
-    page = ui.build(house.referee, overview)
-    page.max_threads = THREADS
-    page.queue(default_concurrency_limit=None)
-    return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
-
-
-def _settle_memory() -> None:
-    """What start-up built stays; without this, collecting it again stalls every stream."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5000, 20, 20)
 
 
 def _named_roster(settings: Settings) -> tuple[Contender, ...]:

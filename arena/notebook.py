@@ -43,12 +43,13 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     loaded = config.load(ARENA_PORT=str(port), **overrides)
     config.quiet_libraries()
     from arena import serving
-    from arena.compose import House, build_app
+    from arena.application import build_app
+    from arena.compose import House
 
     sock = serving.listen(loaded.bind, loaded.port)
     house = House(loaded)
     house.check()
-    server = serving.Server(build_app(house), sock, house.feed.close)
+    server = serving.Server(build_app(house, shared=share), sock, house.feed.close)
     server.start()
     share_url = ""
     if share:

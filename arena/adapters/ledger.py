@@ -205,11 +205,13 @@ class SqlLedger:
         )
 
     async def count_by_contender(self) -> dict[str, int]:
-        """Contender name → pairs judged so far, without those of superseded ballots."""
+        """Contender name → pairs judged so far that are ranked: not superseded, not excluded."""
         undone = select(VOTES.c.supersedes).where(VOTES.c.supersedes != "")
         sides = union_all(
             *(
-                select(side.label("name")).where(VOTES.c.ballot_id.not_in(undone))
+                select(side.label("name")).where(
+                    VOTES.c.ballot_id.not_in(undone), VOTES.c.excluded_reason == ""
+                )
                 for side in (VOTES.c.model_a, VOTES.c.model_b)
             )
         ).subquery()

@@ -19,7 +19,8 @@ def serve(options: argparse.Namespace) -> int:
 
     sock = serving.listen(settings.bind, settings.port)
     console.print("[bold]Progressive Arena[/bold]")
-    from arena.compose import House, build_app
+    from arena.application import build_app
+    from arena.compose import House
 
     terminal = Terminal()
     house = House(settings, terminal.show)

@@ -262,7 +262,7 @@ class Ledger(Protocol):
         ...
 
     async def count_by_contender(self) -> dict[str, int]:
-        """Contender name → pairs judged so far."""
+        """Contender name → pairs judged so far that are ranked."""
         ...
 
     async def of_battle(self, battle_id: str) -> int:

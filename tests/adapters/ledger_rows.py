@@ -42,7 +42,7 @@ def ballot(
         replace(
             full_row(), id=f"{id}-{a}{b}", battle_id=battle, ballot_id=id, round=round,
             supersedes=supersedes, seat_a=a, seat_b=b, model_a=f"name-{a}", model_b=f"name-{b}",
-            conversation_a=[{"role": "user", "content": text}],
+            conversation_a=[{"role": "user", "content": text}], excluded_reason="",
         )
         for a, b in pairs.split()
     )  # fmt: skip

@@ -533,3 +533,9 @@ def test_only_the_columns_asked_for_are_read(file: Path) -> None:
     everything = on(file, lambda ledger: ledger.votes())
     assert list(some.columns) == ["winner", "model_b"]
     pd.testing.assert_frame_equal(some, everything[["winner", "model_b"]])
+
+
+def test_ballots_that_are_not_ranked_do_not_count_for_the_draw(file: Path) -> None:
+    append(file, *(replace(row, excluded_reason="identity") for row in ballot()))
+    assert on(file, lambda ledger: ledger.count_by_contender()) == {}
+    assert len(ids(file)) == 2

@@ -252,6 +252,11 @@ class HostState:
             if self._replaces(model)
         ]
         now = self._clock()
+        if self.breaker.shut(now):
+            said.append(
+                f"{self.url} failed several times in a row and is left alone for "
+                f"{self.breaker.open_until - now:.0f} s. {self.last_fault}"
+            )
         said += [
             f"{model} could not be loaded on {self.url} and is tried again in a minute. "
             f"{self.last_fault}"
@@ -261,7 +266,7 @@ class HostState:
         if self.wedged:
             said.append(
                 f"{self.url} answers but loads no models any more. It is used only for those it "
-                "has loaded; restart Ollama there."
+                "has loaded. Restart Ollama there, or raise ARENA_TIMEOUT if its disk is slow."
             )
         return said
 

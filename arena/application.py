@@ -1,0 +1,50 @@
+"""The ASGI app: the routes, the page at the root, and the life of the house behind them.
+
+It does not know adapters, only the house that holds them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+from fastapi import FastAPI
+
+from arena.compose import House
+from arena.web import api, ui
+from arena.web.headers import PageHeaders
+from arena.web.operators import is_loopback
+
+THREADS = 100
+
+
+def build_app(house: House, *, shared: bool = False) -> FastAPI:
+    """The app of one house, not yet served. shared: it is
+    to get a public link, so that nobody can be taken for an operator."""
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await house.open()
+        _settle_memory()
+        try:
+            yield
+        finally:
+            await house.close()
+
+    app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
+    operable = is_loopback(house.settings.bind) and not shared
+    overview = house.overview if operable else None
+    app.add_middleware(PageHeaders)
+    api.install(app, house.referee, overview)
+    page = ui.build(house.referee, overview)
+    page.max_threads = THREADS
+    page.queue(default_concurrency_limit=None)
+    return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+
+
+def _settle_memory() -> None:
+    """What start-up built stays; without this, collecting it again stalls every stream."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 20, 20)
