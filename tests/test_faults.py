@@ -23,6 +23,7 @@ from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table
 VICTIM = "mistral:7b"
 SWIFT = HostTimeouts(connect=0.5, cold=3.0, warm=1.0, gap=0.7, listing=2.0)
 PATIENT = replace(SWIFT, warm=3.0)
+Rule = dict[str, Any]
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
 
 
@@ -33,8 +34,8 @@ def written(name: str, words: int = 40) -> Callable[[Any, Mapping[str, Any]], st
 
 
 def models(**victim: Any) -> list[FakeModel]:
-    quick = {"load_s": 0.05, "ttft_s": 0.01, "tokens_per_s": 400.0}
-    made = [FakeModel(name, text=written(name), **quick) for name in MODELS]  # type: ignore[arg-type]
+    quick: Rule = {"load_s": 0.05, "ttft_s": 0.01, "tokens_per_s": 400.0}
+    made = [FakeModel(name, text=written(name), **quick) for name in MODELS]
     return [replace(m, **victim) if m.name == VICTIM else m for m in made]
 
 
@@ -141,8 +142,6 @@ def struck(kind: str, **rule: Any) -> Callable[[FakeOllama], object]:
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(scene())
 
-
-Rule = dict[str, Any]
 
 FIRST_FRAME: list[tuple[str, Rule, str]] = [
     ("no_first_frame", {}, "silent"),
@@ -319,15 +318,16 @@ def test_a_host_that_is_gone_is_given_up_quickly_and_then_battles_are_refused(
     tmp_path: Path, death: str
 ) -> None:
     async def scene() -> None:
-        async with FakeOllama(models(), warm=True) as host, table(tmp_path, [host], timeouts=SWIFT) as at:
-            await getattr(host, death)()
-            async with asyncio.timeout(3), at.battle() as seen:
-                state = await seen.phase("void")
-            assert state.notice.startswith(NEUTRAL[1:])
-            with pytest.raises(NoCapacity, match="Ollama host"):
-                await at.referee.open("Hello?")
-            assert not at.pool.under_way()
-            assert {kind for _, kind in at.pool.faults} == {"unreachable"}
+        async with FakeOllama(models(), warm=True) as host:
+            async with table(tmp_path, [host], timeouts=SWIFT) as at:
+                await getattr(host, death)()
+                async with asyncio.timeout(3), at.battle() as seen:
+                    state = await seen.phase("void")
+                assert state.notice.startswith(NEUTRAL[1:])
+                with pytest.raises(NoCapacity, match="Ollama host"):
+                    await at.referee.open("Hello?")
+                assert not at.pool.under_way()
+                assert {kind for _, kind in at.pool.faults} == {"unreachable"}
 
     run(scene)
 
@@ -335,12 +335,12 @@ def test_a_host_that_is_gone_is_given_up_quickly_and_then_battles_are_refused(
 def test_a_name_that_does_not_resolve_is_a_host_that_is_gone(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
-            nowhere = Elsewhere("http://arena.invalid:11434")
-            async with table(tmp_path, [nowhere, host], timeouts=SWIFT) as at:  # type: ignore[list-item]
+            nowhere: Any = Elsewhere("http://arena.invalid:11434")
+            async with table(tmp_path, [nowhere, host], timeouts=SWIFT) as at:
                 assert [report.up for report in at.pool.reports()] == [False, True]
                 async with at.battle() as seen:
                     await seen.voting()
-            async with table(tmp_path, [nowhere], timeouts=SWIFT) as at:  # type: ignore[list-item]
+            async with table(tmp_path, [nowhere], timeouts=SWIFT) as at:
                 with pytest.raises(NoCapacity, match="does not answer"):
                     await at.referee.open("Hello?")
 
@@ -429,7 +429,8 @@ def test_a_host_restarted_between_rounds_is_warmed_again_while_all_panes_say_so(
 
 def test_a_model_that_was_evicted_is_asked_where_it_is_still_loaded(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with FakeOllama(models(), warm=True) as first, FakeOllama(models(), warm=True) as second:
+        first, second = FakeOllama(models(), warm=True), FakeOllama(models(), warm=True)
+        async with first, second:
             stale = replace(SWIFT, listing=1.0)
             async with table(tmp_path, [first, second], timeouts=stale) as at:
                 first.evict(VICTIM)
@@ -532,7 +533,8 @@ def test_a_contender_that_no_host_has_is_replaced_before_anything_is_shown(
 
 def test_a_model_half_on_the_cpu_takes_no_replies(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with FakeOllama(models(), warm=True) as first, FakeOllama(models(), warm=True) as second:
+        first, second = FakeOllama(models(), warm=True), FakeOllama(models(), warm=True)
+        async with first, second:
             first.offload(VICTIM)
             async with table(tmp_path, [first, second], timeouts=SWIFT) as at, at.battle() as seen:
                 await seen.voting()

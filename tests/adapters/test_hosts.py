@@ -208,7 +208,7 @@ def test_hosts_are_warmed_side_by_side_and_each_loads_one_at_a_time() -> None:
         async with FakeOllama(slow) as one, FakeOllama(slow) as two:
             async with pool_of(one, two, warm=False) as pool:
                 told: list[tuple[int, int]] = []
-                warming = asyncio.create_task(pool.warm(lambda done, total: told.append((done, total))))
+                warming = asyncio.create_task(pool.warm(lambda *counts: told.append(counts)))
                 await one.wait_for(lambda: one.stats.in_state("loading"))
                 await two.wait_for(lambda: two.stats.in_state("loading"))
                 assert not one.stats.loads and not two.stats.loads, "at the same time"
@@ -252,7 +252,8 @@ def test_models_that_are_needed_at_once_are_loaded_one_after_the_other() -> None
 
 def test_a_user_who_leaves_does_not_stop_the_load() -> None:
     async def scene() -> None:
-        async with FakeOllama([replace(A, load_s=0.3), B]) as host, pool_of(host, warm=False) as pool:
+        fake = FakeOllama([replace(A, load_s=0.3), B])
+        async with fake as host, pool_of(host, warm=False) as pool:
             asking = asyncio.create_task(reply(pool, "a:1"))
             await host.wait_for(lambda: host.stats.in_state("loading"))
             asking.cancel()
@@ -321,7 +322,8 @@ def test_a_model_that_cannot_be_loaded_is_left_alone_for_a_minute_and_told() -> 
 def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> None:
     async def scene() -> None:
         slow = [replace(A, tokens_per_s=40.0), B]
-        async with FakeOllama(slow, warm=True, num_parallel=9) as host, pool_of(host, slots=2) as pool:
+        fake = FakeOllama(slow, warm=True, num_parallel=9)
+        async with fake as host, pool_of(host, slots=2) as pool:
             ended: list[int] = []
             places: dict[int, list[int]] = {}
 

@@ -72,7 +72,8 @@ def test_a_contender_named_like_its_model_gets_the_exact_name() -> None:
 
 
 def test_two_names_of_one_digest_are_one_contender_and_the_operator_is_told() -> None:
-    found = _line_up("a:1", "b:1", "c:1", a_1=Installed("x"), b_1=Installed("x"), c_1=Installed("y"))
+    same = Installed("x")
+    found = _line_up("a:1", "b:1", "c:1", a_1=same, b_1=same, c_1=Installed("y"))
     assert [c.name for c in found.contenders] == ["a:1", "c:1"]
     assert found.notes == (
         "b:1 is the same as a:1 (the same files, system prompt and options) and was left out.",

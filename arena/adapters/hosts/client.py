@@ -143,7 +143,8 @@ class OllamaHost:
         """Of /api/show: completion, thinking, vision, …"""
         with self._translated():
             async with asyncio.timeout(self._timeouts.listing):
-                return frozenset(str(c) for c in (await self._client.show(model)).capabilities or ())
+                shown = await self._client.show(model)
+                return frozenset(str(c) for c in shown.capabilities or ())
 
     async def preload(self, model: str, options: Mapping[str, Any]) -> None:
         """Load the model and return when it is resident. Run it in a task of its own: closing
@@ -187,7 +188,7 @@ class OllamaHost:
                         yield Text(text)
                     if frame.done:
                         if not written:
-                            raise HostFault(f"{model}: an empty reply.", kind="empty", host=self.url)
+                            raise HostFault(f"{model} said nothing.", kind="empty", host=self.url)
                         yield self._finished(frame, started, begun)
                         return
 

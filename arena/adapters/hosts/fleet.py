@@ -113,7 +113,8 @@ class Fleet:
             listed = ", ".join(f"{url} {version}" for url, version in versions.items())
             said.append(f"Ollama's version differs ({listed}): one model may answer differently.")
         for model, digest in self._digests().items():
-            if others := [s.url for s in self.up() if model in s.installed and model not in s.local]:
+            others = [s.url for s in self.up() if model in s.installed and model not in s.local]
+            if others:
                 said.append(
                     f"{model} is another model on {', '.join(others)} than elsewhere (digest "
                     f"{digest[:12]} is used). Run `ollama pull {model}` on all hosts."

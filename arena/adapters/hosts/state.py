@@ -131,7 +131,8 @@ class HostState:
         name = self.local.get(model, "")
         digest = self.installed[name].digest if name in self.installed else ""
         for resident in self.resident:
-            same = resident.digest == digest if digest and resident.digest else resident.name == name
+            by_digest = digest and resident.digest
+            same = resident.digest == digest if by_digest else resident.name == name
             if same and resident.context_length in (0, self._contexts.get(model, self._context)):
                 return resident
         return None
