@@ -57,7 +57,10 @@ class House:
         """Which hosts are used and why, in words for the terminal."""
         self._told = told
         self.hosts = HostPool(
-            options=_options(settings), timeouts=_timeouts(settings), tls=tls_of(settings)
+            options=_options(settings),
+            timeouts=_timeouts(settings),
+            tls=tls_of(settings),
+            longest_queue=settings.queue,
         )
         self.ledger = SqlLedger(settings.database_url)
         self.feed = MemoryFeed()

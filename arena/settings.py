@@ -180,9 +180,10 @@ class Settings:
         "ARENA_MODELS",
         "llama3.1:8b,mistral:7b,phi3:mini",
         _models,
-        "different Ollama model names, comma-separated, no spaces inside",
+        "auto, or different Ollama model names, comma-separated, no spaces inside",
     )
     roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
+    queue: int = _key("ARENA_QUEUE", "128", _whole(1, 100000), "1 to 100000")
     battle_size: int = _key(
         "ARENA_BATTLE_SIZE",
         "3",

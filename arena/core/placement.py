@@ -89,7 +89,8 @@ def fit(shares: Mapping[tuple[str, str], Share]) -> frozenset[tuple[str, str]]:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A host as seen by one request for one model. `crowded`: loading a model there unloads
-    another. `speed` in tokens/s as measured, or None."""
+    another. `speed` in tokens/s as measured, or None. `runner`: whose slots they are, since
+    models of the same weights share them."""
 
     host: str
     resident: bool
@@ -98,6 +99,7 @@ class Candidate:
     slots: int
     speed: float | None = None
     crowded: bool = False
+    runner: str = ""
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate | None:

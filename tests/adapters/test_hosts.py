@@ -189,6 +189,19 @@ def test_personas_of_one_base_share_what_is_loaded() -> None:
     run(scene)
 
 
+def test_personas_of_one_base_share_its_slots_so_that_none_waits_unseen_on_the_host() -> None:
+    async def scene() -> None:
+        persona = A.variant("terse:1", "Be terse.")
+        async with FakeOllama([A, persona, B]) as host:
+            async with pool_of(host, names=["a:1", "terse:1", "b:1"]) as pool:
+                replies = await asyncio.gather(*(reply(pool, n) for n in ("a:1", "terse:1", "b:1")))
+                queued = [any(isinstance(e, Queued) for e in events) for events in replies]
+                assert queued == [False, True, False]
+                assert all(isinstance(events[-1], Finished) for events in replies)
+
+    run(scene)
+
+
 def test_versions_that_differ_are_told() -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as one:

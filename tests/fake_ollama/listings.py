@@ -78,7 +78,7 @@ async def show(host: FakeOllama, call: Call, reply: Reply) -> None:
         200,
         {
             "license": "Free to fake.",
-            "modelfile": f"FROM {model.name}\n",
+            "modelfile": f"# Generated.\n\nFROM /models/blobs/sha256-{model.blob}\n",
             "parameters": "",
             "template": "{{ .Prompt }}",
             "system": model.system,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 
 from arena.core.ports import Finished, HostFault, Text, UnknownModel
 
+WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 NANOSECONDS = 1_000_000_000
 
 REFUSALS = {
@@ -65,6 +67,15 @@ class ResidentModel:
     size: int
     size_vram: int
     context_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownModel:
+    """Of /api/show: completion, thinking, vision, …, and the digest of the weights file, which
+    models made FROM one another share; empty where the host does not tell."""
+
+    capabilities: frozenset[str]
+    weights: str
 
 
 class _Client(AsyncClient):
@@ -139,12 +150,15 @@ class OllamaHost:
                     for m in listed
                 )
 
-    async def capabilities(self, model: str) -> frozenset[str]:
-        """Of /api/show: completion, thinking, vision, …"""
+    async def show(self, model: str) -> ShownModel:
         with self._translated():
             async with asyncio.timeout(self._timeouts.listing):
                 shown = await self._client.show(model)
-                return frozenset(str(c) for c in shown.capabilities or ())
+                weights = WEIGHTS.search(shown.modelfile or "")
+                return ShownModel(
+                    capabilities=frozenset(str(c) for c in shown.capabilities or ()),
+                    weights=weights[1] if weights else "",
+                )
 
     async def preload(self, model: str, options: Mapping[str, Any]) -> None:
         """Load the model and return when it is resident. Run it in a task of its own: closing

@@ -37,6 +37,7 @@ class Fleet:
         self._playable: tuple[Contender, ...] = ()
         self._notes: tuple[str, ...] = ()
         self._chats: dict[str, bool] = {}
+        self._weights: dict[str, str] = {}
 
     def use(self, states: Sequence[HostState], roster: Sequence[Contender]) -> None:
         self.states = {state.url: state for state in states}
@@ -50,7 +51,7 @@ class Fleet:
         self._playable, self._notes = found.contenders, found.notes
         digests = self._digests()
         for state in self.states.values():
-            state.name_models(digests)
+            state.name_models(digests, self._weights)
 
     def up(self) -> list[HostState]:
         return [state for state in self.states.values() if state.up]
@@ -128,19 +129,21 @@ class Fleet:
         return tuple(said)
 
     async def _learn(self) -> None:
-        """Which models can chat, asked once for each digest."""
+        """Which models can chat and what weights they have, asked once for each digest."""
         meant = {c.model for c in line_up(self._roster, self._installed()).contenders}
         for state in self.up():
             for model in state.installed.values():
                 if model.name not in meant or model.digest in self._chats:
                     continue
                 try:
-                    able = await state.host.capabilities(model.name)
+                    shown = await state.host.show(model.name)
                 except HostFault as fault:
-                    log.info("capabilities are not known: %s", fault)
+                    log.info("what a model of %s can do is not known: %s", state.url, fault.kind)
                     continue
+                able = shown.capabilities
                 # Hosts from before 0.6.4 name no capabilities.
                 self._chats[model.digest] = not able or "completion" in able
+                self._weights[model.digest] = shown.weights
 
     def _installed(self) -> dict[str, Installed]:
         """Everything installed anywhere, as last seen; of two models of one name the first."""

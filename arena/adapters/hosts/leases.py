@@ -1,4 +1,4 @@
-"""Leases: at most so many replies at once for each model on each host, first come first served.
+"""Leases: at most so many replies at once for each runner on each host, first come first served.
 
 Ollama queues without bound for a loaded model and never says how long, so the queue is kept
 here, where it is bounded and its place can be shown. It does not know hosts, only Candidates.
@@ -19,13 +19,14 @@ CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A place in the queue for a model; `host` is set once a lease is held. `moved` is set
+    """A place in the queue for a model; `host` and `runner` are set once a lease is held. `moved` is set
     whenever it is worth another look: at a change of place, or of what hosts can do."""
 
     model: str
     avoid: frozenset[str]
     number: int
     host: str = ""
+    runner: str = ""
     place: int = 0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -40,10 +41,10 @@ class Leases:
         self._waiting: list[Ticket] = []
         self._taken = 0
 
-    def held(self, host: str, model: str | None = None) -> int:
-        """Leases on a host, for one model or for all."""
-        if model is not None:
-            return self._held[host, model]
+    def held(self, host: str, runner: str | None = None) -> int:
+        """Leases on a host, for one runner or for all."""
+        if runner is not None:
+            return self._held[host, runner]
         return sum(count for (at, _), count in self._held.items() if at == host)
 
     @property
@@ -90,7 +91,8 @@ class Leases:
             best = choose(self._candidates_of(ticket.model, ticket.avoid))
             if best:
                 ticket.host = best.host
-                self._held[best.host, ticket.model] += 1
+                ticket.runner = best.runner
+                self._held[best.host, best.runner] += 1
                 ticket.place = 0
             else:
                 still_waiting.append(ticket)
@@ -100,5 +102,5 @@ class Leases:
             ticket.place = place
 
     def _return(self, ticket: Ticket) -> None:
-        self._held[ticket.host, ticket.model] -= 1
+        self._held[ticket.host, ticket.runner] -= 1
         ticket.host = ""

@@ -29,7 +29,6 @@ from arena.core.report import HostReport
 
 log = logging.getLogger(__name__)
 
-LONGEST_QUEUE = 64
 FRESH_S = 1.0
 """What a host holds is asked again before a reply if it was not asked for so long."""
 WARM_AGAIN_S = 60.0
@@ -42,7 +41,8 @@ class HostPool:
     """Built empty, so that the page can be served before there is a host; `use` gives it hosts
     and a roster.
 
-    options: sent in full with every reply. tls: for https hosts, as OllamaHost takes it."""
+    options: sent in full with every reply. tls: for https hosts, as OllamaHost takes it.
+    longest_queue: replies that may wait for a free slot."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class HostPool:
         options: Mapping[str, Any],
         timeouts: HostTimeouts = HostTimeouts(),
         tls: ssl.SSLContext | None = None,
+        longest_queue: int = 128,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = dict(options)
@@ -57,7 +58,7 @@ class HostPool:
         self._tls = tls
         self._clock = clock
         self._fleet = Fleet(options, clock)
-        self._leases = Leases(self._candidates, longest=LONGEST_QUEUE)
+        self._leases = Leases(self._candidates, longest=longest_queue)
         self._preloads = self._new_preloads()
         self._alarms: set[asyncio.TimerHandle] = set()
 
@@ -238,7 +239,8 @@ class HostPool:
 
     def _note(self, state: HostState, model: str, fault: HostFault) -> None:
         state.note(model, fault)
-        log.warning("host fault (%s): %s", fault.kind, fault)
+        # The text may name a model, which together with its time would unmask a contender.
+        log.warning("a reply failed at %s: %s (see the Hosts tab)", state.url, fault.kind)
         if fault.kind == "busy":
             self._serve_in(BUSY_S)
         elif state.breaker.shut(now := self._clock()):
@@ -268,7 +270,8 @@ class HostPool:
                 host=state.url,
                 resident=state.ready(model),
                 on_gpu=state.share(model) is Share.FULL,
-                leases=self._leases.held(state.url, model),
+                runner=state.runner(model),
+                leases=self._leases.held(state.url, state.runner(model)),
                 slots=state.slots,
                 speed=state.speed(model),
                 crowded=state.crowded,

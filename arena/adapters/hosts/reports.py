@@ -47,7 +47,8 @@ def _model(
 ) -> ModelReport:
     """`model` is the roster's name for it, empty if it does not play."""
     known = state.installed[name]
-    held = next((r for r in state.resident if r.name == name), None)
+    own = next((r for r in state.resident if r.name == name), None)
+    held = own or (state.held(model) if model else None)
     unfit = state.unfit(model) if model else ""
     if model and not unfit and (state.url, model) not in fit:
         unfit = "partly on the CPU"
@@ -60,7 +61,7 @@ def _model(
         resident=held is not None,
         share=Share.of(held.size, held.size_vram) if held else Share.UNKNOWN,
         vram=held.size_vram if held else 0,
-        leases=leases.held(state.url, model) if model else 0,
+        leases=leases.held(state.url, state.runner(model)) if model else 0,
         ttft_ms=Spread.of(state.ttft_ms.get(model, ())),
         tokens_per_s=Spread.of(state.speeds.get(model, ())),
         unfit=unfit,

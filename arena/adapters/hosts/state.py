@@ -20,8 +20,6 @@ LOAD_KINDS = frozenset({"load", "failed"})
 BUSY_S = 1.0
 REPLACED_S = 300.0
 """How long a host is not asked for a model for which it let another one answer."""
-PERSONA_BYTES = 1_000_000
-"""By how much a system prompt and parameters change the size of a model at most."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
 
@@ -51,6 +49,7 @@ class HostState:
         self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self._context = context
+        self._weights: Mapping[str, str] = {}
         self._clock = clock
         self._looked_at = -inf
         self._misses = 0
@@ -67,7 +66,6 @@ class HostState:
         self.fleeting: set[str] = set()
         self._seen: dict[str, ResidentModel] = {}
         self._contexts: dict[str, int] = {}
-        self._companions: dict[str, frozenset[str]] = {}
         self.loads.clear()
 
     @property
@@ -101,8 +99,10 @@ class HostState:
         if self._clock() - self._looked_at >= older_than_s:
             self._hold(await self.host.resident())
 
-    def name_models(self, digests: Mapping[str, str]) -> None:
-        """digests: of the roster's models, by name. A host may have one under another name."""
+    def name_models(self, digests: Mapping[str, str], weights: Mapping[str, str]) -> None:
+        """digests: of the roster's models, by name. A host may have one under another name.
+        weights: digest of a model → that of its weights, as far as known."""
+        self._weights = weights
         by_digest = {m.digest: m.name for m in self.installed.values() if m.digest}
         self.local = {}
         for model, digest in digests.items():
@@ -127,30 +127,36 @@ class HostState:
     # Residency --------------------------------------------------------------------------------
 
     def held(self, model: str) -> ResidentModel | None:
-        """The model as it is loaded now, with the context it is asked with."""
+        """The model as it is loaded now, with the context it is asked with; under another name
+        if that has the same weights."""
         name = self.local.get(model, "")
-        digest = self.installed[name].digest if name in self.installed else ""
+        context = self._contexts.get(model, self._context)
         for resident in self.resident:
-            by_digest = digest and resident.digest
-            same = resident.digest == digest if by_digest else resident.name == name
-            if same and resident.context_length in (0, self._contexts.get(model, self._context)):
+            if self._same(resident, name) and resident.context_length in (0, context):
                 return resident
         return None
 
-    def ready(self, model: str) -> bool:
-        """Loaded: a reply pays for no load. Personas of one base share one loaded model, which
-        is listed under the name that was loaded first."""
-        companions = self._companions.get(model, frozenset())
-        return self.held(model) is not None or bool(companions & self._alike(model))
-
-    def _alike(self, model: str) -> frozenset[str]:
-        """Digests of what is loaded and has the model's size: it may be the same weights."""
-        sizes = {m.digest: m.size for m in self.installed.values()}
-        name = self.local.get(model, "")
-        size = self.installed[name].size if name in self.installed else -inf
-        return frozenset(
-            r.digest for r in self.resident if abs(sizes.get(r.digest, inf) - size) < PERSONA_BYTES
+    def _same(self, resident: ResidentModel, name: str) -> bool:
+        digest = self._digest(name)
+        if not (digest and resident.digest):
+            return resident.name == name
+        weights = self._weights.get(digest)
+        return resident.digest == digest or bool(
+            weights and self._weights.get(resident.digest) == weights
         )
+
+    def ready(self, model: str) -> bool:
+        """Loaded: a reply pays for no load."""
+        return self.held(model) is not None
+
+    def runner(self, model: str) -> str:
+        """What answers for the model: Ollama loads weights once for all models made from them,
+        lists them under the name that was loaded first, and shares their slots."""
+        name = self.local.get(model, "")
+        return self._weights.get(self._digest(name)) or model
+
+    def _digest(self, name: str) -> str:
+        return self.installed[name].digest if name in self.installed else ""
 
     def share(self, model: str) -> Share:
         """As last seen, now or before it was unloaded."""
@@ -161,14 +167,12 @@ class HostState:
         """A load has just succeeded; `before` is what was resident until then."""
         self.wedged = False
         for resident in self.resident:
-            if resident.name == self.local.get(model):
+            if self._same(resident, self.local.get(model, "")):
                 self._contexts[model] = resident.context_length
         self._remember()
         now = {r.name for r in self.resident}
         if gone := tuple(r.name for r in before if r.name not in now):
             self.evicted[model] = gone
-        if not self.held(model):
-            self._companions[model] = self._alike(model)
         self.fleeting.discard(model)
         if not self.ready(model):
             self.fleeting.add(model)
