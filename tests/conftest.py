@@ -27,7 +27,9 @@ FLAGS = [
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run on CI, or when they are asked for by a marker or by name."""
+    """Long tests run on CI, or when they are asked for by a marker or by name. Those in the
+    browser begin, as they take longest and the files are shared out in their order."""
+    items.sort(key=lambda item: "browser" not in getattr(item, "fixturenames", ()))
     if ON_CI or config.option.markexpr or any("::" in arg for arg in config.args):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

@@ -62,7 +62,6 @@ def test_a_local_ollama_with_the_models_is_used_without_being_asked_for(tmp_path
     asyncio.run(scene())
 
 
-@pytest.mark.xdist_group("engine")
 def test_a_local_ollama_without_the_models_is_left_alone(
     tmp_path: Path, engine_weights: Any
 ) -> None:
@@ -89,7 +88,6 @@ def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: P
     asyncio.run(scene())
 
 
-@pytest.mark.xdist_group("engine")
 def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: Any) -> None:
     async def scene() -> None:
         async with house(tmp_path) as made:
@@ -103,7 +101,6 @@ def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: An
     asyncio.run(scene())
 
 
-@pytest.mark.xdist_group("engine")
 def test_without_a_network_the_first_start_says_so_in_words(tmp_path: Path) -> None:
     async def scene() -> None:
         environment = {

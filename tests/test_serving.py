@@ -78,7 +78,6 @@ def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> Non
             assert app.ended() and "Traceback" not in app.printed, app.printed
 
 
-@pytest.mark.xdist_group("engine")
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
     with running(tmp_path, **offline) as app:

@@ -366,10 +366,10 @@ def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> 
 def test_a_full_queue_is_refused_in_words() -> None:
     async def scene() -> None:
         async with FakeOllama([replace(A, tokens_per_s=5.0), B], warm=True) as host:
-            async with pool_of(host) as pool:
-                tasks = [asyncio.create_task(reply(pool, "a:1")) for _ in range(65)]
+            async with pool_of(host, longest_queue=7) as pool:
+                tasks = [asyncio.create_task(reply(pool, "a:1")) for _ in range(8)]
                 await asyncio.sleep(0)
-                with pytest.raises(NoCapacity, match="64 replies are waiting"):
+                with pytest.raises(NoCapacity, match="7 replies are waiting"):
                     await reply(pool, "a:1")
                 for task in tasks:
                     task.cancel()

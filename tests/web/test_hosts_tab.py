@@ -14,7 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from arena import settings as config
-from arena.compose import House, build_app
+from arena.application import build_app
+from arena.compose import House
 from arena.core.overview import BattleCost, Overview
 from arena.core.placement import Share
 from arena.core.report import FaultCount, HostReport, ModelReport, Spread

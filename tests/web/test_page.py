@@ -13,8 +13,6 @@ from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import App, running, wait_until
 
-pytestmark = [pytest.mark.xdist_group("engine"), pytest.mark.timeout(300)]
-
 PROMPT = "#prompt textarea"
 OPEN = ":not([disabled]):visible"
 VOTE_OUT, BETTER = f"[id^=vote-out-]{OPEN}", f"[id^=better-]{OPEN}"
@@ -148,6 +146,7 @@ def test_a_whole_battle_is_played_revealed_recorded_and_ranked(
     assert "smollm2:135m careful" in board and "smollm2:135m brief" in board
 
 
+@pytest.mark.slow
 def test_a_follow_up_is_answered_by_the_survivors(page: Any, app: App) -> None:
     enter(page, app)
     ask(page, "Name a colour.")
@@ -176,6 +175,7 @@ def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
     assert page.locator("#pane-a").inner_text() == shown
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_plays_a_battle(page: Any, app: App) -> None:
     enter(page, app)
     page.focus(PROMPT)
@@ -193,6 +193,7 @@ def test_the_keyboard_alone_plays_a_battle(page: Any, app: App) -> None:
     assert page.locator("#reveal").is_hidden()
 
 
+@pytest.mark.slow
 def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
     browser: Any, page: Any, app: App
 ) -> None:
@@ -212,20 +213,22 @@ def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
     assert other.locator(VOTE_OUT).count() == 3
 
 
-def test_closing_the_tab_stops_the_models(browser: Any, app: App) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    enter(page, app)
-    before = app.engine_stats()
-    ask(page, "Tell a very long story about a ship, with many chapters and every detail.")
-    page.wait_for_selector("#pane-a .chip[data-state=writing]")
-    context.close()
-    wait_until(lambda: app.engine_stats()["active"] == 0, "the engine is idle")
-    after = app.engine_stats()
-    stopped = after["cancelled"] - before["cancelled"]
-    assert stopped + after["completed"] - before["completed"] == 3
-    assert stopped >= 1, "all were complete before the tab was closed"
+def test_closing_the_tab_stops_the_models(
+    browser: Any, engine_weights: Any, tmp_path: Any
+) -> None:
+    with running(tmp_path, ARENA_GRACE="0.5", ARENA_PACE="1500") as app:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        enter(page, app)
+        before = app.engine_stats()
+        ask(page, "Tell a very long story about a ship, with many chapters and every detail.")
+        page.wait_for_selector("#pane-a .chip[data-state=writing]")
+        page.close()
+        wait_until(lambda: app.engine_stats()["active"] == 0, "the engine is idle")
+        after = app.engine_stats()
+        stopped = after["cancelled"] - before["cancelled"]
+        assert stopped + after["completed"] - before["completed"] == 3
+        assert stopped >= 1, "all were complete before the tab was closed"
 
 
 def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) -> None:
@@ -311,6 +314,7 @@ def test_what_a_model_writes_is_never_executed_nor_fetched(browser: Any, tmp_pat
             page.close()
 
 
+@pytest.mark.slow
 def test_a_host_that_is_away_is_told_and_comes_back_by_itself(browser: Any, tmp_path: Any) -> None:
     with FakeOllama.in_thread([FakeModel(name) for name in MODELS], speed=50) as host:
         host.stop()
