@@ -225,6 +225,7 @@ def test_a_hosts_token_is_sent_and_never_shown(
     assert "s3cret" not in told and '"failed": 0' in told and '"failed": 1' not in told
 
 
+@pytest.mark.slow
 def test_the_embedded_engine_is_measured_like_any_host(
     engine: Engine, settings: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

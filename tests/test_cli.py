@@ -404,6 +404,7 @@ def test_monitor_shows_what_a_running_arena_has_measured(run: Run, arena: App) -
     assert "0 writing, 0 waiting" in run("monitor", "--once", "--url", arena.url).out
 
 
+@pytest.mark.slow
 def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
     with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as host:
         with running(tmp_path, OLLAMA_HOST=host.url) as app:

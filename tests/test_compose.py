@@ -88,6 +88,7 @@ def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: P
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: Any) -> None:
     async def scene() -> None:
         async with house(tmp_path) as made:

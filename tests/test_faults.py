@@ -185,6 +185,13 @@ MID_STREAM: list[tuple[str, Rule, str]] = [
 ]
 """Faults within the stream."""
 
+SOME_MID_STREAM = [
+    case if case[1] == MID_STREAM[0][1] or case[0] != before[0]
+    else pytest.param(*case, marks=pytest.mark.slow)
+    for before, case in zip([MID_STREAM[-1], *MID_STREAM], MID_STREAM, strict=False)
+]  # fmt: skip
+"""The same; all but the first of a kind are slow."""
+
 
 
 def ids(case: object) -> str | None:
@@ -209,7 +216,7 @@ def test_a_reply_that_fails_at_its_start_is_asked_for_again(
 @pytest.mark.parametrize(
     ("kind", "rule", "told"),
     [
-        *FIRST_FRAME,
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in FIRST_FRAME),
         ("missing_model", {}, "missing"),
         ("wrong_model", {"to": "tinyllama:1b"}, "wrong model"),
         ("evicted", {"variant": "deleted"}, "missing"),
@@ -235,7 +242,7 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
     run(scene)
 
 
-@pytest.mark.parametrize(("kind", "rule", "told"), MID_STREAM, ids=ids)
+@pytest.mark.parametrize(("kind", "rule", "told"), SOME_MID_STREAM, ids=ids)
 def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_start(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
@@ -251,9 +258,9 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
     run(scene)
 
 
-@pytest.mark.parametrize("hosts", [1, 2])
+@pytest.mark.parametrize("hosts", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("kind", "rule", "told"), [*MID_STREAM, ("restart", {}, ""), ("refused", {}, "")], ids=ids
+    ("kind", "rule", "told"), [*SOME_MID_STREAM, ("restart", {}, ""), ("refused", {}, "")], ids=ids
 )
 def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
     tmp_path: Path, kind: str, rule: Rule, told: str, hosts: int

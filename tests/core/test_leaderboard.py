@@ -301,6 +301,7 @@ def test_neither_the_order_of_rows_nor_the_sides_matter(votes: pd.DataFrame, ran
 
 @given(small_ledgers())
 @settings(deadline=None)
+@pytest.mark.slow
 def test_a_contender_that_wins_one_vote_more_is_rated_higher(votes: pd.DataFrame) -> None:
     before = standings(pd.concat([votes, ledger([("a", "b", "tie")])])).set_index("contender")
     after = standings(pd.concat([votes, ledger([("a", "b", "model_a")])])).set_index("contender")

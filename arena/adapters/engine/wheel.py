@@ -157,11 +157,13 @@ async def _watch(
 
 def _largest_wheel(work: Path) -> int:
     sizes = [0]
-    for file in work.rglob("*.whl"):
-        try:
-            sizes.append(file.stat().st_size)
-        except FileNotFoundError:
-            continue  # moved between the listing and the look
+    # os.walk passes over folders that pip removes meanwhile; Path.rglob would raise.
+    for folder, _, names in os.walk(work):
+        for name in (name for name in names if name.endswith(".whl")):
+            try:
+                sizes.append(os.stat(os.path.join(folder, name)).st_size)
+            except FileNotFoundError:
+                continue  # moved between the listing and the look
     return max(sizes)
 
 
