@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from arena.compose import House
-from arena.core.ports import Readiness
+from arena.core.ports import ConfigError, Readiness
 from arena.settings import load
+from tests.certificates import self_signed
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import eventually
 
@@ -117,3 +118,23 @@ def test_without_a_network_the_first_start_says_so_in_words(tmp_path: Path) -> N
                 assert not made.readiness.ready
 
     asyncio.run(scene())
+
+
+def test_a_host_behind_https_is_trusted_by_setting_and_only_so(tmp_path: Path) -> None:
+    certificate, server = self_signed(tmp_path)
+
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, MISTRAL, PHI], speed=50, tls=server, token="s3cret") as host:
+            known = {"OLLAMA_HOST": host.url, "OLLAMA_TOKENS": "s3cret"}
+            async with house(tmp_path, **known) as made:
+                await eventually(lambda: "does not answer" in made.readiness.detail)
+            async with house(tmp_path, OLLAMA_CA_FILE=str(certificate), **known) as made:
+                await eventually(lambda: made.readiness.ready)
+
+    asyncio.run(scene())
+
+
+def test_a_file_that_holds_no_certificate_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+    with pytest.raises(ConfigError, match="OLLAMA_CA_FILE"):
+        House(load({"OLLAMA_CA_FILE": str(tmp_path / "ca.pem")}, None))

@@ -19,6 +19,7 @@ import httpx
 import ollama
 import pytest
 
+from tests.certificates import self_signed
 from tests.fake_ollama import LLAMA, MISTRAL, NEW, OLD, PHI, FakeModel, FakeOllama
 
 ResponseError = ollama.ResponseError
@@ -477,14 +478,7 @@ def test_it_serves_from_a_thread_to_code_without_a_loop() -> None:
 
 
 def test_it_serves_over_tls(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, key)
+    certificate, server = self_signed(tmp_path)
 
     async def scenario() -> None:
         async with FakeOllama([PHI], speed=100, tls=server) as host:
