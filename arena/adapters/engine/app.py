@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +82,7 @@ class _Api:
         return PlainTextResponse("Ollama is running")
 
     async def version(self, request: HttpRequest) -> Response:
-        return _json({"version": wire.VERSION})
+        return _json({"version": f"{wire.LIKE_OLLAMA}+xllamacpp.{metadata.version('xllamacpp')}"})
 
     async def tags(self, request: HttpRequest) -> Response:
         return _json({"models": [model.tags_entry() for model in self._shelf.models]})

@@ -15,7 +15,9 @@ from typing import Any
 from arena.adapters.engine.options import parse_keep_alive, parse_options
 from arena.adapters.engine.refusals import WireError, json_type, model_not_found
 
-VERSION = "0.32.15"
+LIKE_OLLAMA = "0.32.15"
+"""The version whose behaviour is followed. What is reported says that this is not Ollama, since
+it is recorded with every vote."""
 """The Ollama version whose behaviour is spoken."""
 
 FOREVER_S = (2**63 - 1) / 1e9
