@@ -9,22 +9,17 @@ import argparse
 import asyncio
 import csv
 import json
-import ssl
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-from ollama import AsyncClient, ResponseError
-
 from arena import settings as config
 from arena.bench.hosts import HostBench, Plan, Ratio, Row, ratios
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, refused, table
-from arena.core.ports import ConfigError, HostFault, NoCapacity
-from arena.settings import HostAddress, Settings
+from arena.core.ports import ConfigError, NoCapacity
+from arena.settings import Settings
 
-UNLOAD_S, POLL_S = 30.0, 0.1
 NUMBERS = (
     *("First token p50/p95", "Tokens/s", "All tokens/s"),
     *("Reply p50/p95", "Failed", "Cost/query"),
@@ -66,7 +61,7 @@ def one_by_one(settings: Settings) -> list[Settings]:
 
 
 async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -> list[Row]:
-    from arena.compose import reaching, tls_of
+    from arena.compose import reaching
 
     async with reaching(settings, bar.readiness) as house:
         hosts = house.hosts
@@ -75,39 +70,12 @@ async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -
         (report,) = hosts.reports()
         if refusal := "" if hosts.contenders() else hosts.refusal():
             raise NoCapacity(f"{report.url}: {refusal} {report.last_fault}".strip())
-        known = {address.url: address for address in settings.hosts()}
-        address = known.get(report.url, HostAddress(report.url))
-
-        async def forget(model: str) -> None:
-            await unload(address, model, tls_of(settings))
-            await hosts.look()
-
+        paid = report.url in {address.url for address in settings.hosts()}
         # This machine's own Ollama or engine is not paid for by the hour.
-        price = settings.gpu_cost if known else 0.0
-        plan = Plan(options.repeat, options.users, price, forget if options.cold else None)
+        price = settings.gpu_cost if paid else 0.0
+        plan = Plan(options.repeat, options.users, price, hosts.unload if options.cold else None)
         told = bar.show
         return await HostBench(hosts, report.url, report.version, plan, told).run()
-
-
-async def unload(host: HostAddress, model: str, tls: ssl.SSLContext | None) -> None:
-    """Let a host forget a model. Raises HostFault."""
-    client = AsyncClient(
-        host=host.url,
-        timeout=UNLOAD_S,
-        trust_env=False,
-        verify=tls or True,
-        headers={"Authorization": f"Bearer {host.token}" if host.token else "none"},
-    )
-    try:
-        await client.generate(model=model, keep_alive=0)
-        async with asyncio.timeout(UNLOAD_S):
-            while any(m.model == model for m in (await client.ps()).models):
-                await asyncio.sleep(POLL_S)
-    except (ResponseError, ConnectionError, TimeoutError, httpx.HTTPError) as error:
-        text = f"{host.url} does not unload {model}."
-        raise HostFault(text, kind="load", host=host.url) from error
-    finally:
-        await client.close()
 
 
 # Drawing and storing ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from arena.core.ports import Finished, HostFault, Text, UnknownModel
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
+UNLOAD_POLL_S = 0.05
 NANOSECONDS = 1_000_000_000
 
 REFUSALS = {
@@ -166,6 +167,14 @@ class OllamaHost:
         with self._translated():
             async with asyncio.timeout(self._timeouts.cold):
                 await self._client.chat(model=model, messages=[], options=dict(options))
+
+    async def unload(self, model: str) -> None:
+        """Let the host forget the model, and return when /api/ps lists it no more."""
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.warm):
+                await self._client.generate(model=model, keep_alive=0)
+                while any(m.model == model for m in (await self._client.ps()).models):
+                    await asyncio.sleep(UNLOAD_POLL_S)
 
     async def chat(
         self,

@@ -114,6 +114,13 @@ class HostPool:
         await asyncio.gather(*(one_host(state, models) for state, models in plans))
         self._leases.serve()
 
+    async def unload(self, model: str) -> None:
+        """Let every host forget the model; for measuring loads, never while people play."""
+        for state in self._fleet.up():
+            if model in state.local:
+                await state.host.unload(state.local[model])
+        await self.look()
+
     async def refresh(self) -> bool:
         """Look again, and begin to load what should be loaded and is not. True if it changed
         who can play."""
