@@ -120,7 +120,7 @@ class House:
             try:
                 await self._look_after()
             except ArenaError as error:
-                self._tell(Readiness(False, f"{error.title}.", str(error), demo=self._demo))
+                self._tell(Readiness(False, f"{error.title}.", error.public, demo=self._demo))
             except Exception:
                 log.exception("looking after the hosts failed")
 
@@ -133,7 +133,7 @@ class House:
             self._settled()
             return True
         except ArenaError as error:
-            self._tell(Readiness(False, f"{error.title}.", str(error)))
+            self._tell(Readiness(False, f"{error.title}.", error.public))
             return False
         except Exception:
             log.exception("setting up failed in a way that nothing foresaw")

@@ -178,7 +178,7 @@ class Referee:
     ) -> State:
         """Run the move under the battle's lock, to its end even if the caller goes away: a
         vote must not stay between the ledger and the battle."""
-        await self._battles.load(battle_id)
+        await self._battles.load(battle_id)  # An unknown battle gets no lock.
 
         async def locked() -> State:
             async with self._locks.setdefault(battle_id, asyncio.Lock()):
@@ -216,7 +216,7 @@ class Referee:
         elif battle.phase is Phase.VOTING:
             stage.prepare(battle)
         else:
-            await stage.close()
+            await self._stages.pop(battle.id).close()
         return public
 
     async def _play(self, stage: Stage, battle: Battle) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from arena.core.ports import ArenaError, ConfigError
+from arena.settings import reached_at
 
 CLOSE_S = 3
 
@@ -60,8 +61,7 @@ def listen(bind: str, port: int) -> socket.socket:
 def url_of(sock: socket.socket) -> str:
     """Where a browser on this machine finds it."""
     host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{reached_at(host)}:{port}"
 
 
 class _Uvicorn(uvicorn.Server):

@@ -149,11 +149,16 @@ def host_url(text: str, port: int = OLLAMA_PORT) -> str:
     host = parts.hostname or ""
     if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
         raise ValueError
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     if parts.port is None and "://" in text:
         port = {"http": 80, "https": 443}[scheme]
-    netloc = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{netloc}:{parts.port or port}{parts.path.rstrip('/')}"
+    return f"{scheme}://{reached_at(host)}:{parts.port or port}{parts.path.rstrip('/')}"
+
+
+def reached_at(host: str) -> str:
+    """How a URL on this machine names an address that a server binds: loopback for a wildcard,
+    IPv6 in brackets."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 _HOST = "an IP, host:port or http(s) URL, without user or password"

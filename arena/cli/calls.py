@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from arena.core.ports import ArenaError
-from arena.settings import Settings
+from arena.settings import Settings, reached_at
 
 SILENT_S = 60.0
 """No sign of life for so long means that an arena is gone; it gives one each few seconds."""
@@ -34,8 +34,7 @@ class Refused(ArenaError):
 
 def local_arena(settings: Settings) -> str:
     """Where the arena of these settings is, if it runs on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.bind, settings.bind)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"http://{reached_at(settings.bind)}:{settings.port}"
 
 
 class Arena:

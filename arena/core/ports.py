@@ -38,6 +38,11 @@ class ArenaError(Exception):
     status = 500
     title = "The arena failed"
 
+    @property
+    def public(self) -> str:
+        """What anyone may read of it."""
+        return str(self)
+
 
 class BadInput(ArenaError):
     status = 400
@@ -71,7 +76,7 @@ class NoCapacity(ArenaError):
 
 class HostFault(ArenaError):
     """A host failed. `kind` is a word for the operator's counts; the text may name hosts and
-    models and is therefore for the operator only, never for the page."""
+    models and is therefore for the operator only, never for the page: that gets `public`."""
 
     status = 502
     title = "A host failed"
@@ -80,6 +85,10 @@ class HostFault(ArenaError):
         super().__init__(message)
         self.kind = kind
         self.host = host
+
+    @property
+    def public(self) -> str:
+        return "A machine behind the arena failed. Please try again in a moment."
 
 
 class UnknownModel(HostFault):

@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 RECONNECT_MS = 1000
 SSE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 OVER = ("decided", "void")
-HOST_FAILED = "A machine behind the arena failed. Please try again in a moment."
-
 
 
 ShortText = Annotated[str, Field(max_length=64)]
@@ -196,10 +194,8 @@ async def _gone(request: Request) -> None:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ArenaError)
     if isinstance(error, HostFault):
-        # Its text names hosts and models.
         log.warning("a request failed on a host: %s", type(error).__name__)
-        return _problem(error.status, error.title, HOST_FAILED)
-    return _problem(error.status, error.title, str(error))
+    return _problem(error.status, error.title, error.public)
 
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arena.core.battle import LETTERS, Format, Judgement
-from arena.core.ports import ArenaError, BadInput, HostFault, UnknownModel
+from arena.core.ports import ArenaError, BadInput, HostFault
 from arena.web import unmasking
 
 if TYPE_CHECKING:
@@ -135,11 +135,10 @@ async def _answer(payload: object, move: Callable[[Ask], Awaitable[Answer]]) -> 
     number = payload.get("re") if isinstance(payload, Mapping) else None
     try:
         answer = await move(Ask.read(payload))
-    except (HostFault, UnknownModel) as fault:
-        log.warning("a move failed on a host: %s", type(fault).__name__)
-        answer = {"error": "A machine behind the arena failed. Please try again in a moment."}
     except ArenaError as refusal:
-        answer = {"error": str(refusal)}
+        if isinstance(refusal, HostFault):
+            log.warning("a move failed on a host: %s", type(refusal).__name__)
+        answer = {"error": refusal.public}
     except Exception:
         log.exception("a move failed")
         answer = {"error": "Something went wrong on the server. Votes are kept; please try again."}
