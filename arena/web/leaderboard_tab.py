@@ -120,7 +120,7 @@ def build(tab: gr.Tab, referee: Referee) -> None:
             return updates(await referee.standings())
         except ArenaError as error:
             gone = gr.update(visible=False)
-            return [gr.update(value=UNREADABLE.format(reason=error), visible=True), *[gone] * 3]
+            return [gr.update(value=UNREADABLE.format(reason=error.public), visible=True), *[gone] * 3]
 
     for opened in (tab.select, refresh.click):
         opened(show, outputs=outputs, queue=False, show_progress="hidden", api_visibility="private")
