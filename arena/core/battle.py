@@ -6,11 +6,11 @@ It does not know how replies are made, shown or stored, nor what time it is.
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import combinations
 
 from arena.core.ports import BadInput, Finished, NotYet, StaleVote
 
@@ -81,7 +81,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A round that was voted on. `coin`: who was dropped was drawn after a tie."""
+    """A round that was voted on. `coin`: who was dropped was drawn after a tie. `ballot`
+    is the token it was cast with; `superseded` the id of the ballot it replaced, if any."""
 
     number: int
     live: tuple[str, ...]
@@ -90,12 +91,30 @@ class Round:
     ballot_id: str
     turns: int
     coin: bool = False
+    ballot: str = ""
+    superseded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a battle came about; no move changes it. `policy` drew this set of contenders with
+    `probability`, and each seat's contender with `taking_part` (by letter). `unattended`: the
+    models write on though nobody watches, as for a program that comes back for the replies."""
+
+    topic: str = ""
+    study: str = ""
+    session: str = ""
+    unattended: bool = False
+    policy: str = ""
+    probability: float | None = None
+    taking_part: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Battle:
     """One battle at one version. Seats stand in the order of entry; `live` are the letters
-    in play, `entered` counts the seats that came into play so far."""
+    in play, `entered` counts the seats that came into play so far. `superseding` is the ballot
+    that was taken back in the round being played, if one was."""
 
     id: str
     format: Format
@@ -109,6 +128,8 @@ class Battle:
     champions: tuple[str, ...] = ()
     version: int = 1
     void_reason: str = ""
+    superseding: str = ""
+    origin: Origin = Origin()
 
     @property
     def round(self) -> int:
@@ -139,7 +160,12 @@ class Battle:
 
 
 def open_battle(
-    id: str, format: Format, contenders: tuple[Contender, ...], prompt: str, seed: int
+    id: str,
+    format: Format,
+    contenders: tuple[Contender, ...],
+    prompt: str,
+    seed: int,
+    origin: Origin = Origin(),
 ) -> Battle:
     """A new battle, in the answering phase. Contenders are seated in the order given."""
     if not MIN_CONTENDERS <= len(contenders) <= MAX_CONTENDERS:
@@ -150,7 +176,7 @@ def open_battle(
     seats = tuple(Seat(letter, c) for letter, c in zip(LETTERS, contenders, strict=False))
     entered = min(PANES[format], len(seats))
     live = tuple(seat.letter for seat in seats[:entered])
-    return Battle(id, format, seed, seats, (prompt,), live, entered)
+    return Battle(id, format, seed, seats, (prompt,), live, entered, origin=origin)
 
 
 def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
@@ -209,9 +235,49 @@ def vote(battle: Battle, round_number: int, verdict: Verdict, ballot_id: str) ->
         ballot_id=ballot_id,
         turns=len(battle.prompts),
         coin=verdict.judgement is Judgement.TIE and bool(dropped),
+        ballot=ballot(battle),
+        superseded=battle.superseding,
     )
     survivors = tuple(letter for letter in battle.live if letter not in dropped)
-    return _advance(replace(battle, rounds=(*battle.rounds, played)), survivors)
+    voted = replace(battle, rounds=(*battle.rounds, played), superseding="")
+    return _advance(voted, survivors)
+
+
+def ballot(battle: Battle) -> str:
+    """The single-use ballot of the open round: whoever holds it may vote, once. It cannot be
+    guessed, and after an undo it is another one. Empty unless voting is open."""
+    if battle.phase is not Phase.VOTING:
+        return ""
+    said = f"{battle.id}/{battle.seed}/{battle.round}/{battle.superseding}"
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def can_undo(battle: Battle) -> bool:
+    """The last vote can be taken back."""
+    over = battle.phase in (Phase.DECIDED, Phase.VOID)
+    return not over and bool(battle.rounds) and len(battle.prompts) == battle.rounds[-1].turns
+
+
+def undo(battle: Battle) -> Battle:
+    """Take the last vote back: its round is open again, and the next vote on it supersedes that
+    ballot. Possible until the names are known or the survivors have been asked something else."""
+    if not can_undo(battle):
+        raise NotYet(
+            "No vote can be taken back now: none was cast, a follow-up was sent since, or the "
+            "battle is over."
+        )
+    last = battle.rounds[-1]
+    letters = [seat.letter for seat in battle.seats]
+    seen = {letter for r in battle.rounds for letter in r.live}
+    return replace(
+        battle,
+        live=last.live,
+        entered=1 + max(letters.index(letter) for letter in seen),
+        rounds=battle.rounds[:-1],
+        phase=Phase.VOTING,
+        superseding=last.ballot_id,
+        version=battle.version + 1,
+    )
 
 
 def void(battle: Battle, reason: str) -> Battle:
@@ -219,37 +285,6 @@ def void(battle: Battle, reason: str) -> Battle:
     if battle.phase in (Phase.DECIDED, Phase.VOID):
         raise NotYet("This battle is over.")
     return replace(battle, phase=Phase.VOID, void_reason=reason, version=battle.version + 1)
-
-
-def pairs(played: Round) -> tuple[tuple[str, str, str], ...]:
-    """The votes of a round: (seat_a, seat_b, winner), a before b in the alphabet, winner one of
-    model_a, model_b, tie, both_bad. Only pairs that were judged."""
-    if played.verdict.judgement is Judgement.DROP:
-        (loser,) = played.dropped
-        return tuple(
-            (loser, other, "model_b") if loser < other else (other, loser, "model_a")
-            for other in played.live
-            if other != loser
-        )
-    outcome = "tie" if played.verdict.judgement is Judgement.TIE else "both_bad"
-    return tuple((a, b, outcome) for a, b in combinations(sorted(played.live), 2))
-
-
-def unblinded(battle: Battle, played: Round) -> bool:
-    """A reply that was judged in the round gave away who wrote it."""
-    judged = [battle.seat(letter).replies[: played.turns] for letter in played.live]
-    return any(reply.names_itself for replies in judged for reply in replies)
-
-
-def placings(battle: Battle) -> tuple[tuple[str, ...], ...]:
-    """Every contender exactly once, best first; those in one group share the place.
-
-    Champions, then the eliminated from the last to the first, then those never called on."""
-    groups = [battle.champions] + [r.dropped for r in reversed(battle.rounds)]
-    if battle.phase is not Phase.DECIDED:
-        groups.insert(0, battle.live)
-    groups.append(battle.waiting)
-    return tuple(group for group in groups if group)
 
 
 def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:

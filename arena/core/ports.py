@@ -9,6 +9,7 @@ PostgreSQL, memory or Redis.
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
     ├── NotYet          the move is not open in this phase                    (409)
+    ├── RateLimited     too much from one caller                             (429)
     ├── NoCapacity      no host can take a battle now                         (503)
     ├── HostFault       a host failed while it was asked                      (502)
     │   └── UnknownModel    it does not have the model that was named         (502)
@@ -18,7 +19,7 @@ PostgreSQL, memory or Redis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -96,6 +97,17 @@ class UnknownModel(HostFault):
 
     def __init__(self, message: str, *, host: str = "") -> None:
         super().__init__(message, kind="missing", host=host)
+
+
+class RateLimited(ArenaError):
+    """Too much from one caller; `retry_after_s` says when there is room again."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class EngineFault(ArenaError):
@@ -193,7 +205,8 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that may be known of a battle before the reveal, but for the texts."""
+    """Everything that may be known of a battle before the reveal, but for the texts. `ballot`
+    is the open round's, empty unless voting is open; `undo`: the last vote can be taken back."""
 
     battle: str
     version: int
@@ -207,6 +220,8 @@ class State:
     follow_up: bool
     notice: str = ""
     place: int = 0
+    ballot: str = ""
+    undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +272,44 @@ class Battles(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What standings are made from, as far as it is new. `rows` were written since: sequence,
+    battle_id, rater, model_a, model_b, winner and excluded_reason, which is "superseded" for a
+    ballot that was. `withdrawn` were told before, in the same columns, and superseded since.
+    `last` is the sequence up to which this tells everything."""
+
+    rows: pd.DataFrame
+    withdrawn: pd.DataFrame
+    last: int
+
+
 class Ledger(Protocol):
-    """Votes, append-only."""
+    """Votes, append-only. `sequence` numbers the rows in the order in which they became
+    readable: nothing ever appears below a number that was read."""
 
     async def append(self, rows: Sequence[VoteRow]) -> bool:
         """Durable when it returns. False when this ballot was recorded before: nothing is
-        written then. Raises `LedgerFault`, and then nothing is written either."""
+        written then. Raises `LedgerFault`, and then nothing is known to be written; the same
+        ballot can be cast again."""
         ...
 
-    async def votes(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+    async def add(self, rows: Iterable[VoteRow]) -> int:
+        """Votes that were cast elsewhere, all or none; returns how many. Raises `BadInput`
+        where one is here already."""
+        ...
+
+    async def votes(
+        self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
+    ) -> pd.DataFrame:
         """One row a pair judged, in the order written; columns are those of `VoteRow`, or only
-        the ones named, which spares reading every conversation."""
+        the ones named, which spares reading every conversation; `sequence` may be one of them.
+        `after`: only rows of a higher sequence; `battle`: only those of a battle; `limit`: at
+        most so many, the first ones; 0 for all."""
+        ...
+
+    async def outcomes(self, after: int = 0) -> Outcomes:
+        """What was written and withdrawn after that sequence; quick at any size."""
         ...
 
     async def count_by_contender(self) -> dict[str, int]:

@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from arena.core.battle import Battle, Round, Seat, pairs, unblinded
+from arena.core.battle import Battle, Round, Seat
+from arena.core.outcome import pairs, unblinded
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REHEARSAL = "smoke"
 """The study of votes that only try out an arena."""
+
+UNDETERMINED = "und"
+"""ISO 639-2 for a language that cannot be told."""
 
 CHARACTERS_PER_TOKEN = 4
 """For the person's own tokens, which no model counts alone: an estimate for English text."""
@@ -28,17 +32,18 @@ CHARACTERS_PER_TOKEN = 4
 @dataclass(frozen=True, slots=True)
 class Ballot:
     """The act of voting, as far as the battle does not know it. `rater` is a random token of
-    the browser, never an address."""
+    the browser, never an address; `study` is empty where the battle's own holds; `language` is
+    the prompt's by ISO 639-1. `abuse`: it is kept, but not ranked."""
 
     id: str
     cast_at: datetime
     rater: str = ""
     channel: str = "web"
     dwell_ms: int | None = None
-    supersedes: str = ""
     study: str = ""
     prompt_id: str = ""
-    topic: str = ""
+    language: str = UNDETERMINED
+    abuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,10 @@ class VoteRow:
     done_reason_b: str
     retries_a: int
     retries_b: int
+    draw_policy: str
+    draw_probability: float | None
+    draw_probability_a: float | None
+    draw_probability_b: float | None
 
 
 def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
@@ -128,6 +137,7 @@ def _row(
     sides = {**_side(a, turns, "a"), **_side(b, turns, "b")}
     prompts = battle.prompts[:turns]
     talk_a, talk_b = _conversation(a, prompts), _conversation(b, prompts)
+    study = ballot.study or battle.origin.study
     return VoteRow(
         id=f"{ballot.id}-{a.letter}{b.letter}",
         model_a=a.contender.name,
@@ -138,7 +148,7 @@ def _row(
         conversation_a=talk_a,
         conversation_b=talk_b,
         conv_metadata=_metadata(a, b, prompts),
-        language="und",
+        language=ballot.language,
         is_code=any("```" in m["content"] for m in (*talk_a, *talk_b)),
         timestamp=ballot.cast_at,
         schema_version=SCHEMA_VERSION,
@@ -149,23 +159,29 @@ def _row(
         format=battle.format.value,
         advance_rule="coin" if played.coin else "vote",
         champion="".join(battle.champions),
-        supersedes=ballot.supersedes,
-        excluded_reason=_excluded(leaked, ballot),
+        supersedes=played.superseded,
+        excluded_reason=_excluded(leaked, study, ballot.abuse),
         rater=ballot.rater,
         channel=ballot.channel,
-        study=ballot.study,
+        study=study,
         prompt_id=ballot.prompt_id,
-        topic=ballot.topic,
+        topic=battle.origin.topic,
         dwell_ms=ballot.dwell_ms,
         incumbent=_incumbent(battle, played, a, b),
         ollama_version=a.replies[turns - 1].facts.ollama_version,
+        draw_policy=battle.origin.policy,
+        draw_probability=battle.origin.probability,
+        draw_probability_a=battle.origin.taking_part.get(a.letter),
+        draw_probability_b=battle.origin.taking_part.get(b.letter),
         **sides,  # type: ignore[arg-type]
     )
 
 
-def _excluded(leaked: bool, ballot: Ballot) -> str:
-    if ballot.study == REHEARSAL:
+def _excluded(leaked: bool, study: str, abuse: bool) -> str:
+    if study == REHEARSAL:
         return "rehearsal"
+    if abuse:
+        return "abuse"
     return "identity" if leaked else ""
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from arena.core.battle import MAX_TURNS, Battle, Judgement, Phase, Seat, placings, unblinded
+from arena.core.battle import (
+    MAX_TURNS, Battle, Judgement, Phase, Seat, ballot, can_undo,
+)  # fmt: skip
+from arena.core.outcome import placings, unblinded
 from arena.core.ports import NotYet, Pane, State
 
 
@@ -41,7 +44,40 @@ def state(
         follow_up=battle.phase is Phase.VOTING and len(battle.prompts) < MAX_TURNS,
         notice=battle.void_reason,
         place=place,
+        ballot=ballot(battle),
+        undo=can_undo(battle),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PastRound:
+    """A round that was voted on: who was in play, what was judged, who was dropped."""
+
+    number: int
+    live: tuple[str, ...]
+    judgement: str
+    dropped: tuple[str, ...]
+    coin: bool
+    ballot: str
+
+
+def history(battle: Battle) -> tuple[PastRound, ...]:
+    return tuple(
+        PastRound(r.number, r.live, r.verdict.judgement.value, r.dropped, r.coin, r.ballot)
+        for r in battle.rounds
+    )
+
+
+def replies(battle: Battle) -> Mapping[str, tuple[str, ...]]:
+    """Letter → its replies, of everyone who came into play. Raises NotYet while somebody in
+    play still writes: before that, panes may differ in what they show."""
+    if battle.phase is Phase.ANSWERING:
+        raise NotYet("The replies are still being written.")
+    return {
+        seat.letter: tuple(r.text for r in seat.replies)
+        for seat in battle.seats
+        if _entered(battle, seat)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.core.battle import (
-    MAX_TURNS, Battle, Format, Judgement, Phase, Verdict, answer, follow_up, open_battle, pairs,
-    placings, vote,
+    MAX_TURNS, Battle, Format, Judgement, Phase, Verdict, answer, ballot, can_undo, follow_up,
+    open_battle, undo, vote,
 )  # fmt: skip
+from arena.core.outcome import pairs, placings
 from arena.core.ports import ArenaError
 from tests.core.play import BAD, TIE, contenders, drop, reply
 
@@ -41,11 +42,21 @@ def played(draw: st.DrawFn) -> tuple[Battle, list[Cast]]:
         move = draw(st.sampled_from(_moves(battle)))
         moved = move(battle, cast)
         assert repr(battle) == before, "a move changed the battle that it was made on"
+        _check_that_a_vote_can_be_taken_back(battle, moved)
         battle = moved
         versions.append(battle.version)
         _check_that_illegal_moves_raise(battle)
     assert versions == list(range(1, len(versions) + 1))
     return battle, cast
+
+
+def _check_that_a_vote_can_be_taken_back(before: Battle, after: Battle) -> None:
+    if len(after.rounds) == len(before.rounds) or after.phase is Phase.DECIDED:
+        return
+    again = undo(after)
+    superseded = after.rounds[-1].ballot_id
+    assert again == replace(before, version=after.version + 1, superseding=superseded)
+    assert ballot(again) not in ("", ballot(before), ballot(after))
 
 
 def _moves(battle: Battle) -> list[Move]:
@@ -76,6 +87,8 @@ def _check_that_illegal_moves_raise(battle: Battle) -> None:
         lambda s=s.letter: answer(battle, s, reply()) for s in battle.seats
         if not battle.owed(s.letter)
     ]  # fmt: skip
+    if not can_undo(battle):
+        attempts.append(lambda: undo(battle))
     if battle.phase is not Phase.VOTING:
         attempts += [lambda: vote(battle, battle.round, BAD, "x"), lambda: follow_up(battle, "?")]
     for attempt in attempts:

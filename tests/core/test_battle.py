@@ -10,8 +10,9 @@ import pytest
 
 from arena.core.battle import (
     MAX_TURNS, PANES, Battle, Format, Judgement, Phase, Verdict, answer, follow_up, open_battle,
-    pairs, placings, void, vote,
+    void, vote,
 )  # fmt: skip
+from arena.core.outcome import pairs, placings
 from arena.core.ports import BadInput, NotYet, StaleVote
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 

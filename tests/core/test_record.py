@@ -10,7 +10,7 @@ from hashlib import sha256
 import pytest
 
 from arena.core.battle import (
-    Battle, Contender, Format, Judgement, answer, follow_up, open_battle, void,
+    Battle, Contender, Format, Judgement, Origin, answer, follow_up, open_battle, undo, void, vote,
 )  # fmt: skip
 from arena.core.record import Ballot, VoteRow, rows
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
@@ -71,12 +71,39 @@ def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:
 
 def test_what_the_ballot_knows_is_in_every_row() -> None:
     known = {
-        "rater": "r", "channel": "api", "dwell_ms": 900, "supersedes": "old", "study": "s",
-        "prompt_id": "p", "topic": "t",
+        "rater": "r", "channel": "api", "dwell_ms": 900, "study": "s", "prompt_id": "p",
+        "language": "en",
     }  # fmt: skip
     for row in recorded(voted(opened(3, Format.ELIMINATION), TIE), **known):
         assert {name: getattr(row, name) for name in known} == known
         assert (row.timestamp, row.battle_id, row.evaluation_session_id) == (WHEN, "battle", "battle")
+
+
+def test_how_the_battle_came_about_is_in_every_row() -> None:
+    origin = Origin(topic="law", study="pilot", policy="best", probability=0.25,
+                    taking_part={"A": 0.5, "B": 0.6})  # fmt: skip
+    battle = answered(open_battle("b", Format.KNOCKOUT, contenders(2), "Why?", 1, origin))
+    (row,) = recorded(voted(battle, drop("B")))
+    assert (row.topic, row.study) == ("law", "pilot")
+    drawn = (row.draw_policy, row.draw_probability, row.draw_probability_a, row.draw_probability_b)
+    assert drawn == ("best", 0.25, 0.5, 0.6)
+    (own,) = recorded(voted(battle, drop("B")), study="another")
+    assert own.study == "another"
+
+
+def test_a_ballot_after_an_undo_supersedes_the_one_that_was_taken_back() -> None:
+    battle = undo(voted(opened(3, Format.ELIMINATION), drop("A")))
+    again = vote(battle, 1, drop("B"), "the second")
+    written = rows(again, Ballot("the second", WHEN))
+    assert {r.supersedes for r in written} == {"ballot-1"}
+    assert {(r.model_a, r.model_b, r.winner) for r in written} == {
+        ("name-0", "name-1", "model_a"), ("name-1", "name-2", "model_b"),
+    }  # fmt: skip
+
+
+def test_abuse_is_kept_and_named() -> None:
+    written = recorded(voted(opened(3, Format.ELIMINATION), TIE), abuse=True)
+    assert {r.excluded_reason for r in written} == {"abuse"}
 
 
 def test_a_later_round_counts_all_turns_of_the_conversation() -> None:
