@@ -1,7 +1,7 @@
 """Live battles and their event feed, in the memory of this process.
 
 Lost at a restart, which loses no vote: those are in the ledger. It does not know the rules of
-a battle, only its id and version.
+a battle, only its id, version and phase.
 """
 
 from __future__ import annotations
@@ -11,28 +11,36 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from arena.core.battle import Battle
+from arena.core.battle import Battle, Phase
 from arena.core.ports import Event, StaleVote, UnknownBattle
+
+T = TypeVar("T")
 
 KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0
 
 
 class MemoryBattles:
-    """`core.ports.Battles` in a dict; battles untouched for a day are forgotten."""
+    """`core.ports.Battles` in a dict; battles untouched for a day are forgotten, and so are
+    keys. forgotten: called with the id of each battle then."""
 
     def __init__(
         self,
         *,
+        keep_s: float = KEEP_S,
         clock: Callable[[], float] = time.monotonic,
         forgotten: Callable[[str], None] = lambda battle_id: None,
     ) -> None:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
+        self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._keep_s = keep_s
         self._clock = clock
         self._forgotten = forgotten
 
     async def load(self, battle_id: str) -> Battle:
+        self._forget_old()
         try:
             return self._battles[battle_id][1]
         except KeyError:
@@ -49,14 +57,42 @@ class MemoryBattles:
         self._battles.move_to_end(battle.id)
         self._forget_old()
 
+    async def under_way(self) -> frozenset[str]:
+        self._forget_old()
+        return frozenset(
+            battle.id
+            for _, battle in self._battles.values()
+            if battle.phase not in (Phase.DECIDED, Phase.VOID)
+        )
+
+    async def claim(self, battle_id: str) -> bool:
+        return True
+
+    async def release(self, battle_id: str) -> None:
+        """There is no other replica that could have it."""
+
+    async def orphans(self) -> tuple[str, ...]:
+        return ()
+
+    async def first(self, key: str, battle_id: str) -> str:
+        _drop_old(self._keys, self._clock() - self._keep_s)
+        return self._keys.setdefault(key, (self._clock(), battle_id))[1]
+
+    async def unkey(self, key: str, battle_id: str) -> None:
+        if key in self._keys and self._keys[key][1] == battle_id:
+            del self._keys[key]
+
     def _forget_old(self) -> None:
-        limit = self._clock() - KEEP_S
-        while self._battles:
-            oldest, (touched, _) = next(iter(self._battles.items()))
-            if touched > limit:
-                return
-            del self._battles[oldest]
-            self._forgotten(oldest)
+        for battle_id in _drop_old(self._battles, self._clock() - self._keep_s):
+            self._forgotten(battle_id)
+
+
+def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[str]:
+    """Drop the entries from before that time; they stand first. Returns their keys."""
+    dropped = []
+    while entries and next(iter(entries.values()))[0] <= limit:
+        dropped.append(entries.popitem(last=False)[0])
+    return dropped
 
 
 @dataclass(slots=True)
@@ -69,8 +105,9 @@ class _Channel:
 class MemoryFeed:
     """`core.ports.Feed` as one list a battle; followers wait on an event."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._channels: dict[str, _Channel] = {}
+        self._heartbeat_s = heartbeat_s
         self._closed = False
 
     async def publish(self, battle_id: str, event: Event) -> int:
@@ -94,7 +131,7 @@ class MemoryFeed:
                     yield batch
                     continue
                 try:
-                    async with asyncio.timeout(HEARTBEAT_S):
+                    async with asyncio.timeout(self._heartbeat_s):
                         await changed.wait()
                 except TimeoutError:
                     yield []

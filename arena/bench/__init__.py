@@ -1,1 +1,2 @@
-"""Measurements that `python -m arena bench …` makes, one file a bench. They do not draw."""
+"""Measurements that `python -m arena bench …` makes, one file a bench; `arenas` is what `draws`
+plays. They do not draw the figures."""

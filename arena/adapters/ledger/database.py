@@ -1,0 +1,50 @@
+"""What the ledger needs of a database that SQLAlchemy alone does not give.
+
+It does not know which databases there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from arena.adapters.ledger.faults import Reason
+
+
+class Database(Protocol):
+    """One place where votes are kept."""
+
+    name: str
+    """As anybody may read it: no folder, no user, no password."""
+    place: str
+    """For the operator: where it is, still without a password."""
+    failures: tuple[type[Exception], ...]
+    """What its driver raises where SQLAlchemy is not in between."""
+
+    def engine(self, *, patient: bool = False) -> Engine:
+        """New connections. A patient one waits minutes for others to finish writing, and lets
+        a statement take any time. Transactions begin with the execution option `writing`."""
+        ...
+
+    def prepare(self) -> None:
+        """Make what has to be there before a connection. Raises `ConfigError`."""
+        ...
+
+    def take_turns(self, connection: Connection) -> None:
+        """From here to the end of the transaction no other does what comes after this."""
+        ...
+
+    def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
+        """sequence and `schema.OUTCOME` of the rows above `after` up to `until`, in any order,
+        as pieces of CSV (RFC 4180) without a heading, each of whole lines."""
+        ...
+
+    def outcomes_of(self, connection: Connection, sequences: Sequence[int]) -> Iterator[bytes]:
+        """The same of these rows."""
+        ...
+
+    def reason(self, error: BaseException | None) -> Reason:
+        """Why the driver raised this error."""
+        ...

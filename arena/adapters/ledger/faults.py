@@ -1,0 +1,21 @@
+"""Why a database cannot be used: what happened and what to do, in words for everybody.
+
+It does not know any database; each names its own reasons where these do not fit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """`happened` continues "cannot be used: "; `todo` is followed by "then try again"."""
+
+    happened: str
+    todo: str
+
+
+DISK = Reason("the disk is full or fails", "Free some space where the ledger is kept")
+CROWDED = Reason("too many ask it at once", "Wait a moment")
+TEXT = Reason("it cannot keep a character of a text, such as NUL", "Leave that character out")
+UNKNOWN = Reason("the database refused", "See the log of the arena for its reason")

@@ -1,0 +1,82 @@
+"""Votes that were cast elsewhere, brought in all at once or not at all.
+
+They are gathered in a temporary table first: while rows still come, nobody who votes waits, and
+no more than some hundreds are held in memory. It does not know where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES, values_of
+from arena.core.ports import BadInput
+from arena.core.record import VoteRow
+
+AT_ONCE = 500
+
+NOTHING = "Nothing was imported."
+
+
+def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
+    """As `core.ports.Ledger.add`, in the transaction of this connection, which must not have
+    read from the table of votes yet."""
+    INCOMING.create(connection)
+    number = 0
+    for some in _chunks(rows):
+        number += len(some)
+        connection.execute(insert(INCOMING), [values_of(row) for row in some])
+    _refuse_twice(connection)
+    written = insert(VOTES).from_select(
+        list(DTYPES), select(*(INCOMING.c[name] for name in DTYPES)).order_by(INCOMING.c.place)
+    )
+    try:
+        with connection.begin_nested():
+            connection.execute(written)
+    except IntegrityError:
+        _refuse_known(connection)
+        raise
+    INCOMING.drop(connection)
+    return number
+
+
+def _chunks(rows: Iterable[VoteRow]) -> Iterator[list[VoteRow]]:
+    remaining = iter(rows)
+    while some := list(islice(remaining, AT_ONCE)):
+        for row in some:
+            if row.timestamp.utcoffset() is None:
+                raise BadInput(
+                    f"The vote {_shown(row.id)} has a time without a time zone. {NOTHING} Give "
+                    "it one, then import again."
+                )
+        yield some
+
+
+def _refuse_twice(connection: Connection) -> None:
+    """Raises `BadInput` where two of the votes to come are the same."""
+    for key in ((INCOMING.c.id,), tuple(INCOMING.c[name] for name in ONE_BALLOT)):
+        twice = select(func.min(INCOMING.c.id)).group_by(*key).having(func.count() > 1).limit(1)
+        if (known := connection.scalar(twice)) is not None:
+            raise BadInput(
+                f"The vote {_shown(known)}, or another on the same two replies, comes twice. "
+                f"{NOTHING} Leave one of them out, then import again."
+            )
+
+
+def _refuse_known(connection: Connection) -> None:
+    """Raises `BadInput` where one of the votes to come is here already."""
+    same: ColumnElement[bool] = and_(*(INCOMING.c[name] == VOTES.c[name] for name in ONE_BALLOT))
+    for agree in (INCOMING.c.id == VOTES.c.id, same):
+        here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place).limit(1)
+        if (known := connection.scalar(here)) is not None:
+            raise BadInput(
+                f"The vote {_shown(known)}, or another on the same two replies, is here already. "
+                f"{NOTHING} Leave it out, then import again."
+            )
+
+
+def _shown(id: str) -> str:
+    return id if len(id) <= 60 else f"{id[:60]}…"

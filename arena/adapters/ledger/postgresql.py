@@ -1,0 +1,191 @@
+"""The ledger in a PostgreSQL database, through psycopg; for several machines and many writers.
+
+It does not know the ledger's port, nor what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, make_url, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
+from arena.adapters.ledger.schema import OUTCOME
+from arena.core.ports import ConfigError
+
+PREFIX = "postgresql+psycopg://"
+PATIENCE_S = 300.0
+STATEMENT_S = 30.0
+PIECE = 4_000_000
+"""Bytes of one piece of outcomes."""
+
+MIGRATIONS_LOCK = 0x6172656E61
+"""An advisory lock; one database is taken to have one program that uses this number."""
+
+# A server that is gone without a word is noticed within half a minute. The URL may say otherwise.
+_DEFAULTS: Mapping[str, Any] = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+    "application_name": "progressive-arena",
+}
+
+_AWAY = Reason(
+    "the database server does not answer or ended the connection. Whatever it has not confirmed "
+    "may be saved or not, but cannot count twice",
+    "See that it runs and can be reached",
+)
+_REFUSED = Reason(
+    "the database server does not accept the user or the password",
+    "Correct them in DATABASE_URL",
+)
+_NO_DATABASE = Reason("there is no such database on the server", "Create it")
+_RIGHTS = Reason(
+    "the user may not do this there",
+    "Give it the right to read, insert and create tables",
+)
+_READ_ONLY = Reason(
+    "the database server only lets itself be read",
+    "Name the server that takes writes, or wait until this one does",
+)
+_BUSY = Reason(
+    "another program holds it, or the server has too much to do",
+    "Wait a moment, or end what holds the table votes",
+)
+# SQLSTATE, or its class, the first two characters
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_REASONS: Mapping[str, Reason] = {
+    "08": _AWAY,
+    "22021": TEXT,
+    "22P05": TEXT,
+    "25006": _READ_ONLY,
+    "28": _REFUSED,
+    "3D": _NO_DATABASE,
+    "40": _BUSY,
+    "42501": _RIGHTS,
+    "53": _BUSY,
+    "53100": DISK,
+    "55P03": _BUSY,
+    "57014": _BUSY,
+    "57P": _AWAY,
+    "58030": DISK,
+}
+
+
+class PostgresqlDatabase:
+    """As `database.Database`. `busy_timeout_s`: how long one waits for another to finish."""
+
+    failures: tuple[type[Exception], ...] = (psycopg.Error,)
+
+    def __init__(self, url: str, busy_timeout_s: float) -> None:
+        self._url = _parsed(url)
+        self._busy_timeout_s = busy_timeout_s
+        self.name = self.place = f"{self._url.database} at {_host(self._url)}"
+
+    def engine(self, *, patient: bool = False) -> Engine:
+        wait_s, statement_s = (PATIENCE_S, 0) if patient else (self._busy_timeout_s, STATEMENT_S)
+        pool: dict[str, Any] = {"poolclass": NullPool} if patient else {"pool_timeout": wait_s}
+        own = {name: value for name, value in _DEFAULTS.items() if name not in self._url.query}
+        engine = create_engine(
+            self._url,
+            # What a connection has prepared is lost where a pooler stands in between.
+            connect_args={**own, "prepare_threshold": None},
+            pool_pre_ping=not patient,
+            hide_parameters=True,
+            **pool,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: psycopg.Connection[Any], record: object) -> None:
+            connection.execute(
+                "SET synchronous_commit = on; SET client_encoding = 'UTF8'; "
+                f"SET lock_timeout = {wait_s * 1000:.0f}; "
+                f"SET statement_timeout = {statement_s * 1000:.0f}"
+            )
+            # A setting is undone with the transaction it was made in.
+            connection.commit()
+
+        return engine
+
+    def prepare(self) -> None:
+        """Nothing to do: the database is there or is not."""
+
+    def take_turns(self, connection: Connection) -> None:
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))
+
+    def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
+        return _copied(connection, "sequence > %s AND sequence <= %s", (after, until))
+
+    def outcomes_of(self, connection: Connection, sequences: Sequence[int]) -> Iterator[bytes]:
+        return _copied(connection, "sequence = ANY(%s)", (list(sequences),))
+
+    def reason(self, error: BaseException | None) -> Reason:
+        state = getattr(error, "sqlstate", None) or ""
+        for known in (state, state[:3], state[:2]):
+            if known in _REASONS:
+                return _REASONS[known]
+        if isinstance(error, psycopg.OperationalError) and not state:
+            return _unconnected(str(error))
+        # psycopg itself refuses NUL in a text, before the server sees it.
+        return TEXT if isinstance(error, psycopg.DataError) and not state else UNKNOWN
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        # Raises for parameters that psycopg does not know.
+        make_conninfo("", **dict(parsed.query))
+        shown = f"{_host(parsed)}{parsed.database or ''}"
+        if not (_host(parsed) and parsed.database) or "@" in shown:
+            raise ValueError
+    except (ArgumentError, ValueError, TypeError, psycopg.Error):
+        # Whatever the error says may hold the password.
+        raise ConfigError(
+            "DATABASE_URL has a wrong value. Allowed is postgresql+psycopg://user:password@host/"
+            "database, with characters like @ and / in the password as %40 and %2F."
+        ) from None
+    return parsed
+
+
+def _host(url: URL) -> str:
+    hosts = url.host or url.query.get("host", "")
+    return hosts if isinstance(hosts, str) else ", ".join(hosts)
+
+
+def _copied(connection: Connection, where: str, values: Sequence[Any]) -> Iterator[bytes]:
+    wanted = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        with cursor.copy(f"COPY ({wanted}) TO STDOUT (FORMAT csv)", values) as copy:
+            lines, size = [], 0
+            for line in copy:
+                lines.append(line)
+                size += len(line)
+                if size > PIECE:
+                    yield b"".join(lines)
+                    lines, size = [], 0
+            if lines:
+                yield b"".join(lines)
+
+
+def _unconnected(message: str) -> Reason:
+    """When no connection comes about, psycopg has the server's words but not its code."""
+    for words, reason in (
+        ("authentication failed", _REFUSED),
+        ("no pg_hba.conf entry", _REFUSED),
+        ("no password supplied", _REFUSED),
+        ('FATAL:  role "', _REFUSED),
+        ('FATAL:  database "', _NO_DATABASE),
+        ("too many clients", _BUSY),
+        ("remaining connection slots", _BUSY),
+    ):
+        if words in message:
+            return reason
+    return _AWAY

@@ -1,0 +1,182 @@
+"""The table of votes, derived from `core.record.VoteRow`, so that the two cannot differ; and how
+a database of any schema so far is brought up to it.
+
+It does not know connections, nor what is asked of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from sqlalchemy import (
+    JSON, BigInteger, Boolean, Column, Connection, DateTime, Dialect, Double, Identity, Index,
+    Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint, inspect, literal_column,
+)  # fmt: skip
+from sqlalchemy.schema import CreateIndex
+from sqlalchemy.types import TypeEngine
+
+from arena.core.record import VoteRow
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware datetimes, kept in UTC also where the database keeps no zone. Refuses naive ones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.utcoffset() is None:
+            raise ValueError("a time in the ledger must carry its time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+
+
+_WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+
+# Type of a field of VoteRow → type of the column, dtype of the DataFrame.
+_KINDS: Mapping[type, tuple[TypeEngine[Any], str]] = {
+    str: (Text(), "str"),
+    bool: (Boolean(), "bool"),
+    int: (_WHOLE, "int64"),
+    float: (Double(), "float64"),
+    datetime: (UtcTime(), "datetime64[us, UTC]"),
+    list: (JSON(), "object"),
+    dict: (JSON(), "object"),
+}
+
+
+def _columns() -> tuple[list[Column[Any]], dict[str, str]]:
+    """The columns of VoteRow in its order, and the dtype of each."""
+    columns, dtypes = [], {}
+    hints = get_type_hints(VoteRow)
+    for name in (field.name for field in fields(VoteRow)):
+        optional = NoneType in get_args(hints[name])
+        kind = get_args(hints[name])[0] if optional else hints[name]
+        sql, dtype = _KINDS[get_origin(kind) or kind]
+        columns.append(Column(name, sql, nullable=optional, unique=name == "id"))
+        dtypes[name] = "Int64" if optional and kind is int else dtype
+    return columns, dtypes
+
+
+_SCHEMA = MetaData()
+_FIELDS, DTYPES = _columns()
+
+ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
+"""No two rows agree in all of these: a round is settled once."""
+
+VOTES = Table(
+    "votes",
+    _SCHEMA,
+    Column("sequence", _WHOLE, Identity(always=True), primary_key=True),
+    *_FIELDS,
+    UniqueConstraint(*ONE_BALLOT),
+    sqlite_autoincrement=True,
+)
+APPLIED = Table(
+    "schema_migrations",
+    _SCHEMA,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("applied_at", UtcTime, nullable=False),
+)
+INCOMING = Table(
+    "incoming_votes",
+    MetaData(),
+    Column("place", _WHOLE, Identity(always=True), primary_key=True),
+    *(Column(field.name, field.type, nullable=field.nullable) for field in _FIELDS),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+"""Where votes that are imported wait until all of them are there."""
+
+
+def values_of(row: VoteRow) -> dict[str, Any]:
+    """By column, for an INSERT."""
+    return {name: getattr(row, name) for name in DTYPES}
+
+
+EMPTY = literal_column("''")
+"""As the index below has it: a bound value would not be seen to be the same."""
+
+# The second finds the rows of a ballot that was superseded, the first the ballots that did so.
+_INDEXES = (
+    Index(
+        "votes_superseding", VOTES.c.supersedes, VOTES.c.ballot_id, VOTES.c.sequence,
+        postgresql_where=VOTES.c.supersedes != EMPTY, sqlite_where=VOTES.c.supersedes != EMPTY,
+    ),
+    Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
+)  # fmt: skip
+
+OUTCOME = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
+"""What standings need of a vote besides its sequence."""
+
+OUTCOME_LINE = "sequence" + "".join(
+    f""" || ',"' || replace({name}, '"', '""') || '"'""" for name in OUTCOME
+)
+"""A vote's sequence and OUTCOME as a line of CSV, in SQLite's words. The index below keeps it
+ready, since putting it together takes three times as long as reading it."""
+
+# REPLACE deletes without asking the DELETE trigger, hence the third one.
+_APPEND_ONLY_SQLITE = (
+    "CREATE TRIGGER votes_are_never_updated BEFORE UPDATE ON votes "
+    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
+    "CREATE TRIGGER votes_are_never_deleted BEFORE DELETE ON votes "
+    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
+    "CREATE TRIGGER votes_are_never_replaced BEFORE INSERT ON votes WHEN EXISTS ("
+    "SELECT 1 FROM votes WHERE sequence = NEW.sequence OR id = NEW.id OR (battle_id = "
+    "NEW.battle_id AND round = NEW.round AND supersedes = NEW.supersedes "
+    "AND seat_a = NEW.seat_a AND seat_b = NEW.seat_b)) "
+    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
+)
+
+# A sequence is taken before its transaction is committed. Whoever writes therefore waits until
+# the one before has committed, so that no lower number becomes readable after a higher one.
+_APPEND_ONLY_POSTGRESQL = (
+    "CREATE FUNCTION votes_are_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "RAISE EXCEPTION 'votes are append-only' USING ERRCODE = 'restrict_violation'; END $$",
+    "CREATE TRIGGER votes_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON votes "
+    "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_never_changed()",
+    "CREATE FUNCTION votes_are_written_in_turn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "PERFORM pg_advisory_xact_lock(TG_RELID::bigint); RETURN NULL; END $$",
+    "CREATE TRIGGER votes_are_written_in_turn BEFORE INSERT ON votes "
+    "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_written_in_turn()",
+)
+_APPEND_ONLY = {"sqlite": _APPEND_ONLY_SQLITE, "postgresql": _APPEND_ONLY_POSTGRESQL}
+
+_OUTCOMES = {
+    "sqlite": f"CREATE INDEX votes_outcomes ON votes (sequence, {OUTCOME_LINE})",
+    "postgresql": f"CREATE INDEX votes_outcomes ON votes (sequence) INCLUDE ({', '.join(OUTCOME)})",
+}
+
+
+def _first(connection: Connection) -> None:
+    VOTES.create(connection)
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
+
+
+def _second(connection: Connection) -> None:
+    """How the contenders of a battle were drawn; and what standings need, apart from the
+    conversations, which are most of the table."""
+    there = {column["name"] for column in inspect(connection).get_columns("votes")}
+    for name, kind in (
+        ("draw_policy", "TEXT NOT NULL DEFAULT ''"),
+        ("draw_probability", "DOUBLE PRECISION"),
+        ("draw_probability_a", "DOUBLE PRECISION"),
+        ("draw_probability_b", "DOUBLE PRECISION"),
+    ):
+        if name not in there:
+            connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
+    for index in _INDEXES:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+    connection.exec_driver_sql(_OUTCOMES[connection.dialect.name])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second)
+"""Applied in order, number n makes schema version n. As the first creates the table as VoteRow
+is today, a later one must pass over what a new database has already."""

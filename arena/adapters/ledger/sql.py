@@ -1,0 +1,185 @@
+"""The ledger of votes in a SQL database, append-only: `core.ports.Ledger` over SQLAlchemy Core.
+
+What differs between databases is behind `Database`. It does not know how a row comes about, nor
+what is computed from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from arena.adapters.ledger import importing, outcomes
+from arena.adapters.ledger.database import Database
+from arena.adapters.ledger.faults import CROWDED, TEXT
+from arena.adapters.ledger.postgresql import PREFIX as POSTGRESQL
+from arena.adapters.ledger.postgresql import PostgresqlDatabase
+from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
+from arena.adapters.ledger.sqlite import PREFIX as SQLITE
+from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.core.ports import ConfigError, LedgerFault, Outcomes
+from arena.core.record import VoteRow
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class SqlLedger:
+    """Votes in the database of `url`: sqlite:////srv/arena/arena.db, or
+    postgresql+psycopg://user:password@host/database. Raises `ConfigError` for another.
+
+    Call `open` before anything else. All calls may run at once, and several processes may share
+    a database; `busy_timeout_s` is how long one waits for another to finish writing. Whatever
+    fails is a `LedgerFault`; the next call connects anew."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+        self._database = _database(url, busy_timeout_s)
+        self._engine = self._database.engine()
+        self._patient = self._database.engine(patient=True)
+
+    async def open(self) -> None:
+        """Create or migrate the database. Raises `ConfigError` where the folder cannot be
+        created or the database is of a newer arena, `LedgerFault` where it cannot be used."""
+        await asyncio.to_thread(self._database.prepare)
+        if await self._do(self._version) < len(MIGRATIONS):
+            await self._do(self._migrate, self._patient, writing=True)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._engine.dispose)
+
+    async def append(self, rows: Sequence[VoteRow]) -> bool:
+        """As `core.ports.Ledger.append`. rows: at least one, all of one ballot. False also
+        where another ballot settled this round, or superseded the same one, before."""
+        ballot = rows[0]
+        values = [values_of(row) for row in rows]
+        settled = select(VOTES.c.id).where(
+            VOTES.c.battle_id == ballot.battle_id,
+            VOTES.c.round == ballot.round,
+            VOTES.c.supersedes == ballot.supersedes,
+        )
+        try:
+            await self._do(lambda db: db.execute(insert(VOTES), values), writing=True)
+        except IntegrityError as error:
+            if await self._do(lambda db: db.scalar(settled.limit(1))):
+                return False
+            raise self._fault(error) from error
+        return True
+
+    async def add(self, rows: Iterable[VoteRow]) -> int:
+        """As `core.ports.Ledger.add`. The rows are taken in a worker thread, a few at a time;
+        votes cast meanwhile wait only from when all of them are there."""
+        return await self._do(lambda db: importing.add(db, rows), self._patient)
+
+    async def votes(
+        self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
+    ) -> pd.DataFrame:
+        """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
+        known = {"sequence": "int64", **DTYPES}
+        dtypes = {name: known[name] for name in columns or DTYPES}
+        wanted = select(*(VOTES.c[name] for name in dtypes)).order_by(VOTES.c.sequence)
+        if after:
+            wanted = wanted.where(VOTES.c.sequence > after)
+        if battle:
+            wanted = wanted.where(VOTES.c.battle_id == battle)
+        if limit:
+            wanted = wanted.limit(limit)
+        rows = await self._do(lambda db: db.execute(wanted).all())
+        return await asyncio.to_thread(
+            lambda: pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
+        )
+
+    async def outcomes(self, after: int = 0) -> Outcomes:
+        """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
+        return await self._do(lambda db: outcomes.read(db, self._database, after))
+
+    async def count_by_contender(self) -> dict[str, int]:
+        """Contender name → pairs judged so far that are ranked: not superseded, not excluded."""
+        rows = (await self.outcomes()).rows
+        ranked = rows[rows["excluded_reason"] == ""]
+        sides = pd.concat([ranked[side].value_counts() for side in ("model_a", "model_b")])
+        counts = sides.groupby(level=0, observed=True).sum()
+        return {str(name): int(n) for name, n in counts.items() if n}
+
+    async def of_battle(self, battle_id: str) -> int:
+        """How many rows the battle has."""
+        count = select(func.count()).where(VOTES.c.battle_id == battle_id)
+        return await self._do(lambda db: db.scalar(count)) or 0
+
+    async def _do(
+        self,
+        work: Callable[[Connection], Result],
+        engine: Engine | None = None,
+        *,
+        writing: bool = False,
+    ) -> Result:
+        """Run `work` in a transaction, in a worker thread; committed when this returns."""
+        connections = (engine or self._engine).execution_options(writing=writing)
+
+        def transact() -> Result:
+            with connections.begin() as connection:
+                return work(connection)
+
+        try:
+            return await asyncio.to_thread(transact)
+        except IntegrityError:
+            raise
+        except (DBAPIError, PoolTimeout, UnicodeError, *self._database.failures) as error:
+            raise self._fault(error) from error
+
+    def _version(self, connection: Connection) -> int:
+        """The schema of the database; 0 where it has none."""
+        if not inspect(connection).has_table(APPLIED.name):
+            return 0
+        version = connection.scalar(select(func.max(APPLIED.c.version))) or 0
+        if version > len(MIGRATIONS):
+            raise ConfigError(
+                f"DATABASE_URL: {self._database.place} was written by a newer arena (schema "
+                f"{version}, this one knows {len(MIGRATIONS)}). Start that arena, or name "
+                "another database."
+            )
+        return version
+
+    def _migrate(self, connection: Connection) -> None:
+        self._database.take_turns(connection)
+        version = self._version(connection)
+        APPLIED.create(connection, checkfirst=True)
+        for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+            migration(connection)
+            applied = {"version": number, "applied_at": datetime.now(UTC)}
+            connection.execute(insert(APPLIED), applied)
+
+    def _fault(self, error: Exception) -> LedgerFault:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        log.error("The ledger %s cannot be used: %s", self._database.place, cause)
+        if isinstance(cause, PoolTimeout):
+            reason = CROWDED
+        elif isinstance(cause, UnicodeError):
+            reason = TEXT
+        else:
+            reason = self._database.reason(cause)
+        return LedgerFault(
+            f"The ledger {self._database.name} cannot be used: {reason.happened}. "
+            f"{reason.todo}, then try again."
+        )
+
+
+def _database(url: str, busy_timeout_s: float) -> Database:
+    """Raises `ConfigError`, which never repeats what may hold a password."""
+    if url.startswith(SQLITE):
+        return SqliteDatabase(url, busy_timeout_s)
+    if url.startswith(POSTGRESQL):
+        return PostgresqlDatabase(url, busy_timeout_s)
+    raise ConfigError(
+        "DATABASE_URL has a wrong value. Allowed is sqlite:///folder/arena.db, or "
+        "sqlite:////absolute/folder/arena.db with four slashes, or "
+        "postgresql+psycopg://user:password@host/database."
+    )

@@ -1,0 +1,150 @@
+"""The ledger in an SQLite file, in WAL mode; several processes may share it.
+
+It does not know the ledger's port, nor what the rows mean.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+
+from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
+from arena.adapters.ledger.schema import OUTCOME_LINE
+from arena.core.ports import ConfigError
+
+PREFIX = "sqlite:///"
+PATIENCE_S = 300.0
+PIECE = 50_000
+"""Rows of one piece of outcomes: some megabytes."""
+
+_READ_ONLY = Reason(
+    "the file or its folder cannot be written",
+    "Give the account that runs the arena the right to write there",
+)
+_BUSY = Reason(
+    "another program holds it",
+    "Close what has the file open (a database browser, a backup)",
+)
+_DAMAGED = Reason(
+    "the file is damaged or is no SQLite database",
+    "Stop the arena, move the file away, put a sound copy in its place",
+)
+# SQLite's primary result codes (https://www.sqlite.org/rescode.html).
+_REASONS: Mapping[int, Reason] = {
+    sqlite3.SQLITE_FULL: DISK,
+    sqlite3.SQLITE_IOERR: DISK,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _READ_ONLY,
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+}
+
+# The index holds the line; asked for by name, as the planner would rather walk through the table.
+_LINES = f"SELECT sequence, {OUTCOME_LINE} AS line FROM votes INDEXED BY votes_outcomes"
+_JOINED = "SELECT max(sequence), CAST(group_concat(line, char(10)) AS BLOB)"
+
+
+class SqliteDatabase:
+    """As `database.Database`. `busy_timeout_s`: how long one waits for another to finish."""
+
+    failures: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, url: str, busy_timeout_s: float) -> None:
+        self._path = _file(url)
+        self._busy_timeout_s = busy_timeout_s
+        self.name = self._path.name
+        self.place = str(self._path)
+
+    def engine(self, *, patient: bool = False) -> Engine:
+        wait_s = PATIENCE_S if patient else self._busy_timeout_s
+        options: dict[str, Any] = {"poolclass": NullPool} if patient else {}
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            connect_args={"timeout": wait_s},
+            hide_parameters=True,
+            **options,
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: sqlite3.Connection, record: object) -> None:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _write_ahead(connection, wait_s)
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # The driver opens none before DDL. A writer takes the lock at once: one that has read
+            # first cannot wait for another.
+            writing = connection.get_execution_options().get("writing")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+        return engine
+
+    def prepare(self) -> None:
+        """Create the folder."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"DATABASE_URL: the folder {self._path.parent} cannot be created "
+                f"({error.strerror}). Name a file in a folder that can be written."
+            ) from error
+
+    def take_turns(self, connection: Connection) -> None:
+        """Nothing to do: a writer has the file for itself from the beginning."""
+
+    def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
+        wanted = (
+            f"{_JOINED} FROM ({_LINES} WHERE sequence > ? AND sequence <= ? "
+            f"ORDER BY sequence LIMIT {PIECE})"
+        )
+        while True:
+            row = connection.exec_driver_sql(wanted, (after, until)).one()
+            if row[0] is None:
+                return
+            after = row[0]
+            yield row[1]
+
+    def outcomes_of(self, connection: Connection, sequences: Sequence[int]) -> Iterator[bytes]:
+        wanted = f"{_JOINED} FROM ({_LINES} WHERE sequence IN (SELECT value FROM json_each(?)))"
+        for start in range(0, len(sequences), PIECE):
+            some = json.dumps(sequences[start : start + PIECE])
+            yield connection.exec_driver_sql(wanted, (some,)).one()[1]
+
+    def reason(self, error: BaseException | None) -> Reason:
+        # Extended codes carry the primary one in their low byte.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        return _REASONS.get(code, UNKNOWN)
+
+
+def _file(url: str) -> Path:
+    """The path in the URL."""
+    file = url.removeprefix(PREFIX)
+    if not file or file.startswith((":memory:", "file:")):
+        raise ConfigError(
+            "DATABASE_URL names no file. Allowed is sqlite:///folder/arena.db, or "
+            "sqlite:////absolute/folder/arena.db with four slashes."
+        )
+    return Path(file)
+
+
+def _write_ahead(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Switch to WAL. When two make a new file at once, SQLite fails here without waiting."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
