@@ -17,6 +17,8 @@ from arena.core.ports import BadInput, Finished, NotYet, StaleVote
 LETTERS = "ABCDEFGH"
 MIN_CONTENDERS, MAX_CONTENDERS = 2, len(LETTERS)
 MAX_TURNS = 8
+LONGEST_LABEL = 64
+"""Characters of a topic's or a study's name."""
 
 
 class Format(StrEnum):

@@ -14,6 +14,7 @@ PostgreSQL, memory or Redis.
     ├── HostFault       a host failed while it was asked                      (502)
     │   └── UnknownModel    it does not have the model that was named         (502)
     ├── EngineFault     the embedded engine or its weights cannot be had      (503)
+    ├── StoreFault      what the replicas share cannot be reached            (503)
     └── LedgerFault     a vote could not be made durable                      (503)
 """
 
@@ -113,6 +114,13 @@ class RateLimited(ArenaError):
 class EngineFault(ArenaError):
     status = 503
     title = "The embedded engine cannot run"
+
+
+class StoreFault(ArenaError):
+    """What the replicas share cannot be reached; nothing is known to be lost by it."""
+
+    status = 503
+    title = "The arena's memory cannot be reached"
 
 
 class LedgerFault(ArenaError):
@@ -269,6 +277,40 @@ class Battles(Protocol):
 
     async def save(self, battle: Battle) -> None:
         """Store version n only over version n − 1 (or nothing); else raise `StaleVote`."""
+        ...
+
+    async def under_way(self) -> frozenset[str]:
+        """Ids of the battles that are neither decided nor void."""
+        ...
+
+    async def claim(self, battle_id: str) -> bool:
+        """Become, or stay, the one replica that lets this battle's contenders write. A claim
+        holds for a few seconds. False if another replica holds it."""
+        ...
+
+    async def release(self, battle_id: str) -> None:
+        """Let go of a claim; nothing happens to one that is not held."""
+        ...
+
+    async def orphans(self) -> tuple[str, ...]:
+        """Battles in which replies are owed and that no living replica has claimed."""
+        ...
+
+    async def first(self, key: str, battle_id: str) -> str:
+        """The battle that was named first under this key, which is this one if none was."""
+        ...
+
+    async def unkey(self, key: str, battle_id: str) -> None:
+        """Let go of the key if it still names this battle, as it could not be opened."""
+        ...
+
+
+class Limits(Protocol):
+    """How much one caller may do."""
+
+    async def take(self, key: str, limit: int, window_s: float) -> float:
+        """0.0 where it is allowed, and then it is counted; else the seconds until there is room
+        again. At most `limit` are allowed in any window of so many seconds."""
         ...
 
 

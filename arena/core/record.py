@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from arena.core.battle import Battle, Round, Seat
+from arena.core import markdown
+from arena.core.battle import Battle, Judgement, Round, Seat, Verdict
 from arena.core.outcome import pairs, unblinded
 
 SCHEMA_VERSION = 2
@@ -130,6 +130,17 @@ def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
     )
 
 
+def verdict_of(judged: Sequence[tuple[str, str, str]]) -> Verdict:
+    """The verdict whose ballot these rows are: (seat_a, seat_b, winner) of each."""
+    (outcome, *_) = {winner for _, _, winner in judged}
+    if outcome == "tie":
+        return Verdict(Judgement.TIE)
+    if outcome == "both_bad":
+        return Verdict(Judgement.BAD)
+    a, b, winner = judged[0]
+    return Verdict(Judgement.DROP, b if winner == "model_a" else a)
+
+
 def _row(
     battle: Battle, played: Round, ballot: Ballot, a: Seat, b: Seat, winner: str, leaked: bool
 ) -> VoteRow:
@@ -226,17 +237,9 @@ def _metadata(a: Seat, b: Seat, prompts: Sequence[str]) -> dict[str, int]:
         text = "\n".join(r.text for r in replies)
         tokens = _sum([r.facts.output_tokens for r in replies])
         values[f"sum_assistant_{side}_tokens"] = tokens or len(text) // CHARACTERS_PER_TOKEN
-        values |= {f"{name}_count_{side}": n for name, n in _markdown(text).items()}
+        formatted = markdown.counts(text)
+        values |= {f"{what}_count_{side}": sum(n.values()) for what, n in formatted.items()}
     return values | {"turns": len(prompts)}
-
-
-def _markdown(text: str) -> Mapping[str, int]:
-    prose = re.sub(r"```.*?(?:```|\Z)", "", text, flags=re.DOTALL)
-    return {
-        "header": len(re.findall(r"^#{1,6}\s", prose, re.MULTILINE)),
-        "list": len(re.findall(r"^\s*(?:[-*+]|\d+[.)])\s", prose, re.MULTILINE)),
-        "bold": len(re.findall(r"\*\*[^*\n]+\*\*|__[^_\n]+__", prose)),
-    }
 
 
 def _incumbent(battle: Battle, played: Round, a: Seat, b: Seat) -> str:

@@ -1,0 +1,172 @@
+"""The Bradley–Terry fit with covariates: strengths and effects from single votes, at once.
+
+It sees numbers only and does not know what a covariate stands for. What the fit is and where it
+comes from: `core.bradley_terry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from arena.core.bradley_terry import MIN_RATERS, Method, laplacian, strengths
+from arena.core.ports import BadInput
+from arena.core.sandwich import effective, leaning, means, sandwich, squared
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """N votes on K contenders with Q covariates, in U units: votes of one unit are of the same
+    two contenders and have the same covariates."""
+
+    first: Ints
+    """(U,)"""
+    second: Ints
+    covariates: Floats
+    """(Q, U)"""
+    votes: Floats
+    """(U,)"""
+    score: Floats
+    """(U,) of the first"""
+    group: Ints
+    """(K,) from 0"""
+    unit: Ints
+    """(N,)"""
+    gained: Floats
+    """(N,) score of each vote"""
+    clusters: Callable[[bool], Ints]
+    """(N,) number of each vote's rater (True) or battle (False)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joint:
+    """θ (K,) and β (Q,), their covariance (K + Q)² with each group's θ around its mean, and the
+    degrees of freedom."""
+
+    theta: Floats
+    beta: Floats
+    covariance: Floats
+    df: float
+
+
+def fit(design: Design, method: Method) -> Joint:
+    """Mode and sandwich, the prior being the same on strengths and effects. Raises `BadInput`
+    where without a prior the votes leave something unbounded."""
+    theta, beta, information, p = _mode(design, method)
+    meat, df, alone = _meat(design, method, p)
+    size = len(theta)
+    lean = 1.0 if alone else leaning(size, len(design.unit), method.lean)
+    meat = lean * information + (1 - lean) * meat
+    level = means(design.group, len(beta))
+    return Joint(theta, beta, sandwich(information, meat, method.precision, level), df)
+
+
+def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, Floats]:
+    """θ, β, the information there, and what is expected of each unit; by Newton's method from
+    the strengths without covariates."""
+    size, precision = len(design.group), method.precision
+    level = means(design.group, len(design.covariates))
+    ridge = precision * np.eye(len(level)) + level
+    cell = design.first * size + design.second
+    first, second = np.divmod(np.arange(size**2), size)
+    votes, score = (np.bincount(cell, of, size**2) for of in (design.votes, design.score))
+    met = np.flatnonzero(votes)
+    x = np.zeros(len(level))
+    x[:size], _ = strengths(
+        first[met], second[met], votes[met], score[met], precision, level[:size, :size]
+    )
+
+    def gap(x: Floats) -> Floats:
+        return (x[:size, None] - x[:size]).ravel()[cell] + x[size:] @ design.covariates
+
+    def loss(x: Floats) -> float:
+        at = gap(x)
+        own = design.votes @ np.logaddexp(0, at) - design.score @ at
+        return float(own + precision / 2 * x @ x)
+
+    for _ in range(50):
+        p = expit(gap(x))
+        slope = _summed(design, cell, design.score - design.votes * p) - precision * x
+        information = _information(design, cell, design.votes * p * (1 - p))
+        try:
+            step = np.linalg.solve(information + ridge, slope)
+        except np.linalg.LinAlgError:
+            break
+        while np.abs(step).max() > 0.1 and loss(x + step) > loss(x):
+            step /= 2
+        x = x + step
+        if np.abs(step).max() < 1e-9:
+            p = expit(gap(x))
+            information = _information(design, cell, design.votes * p * (1 - p))
+            return x[:size], x[size:], information, p
+    raise BadInput(
+        "Without a prior these votes leave an effect or a rating unbounded. Give prior_sd a "
+        "number, such as 1.5, correct for less, or wait for more votes."
+    )
+
+
+def _summed(design: Design, cell: Ints, weight: Floats) -> Floats:
+    """(K + Q,) Σ weight · z over units, z being a unit's contenders and covariates."""
+    size = len(design.group)
+    by_pair = np.bincount(cell, weight, size**2).reshape(size, size)
+    return np.r_[by_pair.sum(axis=1) - by_pair.sum(axis=0), design.covariates @ weight]
+
+
+def _information(design: Design, cell: Ints, weight: Floats) -> Floats:
+    """(K + Q,)² Σ weight · z zᵀ"""
+    size, count = len(design.group), len(design.covariates)
+    both = np.zeros((size + count, size + count))
+    first, second = np.divmod(np.arange(size**2), size)
+    both[:size, :size] = laplacian(first, second, np.bincount(cell, weight, size**2), size)
+    weighted = design.covariates * weight
+    both[size:, size:] = weighted @ design.covariates.T
+    for number, covariate in enumerate(weighted):
+        by_pair = np.bincount(cell, covariate, size**2).reshape(size, size)
+        both[size + number, :size] = by_pair.sum(axis=1) - by_pair.sum(axis=0)
+    both[:size, size:] = both[size:, :size].T
+    return both
+
+
+def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, float, bool]:
+    """The observed (K + Q,)², the degrees of freedom, and whether there is but one cluster."""
+    surplus = design.gained - p[design.unit]
+    if method.clusters == "none":
+        cell = design.first * len(design.group) + design.second
+        by_unit = np.bincount(design.unit, surplus**2, len(p))
+        return _information(design, cell, by_unit), np.inf, False
+    by_rater = method.clusters == "auto"
+    order, cluster, sizes = _clusters(design.clusters(by_rater))
+    if by_rater and effective(sizes) < MIN_RATERS:
+        order, cluster, sizes = _clusters(design.clusters(False))
+    unit, surplus = design.unit[order], surplus[order]
+    number, size = len(sizes), len(design.group)
+    first, second = design.first[unit], design.second[unit]
+    meat = np.zeros((size + len(design.covariates),) * 2)
+    meat[:size, :size] = squared(cluster, first, second, surplus, size)
+    effects = np.array([
+        np.bincount(cluster, surplus * covariate[unit], number) for covariate in design.covariates
+    ])  # fmt: skip
+    meat[size:, size:] = effects @ effects.T
+    for at, effect in enumerate(effects, start=size):
+        by_pair = np.bincount(first * size + second, surplus * effect[cluster], size**2)
+        by_pair = by_pair.reshape(size, size)
+        meat[at, :size] = meat[:size, at] = by_pair.sum(axis=1) - by_pair.sum(axis=0)
+    correction = number / max(number - 1, 1)
+    return correction * meat, max(effective(sizes) - 1, 1.0), number < 2
+
+
+def _clusters(numbers: Ints) -> tuple[Ints, Ints, Floats]:
+    """Votes in the order of their cluster, the clusters of these from 0, and their sizes."""
+    order = np.argsort(numbers)
+    ordered = numbers[order]
+    new = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    sizes = np.diff(np.flatnonzero(new), append=len(ordered)).astype(float)
+    return order, np.cumsum(new) - 1, sizes

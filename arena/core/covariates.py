@@ -1,0 +1,211 @@
+"""What moves votes besides strength: the style of replies, seats and order. Ratings corrected
+for it, and how much it is worth.
+
+It needs rows, not counts, and does not know where they are kept or what is shown of an effect.
+
+Chiang et al. 2024, arXiv:2403.04132; style as in LMArena's style control
+(https://lmsys.org/blog/2024-08-28-style-control/): of length, headers, bold and lists the
+difference by the sum, (a − b)/(a + b), then less its mean and by its standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtr
+
+from arena.core import adjusted
+from arena.core.adjusted import Design
+from arena.core.bradley_terry import (
+    POINTS_PER_LOGIT,
+    Fit,
+    Method,
+    groups_of,
+    must_be_bounded,
+    quantile,
+)
+from arena.core.clusters import Worth
+from arena.core.counts import Counts, cluster_numbers
+from arena.core.ports import BadInput
+from arena.core.votes import counting, read, require
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+METADATA = {
+    "length": ("sum_assistant_a_tokens", "sum_assistant_b_tokens"),
+    "header": ("header_count_a", "header_count_b"),
+    "bold": ("bold_count_a", "bold_count_b"),
+    "list": ("list_count_a", "list_count_b"),
+}
+"""Covariate → where conv_metadata has it, of a and of b."""
+
+STYLE = tuple(METADATA)
+ORDER = ("seat", "incumbent")
+STYLE_COLUMNS = {name: f"style_{name}" for name in STYLE}
+SEATS = ("incumbent", "seat_a", "seat_b")
+"""The ledger's columns that incumbency is read from."""
+
+EFFECTS = {
+    "covariate": "str",
+    "effect": "float64",
+    "points": "float64",
+    "lower": "float64",
+    "upper": "float64",
+    "p_value": "float64",
+}
+"""Columns of the effects, in order, with their dtypes."""
+
+
+def fit_with(
+    votes: pd.DataFrame, covariates: Sequence[str], method: Method = Method()
+) -> tuple[Fit, pd.DataFrame]:
+    """Ratings corrected for covariates, names of `STYLE` and `ORDER`, and what each is worth.
+
+    votes: rows with `votes.OUTCOME_COLUMNS`, and for incumbency `SEATS`; for style either
+    conv_metadata or the columns of `style_columns`. Where an effect is β logits, a's chance is
+    σ(θ_a − θ_b + Σ β x): x is 1 for seat (a is shown first), 1 for incumbent if a has stayed on
+    from the round before and −1 if b has, and for style the standardised difference.
+
+    The second table has a row for each covariate, with the columns of `EFFECTS`: effect in
+    logits, for one standard deviation where it is style; points, lower and upper the same on
+    the scale of the ratings with its 95 % interval; p_value two-sided, of no effect. NaN
+    without votes. Effects are taken for the same in all groups, and clusters and degrees of
+    freedom are those of all votes together. Raises `BadInput` for an unknown covariate, for
+    votes that do not say what is needed, and as `votes.read` and `bradley_terry.fit` do."""
+    for name in covariates:
+        if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
+            raise BadInput(
+                f"Ratings cannot be corrected for {name!s:.20} here. Choose, once each, from "
+                f"{', '.join((*STYLE, *ORDER))}."
+            )
+    if votes.empty or not covariates:
+        return _nothing(votes, covariates, method)
+    new = read(votes)
+    counts = counting(votes["excluded_reason"])[0]
+    votes = votes if counts is None else votes[counts]
+    worth = Worth.of(*method.weights)
+    fitted = worth.votes[new.outcome] > 0
+    combination = new.combination
+    if not fitted[combination].all():
+        votes, combination = votes[fitted[combination]], combination[fitted[combination]]
+    if votes.empty:
+        return _nothing(votes, covariates, method)
+
+    there = np.unique(combination)
+    present = np.unique(np.r_[new.model_a[there], new.model_b[there]])
+    order = np.array(sorted(present.tolist(), key=lambda code: new.names[code]))
+    place = np.zeros(len(new.names), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    names = tuple(new.names[code] for code in order)
+    first, second, score = place[new.model_a], place[new.model_b], worth.score[new.outcome]
+    times = np.bincount(combination, minlength=len(first)).astype(float)
+    group = groups_of(first[there], second[there], times[there], len(names))
+    if math.isinf(method.prior_sd):
+        met = (first[there], second[there], times[there], (score * times)[there])
+        must_be_bounded(names, *met, group)
+
+    values = [_values(votes, name) for name in covariates]
+    unit = np.arange(len(votes))
+    of_unit = combination
+    if all(name in ORDER for name in covariates):
+        # Few are different, so a million votes are as quickly fitted as a thousand.
+        same = combination * 3 + sum(value.astype(int) + 1 for name, value in zip(
+            covariates, values, strict=True) if name == "incumbent")
+        _, one, unit = np.unique(same, return_index=True, return_inverse=True)
+        of_unit, values = combination[one], [value[one] for value in values]
+    many = np.bincount(unit).astype(float)
+    joint = adjusted.fit(
+        Design(
+            first=first[of_unit],
+            second=second[of_unit],
+            covariates=np.array(values),
+            votes=many,
+            score=many * score[of_unit],
+            group=group,
+            unit=unit,
+            gained=score[combination],
+            clusters=lambda by_rater: cluster_numbers(
+                votes["battle_id"], votes["rater"] if by_rater else None
+            ),
+        ),
+        method,
+    )
+    size = len(names)
+    covariance = joint.covariance[:size, :size] * (group[:, None] == group)
+    df = np.full(size, joint.df)
+    fit = Fit(names, joint.theta, covariance, group, df, method.prior_sd, method.anchor)
+    error = np.sqrt(np.diag(joint.covariance)[size:])
+    return fit, _table(covariates, joint.beta, error, joint.df)
+
+
+def style_columns(votes: pd.DataFrame) -> pd.DataFrame:
+    """The differences of style of each row, (a − b)/(a + b) and 0 where both have none, in the
+    columns `STYLE_COLUMNS`: numbers that `fit_with` takes in place of conv_metadata, which is
+    slow to take apart. NaN where conv_metadata does not say. Counts that LMArena's files have
+    by kind, such as headers by level, are summed."""
+    require(votes, ("conv_metadata",))
+    known = votes["conv_metadata"].tolist()
+    columns = {}
+    for name, keys in METADATA.items():
+        a, b = (np.fromiter(_numbers(known, key), float, len(known)) for key in keys)
+        total = a + b
+        columns[STYLE_COLUMNS[name]] = (a - b) / np.where(total == 0, 1.0, total)
+    return pd.DataFrame(columns, index=votes.index)
+
+
+def _numbers(known: Sequence[Any], key: str) -> Iterable[float]:
+    for metadata in known:
+        value = metadata.get(key) if isinstance(metadata, dict) else None
+        if isinstance(value, dict):
+            value = sum(part for part in value.values() if part is not None)
+        yield math.nan if value is None else value
+
+
+def _values(votes: pd.DataFrame, name: str) -> Floats:
+    """(N,) The covariate of each vote."""
+    if name == "seat":
+        return np.ones(len(votes))
+    if name == "incumbent":
+        require(votes, SEATS)
+        stayed, a, b = (votes[column].astype("str").fillna("") for column in SEATS)
+        stays_a, stays_b = (stayed == a).to_numpy(), (stayed == b).to_numpy()
+        return np.where((stayed == "").to_numpy(), 0.0, stays_a * 1.0 - stays_b)
+    column = STYLE_COLUMNS[name]
+    if column not in votes:
+        votes = style_columns(votes)
+    difference = votes[column].to_numpy(float)
+    if unknown := int(np.isnan(difference).sum()):
+        raise BadInput(
+            f"{unknown} of {len(votes)} votes do not say {' and '.join(METADATA[name])} in "
+            f"their conv_metadata. Leave them out, or do not correct for {name}."
+        )
+    spread = difference.std()
+    return (difference - difference.mean()) / (spread if spread > 0 else 1.0)
+
+
+def _nothing(
+    votes: pd.DataFrame, covariates: Sequence[str], method: Method
+) -> tuple[Fit, pd.DataFrame]:
+    """Without covariates, or without votes that could tell of them."""
+    unknown = np.full(len(covariates), np.nan)
+    return Counts.of(votes).fit(method), _table(covariates, unknown, unknown, math.inf)
+
+
+def _table(covariates: Sequence[str], effect: Floats, error: Floats, df: float) -> pd.DataFrame:
+    half = quantile(np.array(df)) * error
+    t = -np.abs(effect) / error
+    columns = {
+        "covariate": list(covariates),
+        "effect": effect,
+        "points": effect * POINTS_PER_LOGIT,
+        "lower": (effect - half) * POINTS_PER_LOGIT,
+        "upper": (effect + half) * POINTS_PER_LOGIT,
+        "p_value": 2 * (ndtr(t) if math.isinf(df) else stdtr(df, t)),
+    }
+    return pd.DataFrame(columns).astype(EFFECTS)

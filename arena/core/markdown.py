@@ -1,0 +1,32 @@
+"""How a text is formatted in Markdown: headings, list items and bold spans, by kind.
+
+The kinds are those that LMArena counts for style control. It does not know what is made of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+KINDS = {
+    "header": ("h1", "h2", "h3", "h4", "h5", "h6"),
+    "list": ("ordered", "unordered"),
+    "bold": ("**", "__"),
+}
+
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_HEADER = re.compile(r"^(#{1,6})\s", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*(?:([-*+])|\d+[.)])\s", re.MULTILINE)
+_BOLD = re.compile(r"(\*\*)[^*\n]+\*\*|__[^_\n]+__")
+
+
+def counts(text: str) -> dict[str, dict[str, int]]:
+    """What → kind → how often, for all of `KINDS`. Code between fences is no Markdown."""
+    prose = _FENCED.sub("", text)
+    found = {what: dict.fromkeys(kinds, 0) for what, kinds in KINDS.items()}
+    for signs in _HEADER.findall(prose):
+        found["header"][f"h{len(signs)}"] += 1
+    for bullet in _ITEM.findall(prose):
+        found["list"]["unordered" if bullet else "ordered"] += 1
+    for stars in _BOLD.findall(prose):
+        found["bold"]["**" if stars else "__"] += 1
+    return found

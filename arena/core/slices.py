@@ -1,0 +1,78 @@
+"""Which votes a leaderboard is about: one topic, study, language, channel or rater, one span of
+time. It does not know what is made of the votes, nor where they are kept.
+
+A vote that supersedes another does so in every slice: set aside what was superseded first
+(`leaderboard.superseding`), then slice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from arena.core.ports import BadInput
+
+LABELS = ("topic", "study", "language", "channel", "rater")
+COLUMNS = (*LABELS, "timestamp")
+"""The ledger's columns that are read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Votes that agree with every label that is given, cast from `since` on and before `until`
+    (with time zones). Raises `BadInput` for a time without a zone or a span that is none."""
+
+    topic: str = ""
+    study: str = ""
+    language: str = ""
+    channel: str = ""
+    rater: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for moment in (self.since, self.until):
+            if moment is not None and moment.utcoffset() is None:
+                raise BadInput(
+                    f"The time {moment.isoformat()} has no time zone. Add one, for example "
+                    f"{moment.replace(tzinfo=UTC).isoformat()}."
+                )
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise BadInput(
+                f"The span from {self.since.isoformat()} to {self.until.isoformat()} holds no "
+                "time at all. Let it end after it begins."
+            )
+
+    @property
+    def everything(self) -> bool:
+        """Nothing is left out."""
+        return not self.columns
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        labels = tuple(label for label in LABELS if getattr(self, label))
+        timed = self.since is not None or self.until is not None
+        return (*labels, "timestamp") if timed else labels
+
+    def of(self, votes: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the slice. `votes` needs only `columns`, timestamps with a time zone;
+        raises `BadInput` where one is missing. A row without a time is in no span."""
+        if votes.empty:
+            return votes
+        if missing := [column for column in self.columns if column not in votes]:
+            raise BadInput(
+                f"The votes lack the columns {', '.join(missing)}, which this slice is about. "
+                "Give rows as the ledger has them."
+            )
+        inside = pd.Series(True, index=votes.index)
+        for label in LABELS:
+            if wanted := getattr(self, label):
+                inside &= (votes[label] == wanted).fillna(False).astype(bool)
+        if self.since is not None:
+            inside &= votes["timestamp"] >= self.since
+        if self.until is not None:
+            inside &= votes["timestamp"] < self.until
+        return votes if self.everything else votes[inside]

@@ -1,0 +1,141 @@
+"""Rows of the ledger read as votes: checked, and told apart by who met whom and how it ended.
+
+It does not know what is made of votes. Whole columns are coded at once and only the few
+different combinations are looked at one by one, so a million rows are read in some milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.ports import BadInput
+
+Ints = NDArray[np.int64]
+
+OUTCOME_COLUMNS = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
+"""The ledger's columns that are read here."""
+
+WINNERS = ("model_a", "model_b", "tie", "both_bad")
+"""What a vote can say, in the order in which outcomes are numbered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Votes:
+    """N rows that count, each being one of C combinations that occur."""
+
+    combination: Ints
+    """(N,) 0 to C"""
+    times: Ints
+    """(C,) how many rows"""
+    names: tuple[str, ...]
+    """the contenders, in the order of their first appearance in a combination"""
+    model_a: Ints
+    """(C,) index into names"""
+    model_b: Ints
+    outcome: Ints
+    """(C,) index into WINNERS"""
+    battle_id: pd.Series
+    """(N,)"""
+    rater: pd.Series
+    """(N,)"""
+    excluded: dict[str, int]
+    """reason → rows that do not count"""
+
+
+def read(votes: pd.DataFrame) -> Votes:
+    """Rows with `OUTCOME_COLUMNS`, of dtype str, object or category. All rows are checked; those
+    with an excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row
+    without two different contenders or a column that is missing."""
+    require(votes, OUTCOME_COLUMNS)
+    a, names_a = _coded_text(votes["model_a"])
+    b, names_b = _coded_text(votes["model_b"])
+    winner, winners = _coded_text(votes["winner"])
+    # Number 0 stands for a value that is missing.
+    shape = (len(names_a) + 1, len(names_b) + 1, len(winners) + 1)
+    cell = a.astype(np.int64)
+    cell *= shape[1]
+    cell += b
+    cell *= shape[2]
+    cell += winner
+    cell += (shape[1] + 1) * shape[2] + 1
+    there = np.flatnonzero(np.bincount(cell, minlength=shape[0] * shape[1] * shape[2]))
+    model_a, model_b, outcome = (np.array(part) for part in np.unravel_index(there, shape))
+    names = {name: n for n, name in enumerate(dict.fromkeys(
+        [names_a[n - 1] for n in _used(model_a)] + [names_b[n - 1] for n in _used(model_b)]
+    ))}  # fmt: skip
+    model_a, model_b = _numbered(model_a, names_a, names), _numbered(model_b, names_b, names)
+    outcome = _numbered(outcome, winners, {name: n for n, name in enumerate(WINNERS)})
+    _check(votes, cell, there, model_a, model_b, outcome)
+
+    counts, excluded = counting(votes["excluded_reason"])
+    if counts is not None:
+        cell = cell[counts]
+        votes = votes.loc[counts, ["battle_id", "rater"]]
+    place = np.zeros(there.max(initial=-1) + 1, dtype=np.int64)
+    place[there] = np.arange(len(there))
+    times = np.bincount(cell, minlength=len(place))[there]
+    return Votes(
+        place[cell], times, tuple(names), model_a, model_b, outcome,
+        votes["battle_id"], votes["rater"], excluded,
+    )  # fmt: skip
+
+
+def coded(column: pd.Series) -> tuple[Ints, pd.Index]:
+    """(N,) a number for each row, −1 where nothing is, and what the numbers stand for."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories
+    return pd.factorize(column)
+
+
+def _coded_text(column: pd.Series) -> tuple[Ints, list[str]]:
+    codes, labels = coded(column)
+    return codes, [str(label) for label in labels.tolist()]
+
+
+def require(votes: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    """Raises `BadInput` naming the columns that are missing."""
+    if missing := [column for column in columns if column not in votes]:
+        raise BadInput(
+            f"The votes lack the columns {', '.join(missing)}. Give rows as the ledger has them."
+        )
+
+
+def counting(reason: pd.Series) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
+    """Which rows count, None for all, and how many do not, by reason."""
+    codes, reasons = _coded_text(reason)
+    times = np.bincount(codes.astype(np.int64) + 1, minlength=len(reasons) + 1)[1:]
+    excluded = {r: n for r, n in zip(reasons, times.tolist(), strict=True) if r and n}
+    if not excluded:
+        return None, {}
+    counts = np.array([*(not r for r in reasons), True])
+    return counts[codes], excluded
+
+
+def _used(numbers: Ints) -> list[int]:
+    return [n for n in np.unique(numbers).tolist() if n]
+
+
+def _numbered(numbers: Ints, labels: list[str], known: dict[str, int]) -> Ints:
+    """What the numbers stand for, by the numbers known for it; −1 for what is not known."""
+    return np.array([-1, *(known.get(label, -1) for label in labels)])[numbers]
+
+
+def _check(
+    votes: pd.DataFrame, cell: Ints, there: Ints, model_a: Ints, model_b: Ints, outcome: Ints
+) -> None:
+    if (wrong := there[outcome < 0]).size:
+        row = votes.iloc[int(np.argmax(np.isin(cell, wrong)))]
+        raise BadInput(
+            f"Battle {row['battle_id']} has the unknown outcome {row['winner']!r}; it must be "
+            f"one of {', '.join(WINNERS)}. Correct that row, then compute the standings again."
+        )
+    if (wrong := there[(model_a < 0) | (model_b < 0) | (model_a == model_b)]).size:
+        row = votes.iloc[int(np.argmax(np.isin(cell, wrong)))]
+        raise BadInput(
+            f"A vote of battle {row['battle_id']} does not name two different "
+            "contenders. Correct that row, then compute the standings again."
+        )

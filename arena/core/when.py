@@ -1,0 +1,48 @@
+"""Moments as people write them: a day, or a time in ISO 8601.
+
+It does not know what time it is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from arena.core.ports import BadInput
+
+
+def since(said: str | date) -> datetime:
+    """When it begins: a day (2026-03-01) at midnight. UTC, where no zone is given. Raises
+    BadInput for what is no time."""
+    return _moment(said)[0]
+
+
+def until(said: str | date) -> datetime:
+    """When it ends, that moment no longer counting: a day with all of its 24 hours. UTC, where
+    no zone is given. Raises BadInput for what is no time."""
+    moment, whole_day = _moment(said)
+    try:
+        return moment + timedelta(days=1) if whole_day else moment
+    except OverflowError:
+        raise _unknown(said) from None
+
+
+def _moment(said: str | date) -> tuple[datetime, bool]:
+    """The moment, and whether it stands for a day."""
+    if isinstance(said, str):
+        text = said.strip()
+        try:
+            said = date.fromisoformat(text)
+        except ValueError:
+            try:
+                said = datetime.fromisoformat(text)
+            except ValueError:
+                raise _unknown(text) from None
+    if not isinstance(said, datetime):
+        return datetime.combine(said, time(), UTC), True
+    return (said if said.tzinfo else said.replace(tzinfo=UTC)), False
+
+
+def _unknown(said: object) -> BadInput:
+    return BadInput(
+        f"{str(said):.40} is no time. Write a day as 2026-03-01 or a time as 2026-03-01T12:30Z."
+    )
