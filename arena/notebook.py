@@ -49,7 +49,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     sock = serving.listen(loaded.bind, loaded.port)
     house = House(loaded)
     house.check()
-    server = serving.Server(build_app(house, shared=share), sock, house.feed.close)
+    stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
+    server = serving.Server(build_app(house, shared=share), sock, stopping)
     server.start()
     share_url = ""
     if share:

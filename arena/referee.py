@@ -1,7 +1,7 @@
-"""The use cases: open a battle, vote, ask on, reveal, standings.
+"""The use cases: open a battle, vote, take back, ask on, reveal, standings, export.
 
-The referee moves battles by the rules of the core, makes votes durable before it acknowledges
-them, and lets the stage play. It does not know Gradio, HTTP, or which adapter is behind a port.
+The referee moves battles by the rules of the core and makes votes durable before it acknowledges
+them. It does not know Gradio, HTTP, or which adapter is behind a port.
 """
 
 from __future__ import annotations
@@ -10,34 +10,31 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
+from arena import exchange
+from arena.admission import Admission, RefereeRules
 from arena.core import battle as rules
-from arena.core import leaderboard, record, view
-from arena.core.battle import Battle, Format, Judgement, Phase, Verdict
-from arena.core.matchup import draw
+from arena.core import record, view
+from arena.core.battle import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.board import Board, Panels, Query
 from arena.core.ports import (
-    BadInput, Battles, Event, Feed, Hosts, Ledger, NoCapacity, Readiness, StaleVote, State,
+    BadInput, Battles, Event, Feed, Hosts, Ledger, Limits, NoCapacity, Readiness, StaleVote,
+    State, UnknownBattle,
 )  # fmt: skip
-from arena.stage import FAULT, Abandoned, Stage, StageRules
+from arena.core.slices import Slice
+from arena.rounds import Rounds
+from arena.scoreboard import Scoreboard
 
 log = logging.getLogger(__name__)
 
-SEEDS = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class RefereeRules:
-    """battle_size: contenders a battle; max_prompt: characters a prompt may have."""
-
-    battle_size: int = 3
-    max_prompt: int = 6000
-    stage: StageRules = StageRules()
+OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
+ABANDONED = "The battle was ended before its last vote. The votes already cast are kept."
 
 
 class Referee:
@@ -50,55 +47,99 @@ class Referee:
         battles: Battles,
         feed: Feed,
         ledger: Ledger,
+        limits: Limits,
         rules: RefereeRules = RefereeRules(),
         readiness: Callable[[], Readiness] = lambda: Readiness(True, "Ready"),
+        language: Callable[[str], str] = lambda text: record.UNDETERMINED,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.rules = rules
         self.readiness = readiness
+        self.counted: Counter[str] = Counter()
+        """What happened since the start: opened, decided, void, ballots, undone."""
         self._hosts = hosts
         self._battles = battles
         self._feed = feed
         self._ledger = ledger
+        self._language = language
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self._stages: dict[str, Stage] = {}
-        self._rounds: set[asyncio.Task[None]] = set()
+        self.scoreboard = Scoreboard(ledger, battles.under_way)
+        self._admission = Admission(
+            hosts=hosts, limits=limits, scoreboard=self.scoreboard, rules=rules,
+            readiness=lambda: self.readiness(), rng=self._rng,
+        )  # fmt: skip
+        self.rounds = Rounds(
+            hosts=hosts, battles=battles, feed=feed, rules=rules.stage, rng=self._rng,
+            told=self._count_end,
+        )  # fmt: skip
 
     @property
     def battle_size(self) -> int:
         return self.rules.battle_size
 
-    async def open(self, prompt: str, format: str = Format.ELIMINATION) -> State:
-        """Draw the contenders, seat them and let them answer. Raises BadInput for a prompt or
-        format that cannot be used, NoCapacity when no battle can be had now."""
-        prompt = self._checked(prompt)
-        chosen = _format(format)
-        ready = self.readiness()
-        if not ready.ready:
-            raise NoCapacity(f"{ready.headline} {ready.detail}".strip())
-        if refusal := self._hosts.refusal():
-            raise NoCapacity(refusal)
-        counts = await self._ledger.count_by_contender()
-        roster = self._hosts.contenders()
-        contenders = draw(roster, self.rules.battle_size, counts, self._rng)
-        seed = self._rng.randrange(SEEDS)
-        battle = rules.open_battle(str(uuid.uuid4()), chosen, contenders, prompt, seed)
-        await self._battles.save(battle)
-        self._stages[battle.id] = Stage(self._hosts, self._feed, self.rules.stage)
-        return await self._go_on(battle)
+    # Battles ----------------------------------------------------------------------------------
 
-    async def again(self, battle_id: str) -> State:
-        """The same first prompt and format with a new draw."""
-        battle = await self._battles.load(battle_id)
-        return await self.open(battle.prompts[0], battle.format)
+    async def open(
+        self,
+        prompt: str,
+        format: str = Format.ELIMINATION,
+        *,
+        size: int | None = None,
+        topic: str = "",
+        study: str = "",
+        session: str = "",
+        unattended: bool = False,
+        key: str = "",
+        caller: str = "",
+    ) -> State:
+        """Draw the contenders, seat them and let them answer. size: contenders, instead of the
+        rule's. topic: only those for it take part. key: a second opening with the same key gets
+        the first one's battle. caller: who is limited. Raises BadInput for what cannot be used,
+        NoCapacity when no battle can be had now, RateLimited."""
+        prompt = self._admission.prompt(prompt)
+        battle_id = str(uuid.uuid4())
+        if key and (first := await self._battles.first(key, battle_id)) != battle_id:
+            return await self._opened(first)
+        try:
+            await self._admission.admit(caller)
+            origin = Origin(topic=topic, study=study, session=session, unattended=unattended)
+            battle = await self._admission.battle(battle_id, format, prompt, size, origin)
+            await self._battles.save(battle)
+        except BaseException:
+            if key:
+                await self._battles.unkey(key, battle_id)
+            raise
+        self.counted["opened"] += 1
+        return await self.rounds.go_on(battle)
+
+    async def _opened(self, battle_id: str) -> State:
+        """The battle that another request is opening just now, or has opened."""
+        for _ in range(OPENING_LOOKS):
+            try:
+                return await self.state(battle_id)
+            except UnknownBattle:
+                await asyncio.sleep(OPENING_LOOK_S)
+        raise NoCapacity("This battle is still being opened. Please try again in a moment.")
+
+    async def again(self, battle_id: str, *, caller: str = "") -> State:
+        """The same first prompt, format and purpose with a new draw."""
+        old = await self._battles.load(battle_id)
+        return await self.open(
+            old.prompts[0], old.format, size=len(old.seats), topic=old.origin.topic,
+            study=old.origin.study, session=old.origin.session, caller=caller,
+        )  # fmt: skip
 
     async def follow_up(self, battle_id: str, prompt: str) -> State:
         """Another prompt to everyone in play, before the next vote."""
-        prompt = self._checked(prompt)
-        return await self._exclusively(battle_id, lambda: self._follow_up(battle_id, prompt))
+        prompt = self._admission.prompt(prompt)
+
+        async def move(battle: Battle) -> State:
+            return await self._moved(rules.follow_up(battle, prompt))
+
+        return await self._exclusively(battle_id, move)
 
     async def vote(
         self,
@@ -111,40 +152,67 @@ class Referee:
         channel: str = "web",
         study: str = "",
         dwell_ms: int | None = None,
+        ballot: str = "",
     ) -> State:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
-        seat's letter), tie or bad. A second ballot on the same round changes nothing and gets
-        the first one's result; a ballot on a round to come raises StaleVote. study: what the
-        vote is part of; those of `record.REHEARSAL` are kept but not ranked."""
+        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. A second
+        ballot on the same round changes nothing and gets the first one's result; one on a round
+        to come, or one that was taken back, raises StaleVote. study: instead of the battle's;
+        those of `record.REHEARSAL` are kept but not ranked."""
         verdict = _verdict(judgement, seat)
-        ballot = record.Ballot(
-            id=str(uuid.uuid4()),
-            cast_at=self._now(),
-            rater=rater,
-            channel=channel,
-            study=study,
-            dwell_ms=dwell_ms,
-        )
-        return await self._exclusively(
-            battle_id, lambda: self._vote(battle_id, round, verdict, ballot)
-        )
+
+        async def move(battle: Battle) -> State:
+            if _settled(battle, round, ballot):
+                return view.state(battle)
+            cast = record.Ballot(
+                id=str(uuid.uuid4()), cast_at=self._now(), rater=rater, channel=channel,
+                study=study, dwell_ms=dwell_ms, language=self._language(battle.prompts[0]),
+                abuse=await self._admission.too_many(rater),
+            )  # fmt: skip
+            return await self._vote(battle, round, verdict, cast)
+
+        return await self._exclusively(battle_id, move)
+
+    async def undo(self, battle_id: str) -> State:
+        """Take the last vote back: its round is open again, and the next vote on it supersedes
+        that ballot. Until then the ballot stands."""
+
+        async def move(battle: Battle) -> State:
+            moved = rules.undo(battle)
+            await self.rounds.stop(battle_id)
+            self.counted["undone"] += 1
+            return await self._moved(moved)
+
+        return await self._exclusively(battle_id, move)
+
+    async def abandon(self, battle_id: str) -> State:
+        """End the battle without a result; votes already cast stand."""
+
+        async def move(battle: Battle) -> State:
+            moved = rules.void(battle, ABANDONED)
+            await self.rounds.stop(battle_id)
+            self.counted["void"] += 1
+            return await self._moved(moved)
+
+        return await self._exclusively(battle_id, move)
 
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
+
+    async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
+        """See core.view.replies."""
+        return view.replies(await self._battles.load(battle_id))
+
+    async def history(self, battle_id: str) -> tuple[view.PastRound, ...]:
+        """See core.view.history."""
+        return view.history(await self._battles.load(battle_id))
 
     async def reveal(self, battle_id: str) -> tuple[view.Reveal, pd.DataFrame]:
         """The names, and how this battle moved the standings: a frame with contender,
         rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
         battle = await self._battles.load(battle_id)
         revealed = view.reveal(battle, await self._ledger.of_battle(battle_id))
-        votes = await self._ledger.votes(leaderboard.COLUMNS)
-        return revealed, await asyncio.to_thread(leaderboard.movement, votes, battle_id)
-
-    async def standings(self) -> pd.DataFrame:
-        """See core.leaderboard.standings."""
-        votes = await self._ledger.votes(leaderboard.COLUMNS)
-        roster = tuple(c.name for c in self._hosts.contenders())
-        return await asyncio.to_thread(leaderboard.standings, votes, roster)
+        return revealed, await self.scoreboard.movement(battle_id)
 
     async def follow(
         self, battle_id: str, after: int = 0
@@ -154,120 +222,122 @@ class Referee:
         async for batch in self._feed.follow(battle_id, after):
             yield batch
 
+    # Standings --------------------------------------------------------------------------------
+
+    async def board(self, query: Query = Query()) -> Board:
+        return await self.scoreboard.board(query, [c.name for c in self._hosts.contenders()])
+
+    async def panels(self, query: Query = Query()) -> Panels:
+        return await self.scoreboard.panels(query)
+
+    async def standing_version(self) -> int:
+        """Another number whenever the standings may have changed."""
+        return await self.scoreboard.version()
+
+    async def statistics(self) -> dict[str, Any]:
+        """See scoreboard.Scoreboard.statistics."""
+        return await self.scoreboard.statistics()
+
+    async def export(
+        self, format: str, slice: Slice = Slice(), *, strict: bool = False
+    ) -> AsyncIterator[bytes]:
+        """The votes as a file; those of battles still under way are left out."""
+        hold_back = self.scoreboard.held_back
+        async for chunk in exchange.export(
+            self._ledger, format, slice, strict=strict, hold_back=hold_back
+        ):
+            yield chunk
+
+    # The life of the process ------------------------------------------------------------------
+
     def watched(self) -> bool:
         """Somebody follows a battle that is not over: nothing that tells of models may move
         before their eyes."""
-        return any(self._feed.viewers(battle_id) for battle_id in self._stages)
+        return self.rounds.watched()
+
+    async def health(self) -> None:
+        """Raises ArenaError where votes or battles cannot be kept now."""
+        await self._ledger.of_battle("")
+        await self._battles.under_way()
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of what belongs to it."""
-        self._stages.pop(battle_id, None)
+        self.rounds.forget(battle_id)
         self._locks.pop(battle_id, None)
+
+    async def drain(self) -> None:
+        """Open no more battles, and wait until every round that is being written is stored."""
+        self._admission.closed = True
+        await self.rounds.finished()
 
     async def close(self) -> None:
         """Stop all that is being written."""
-        for task in self._rounds:
-            task.cancel()
-        await asyncio.gather(*self._rounds, return_exceptions=True)
-        await asyncio.gather(*(stage.close() for stage in self._stages.values()))
+        await self.rounds.close()
 
-    # Moves, one at a time for each battle --------------------------------------------------
+    # Moves, one at a time for each battle -----------------------------------------------------
 
     async def _exclusively(
-        self, battle_id: str, move: Callable[[], Coroutine[Any, Any, State]]
+        self, battle_id: str, move: Callable[[Battle], Coroutine[Any, Any, State]]
     ) -> State:
         """Run the move under the battle's lock, to its end even if the caller goes away: a
-        vote must not stay between the ledger and the battle."""
+        vote must not stay between the ledger and the battle. On another replica it is the
+        version that decides whose move came first."""
         await self._battles.load(battle_id)  # An unknown battle gets no lock.
 
         async def locked() -> State:
             async with self._locks.setdefault(battle_id, asyncio.Lock()):
-                return await move()
+                return await move(await self._battles.load(battle_id))
 
         return await asyncio.shield(asyncio.ensure_future(locked()))
 
     async def _vote(
-        self, battle_id: str, round: int, verdict: Verdict, ballot: record.Ballot
+        self, battle: Battle, round: int, verdict: Verdict, cast: record.Ballot
     ) -> State:
-        battle = await self._battles.load(battle_id)
-        if any(r.number == round for r in battle.rounds):
-            return view.state(battle)
-        moved = rules.vote(battle, round, verdict, ballot.id)
-        if not await self._ledger.append(record.rows(moved, ballot)):
-            raise StaleVote("This round has been voted on already. Reload the page to go on.")
-        await self._battles.save(moved)
-        return await self._go_on(moved)
-
-    async def _follow_up(self, battle_id: str, prompt: str) -> State:
-        battle = await self._battles.load(battle_id)
-        moved = rules.follow_up(battle, prompt)
-        await self._battles.save(moved)
-        return await self._go_on(moved)
-
-    async def _go_on(self, battle: Battle) -> State:
-        """Tell the viewers, then do what the phase asks for."""
-        public = view.state(battle)
-        await self._feed.publish(battle.id, public)
-        stage = self._stages[battle.id]
-        if battle.phase is Phase.ANSWERING:
-            task = asyncio.create_task(self._play(stage, battle))
-            self._rounds.add(task)
-            task.add_done_callback(self._rounds.discard)
-        elif battle.phase is Phase.VOTING:
-            stage.prepare(battle)
+        moved = rules.vote(battle, round, verdict, cast.id)
+        if await self._ledger.append(record.rows(moved, cast)):
+            self.counted["ballots"] += 1
         else:
-            await self._stages.pop(battle.id).close()
-        return public
+            moved = await self._as_recorded(battle)
+        return await self._moved(moved)
 
-    async def _play(self, stage: Stage, battle: Battle) -> None:
+    async def _as_recorded(self, battle: Battle) -> Battle:
+        """The battle after the ballot that the ledger has for this round: it was cast before,
+        and whoever cast it could not move the battle any more."""
+        columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
+        rows = await self._ledger.votes(columns, battle=battle.id)
+        here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
+        verdict = record.verdict_of(list(zip(here["seat_a"], here["seat_b"], here["winner"])))
+        return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
+
+    async def _moved(self, battle: Battle) -> State:
+        """Store the move and go on from it; if another replica made it first, from where that
+        is now."""
         try:
-            replies = await stage.play(battle)
-            for letter, written in replies.items():
-                for reply in written:
-                    battle = rules.answer(battle, letter, reply)
-                    await self._battles.save(battle)
-        except Abandoned as abandoned:
-            battle = await self._redraw(battle, abandoned.homeless) or await self._give_up(
-                battle, abandoned.reason
-            )
-        except Exception:
-            log.exception("a round failed in a way that nothing foresaw")
-            battle = await self._give_up(battle, FAULT)
-        await self._go_on(battle)
+            await self._battles.save(battle)
+        except StaleVote:
+            there = await self._battles.load(battle.id)
+            if there.version < battle.version or there.rounds != battle.rounds:
+                raise
+            return view.state(there)
+        if battle.phase is Phase.DECIDED:
+            self.counted["decided"] += 1
+        return await self.rounds.go_on(battle)
 
-    async def _redraw(self, battle: Battle, letter: str) -> Battle | None:
-        """Another contender in this seat, if nothing of the battle was shown and one is left."""
-        seated = {seat.contender.name for seat in battle.seats}
-        spare = [c for c in self._hosts.contenders() if c.name not in seated]
-        if not letter or not spare or battle.rounds or len(battle.prompts) > 1:
-            return None
-        battle = rules.redraw(battle, letter, self._rng.choice(spare))
-        await self._battles.save(battle)
-        return battle
-
-    async def _give_up(self, battle: Battle, reason: str) -> Battle:
-        battle = rules.void(await self._battles.load(battle.id), reason)
-        await self._battles.save(battle)
-        return battle
-
-    def _checked(self, prompt: str) -> str:
-        prompt = prompt.strip()
-        if not prompt:
-            raise BadInput("The prompt is empty. Type a question or a task, then send it.")
-        if len(prompt) > self.rules.max_prompt:
-            raise BadInput(
-                f"The prompt has {len(prompt):,} characters; at most {self.rules.max_prompt:,} "
-                "fit. Please shorten it."
-            )
-        return prompt
+    def _count_end(self, battle: Battle) -> None:
+        if battle.phase is Phase.VOID:
+            self.counted["void"] += 1
 
 
-def _format(text: str) -> Format:
-    try:
-        return Format(text)
-    except ValueError:
-        allowed = " or ".join(Format)
-        raise BadInput(f"There is no format {text!s:.20}. Choose {allowed}.") from None
+def _settled(battle: Battle, round: int, ballot: str) -> bool:
+    """The round was voted on already, with this ballot if one is given. Raises StaleVote for a
+    ballot that is neither a used one nor that of the open round."""
+    if not ballot:
+        return any(played.number == round for played in battle.rounds)
+    if any(played.ballot == ballot for played in battle.rounds):
+        return True
+    if ballot != rules.ballot(battle):
+        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+    return False
 
 
 def _verdict(judgement: str, seat: str) -> Verdict:

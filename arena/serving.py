@@ -9,9 +9,11 @@ import asyncio
 import errno
 import logging
 import secrets
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -19,6 +21,8 @@ import uvicorn
 
 from arena.core.ports import ArenaError, ConfigError
 from arena.settings import reached_at
+
+log = logging.getLogger(__name__)
 
 CLOSE_S = 3
 
@@ -64,29 +68,61 @@ def url_of(sock: socket.socket) -> str:
     return f"http://{reached_at(host)}:{port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """What is done on the way out. drain: awaited at SIGTERM, for `limit_s` seconds at most,
+    while pages are still served; closing: must let all event streams end."""
+
+    closing: Callable[[], None]
+    drain: Callable[[], Awaitable[None]]
+    limit_s: float = 30.0
+
+
 class _Uvicorn(uvicorn.Server):
     """Says that it closes before it waits for open responses: event streams never end alone."""
 
-    def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
         super().__init__(config)
-        self._closing = closing
+        self._stopping = stopping
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and self._loop and not (self._draining or self.should_exit):
+            self._loop.call_soon_threadsafe(self._begin_to_drain)
+            return
         if self.should_exit:
             # Told twice, it leaves at once; what that cuts off is no news to whoever asked for it.
             logging.getLogger("uvicorn.error").disabled = True
         super().handle_exit(sig, frame)
 
+    def _begin_to_drain(self) -> None:
+        self._draining = self._draining or asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._stopping.limit_s):
+                await self._stopping.drain()
+        except TimeoutError:
+            log.warning(
+                "not everything was written within %.0f s; it is left to the next start",
+                self._stopping.limit_s,
+            )
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._closing()
+        self._stopping.closing()
         await super().shutdown(sockets)
 
 
 class Server:
-    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread. `closing` is
-    called when it is told to stop, and must let all event streams end."""
+    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread."""
 
-    def __init__(self, app: Any, sock: socket.socket, closing: Callable[[], None]) -> None:
+    def __init__(self, app: Any, sock: socket.socket, stopping: Stopping) -> None:
         self._sock = sock
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
@@ -97,10 +133,10 @@ class Server:
             ws="none",
             lifespan="on",
         )
-        self._server = _Uvicorn(config, closing)
+        self._server = _Uvicorn(config, stopping)
 
     def run(self, started: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGINT or SIGTERM; `started` is called once pages can be fetched."""
+        """Serve until SIGINT (at once) or SIGTERM (when it has drained); `started` is called once pages can be fetched."""
 
         async def serve() -> None:
             serving = asyncio.ensure_future(self._server.serve(sockets=[self._sock]))

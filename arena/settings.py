@@ -24,6 +24,9 @@ from arena.core.ports import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 OLLAMA_PORT = 11434
+DRAWS = ("fewest", "best", "uniform")
+"""The policies of core.matchup, which takes half a second to import."""
+
 T = TypeVar("T")
 
 
@@ -70,6 +73,15 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         if not low <= value <= high:
             raise ValueError
         return value
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError
+        return text
 
     return parse
 
@@ -195,6 +207,14 @@ class Settings:
         _whole(MIN_CONTENDERS, MAX_CONTENDERS),
         f"{MIN_CONTENDERS} to {MAX_CONTENDERS}",
     )
+    draw: str = _key("ARENA_DRAW", "fewest", _one_of(*DRAWS), f"one of {', '.join(DRAWS)}")
+    opens_per_minute: int = _key(
+        "ARENA_OPENS_PER_MINUTE", "120", _whole(0, 1000000), "0 (no limit) to 1000000"
+    )
+    ballots_per_hour: int = _key(
+        "ARENA_BALLOTS_PER_HOUR", "600", _whole(0, 1000000), "0 (no limit) to 1000000"
+    )
+    stop_s: float = _key("ARENA_STOP", "30", _number(0, 3600), "seconds, 0 to 3600")
     timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
     pace: float = _key("ARENA_PACE", "150", _number(10, 10000), "characters a second, 10 to 10000")
     grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
@@ -214,6 +234,9 @@ class Settings:
     cache: Path = _key("ARENA_CACHE", "", _cache, "a folder, or empty for the user's cache")
     database_url: str = _key(
         "DATABASE_URL", "sqlite:///data/arena.db", _database, "sqlite:///path/to/file.db"
+    )
+    metrics: str = _key(
+        "ARENA_METRICS", "operators", _one_of("operators", "all"), "operators or all"
     )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
     port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")

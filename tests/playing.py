@@ -11,9 +11,11 @@ from pathlib import Path
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.adapters.ledger import SqlLedger
+from arena.adapters.limits import MemoryLimits
+from arena.admission import RefereeRules
 from arena.core import roster
-from arena.core.ports import Delta, State
-from arena.referee import Referee, RefereeRules
+from arena.core.ports import Battles, Delta, Feed, State
+from arena.referee import Referee
 from arena.stage import StageRules
 from tests.fake_ollama import FakeOllama
 
@@ -107,6 +109,8 @@ class Table:
     referee: Referee
     pool: HostPool
     ledger: SqlLedger
+    battles: Battles
+    feed: Feed
 
     @asynccontextmanager
     async def battle(self, prompt: str = "Why?", format: str = "elimination") -> AsyncIterator[Viewer]:
@@ -126,8 +130,11 @@ async def table(
     timeouts: HostTimeouts = IMPATIENT,
     slots: int = 1,
     warm: bool = True,
+    battles: Battles | None = None,
+    feed: Feed | None = None,
 ) -> AsyncIterator[Table]:
-    """A referee on these hosts, warm unless told otherwise, with a new ledger in the folder."""
+    """A referee on these hosts, warm unless told otherwise, with the ledger in the folder, which
+    is new unless another table used it before. battles, feed: instead of new ones in memory."""
     pool = HostPool(options={"num_ctx": 4096, "num_predict": 256}, timeouts=timeouts)
     await pool.use([(host.url, "") for host in hosts], roster.of_models(models), slots)
     await pool.look()
@@ -135,11 +142,12 @@ async def table(
         await pool.warm()
     ledger = SqlLedger(f"sqlite:///{folder / 'arena.db'}")
     await ledger.open()
+    battles, feed = battles or MemoryBattles(), feed or MemoryFeed()
     referee = Referee(
-        hosts=pool, battles=MemoryBattles(), feed=MemoryFeed(), ledger=ledger, rules=rules
+        hosts=pool, battles=battles, feed=feed, limits=MemoryLimits(), ledger=ledger, rules=rules
     )
     try:
-        yield Table(referee, pool, ledger)
+        yield Table(referee, pool, ledger, battles, feed)
     finally:
         await referee.close()
         await pool.close()

@@ -57,7 +57,7 @@ def test_a_local_ollama_with_the_models_is_used_without_being_asked_for(tmp_path
         async with FakeOllama([LLAMA, PHI], speed=50) as host:
             async with house(tmp_path, local=host.url) as made:
                 await eventually(lambda: made.readiness.ready)
-                assert host.url in made.source
+                assert host.url in made.supply.source
                 assert len(made.hosts.contenders()) == 2
 
     asyncio.run(scene())
@@ -70,7 +70,7 @@ def test_a_local_ollama_without_the_models_is_left_alone(
         async with FakeOllama([LLAMA, FakeModel("other:1b")], speed=50) as host:
             async with house(tmp_path, local=host.url) as made:
                 await eventually(lambda: made.readiness.ready, 60)
-                assert "engine" in made.source and made.readiness.demo
+                assert "engine" in made.supply.source and made.readiness.demo
                 assert len(made.hosts.contenders()) == 3
 
     asyncio.run(scene())
@@ -82,7 +82,7 @@ def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: P
             await host.stop()
             async with house(tmp_path, local=NOWHERE, OLLAMA_HOST=host.url) as made:
                 await eventually(lambda: "does not answer" in made.readiness.detail)
-                assert not made.readiness.ready and "engine" not in made.source
+                assert not made.readiness.ready and "engine" not in made.supply.source
                 await host.start()
                 await eventually(lambda: made.readiness.ready, 20)
 
@@ -94,9 +94,9 @@ def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: An
     async def scene() -> None:
         async with house(tmp_path) as made:
             await eventually(lambda: made.readiness.ready, 60)
-            before = made.source
+            before = made.supply.source
             os.kill(made.engine_pid, signal.SIGKILL)
-            await eventually(lambda: made.source != before and made.readiness.ready, 60)
+            await eventually(lambda: made.supply.source != before and made.readiness.ready, 60)
             said = [r.headline for r in made.said]  # type: ignore[attr-defined]
             assert "The engine stopped and is started again." in said
 

@@ -15,8 +15,9 @@ import pytest
 
 from arena.adapters.hosts import HostTimeouts
 from arena.core.ports import NoCapacity, StaleVote
-from arena.referee import RefereeRules
-from arena.stage import FAULT, StageRules
+from arena.admission import RefereeRules
+from arena.stage import StageRules
+from arena.writer import FAULT
 from tests.fake_ollama import OLD, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table
 

@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
-from arena.core.ports import BadInput, LedgerFault, NoCapacity, NotYet, StaleVote, UnknownBattle
-from arena.referee import RefereeRules
+from arena.admission import RefereeRules
+from arena.core.battle import Battle
+from arena.core.ports import (
+    BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault, UnknownBattle,
+)  # fmt: skip
+from arena.adapters.battles import MemoryBattles
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, eventually, table
@@ -276,5 +280,213 @@ def test_a_vote_that_cannot_be_saved_is_told_and_can_be_cast_again(tmp_path: Pat
             assert await at.ledger.of_battle(seen.battle) == 0
             assert (await at.referee.vote(seen.battle, 1, "drop", "A")).round == 2
             assert await at.ledger.of_battle(seen.battle) == 2
+
+    on_stage(tmp_path, scene)
+
+
+# Taking back, leaving, coming twice ------------------------------------------------------------
+
+
+def test_a_vote_that_is_taken_back_stands_until_another_supersedes_it(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            with pytest.raises(NotYet):
+                await at.referee.undo(seen.battle)
+            await at.referee.vote(seen.battle, 1, "drop", "A")
+            await seen.until(lambda: seen.now.round == 2)
+            assert seen.now.undo
+            back = await at.referee.undo(seen.battle)
+            assert (back.phase, back.round, back.undo) == ("voting", 1, False)
+            assert [pane.state for pane in back.panes] == ["complete"] * 3
+            await at.referee.vote(seen.battle, 1, "drop", "B")
+            votes = await at.ledger.votes()
+            first, second = votes["ballot_id"].iloc[0], votes["ballot_id"].iloc[-1]
+            assert votes["supersedes"].tolist() == ["", "", first, first] and first != second
+            await at.referee.vote(seen.battle, 2, "tie")
+            with pytest.raises(NotYet):
+                await at.referee.undo(seen.battle)
+        board = await at.referee.board()
+        assert board.excluded == {"superseded": 2} and board.votes == 3
+
+    on_stage(tmp_path, scene)
+
+
+def test_undo_in_a_knockout_sends_the_challenger_back(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle(format="knockout") as seen:
+            await seen.voting()
+            await at.referee.vote(seen.battle, 1, "drop", "A")
+            back = await at.referee.undo(seen.battle)
+            assert [pane.seat for pane in back.panes] == ["A", "B"] and back.to_come == 1
+            await at.referee.vote(seen.battle, 1, "drop", "B")
+            await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
+            assert seen.live == ["A", "C"]
+
+    on_stage(tmp_path, scene)
+
+
+def test_a_ballot_can_be_used_once(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            first = seen.now.ballot
+            with pytest.raises(StaleVote):
+                await at.referee.vote(seen.battle, 1, "drop", "A", ballot="made up")
+            await at.referee.vote(seen.battle, 1, "drop", "A", ballot=first)
+            again = await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
+            assert again.panes[0].state == "eliminated"
+            await at.referee.undo(seen.battle)
+            with pytest.raises(StaleVote):
+                await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
+            assert await at.ledger.of_battle(seen.battle) == 2
+
+    on_stage(tmp_path, scene)
+
+
+def test_a_vote_that_was_recorded_but_did_not_move_the_battle_moves_it_when_cast_again(
+    tmp_path: Path,
+) -> None:
+    """As when the process that recorded it died, or the store was away just then."""
+
+    class Forgetful(MemoryBattles):
+        away = False
+
+        async def save(self, battle: Battle) -> None:
+            if self.away:
+                raise StoreFault("The store is away.")
+            await super().save(battle)
+
+    battles = Forgetful()
+
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            battles.away = True
+            with pytest.raises(StoreFault):
+                await at.referee.vote(seen.battle, 1, "drop", "B")
+            battles.away = False
+            assert (await at.referee.state(seen.battle)).round == 1
+            state = await at.referee.vote(seen.battle, 1, "drop", "C")
+            assert state.round == 2 and state.panes[1].state == "eliminated", "the first counts"
+            assert await at.ledger.of_battle(seen.battle) == 2
+
+    on_stage(tmp_path, scene, battles=battles)
+
+
+def test_a_battle_that_is_left_ends_void_and_keeps_its_votes(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            await at.referee.vote(seen.battle, 1, "drop", "A")
+            assert (await at.referee.board()).held_back == 2
+            state = await at.referee.abandon(seen.battle)
+            assert state.phase == "void" and "already cast are kept" in state.notice
+            await seen.phase("void")
+            board = await at.referee.board()
+            assert (board.votes, board.held_back) == (2, 0)
+            with pytest.raises(NotYet):
+                await at.referee.abandon(seen.battle)
+
+    on_stage(tmp_path, scene)
+
+
+def test_leaving_while_they_write_stops_them(tmp_path: Path) -> None:
+    slow = [FakeModel(name, tokens_per_s=1, text="word " * 500) for name in MODELS]
+
+    async def run() -> None:
+        async with FakeOllama(slow, speed=20, warm=True) as host:
+            async with table(tmp_path, [host]) as at, at.battle() as seen:
+                await eventually(lambda: at.pool.under_way() == 3)
+                await at.referee.abandon(seen.battle)
+                await eventually(lambda: not at.pool.under_way())
+                await host.wait_for(lambda: len(host.stats.cancelled) == 3)
+
+    asyncio.run(run())
+
+
+def test_one_key_opens_one_battle(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        states = await asyncio.gather(*(at.referee.open("Why?", key="k") for _ in range(3)))
+        opened = {state.battle for state in states}
+        assert len(opened) == 1
+        assert (await at.referee.open("Why?", key="k")).battle in opened
+        assert (await at.referee.open("Why?", key="other")).battle not in opened
+
+    on_stage(tmp_path, scene)
+
+
+def test_a_key_is_free_again_when_nothing_could_be_opened(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        with pytest.raises(BadInput):
+            await at.referee.open("Why?", "duel", key="k")
+        assert (await at.referee.open("Why?", key="k")).phase == "answering"
+
+    on_stage(tmp_path, scene)
+
+
+def test_one_place_opens_so_many_battles_a_minute(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        for _ in range(2):
+            await at.referee.open("Why?", caller="one")
+        with pytest.raises(RateLimited) as refused:
+            await at.referee.open("Why?", caller="one")
+        assert 0 < refused.value.retry_after_s <= 60
+        await at.referee.open("Why?", caller="another")
+
+    on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, opens_per_minute=2))
+
+
+def test_more_ballots_than_a_person_casts_are_kept_as_abuse(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            await at.referee.vote(seen.battle, 1, "drop", "A", rater="r")
+            await at.referee.vote(seen.battle, 2, "drop", "B", rater="r")
+        votes = await at.ledger.votes()
+        assert votes["excluded_reason"].tolist() == ["", "", "abuse"]
+        assert (await at.referee.board()).excluded == {"abuse": 1}
+
+    on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, ballots_per_hour=1))
+
+
+def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        state = await at.referee.open("Why is that?", topic="law", study="pilot", size=2)
+        async for batch in at.referee.follow(state.battle):
+            if batch and any(getattr(e, "phase", "") == "voting" for _, e in batch):
+                break
+        await at.referee.vote(state.battle, 1, "tie")
+        (row,) = (await at.ledger.votes()).to_dict("records")
+        assert (row["topic"], row["study"], row["draw_policy"]) == ("law", "pilot", "fewest")
+        assert row["draw_probability"] == pytest.approx(1 / 3)
+        assert row["draw_probability_a"] == row["draw_probability_b"] == pytest.approx(2 / 3)
+        with pytest.raises(BadInput, match="topic"):
+            await at.referee.open("Why?", topic="x" * 65)
+
+    on_stage(tmp_path, scene)
+
+
+def test_who_comes_back_for_the_replies_need_not_watch(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        state = await at.referee.open("Why?", unattended=True)
+        assert not at.referee.watched()
+        await at.referee.rounds.finished()
+        assert (await at.referee.state(state.battle)).phase == "voting"
+        replies = await at.referee.replies(state.battle)
+        assert set(replies) == {"A", "B", "C"} and all(texts[0] for texts in replies.values())
+
+    rules = RefereeRules(stage=StageRules(pace=5000, grace_s=0.0, total_s=20.0))
+    on_stage(tmp_path, scene, rules=rules)
+
+
+def test_draining_lets_rounds_be_finished_and_opens_no_more(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await at.referee.drain()
+            assert (await at.referee.state(seen.battle)).phase == "voting"
+            with pytest.raises(NoCapacity, match="restarted"):
+                await at.referee.open("Why?")
+            await at.referee.vote(seen.battle, 1, "drop", "A")
 
     on_stage(tmp_path, scene)

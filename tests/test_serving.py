@@ -55,15 +55,15 @@ def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
 )
 def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
     with FakeOllama.in_thread(speed=1, warm=True) as host:
-        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
             request = urllib.request.Request(
-                f"{app.url}/api/battles",
+                f"{app.url}/api/arena/battles",
                 data=b'{"prompt": "Tell me more."}',
                 headers={"Content-Type": "application/json"},
             )
             with urllib.request.urlopen(request, timeout=10) as answer:
                 battle = answer.read().decode().split('"battle":"')[1].split('"')[0]
-            events = urllib.request.urlopen(f"{app.url}/api/battles/{battle}/events", timeout=10)
+            events = urllib.request.urlopen(f"{app.url}/api/arena/battles/{battle}/events", timeout=10)
             assert events.readline().startswith(b"retry:")
             code = app.stop(how)
             events.close()
@@ -85,7 +85,7 @@ def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> Non
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
     with running(tmp_path, **offline) as app:
-        assert app.get("api/status")["ready"]
+        assert app.get("api/arena/status")["ready"]
 
 
 def test_the_engine_process_does_not_import_gradio() -> None:

@@ -109,3 +109,7 @@ def test_tokens_go_to_hosts_in_their_order_and_are_never_shown() -> None:
     with pytest.raises(ConfigError, match="OLLAMA_TOKENS.*at most 1") as caught:
         load({"OLLAMA_HOST": "a", "OLLAMA_TOKENS": "secret1,secret2"}, None)
     assert "secret" not in str(caught.value)
+
+
+def test_the_draws_that_can_be_set_are_those_that_there_are() -> None:
+    assert set(DRAWS) == set(Policy)

@@ -21,7 +21,8 @@ from arena.core.battle import (
 from arena.core.ports import (
     Delta, Event, Finished, HostEvent, HostFault, NoCapacity, Queued, State, Text, Warming,
 )  # fmt: skip
-from arena.stage import FAULT, LEFT, TICK_S, TOO_LONG, Abandoned, Stage, StageRules
+from arena.stage import LEFT, TICK_S, TOO_LONG, Stage, StageRules
+from arena.writer import FAULT, Abandoned
 
 T = TypeVar("T")
 DONE = Finished(host="h", done_reason="stop", ttft_ms=1.0, total_ms=2.0)
@@ -362,6 +363,15 @@ def test_when_nobody_looks_any_more_the_models_are_stopped() -> None:
 # A challenger that writes ahead -----------------------------------------------------------------
 
 
+def unmoved(battle: Battle) -> Callable[[str], Coroutine[Any, Any, Battle]]:
+    """The battle as it is stored, while nobody moves it."""
+
+    async def load(battle_id: str) -> Battle:
+        return battle
+
+    return load
+
+
 def knockout(
     scripts: Mapping[str, Sequence[Sequence[Step]]], judgement: Judgement, seat: str = ""
 ) -> list[dict[str, int]]:
@@ -373,7 +383,7 @@ def knockout(
         battle = battle_of(hosts, Format.KNOCKOUT)
         for letter in battle.live:
             battle = answer(battle, letter, Reply("was said", DONE))
-        stage.prepare(battle)
+        stage.prepare(battle, unmoved(battle))
         await asyncio.sleep(20)
         await stage.play(vote(battle, 1, Verdict(judgement, seat), "ballot"))
         await stage.close()

@@ -75,7 +75,7 @@ async def _source(url: str) -> AsyncIterator[Look]:
         arena = Arena(http, url or local_arena(settings))
 
         async def through_arena() -> Seen:
-            return {"from": arena.url, **await arena.get("/api/hosts")}
+            return {"from": arena.url, **await arena.get("/api/arena/hosts")}
 
         try:
             await through_arena()
@@ -105,7 +105,7 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
             hosts = [asdict(report) for report in house.hosts.reports()]
             notes = list(house.hosts.problems)
             price = settings.gpu_cost
-            return {"from": "", "source": house.source, "hosts": hosts, "notes": notes,
+            return {"from": "", "source": house.supply.source, "hosts": hosts, "notes": notes,
                     "costs": {}, "price": price, "watched": False}  # fmt: skip
 
         yield look

@@ -26,7 +26,8 @@ def serve(options: argparse.Namespace) -> int:
     house = House(settings, terminal.show)
     house.check()
     app = build_app(house, shared=options.share)
-    server = serving.Server(app, sock, house.feed.close)
+    stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
+    server = serving.Server(app, sock, stopping)
 
     def started() -> None:
         console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]")

@@ -1,0 +1,46 @@
+"""The only part that knows every other: adapters are chosen by the settings and put together.
+
+It does not know what is done with the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from arena.adapters.ledger import MIGRATIONS, SqlLedger
+from arena.compose.asking import tls_of
+from arena.compose.house import House, Told, nobody
+from arena.core.ports import Ledger
+from arena.settings import Settings
+
+__all__ = ["NEWEST_SCHEMA", "House", "ledger_of", "reaching", "tls_of"]
+
+NEWEST_SCHEMA = len(MIGRATIONS)
+
+
+@asynccontextmanager
+async def reaching(
+    settings: Settings, told: Told = nobody, *, engine: bool = True
+) -> AsyncIterator[House]:
+    """A house that has found and looked at its hosts, for commands: no page, no ledger, nothing
+    loaded. engine: start it where there is no host. Raises ArenaError."""
+    house = House(settings, told)
+    try:
+        await house.supply.find(house.loading, engine=engine)
+        await house.hosts.look()
+        yield house
+    finally:
+        await house.close()
+
+
+@asynccontextmanager
+async def ledger_of(settings: Settings) -> AsyncIterator[Ledger]:
+    """The ledger that the settings name, open, for commands and notebooks. Raises ConfigError
+    and LedgerFault."""
+    ledger = SqlLedger(settings.database_url)
+    await ledger.open()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()

@@ -1,0 +1,194 @@
+"""Settings → adapters → Referee, and the life of all of them.
+
+The page is served at once; hosts, weights and warm-up follow in the background while
+`House.readiness` tells how far they are. It does not know what a page or a command asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from arena.adapters.hosts import HostPool
+from arena.adapters.language import language_of
+from arena.adapters.ledger import SqlLedger
+from arena.admission import RefereeRules
+from arena.compose.asking import options_of, timeouts_of, tls_of
+from arena.compose.stores import MemoryStores
+from arena.compose.supply import LOCAL_OLLAMA, Supply
+from arena.core import overview as overviews
+from arena.core.matchup import Policy
+from arena.core.overview import Overview
+from arena.core.ports import ArenaError, Readiness
+from arena.metrics import Metrics
+from arena.referee import Referee
+from arena.settings import Settings
+from arena.stage import StageRules
+
+log = logging.getLogger(__name__)
+
+RETRY_S, WATCH_S = 10.0, 5.0
+DRAINING = "Replies that are being written are finished first; new battles can be had in a minute."
+Told = Callable[[Readiness, str], None]
+"""Called with how far the house is and, for the operator, which hosts and models it uses."""
+
+
+def nobody(readiness: Readiness, report: str) -> None:
+    """Nobody is told."""
+
+
+class House:
+    """Everything that lives as long as the app. `open` returns at once; `readiness` says how
+    far it is, and `told` is called at each change of it."""
+
+    def __init__(
+        self, settings: Settings, told: Told = nobody, *, local_ollama: str = LOCAL_OLLAMA
+    ) -> None:
+        self.settings = settings
+        self.readiness = Readiness(False, "Starting.")
+        self._told = told
+        self.hosts = HostPool(
+            options=options_of(settings),
+            timeouts=timeouts_of(settings),
+            tls=tls_of(settings),
+            longest_queue=settings.queue,
+        )
+        self.supply = Supply(settings, self.hosts, local_ollama=local_ollama)
+        self.ledger = SqlLedger(settings.database_url)
+        self.metrics = Metrics()
+        self.stores = MemoryStores(forgotten=lambda battle_id: self.referee.forget(battle_id))
+        self.referee = Referee(
+            hosts=self.hosts,
+            battles=self.stores.battles,
+            feed=self.metrics.of(self.stores.feed),
+            limits=self.stores.limits,
+            ledger=self.ledger,
+            rules=RefereeRules(
+                battle_size=settings.battle_size,
+                max_prompt=settings.max_prompt,
+                policy=Policy(settings.draw),
+                opens_per_minute=settings.opens_per_minute,
+                ballots_per_hour=settings.ballots_per_hour,
+                stage=StageRules(pace=settings.pace, grace_s=settings.grace_s),
+            ),
+            readiness=lambda: self.readiness,
+            language=language_of,
+        )
+        self.metrics.watch(self.referee, self.hosts.reports)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._leaving = False
+
+    def check(self) -> None:
+        """What has to be right before anything is served: the ledger. Raises ConfigError or
+        LedgerFault."""
+        # In a thread of its own: a notebook has a running event loop in this one.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            thread.submit(lambda: asyncio.run(self.ledger.open())).result()
+
+    async def open(self) -> None:
+        """Begin to set up; everything slow goes on in the background."""
+        orphans = self.referee.rounds.look_after_orphans()
+        self._tasks = [asyncio.create_task(work) for work in (self._run(), orphans)]
+
+    async def drain(self) -> None:
+        """Open no more battles, and wait until the rounds that are being written are stored."""
+        self._leaving = True
+        self._tell(Readiness(False, "The arena is being restarted.", DRAINING, demo=self.supply.demo))
+        await self.referee.drain()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.referee.close()
+        await self.hosts.close()
+        await self.supply.close()
+        await self.ledger.close()
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The embedded engine's process, if there is one."""
+        return self.supply.engine_pid
+
+    # Setting up, then watching ----------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not await self._try_to_set_up():
+            await asyncio.sleep(RETRY_S)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                await self._look_after()
+            except ArenaError as error:
+                demo = self.supply.demo
+                self._tell(Readiness(False, f"{error.title}.", error.public, demo=demo))
+            except Exception:
+                log.exception("looking after the hosts failed")
+
+    async def _try_to_set_up(self) -> bool:
+        try:
+            await self.supply.find(self.loading)
+            await self.hosts.look()
+            if not self.hosts.refusal():
+                await self.hosts.warm(self._warming)
+            self._settled()
+            return True
+        except ArenaError as error:
+            self._tell(Readiness(False, f"{error.title}.", error.public))
+            return False
+        except Exception:
+            log.exception("setting up failed in a way that nothing foresaw")
+            self._tell(Readiness(False, "Setting up failed.", "The terminal says why."))
+            return False
+
+    async def _look_after(self) -> None:
+        if self.supply.engine_died:
+            self._tell(Readiness(False, "The engine stopped and is started again.", demo=True))
+            await self.supply.start_engine(self.loading)
+            await self.hosts.look()
+            await self.hosts.warm(self._warming)
+        else:
+            await self.hosts.refresh()
+        self._settled()
+
+    # Telling ----------------------------------------------------------------------------------
+
+    async def overview(self) -> Overview:
+        """What operators may see. An engine on this machine costs nothing by the hour."""
+        price = self.settings.gpu_cost
+        votes = await self.ledger.votes(overviews.COLUMNS)
+        spent = {} if self.supply.demo else await asyncio.to_thread(overviews.costs, votes, price)
+        watched, notes = self.referee.watched(), self.hosts.problems
+        return Overview(self.supply.source, self.hosts.reports(), spent, price, notes, watched)
+
+    def loading(self, done: int, total: int) -> None:
+        headline = "Downloading the demonstration models, once."
+        megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
+        self._tell(Readiness(False, headline, megabytes, done / total if total else None, True))
+
+    def _warming(self, done: int, total: int) -> None:
+        if done < total:
+            detail = f"Model {done + 1} of {total}."
+            self._tell(Readiness(False, "Warming up.", detail, done / total, self.supply.demo))
+
+    def _settled(self) -> None:
+        refusal = self.hosts.refusal()
+        headline = "" if refusal else "Ready."
+        self._tell(Readiness(not refusal, headline, refusal, demo=self.supply.demo))
+
+    def _tell(self, readiness: Readiness) -> None:
+        if readiness != self.readiness and not (self._leaving and readiness.ready):
+            self.readiness = readiness
+            self._told(readiness, self._report())
+
+    def _report(self) -> str:
+        """For the operator's eyes: which hosts and models are used, and what is amiss."""
+        if not self.supply.source:
+            return ""
+        names = ", ".join(c.name for c in self.hosts.contenders()) or "none"
+        lines = [f"host    {self.supply.source}", f"models  {names}"]
+        notes = filter(None, (self.supply.passed_over, *self.hosts.problems))
+        lines += [f"note    {note}" for note in notes]
+        return "\n".join(lines)

@@ -1,0 +1,126 @@
+"""Where replies come from: the hosts that are set, else a local Ollama, else the embedded engine.
+
+It does not know battles, nor who is told how far it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
+from arena.adapters.engine.weights import Progress
+from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
+from arena.core import roster as rosters
+from arena.core.battle import Contender
+from arena.core.naming import Installed, line_up
+from arena.core.ports import ConfigError, HostFault
+from arena.settings import OLLAMA_PORT, ModelSource, Settings
+
+LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
+ENGINE_SLOTS = 3
+
+
+class Supply:
+    """The hosts of one house. `find` gives the pool its hosts; `source` says in words for the
+    terminal which they are and why."""
+
+    def __init__(self, settings: Settings, hosts: HostPool, *, local_ollama: str) -> None:
+        self.source = ""
+        self.passed_over = ""
+        self._settings = settings
+        self._hosts = hosts
+        self._local_ollama = local_ollama
+        self._engine: Engine | None = None
+        self._engine_roster: tuple[Contender, ...] = ()
+        self._roster = _named_roster(settings)
+
+    @property
+    def demo(self) -> bool:
+        """The engine is used: what it plays with is for demonstration."""
+        return self._engine is not None
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The embedded engine's process, if there is one."""
+        return self._engine.pid if self._engine else None
+
+    @property
+    def engine_died(self) -> bool:
+        return self._engine is not None and not self._engine.alive
+
+    async def close(self) -> None:
+        if self._engine:
+            await self._engine.stop()
+
+    async def find(self, loading: Progress, *, engine: bool = True) -> None:
+        """The hosts that are set, else a local Ollama that can be used, else the engine, or
+        none if that is not wanted. loading(done, total): bytes of weights that are fetched."""
+        slots = self._settings.num_parallel
+        asked_for = self._settings.hosts()
+        if asked_for:
+            roster = self._roster or rosters.of_models(self._settings.models)
+            self.source = f"Ollama at {', '.join(a.url for a in asked_for)}"
+            await self._hosts.use([(a.url, a.token) for a in asked_for], roster, slots)
+        elif roster := await self._local_roster():
+            self.source = f"Ollama at {self._local_ollama}, found on this machine"
+            await self._hosts.use([(self._local_ollama, "")], roster, slots)
+        elif engine:
+            await self.start_engine(loading)
+
+    async def _local_roster(self) -> tuple[Contender, ...]:
+        """The roster, if a local Ollama has at least two of it; else empty."""
+        local = OllamaHost(self._local_ollama, timeouts=HostTimeouts(connect=0.5, listing=2.0))
+        try:
+            there = {m.name: Installed(m.digest) for m in await local.installed()}
+        except HostFault:
+            return ()
+        finally:
+            await local.close()
+        roster = self._roster or rosters.of_models(self._settings.models)
+        if len(line_up(roster, there).contenders) > 1:
+            return roster
+        self.passed_over = (
+            f"Ollama at {self._local_ollama} has fewer than two models of the roster, so it is "
+            "not used; ARENA_MODELS=auto takes what it has"
+        )
+        return ()
+
+    async def start_engine(self, loading: Progress) -> None:
+        """The embedded engine, also again, with the user's models or the demonstration model."""
+        if not self._engine:
+            wanted = [_engine_model(m) for m in self._settings.engine_models] or [SMOLLM2]
+            models = await fetch_weights(wanted, self._settings.cache, loading)
+            limits = {"slots": ENGINE_SLOTS, "context": self._settings.context}
+            self._engine = Engine(models, limits=limits)
+            self._engine_roster = _engine_roster([m.name for m in models])
+        url = await self._engine.start()
+        self.source = f"embedded engine at {url}, llama.cpp on this machine's CPU"
+        roster = self._roster or self._engine_roster
+        await self._hosts.use([(url, "")], roster, ENGINE_SLOTS)
+
+
+def _named_roster(settings: Settings) -> tuple[Contender, ...]:
+    """The contenders of ARENA_ROSTER; empty when none is set."""
+    if not settings.roster:
+        return ()
+    try:
+        text = settings.roster.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
+        ) from None
+    return rosters.parse(text, str(settings.roster))
+
+
+def _engine_model(source: ModelSource) -> EngineModel:
+    return EngineModel(
+        name=source.name,
+        path=Path(source.path) if source.path else None,
+        url=source.url or None,
+        sha256=source.sha256 or None,
+    )
+
+
+def _engine_roster(models: list[str]) -> tuple[Contender, ...]:
+    """One contender a model; of a single model three, so that there is something to decide."""
+    return rosters.demo(models[0]) if len(models) == 1 else rosters.of_models(models)
