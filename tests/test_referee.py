@@ -317,11 +317,14 @@ def test_undo_in_a_knockout_sends_the_challenger_back(tmp_path: Path) -> None:
         async with at.battle(format="knockout") as seen:
             await seen.voting()
             await at.referee.vote(seen.battle, 1, "drop", "A")
+            await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
+            challenger = seen.text("C")
             back = await at.referee.undo(seen.battle)
             assert [pane.seat for pane in back.panes] == ["A", "B"] and back.to_come == 1
             await at.referee.vote(seen.battle, 1, "drop", "B")
             await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
             assert seen.live == ["A", "C"]
+            assert seen.text("C") == challenger, "shown once, and not written again"
 
     on_stage(tmp_path, scene)
 
@@ -397,7 +400,7 @@ def test_leaving_while_they_write_stops_them(tmp_path: Path) -> None:
     async def run() -> None:
         async with FakeOllama(slow, speed=20, warm=True) as host:
             async with table(tmp_path, [host]) as at, at.battle() as seen:
-                await eventually(lambda: at.pool.under_way() == 3)
+                await host.wait_for(lambda: host.stats.active_streams == 3)
                 await at.referee.abandon(seen.battle)
                 await eventually(lambda: not at.pool.under_way())
                 await host.wait_for(lambda: len(host.stats.cancelled) == 3)

@@ -255,18 +255,20 @@ def ballot(battle: Battle) -> str:
 
 
 def can_undo(battle: Battle) -> bool:
-    """The last vote can be taken back."""
-    over = battle.phase in (Phase.DECIDED, Phase.VOID)
-    return not over and bool(battle.rounds) and len(battle.prompts) == battle.rounds[-1].turns
+    """The last vote can be taken back: until the names are known or the survivors have been
+    asked something else, and not while somebody writes, as what is half shown cannot be
+    taken back with it."""
+    open_again = battle.phase is Phase.VOTING and bool(battle.rounds)
+    return open_again and len(battle.prompts) == battle.rounds[-1].turns
 
 
 def undo(battle: Battle) -> Battle:
     """Take the last vote back: its round is open again, and the next vote on it supersedes that
-    ballot. Possible until the names are known or the survivors have been asked something else."""
+    ballot."""
     if not can_undo(battle):
         raise NotYet(
-            "No vote can be taken back now: none was cast, a follow-up was sent since, or the "
-            "battle is over."
+            "No vote can be taken back now: none was cast, a reply is still being written, a "
+            "follow-up was sent since, or the battle is over."
         )
     last = battle.rounds[-1]
     letters = [seat.letter for seat in battle.seats]

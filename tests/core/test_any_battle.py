@@ -53,6 +53,9 @@ def played(draw: st.DrawFn) -> tuple[Battle, list[Cast]]:
 def _check_that_a_vote_can_be_taken_back(before: Battle, after: Battle) -> None:
     if len(after.rounds) == len(before.rounds) or after.phase is Phase.DECIDED:
         return
+    assert can_undo(after) == (after.phase is Phase.VOTING)
+    if not can_undo(after):
+        return
     again = undo(after)
     superseded = after.rounds[-1].ballot_id
     assert again == replace(before, version=after.version + 1, superseding=superseded)
