@@ -117,7 +117,7 @@ class Fit:
         """(K,) half the 95 % interval of the rating."""
         size = np.bincount(self.group)[self.group]
         alone = self.prior_sd * np.sqrt(1 - 1 / size)
-        return POINTS_PER_LOGIT * _half_width(np.diag(self.covariance), self.df, alone)
+        return POINTS_PER_LOGIT * half_interval(np.diag(self.covariance), self.df, alone)
 
     @property
     def variance_of_differences(self) -> Floats:
@@ -130,7 +130,7 @@ class Fit:
         from the standard errors of the differences."""
         together = self.group[:, None] == self.group
         widest = self.prior_sd * np.sqrt(2)
-        margin = _half_width(self.variance_of_differences, self.df[:, None], widest)
+        margin = half_interval(self.variance_of_differences, self.df[:, None], widest)
         lead = self.theta - self.theta[:, None]
         above = (together & (lead > margin)).sum(axis=1)
         below = (together & (lead < -margin)).sum(axis=1)
@@ -274,7 +274,7 @@ def quantile(df: Floats) -> Floats:
     return np.where(np.isinf(df), ndtri(tail), stdtrit(np.minimum(df, 1e15), tail))
 
 
-def _half_width(variance: Floats, df: Floats, prior_sd: float | Floats) -> Floats:
+def half_interval(variance: Floats, df: Floats, prior_sd: float | Floats) -> Floats:
     """Half an interval in logits. The t quantile of two or three battles alone would claim less
     than is known before the first vote, so the prior's own interval is the widest."""
     widest = ndtri((1 + LEVEL) / 2) * prior_sd

@@ -46,16 +46,17 @@ def neighbours(fit: Fit) -> pd.DataFrame:
     upper, lower = order[:-1], order[1:]
     together = fit.group[upper] == fit.group[lower]
     upper, lower = upper[together], lower[together]
-    gap = fit.theta[upper] - fit.theta[lower]
-    variance = fit.variance_of_differences[upper, lower]
-    df = fit.df[upper]
+    gap, df = fit.theta[upper] - fit.theta[lower], fit.df[upper]
+    even = gap * POINTS_PER_LOGIT < EVEN
+    # Only ties, without a prior or the model's own variance, leave no error at all.
+    variance = np.maximum(fit.variance_of_differences[upper, lower], 1e-30)
     names = np.array(fit.names, dtype=object)
     columns = {
         "upper": names[upper],
         "lower": names[lower],
         "gap": gap * POINTS_PER_LOGIT,
-        "p_right": _cumulative(df, gap / np.sqrt(variance)),
-        "battles_to_settle": _more_votes(gap, variance, df, fit.prior_sd),
+        "p_right": _cumulative(df, np.where(even, 0.0, gap / np.sqrt(variance))),
+        "battles_to_settle": np.where(even, np.inf, _more_votes(gap, variance, df, fit.prior_sd)),
         "group": fit.group[upper],
     }
     return pd.DataFrame(columns).astype(NEIGHBOURS)
@@ -64,15 +65,14 @@ def neighbours(fit: Fit) -> pd.DataFrame:
 def _more_votes(gap: Floats, variance: Floats, df: Floats, prior_sd: float) -> Floats:
     widest = ndtri((1 + LEVEL) / 2) * np.sqrt(2) * prior_sd
     settled = gap > np.minimum(quantile(df) * np.sqrt(variance), widest)
-    even = gap * POINTS_PER_LOGIT < EVEN
-    gap = np.where(even, 1.0, gap)
+    gap = np.maximum(gap, EVEN / POINTS_PER_LOGIT)
     gain = expit(gap) * expit(-gap)
     votes = np.zeros(len(gap))
-    # More votes narrow the quantile as well, so the number that is needed falls from below.
+    # More votes narrow the quantile as well, so the number that is needed falls as it is met.
     for _ in range(50):
         needed = (quantile(df + votes) ** 2 / gap**2 - 1 / variance) / gain
         votes = np.maximum((votes + np.maximum(needed, 0.0)) / 2, 1.0)
-    return np.where(settled, 0.0, np.where(even, np.inf, np.ceil(votes)))
+    return np.where(settled, 0.0, np.ceil(votes))
 
 
 def _cumulative(df: Floats, t: Floats) -> Floats:

@@ -146,9 +146,7 @@ class Weighed:
         pairs, place = np.unique(kinds // OUTCOMES, return_inverse=True)
         first, second = (side[pairs] for side in sides(size))
         votes, score = [], []
-        for at, (kind, times) in zip(
-            np.split(place, [len(before[0])]), (before, now), strict=True
-        ):
+        for at, (kind, times) in zip(np.split(place, [len(before[0])]), (before, now), strict=True):
             outcome = kind % OUTCOMES
             votes.append(np.bincount(at, times * self._worth.votes[outcome], len(pairs)))
             won = np.bincount(at, times * self._worth.score[outcome], len(pairs))

@@ -5,8 +5,6 @@ It does not know where rows are kept, which of them were asked for, or how stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from arena.core import bradley_terry
 from arena.core.bradley_terry import Fit, Method, Pairs
 from arena.core.clusters import OUTCOMES, Clustering, Worth
 from arena.core.moments import pair_of, sides
-from arena.core.votes import OUTCOME_COLUMNS, WINNERS, Votes, coded, read
+from arena.core.votes import Votes, coded, read
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,15 +50,6 @@ class _Ids:
         return self._numbers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    """Votes that are not told apart by battle and by rater yet."""
-
-    kind: Ints
-    battle_id: pd.Series
-    rater: pd.Series
-
-
 class Counts:
     """What standings need of votes. For one thread at a time.
 
@@ -74,14 +63,14 @@ class Counts:
         self._codes: dict[str, int] = {}
         self._times = np.zeros((0, OUTCOMES))
         self._battle_ids, self._rater_ids = _Ids(), _Ids()
-        self._waiting: _Waiting | None = None
+        self._waiting: tuple[Votes, Ints] | None = None
         self._battle: Ints | None = None
         self._battles: Clustering | None = None
         self._raters: Clustering | None = None
 
     @classmethod
     def of(cls, votes: pd.DataFrame) -> Counts:
-        """Of rows with `OUTCOME_COLUMNS`; see `fold`."""
+        """Of rows with `votes.OUTCOME_COLUMNS`; see `fold`."""
         counts = cls()
         counts.fold(votes)
         return counts
@@ -98,11 +87,10 @@ class Counts:
         if sign < 0 and not self._holds(new):
             raise ValueError("Votes can be taken out only as they were folded in.")
         kinds = self._kinds(new)
-        kind = kinds[new.combination]
-        if len(kind) > MANY and self._fresh:
-            self._waiting = _Waiting(kind, new.battle_id, new.rater)
-        elif len(kind):
-            self._fold_clusters(kind, new, sign)
+        if len(new.cell) > MANY and self._fresh:
+            self._waiting = new, kinds
+        elif len(new.cell):
+            self._fold_clusters(new.each(kinds), new, sign)
         np.add.at(self._times.reshape(-1), kinds, sign * new.times)
         for reason, rows in new.excluded.items():
             self.excluded[reason] = self.excluded.get(reason, 0) + sign * rows
@@ -183,9 +171,9 @@ class Counts:
             return False
         if not all(name in self._codes for name in old.names):
             return False
-        kind = self._kinds(old)[old.combination]
+        battles, raters, kind = self._by_battle(), self._by_rater(), old.each(self._kinds(old))
         battle, rater = self._numbers(old.battle_id, old.rater)
-        return self._by_battle().holds(battle, kind) and self._by_rater().holds(rater, kind)
+        return battles.holds(battle, kind) and raters.holds(rater, kind)
 
     # Whose votes they are ----------------------------------------------------------------------
 
@@ -195,29 +183,29 @@ class Counts:
 
     def _by_battle(self) -> Clustering:
         if self._battles is None:
-            waiting = self._waiting
-            self._battles = (
-                Clustering(self._waiting_battles(waiting), waiting.kind)
-                if waiting
-                else Clustering(NOTHING, NOTHING)
-            )
+            battle = kind = NOTHING
+            if self._waiting:
+                new, kinds = self._waiting
+                battle, kind = self._waiting_battles(new), new.each(kinds)
+            self._battles = Clustering(battle, kind)
             self._let_go()
         return self._battles
 
     def _by_rater(self) -> Clustering:
         if self._raters is None:
-            waiting, kind, rater = self._waiting, NOTHING, NOTHING
-            if waiting:
-                kind, rater = waiting.kind, self._rater_ids.codes(waiting.rater)
+            rater = kind = NOTHING
+            if self._waiting:
+                new, kinds = self._waiting
+                rater, kind = self._rater_ids.codes(new.rater), new.each(kinds)
                 if (rater < 0).any():
-                    rater = _or_battle(rater, self._waiting_battles(waiting))
+                    rater = _or_battle(rater, self._waiting_battles(new))
             self._raters = Clustering(rater, kind)
             self._let_go()
         return self._raters
 
-    def _waiting_battles(self, waiting: _Waiting) -> Ints:
+    def _waiting_battles(self, new: Votes) -> Ints:
         if self._battle is None:
-            self._battle = self._battle_ids.codes(waiting.battle_id) + 1
+            self._battle = self._battle_ids.codes(new.battle_id) + 1
         return self._battle
 
     def _let_go(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from arena.core.bradley_terry import (
     Fit,
     Method,
     groups_of,
+    half_interval,
     must_be_bounded,
-    quantile,
 )
 from arena.core.clusters import Worth
 from arena.core.counts import Counts, cluster_numbers
@@ -74,7 +75,8 @@ def fit_with(
 
     The second table has a row for each covariate, with the columns of `EFFECTS`: effect in
     logits, for one standard deviation where it is style; points, lower and upper the same on
-    the scale of the ratings with its 95 % interval; p_value two-sided, of no effect. NaN
+    the scale of the ratings with its 95 % interval, which is never wider than the prior's own;
+    p_value two-sided, of no effect. NaN
     without votes. Effects are taken for the same in all groups, and clusters and degrees of
     freedom are those of all votes together. Raises `BadInput` for an unknown covariate, for
     votes that do not say what is needed, and as `votes.read` and `bradley_terry.fit` do."""
@@ -84,64 +86,17 @@ def fit_with(
                 f"Ratings cannot be corrected for {name!s:.20} here. Choose, once each, from "
                 f"{', '.join((*STYLE, *ORDER))}."
             )
-    if votes.empty or not covariates:
-        return _nothing(votes, covariates, method)
-    new = read(votes)
-    counts = counting(votes["excluded_reason"])[0]
-    votes = votes if counts is None else votes[counts]
-    worth = Worth.of(*method.weights)
-    fitted = worth.votes[new.outcome] > 0
-    combination = new.combination
-    if not fitted[combination].all():
-        votes, combination = votes[fitted[combination]], combination[fitted[combination]]
-    if votes.empty:
-        return _nothing(votes, covariates, method)
-
-    there = np.unique(combination)
-    present = np.unique(np.r_[new.model_a[there], new.model_b[there]])
-    order = np.array(sorted(present.tolist(), key=lambda code: new.names[code]))
-    place = np.zeros(len(new.names), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    names = tuple(new.names[code] for code in order)
-    first, second, score = place[new.model_a], place[new.model_b], worth.score[new.outcome]
-    times = np.bincount(combination, minlength=len(first)).astype(float)
-    group = groups_of(first[there], second[there], times[there], len(names))
-    if math.isinf(method.prior_sd):
-        met = (first[there], second[there], times[there], (score * times)[there])
-        must_be_bounded(names, *met, group)
-
-    values = [_values(votes, name) for name in covariates]
-    unit = np.arange(len(votes))
-    of_unit = combination
-    if all(name in ORDER for name in covariates):
-        # Few are different, so a million votes are as quickly fitted as a thousand.
-        same = combination * 3 + sum(value.astype(int) + 1 for name, value in zip(
-            covariates, values, strict=True) if name == "incumbent")
-        _, one, unit = np.unique(same, return_index=True, return_inverse=True)
-        of_unit, values = combination[one], [value[one] for value in values]
-    many = np.bincount(unit).astype(float)
-    joint = adjusted.fit(
-        Design(
-            first=first[of_unit],
-            second=second[of_unit],
-            covariates=np.array(values),
-            votes=many,
-            score=many * score[of_unit],
-            group=group,
-            unit=unit,
-            gained=score[combination],
-            clusters=lambda by_rater: cluster_numbers(
-                votes["battle_id"], votes["rater"] if by_rater else None
-            ),
-        ),
-        method,
-    )
-    size = len(names)
-    covariance = joint.covariance[:size, :size] * (group[:, None] == group)
+    met = _met(votes, method) if covariates and not votes.empty else None
+    if met is None:
+        unknown = np.full(len(covariates), np.nan)
+        return Counts.of(votes).fit(method), _table(covariates, *[unknown] * 2, math.inf, method.prior_sd)
+    joint = adjusted.fit(_design(met, covariates), method)
+    size = len(met.names)
+    covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)
     df = np.full(size, joint.df)
-    fit = Fit(names, joint.theta, covariance, group, df, method.prior_sd, method.anchor)
+    fit = Fit(met.names, joint.theta, covariance, met.group, df, method.prior_sd, method.anchor)
     error = np.sqrt(np.diag(joint.covariance)[size:])
-    return fit, _table(covariates, joint.beta, error, joint.df)
+    return fit, _table(covariates, joint.beta, error, joint.df, method.prior_sd)
 
 
 def style_columns(votes: pd.DataFrame) -> pd.DataFrame:
@@ -163,8 +118,74 @@ def _numbers(known: Sequence[Any], key: str) -> Iterable[float]:
     for metadata in known:
         value = metadata.get(key) if isinstance(metadata, dict) else None
         if isinstance(value, dict):
-            value = sum(part for part in value.values() if part is not None)
+            value = sum(filter(None, value.values()))
         yield math.nan if value is None else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Met:
+    """N votes that are fitted, each one of C combinations; contenders in order of their names."""
+
+    votes: pd.DataFrame
+    combination: Ints
+    """(N,)"""
+    first: Ints
+    """(C,) index into names of model_a"""
+    second: Ints
+    score: Floats
+    """(C,) of model_a"""
+    names: tuple[str, ...]
+    group: Ints
+
+
+def _met(votes: pd.DataFrame, method: Method) -> _Met | None:
+    """None where no vote is fitted."""
+    new, worth = read(votes), Worth.of(*method.weights)
+    counts = counting(votes["excluded_reason"])[0]
+    votes = votes if counts is None else votes[counts]
+    combination = new.each(np.arange(len(new.outcome)))
+    fitted = (worth.votes[new.outcome] > 0)[combination]
+    if not fitted.all():
+        votes, combination = votes[fitted], combination[fitted]
+    if votes.empty:
+        return None
+    times = np.bincount(combination, minlength=len(new.outcome)).astype(float)
+    there = np.flatnonzero(times)
+    present = np.unique(np.r_[new.model_a[there], new.model_b[there]])
+    order = np.array(sorted(present.tolist(), key=lambda code: new.names[code]))
+    place = np.zeros(len(new.names), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    names = tuple(new.names[code] for code in order)
+    first, second, score = place[new.model_a], place[new.model_b], worth.score[new.outcome]
+    group = groups_of(first[there], second[there], times[there], len(names))
+    if math.isinf(method.prior_sd):
+        won = (score * times)[there]
+        must_be_bounded(names, first[there], second[there], times[there], won, group)
+    return _Met(votes, combination, first, second, score, names, group)
+
+
+def _design(met: _Met, covariates: Sequence[str]) -> Design:
+    values = {name: _values(met.votes, name) for name in covariates}
+    unit, of_unit = np.arange(len(met.votes)), met.combination
+    if not set(values) & set(STYLE):
+        # Few are different, so a million votes are as quickly fitted as a thousand.
+        stayed = values.get("incumbent", np.zeros(1)).astype(np.int64)
+        _, one, unit = np.unique(of_unit * 3 + stayed, return_index=True, return_inverse=True)
+        of_unit, values = of_unit[one], {name: value[one] for name, value in values.items()}
+    votes = np.bincount(unit).astype(float)
+    return Design(
+        first=met.first[of_unit],
+        second=met.second[of_unit],
+        covariates=np.array(list(values.values())),
+        votes=votes,
+        score=votes * met.score[of_unit],
+        group=met.group,
+        unit=unit,
+        gained=met.score[met.combination],
+        clusters=lambda by_rater: cluster_numbers(
+            met.votes["battle_id"], met.votes["rater"] if by_rater else None
+        ),
+    )
 
 
 def _values(votes: pd.DataFrame, name: str) -> Floats:
@@ -189,16 +210,10 @@ def _values(votes: pd.DataFrame, name: str) -> Floats:
     return (difference - difference.mean()) / (spread if spread > 0 else 1.0)
 
 
-def _nothing(
-    votes: pd.DataFrame, covariates: Sequence[str], method: Method
-) -> tuple[Fit, pd.DataFrame]:
-    """Without covariates, or without votes that could tell of them."""
-    unknown = np.full(len(covariates), np.nan)
-    return Counts.of(votes).fit(method), _table(covariates, unknown, unknown, math.inf)
-
-
-def _table(covariates: Sequence[str], effect: Floats, error: Floats, df: float) -> pd.DataFrame:
-    half = quantile(np.array(df)) * error
+def _table(
+    covariates: Sequence[str], effect: Floats, error: Floats, df: float, prior_sd: float
+) -> pd.DataFrame:
+    half = half_interval(error**2, np.array(df), prior_sd)
     t = -np.abs(effect) / error
     columns = {
         "covariate": list(covariates),

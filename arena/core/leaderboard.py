@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from arena.core.bradley_terry import Fit, Method
 from arena.core.counts import Counts
 from arena.core.votes import OUTCOME_COLUMNS, counting, require
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 MEASURES = {"ttft_ms": "ttft_ms", "tokens_per_s": "tokens_per_s", "reply_tokens": "output_tokens"}
 """Measure of a reply → the ledger's column, less `_a` or `_b`."""
@@ -59,7 +63,7 @@ HEAD_TO_HEAD = {
     "losses": "int64",
     "win_rate": "float64",
 }
-
+"""Columns of the records of each against each, in order, with their dtypes."""
 
 MOVEMENT = {
     "contender": "str",
@@ -68,6 +72,7 @@ MOVEMENT = {
     "rank_before": "Int64",
     "rank_after": "Int64",
 }
+"""Columns of a battle's movement, in order, with their dtypes."""
 
 
 def standings(
@@ -127,15 +132,15 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
     counts = counting(votes["excluded_reason"])[0]
     votes = votes if counts is None else votes[counts]
     battle = pd.factorize(votes["battle_id"], use_na_sentinel=False)[0]
-    sides = []
-    for side in "ab":
-        reply = {"contender": votes[f"model_{side}"].astype("str"), "battle": battle}
-        for measure, column in MEASURES.items():
-            known = f"{column}_{side}" in votes
-            reply[measure] = pd.to_numeric(votes[f"{column}_{side}"]) if known else np.nan
-        sides.append(pd.DataFrame(reply).astype(dict.fromkeys(MEASURES, float)))
-    replies = pd.concat(sides, ignore_index=True).drop_duplicates()
-    return replies.groupby("contender")[list(MEASURES)].median()
+    sides = [votes[f"model_{side}"].astype("str") for side in "ab"]
+    contender, names = pd.factorize(pd.concat(sides, ignore_index=True))
+    replies = pd.DataFrame({"contender": contender})
+    for measure, column in MEASURES.items():
+        replies[measure] = np.concatenate([_numbers(votes, f"{column}_{side}") for side in "ab"])
+    reply = np.r_[battle, battle] * len(names) + contender
+    distinct = _distinct(reply, replies[list(MEASURES)].fillna(-1.0).to_numpy())
+    medians = replies[distinct].groupby("contender")[list(MEASURES)].median()
+    return medians.set_axis(names[medians.index].rename("contender"))
 
 
 def superseding(votes: pd.DataFrame) -> pd.DataFrame:
@@ -153,9 +158,7 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     return votes.assign(excluded_reason=reason)
 
 
-def movement(
-    counts: Counts, battle_rows: pd.DataFrame, method: Method = Method()
-) -> pd.DataFrame:
+def movement(counts: Counts, battle_rows: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
     battle_rows: the battle's rows as they were folded into the counts, which are the same
@@ -195,6 +198,27 @@ def _counted(votes: pd.DataFrame) -> tuple[Counts, pd.DataFrame]:
     if "supersedes" in votes:
         votes = superseding(votes)
     return Counts.of(votes), speeds(votes)
+
+
+def _numbers(votes: pd.DataFrame, column: str) -> Floats:
+    """(N,) NaN where nothing is known."""
+    if column not in votes:
+        return np.full(len(votes), np.nan)
+    return pd.to_numeric(votes[column]).to_numpy(float, na_value=np.nan)
+
+
+def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
+    """(N,) one row of each that agree in key and values (N, …); few have a key in common."""
+    order = np.argsort(key)
+    key, values = key[order], values[order]
+    again = np.zeros(len(key), dtype=bool)
+    later, distance = np.arange(1, len(key)), 1
+    while len(later := later[key[later] == key[later - distance]]):
+        again[later] |= (values[later] == values[later - distance]).all(axis=1)
+        later, distance = later[later > distance], distance + 1
+    stays = np.empty(len(key), dtype=bool)
+    stays[order] = ~again
+    return stays
 
 
 def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:

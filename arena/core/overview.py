@@ -19,6 +19,9 @@ COLUMNS = (
 )
 """The ledger's columns that are read here."""
 
+NEWEST = 10_000
+"""What battles cost is read from so many of the newest votes."""
+
 HOUR_S = 3600.0
 
 

@@ -49,6 +49,12 @@ class Breaker:
         """The host was seen to come back: on trial at once."""
         return replace(self, open_until=min(self.open_until, now))
 
+    def shifted(self, by: float) -> Breaker:
+        """The same by a clock that is ahead by so much."""
+        failures = tuple(t + by for t in self.failures)
+        open_until = self.open_until + by if self.open_s else 0.0
+        return replace(self, failures=failures, open_until=open_until)
+
 
 HOST_BREAKER = Breaker()
 LOAD_BREAKER = Breaker(limit=2, window_s=60.0, first_s=60.0, longest_s=60.0)
@@ -90,7 +96,8 @@ def fit(shares: Mapping[tuple[str, str], Share]) -> frozenset[tuple[str, str]]:
 class Candidate:
     """A host as seen by one request for one model. `crowded`: loading a model there unloads
     another. `speed` in tokens/s as measured, or None. `runner`: whose slots they are, since
-    models of the same weights share them."""
+    models of the same weights share them. `on_trial`: it takes one request at a time, and has
+    `on_host` now."""
 
     host: str
     resident: bool
@@ -100,20 +107,32 @@ class Candidate:
     speed: float | None = None
     crowded: bool = False
     runner: str = ""
+    on_trial: bool = False
+    on_host: int = 0
+
+    @property
+    def rank(self) -> int:
+        """What counts first: the model resident and fully on the GPU, then resident."""
+        return self.resident + (self.resident and self.on_gpu)
+
+    @property
+    def free(self) -> bool:
+        return self.leases < self.slots and not (self.on_trial and self.on_host)
+
+
+def suitable(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those that may be waited for: a crowded host does not load a model that is resident
+    elsewhere, even if that is busy."""
+    known = list(candidates)
+    held = any(c.resident for c in known)
+    return [c for c in known if c.resident or not (held and c.crowded)]
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate | None:
-    """The best host with a free slot: the model resident and fully on the GPU, then resident,
-    then most free slots, then fastest. None when every slot is taken.
-
-    A crowded host does not load a model that is resident elsewhere, even if that is busy."""
-    known = list(candidates)
-    held = any(c.resident for c in known)
-    free = [
-        c for c in known if c.leases < c.slots and (c.resident or not (held and c.crowded))
-    ]  # fmt: skip
+    """The best suitable host with a free slot: by rank, then most free slots, then fastest.
+    None when every slot is taken."""
     return max(
-        free,
-        key=lambda c: (c.resident and c.on_gpu, c.resident, c.slots - c.leases, c.speed or 0.0),
+        (c for c in suitable(candidates) if c.free),
+        key=lambda c: (c.rank, c.slots - c.leases, c.speed or 0.0),
         default=None,
     )

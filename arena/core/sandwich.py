@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SMALL = 16
+SMALL = 4
 """A cluster of so many entries is squared entry by entry."""
 
 FEW_CELLS = 1_000_000
@@ -93,9 +93,7 @@ def _by_products(
     return own + total + total.T
 
 
-def _by_vectors(
-    cluster: Ints, first: Ints, second: Ints, gained: Floats, size: int
-) -> Floats:
+def _by_vectors(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: int) -> Floats:
     """(K, K) Σ u uᵀ of clusters of many entries, from their vectors u."""
     new = np.diff(cluster, prepend=cluster[0] - 1) != 0
     number = np.cumsum(new) - 1

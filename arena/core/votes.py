@@ -25,14 +25,12 @@ WINNERS = ("model_a", "model_b", "tie", "both_bad")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Votes:
-    """N rows that count, each being one of C combinations that occur."""
+    """N rows that count, each being one of C combinations that occur among all rows."""
 
-    combination: Ints
-    """(N,) 0 to C"""
     times: Ints
     """(C,) how many rows"""
     names: tuple[str, ...]
-    """the contenders, in the order of their first appearance in a combination"""
+    """the contenders that occur"""
     model_a: Ints
     """(C,) index into names"""
     model_b: Ints
@@ -44,6 +42,16 @@ class Votes:
     """(N,)"""
     excluded: dict[str, int]
     """reason → rows that do not count"""
+    cell: Ints
+    """(N,) number of the combination, with gaps"""
+    numbers: Ints
+    """(C,) the numbers there are, in order"""
+
+    def each(self, of_combination: Ints) -> Ints:
+        """(N,) for each row what is given for its combination."""
+        by_number = np.zeros(self.numbers.max(initial=-1) + 1, dtype=of_combination.dtype)
+        by_number[self.numbers] = of_combination
+        return by_number[self.cell]
 
 
 def read(votes: pd.DataFrame) -> Votes:
@@ -62,7 +70,8 @@ def read(votes: pd.DataFrame) -> Votes:
     cell *= shape[2]
     cell += winner
     cell += (shape[1] + 1) * shape[2] + 1
-    there = np.flatnonzero(np.bincount(cell, minlength=shape[0] * shape[1] * shape[2]))
+    seen = np.bincount(cell, minlength=shape[0] * shape[1] * shape[2])
+    there = np.flatnonzero(seen)
     model_a, model_b, outcome = (np.array(part) for part in np.unravel_index(there, shape))
     names = {name: n for n, name in enumerate(dict.fromkeys(
         [names_a[n - 1] for n in _used(model_a)] + [names_b[n - 1] for n in _used(model_b)]
@@ -75,12 +84,10 @@ def read(votes: pd.DataFrame) -> Votes:
     if counts is not None:
         cell = cell[counts]
         votes = votes.loc[counts, ["battle_id", "rater"]]
-    place = np.zeros(there.max(initial=-1) + 1, dtype=np.int64)
-    place[there] = np.arange(len(there))
-    times = np.bincount(cell, minlength=len(place))[there]
+        seen = np.bincount(cell, minlength=len(seen))
     return Votes(
-        place[cell], times, tuple(names), model_a, model_b, outcome,
-        votes["battle_id"], votes["rater"], excluded,
+        seen[there], tuple(names), model_a, model_b, outcome,
+        votes["battle_id"], votes["rater"], excluded, cell, there,
     )  # fmt: skip
 
 

@@ -1,10 +1,7 @@
-"""Standings: against reference results of other packages, and by the properties they must have."""
+"""Standings: what is in the table and what is not, and the properties they must have."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,111 +10,78 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arena.core.bradley_terry import POINTS_PER_LOGIT, PRIOR_SD, Method
+from arena.core.counts import Counts
 from arena.core.leaderboard import (
-    COLUMNS,
-    POINTS_PER_LOGIT,
-    PRIOR_SD,
-    SCORE,
+    HEAD_TO_HEAD,
+    MOVEMENT,
     STANDINGS,
-    fit,
+    head_to_head,
     movement,
+    speeds,
     standings,
+    superseding,
 )
 from arena.core.ports import BadInput
+from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
-REFERENCE = Path(__file__).parents[1] / "reference"
-RESULTS: dict[str, Any] = json.loads((REFERENCE / "reference.json").read_text("utf-8"))
 SWAPPED = {"model_a": "model_b", "model_b": "model_a", "tie": "tie", "both_bad": "both_bad"}
 
 
-def ledger(rows: Sequence[tuple[str, str, str]], **columns: Any) -> pd.DataFrame:
-    """Votes (model_a, model_b, winner) as ledger rows, each a ballot and battle of its own."""
-    votes = pd.DataFrame(rows, columns=["model_a", "model_b", "winner"])
-    ids = [str(number) for number in range(len(votes))]
-    votes = votes.assign(battle_id=ids, ballot_id=ids, rater="r")
-    return votes.reindex(columns=COLUMNS).assign(**columns)
+def types(table: pd.DataFrame) -> dict[str, str]:
+    return {str(column): str(kind) for column, kind in table.dtypes.items()}
 
 
-def reference_votes() -> pd.DataFrame:
-    votes = pd.read_csv(REFERENCE / "reference_votes.csv").rename(columns={"voter_id": "rater"})
-    votes["battle_id"] = votes["battle_id"].astype("str")
-    return votes.assign(ballot_id=votes.index.astype("str")).reindex(columns=COLUMNS)
+# What is in the table -------------------------------------------------------------------------
 
 
-def in_order(table: pd.DataFrame) -> pd.DataFrame:
-    return table.set_index("contender").loc[RESULTS["models"]]
-
-
-# Against other implementations ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("clusters", "result"), [("rater", "recommended_voter"), ("battle", "recommended_battle")]
-)
-def test_ratings_intervals_and_rank_spread_equal_the_reference(clusters: str, result: str) -> None:
-    votes = reference_votes()
-    if clusters == "battle":
-        votes["rater"] = "the only one"
-    table, expected = in_order(standings(votes)), RESULTS["results"][result]
+def test_records_and_ratings_equal_the_reference() -> None:
+    table = standings(reference_votes()).set_index("contender").loc[RESULTS["models"]]
+    expected = RESULTS["results"]["recommended_voter"]
     for column in ("rating", "lower", "upper"):
-        np.testing.assert_allclose(table[column], expected[column], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(table[column], expected[column], rtol=0, atol=1e-7)
     for column in ("rank_best", "rank_worst"):
         assert table[column].tolist() == expected[column]
-
-
-def test_strengths_equal_ridge_regression_of_scikit_learn() -> None:
-    result = fit(reference_votes())
-    assert list(result.names) == RESULTS["models"]
-    expected = RESULTS["results"]["sklearn_ridge_prior_sd_1.5"]
-    np.testing.assert_allclose(result.theta, expected["theta"], rtol=0, atol=1e-7)
-    np.testing.assert_allclose(result.rating, expected["rating"], rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize(("clusters", "count"), [("voter", 9), ("battle", 180)])
-def test_with_many_votes_the_fit_tends_to_the_unpenalised_one_of_statsmodels(
-    clusters: str, count: int
-) -> None:
-    """Copies of votes in the same clusters leave the sandwich as it is and outweigh the prior."""
-    votes = reference_votes()
-    if clusters == "battle":
-        votes["rater"] = "the only one"
-    result = fit(pd.concat([votes] * 500))
-    expected = RESULTS["results"][f"statsmodels_cluster_{clusters}"]
-    np.testing.assert_allclose(result.theta, expected["theta"], rtol=0, atol=1e-4)
-    with_small_sample_factor = np.array(expected["cov_theta"]) * count / (count - 1)
-    np.testing.assert_allclose(result.covariance, with_small_sample_factor, rtol=0, atol=5e-4)
-    np.testing.assert_allclose(result.rating, RESULTS["results"]["evalica"]["rating"], atol=0.05)
-    assert result.df[0] == pytest.approx(expected["G_eff"] - 1)
-
-
-def test_counts_equal_the_reference() -> None:
-    table = in_order(standings(reference_votes()))
-    for name, expected in RESULTS["per_model"].items():
+    assert table["rank"].tolist() == [3, 4, 5, 1, 2, 6]
+    for name, record in RESULTS["per_model"].items():
         row = table.loc[name]
-        assert row["votes"] == expected["votes"]
-        assert row["wins"] == expected["wins"]
-        assert row["losses"] == expected["losses"]
-        assert row["both_bad"] == expected["both_bad"]
-        assert row["ties"] + row["both_bad"] == expected["ties"]
-        assert row["win_rate"] == pytest.approx(expected["win_rate_ties_half"])
+        assert [row[c] for c in ("votes", "wins", "losses", "both_bad")] == [
+            record[c] for c in ("votes", "wins", "losses", "both_bad")
+        ]
+        assert row["win_rate"] == pytest.approx(record["win_rate_ties_half"])
+        assert row["both_bad_rate"] == pytest.approx(record["both_bad"] / record["votes"])
 
 
-# What counts ----------------------------------------------------------------------------------
+def test_counts_and_their_rows_give_the_same_standings() -> None:
+    votes = reference_votes()
+    for method in (Method(), Method(ties="drop", clusters="battle", anchor="echo-moe")):
+        of_counts = standings(Counts.of(votes), method=method)
+        pd.testing.assert_frame_equal(of_counts, standings(votes, method=method))
 
 
 def test_no_votes_give_an_empty_table_of_the_right_types() -> None:
-    for nothing in (pd.DataFrame(), ledger([])):
+    for nothing in (pd.DataFrame(), ledger([]), Counts()):
         table = standings(nothing)
-        assert table.empty
-        assert {c: str(t) for c, t in table.dtypes.items()} == STANDINGS
+        assert table.empty and types(table) == STANDINGS
+    assert types(standings(reference_votes(), roster=["new"])) == STANDINGS
 
 
 def test_a_contender_of_the_roster_without_votes_comes_last_and_unranked() -> None:
     table = standings(ledger([("x", "y", "model_a")]), roster=["x", "a newcomer"])
     assert table["contender"].tolist() == ["x", "y", "a newcomer"]
     newcomer = table.iloc[-1]
-    assert pd.isna(newcomer["rank"]) and pd.isna(newcomer["rating"])
+    for column in ("rank", "rating", "win_rate", "both_bad_rate", "group"):
+        assert pd.isna(newcomer[column])
     assert newcomer["votes"] == newcomer["battles"] == newcomer["wins"] == 0
+    assert standings(Counts(), roster=["b", "a"])["contender"].tolist() == ["a", "b"]
+
+
+def test_who_has_only_ties_stays_in_the_table_when_ties_are_dropped() -> None:
+    votes = ledger([("x", "y", "model_a"), ("x", "z", "tie"), ("y", "z", "both_bad")])
+    table = standings(votes, method=Method(ties="drop")).set_index("contender")
+    assert list(table.index) == ["x", "y", "z"]
+    assert pd.isna(table.loc["z", "rating"]) and table.loc["z", "votes"] == 2
+    assert table["votes"].tolist() == [2, 2, 2] and table.loc["x", "ties"] == 1
 
 
 def test_one_vote_ranks_the_winner_first_but_leaves_the_rank_open() -> None:
@@ -134,6 +98,27 @@ def test_equal_records_share_a_rank_though_their_strengths_differ_in_the_last_bi
     table = standings(ledger(rows))
     assert table["contender"].tolist() == ["x", "y", "a", "m"]
     assert table["rank"].tolist() == [1, 1, 3, 4]
+
+
+def test_contenders_that_never_met_are_ranked_apart() -> None:
+    together = [("x", "y", "model_a"), ("y", "z", "model_a")] * 3
+    table = standings(ledger([("p", "q", "model_a"), *together])).set_index("contender")
+    assert table["group"].to_dict() == {"x": 0, "y": 0, "z": 0, "p": 1, "q": 1}
+    assert table["rank"].to_dict() == {"x": 1, "y": 2, "z": 3, "p": 1, "q": 2}
+    alone = standings(ledger([("p", "q", "model_a")])).set_index("contender")
+    for column in ("rating", "lower", "upper"):
+        assert table.loc["p", column] == pytest.approx(alone.loc["p", column])
+    assert table["rank_worst"].max() <= 3
+
+
+def test_ratings_made_otherwise_take_the_place_of_the_fit() -> None:
+    counted = Counts.of(reference_votes())
+    other = counted.fit(Method(prior_sd=0.1))
+    table = standings(counted, fitted=other).set_index("contender")
+    np.testing.assert_array_equal(table.loc[list(other.names), "rating"], other.rating)
+
+
+# What is superseded ---------------------------------------------------------------------------
 
 
 def test_a_superseded_ballot_does_not_count_nor_does_one_superseded_in_turn() -> None:
@@ -154,41 +139,21 @@ def test_an_excluded_ballot_does_not_count_but_still_supersedes() -> None:
         excluded_reason=[None, "identity", ""],
     )
     assert standings(votes)["contender"].tolist() == ["p", "q"]
+    assert Counts.of(superseding(votes)).excluded == {"superseded": 1, "identity": 1}
 
 
-def test_an_unknown_outcome_is_refused_and_never_taken_for_a_tie() -> None:
-    for outcome in ("draw", None):
-        with pytest.raises(BadInput, match="unknown outcome"):
-            standings(ledger([("x", "y", "model_a"), ("x", "y", outcome)]))
+def test_rows_are_told_that_they_are_superseded() -> None:
+    votes = ledger([("x", "y", "tie")] * 4, supersedes=["", None, "0", "2"])
+    for kind in ("object", "category", "str"):
+        told = superseding(votes.astype(kind))
+        assert told["excluded_reason"].fillna("").tolist() == ["superseded", "", "superseded", ""]
+    nothing = votes.assign(supersedes="")
+    assert superseding(nothing) is nothing and superseding(pd.DataFrame()).empty
+    with pytest.raises(BadInput, match="ballot_id"):
+        superseding(votes.drop(columns="ballot_id"))
 
 
-def test_a_vote_must_name_two_contenders() -> None:
-    for rows in ([("x", "x", "tie")], [("x", None, "tie")]):
-        with pytest.raises(BadInput, match="two different"):
-            standings(ledger(rows))
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(BadInput, match="supersedes"):
-        standings(ledger([("x", "y", "tie")]).drop(columns="supersedes"))
-
-
-def test_ties_can_be_dropped_from_the_fit() -> None:
-    votes = ledger([("x", "y", "model_a"), ("x", "y", "tie"), ("x", "y", "both_bad")])
-    decided = fit(votes[votes["winner"] == "model_a"])
-    np.testing.assert_array_equal(fit(votes, ties="drop").theta, decided.theta)
-    assert abs(fit(votes).theta[0]) < abs(decided.theta[0])
-
-
-def test_contenders_that_never_met_are_ranked_apart() -> None:
-    together = [("x", "y", "model_a"), ("y", "z", "model_a")] * 3
-    table = standings(ledger([("p", "q", "model_a"), *together])).set_index("contender")
-    assert table["group"].to_dict() == {"x": 0, "y": 0, "z": 0, "p": 1, "q": 1}
-    assert table["rank"].to_dict() == {"x": 1, "y": 2, "z": 3, "p": 1, "q": 2}
-    alone = standings(ledger([("p", "q", "model_a")])).set_index("contender")
-    for column in ("rating", "lower", "upper"):
-        assert table.loc["p", column] == pytest.approx(alone.loc["p", column])
-    assert table["rank_worst"].max() <= 3
+# Speed ----------------------------------------------------------------------------------------
 
 
 def test_speed_is_the_median_over_replies_not_over_pairs() -> None:
@@ -200,22 +165,41 @@ def test_speed_is_the_median_over_replies_not_over_pairs() -> None:
         ttft_ms_b=[50.0, None, 100.0],
         tokens_per_s_a=[10.0, 10.0, None],
         tokens_per_s_b=[None, None, 30.0],
+        output_tokens_a=[400, 400, None],
+        output_tokens_b=[90, None, 200],
     )
     table = standings(votes).set_index("contender")
-    assert table.loc["x", "ttft_ms"] == 200
-    assert table.loc["x", "tokens_per_s"] == 20
+    assert table.loc["x", ["ttft_ms", "tokens_per_s", "reply_tokens"]].tolist() == [200, 20, 300]
     assert table.loc["y", "ttft_ms"] == 50
-    assert np.isnan(table.loc["z", "ttft_ms"])
+    assert table.loc["z", ["ttft_ms", "tokens_per_s", "reply_tokens"]].isna().all()
     assert table["battles"].to_dict() == {"x": 2, "y": 2, "z": 1}
+
+
+def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
+    votes = ledger(
+        [("x", "y", "tie")] * 3, ttft_ms_a=[10.0, 30.0, 900.0],
+        excluded_reason=["", "", "identity"],
+    )  # fmt: skip
+    measured = speeds(votes)
+    assert measured.loc["x", "ttft_ms"] == 20 and np.isnan(measured.loc["y", "ttft_ms"])
+    given_them = standings(Counts.of(votes), speeds=measured)
+    pd.testing.assert_frame_equal(given_them, standings(votes))
+    assert standings(Counts.of(votes))["ttft_ms"].isna().all()
+    assert speeds(pd.DataFrame()).empty and speeds(votes[["model_a", "model_b"]]).empty
 
 
 # What one battle did --------------------------------------------------------------------------
 
 
+def moved_by(votes: pd.DataFrame, battle: str) -> pd.DataFrame:
+    return movement(Counts.of(votes), votes[votes["battle_id"] == battle])
+
+
 def test_movement_compares_the_standings_without_and_with_a_battle() -> None:
     rows = [("x", "y", "model_a"), ("y", "x", "model_a"), ("y", "x", "model_a"), ("z", "x", "tie")]
     votes = ledger(rows, battle_id=["1", "2", "2", "3"])
-    moved = movement(votes, "2").set_index("contender")
+    counted = Counts.of(votes)
+    moved = movement(counted, votes[1:3]).set_index("contender")
     assert list(moved.index) == ["y", "x"]
     before = standings(votes[votes["battle_id"] != "2"]).set_index("contender")
     after = standings(votes).set_index("contender")
@@ -225,31 +209,59 @@ def test_movement_compares_the_standings_without_and_with_a_battle() -> None:
         assert moved.loc[name, "rank_before"] == before.loc[name, "rank"]
         assert moved.loc[name, "rank_after"] == after.loc[name, "rank"]
     assert moved["rank_before"].to_dict() == {"x": 1, "y": 3}
+    pd.testing.assert_frame_equal(standings(counted), standings(Counts.of(votes)))
 
 
 def test_a_newcomer_has_no_standing_before_its_first_battle() -> None:
-    moved = movement(ledger([("x", "y", "model_a")]), "0")
+    moved = moved_by(ledger([("x", "y", "model_a")]), "0")
     assert moved["rating_before"].isna().all() and moved["rank_before"].isna().all()
     assert moved["rank_after"].tolist() == [1, 2]
 
 
 def test_a_battle_whose_votes_do_not_count_moves_nobody() -> None:
     votes = ledger([("x", "y", "model_a")] * 2, excluded_reason=[None, "identity"])
-    moved = movement(votes, "1")
+    moved = moved_by(votes, "1")
     assert len(moved) == 2
     assert moved["rating_before"].equals(moved["rating_after"].rename("rating_before"))
 
 
 def test_a_battle_without_votes_has_no_movement() -> None:
-    assert movement(ledger([("x", "y", "tie")]), "elsewhere").empty
-    assert movement(pd.DataFrame(), "1").empty
+    votes = ledger([("x", "y", "tie")])
+    for nothing in (moved_by(votes, "elsewhere"), movement(Counts(), pd.DataFrame())):
+        assert nothing.empty and types(nothing) == MOVEMENT
+    assert types(moved_by(votes, "0")) == MOVEMENT
+
+
+def test_movement_that_cannot_be_rated_leaves_the_counts_as_they_were() -> None:
+    votes = ledger([("x", "y", "model_a"), ("y", "x", "model_a")])
+    counted = Counts.of(votes)
+    with pytest.raises(BadInput, match="no finite rating"):
+        movement(counted, votes[1:], Method(prior_sd=np.inf))
+    assert counted.total == 2
+
+
+# Who beat whom --------------------------------------------------------------------------------
+
+
+def test_head_to_head_tells_each_pair_from_both_sides() -> None:
+    table = head_to_head(Counts.of(reference_votes()))
+    assert types(table) == HEAD_TO_HEAD and len(table) == 30
+    models = RESULTS["models"]
+    for row in table.itertuples():
+        i, j = models.index(row.contender), models.index(row.opponent)
+        assert row.wins == RESULTS["wins"][i][j] and row.losses == RESULTS["wins"][j][i]
+        assert row.ties + row.both_bad == RESULTS["ties"][i][j]
+        assert row.votes == row.wins + row.losses + row.ties + row.both_bad
+        assert row.win_rate == pytest.approx((row.wins + RESULTS["ties"][i][j] / 2) / row.votes)
+    nothing = head_to_head(Counts())
+    assert nothing.empty and types(nothing) == HEAD_TO_HEAD
 
 
 # Properties -----------------------------------------------------------------------------------
 
 NAMES = ["a", "b", "c", "d", "e"]
 PAIRS = st.permutations(NAMES).map(lambda names: (names[0], names[1]))
-VOTE = st.tuples(PAIRS, st.sampled_from(sorted(SCORE)), st.integers(0, 6), st.integers(0, 12))
+VOTE = st.tuples(PAIRS, st.sampled_from(sorted(WINNERS)), st.integers(0, 6), st.integers(0, 12))
 
 
 @st.composite
@@ -257,13 +269,13 @@ def small_ledgers(draw: st.DrawFn) -> pd.DataFrame:
     votes = draw(st.lists(VOTE, min_size=1, max_size=40))
     return ledger(
         [(*pair, winner) for pair, winner, _, _ in votes],
-        rater=[None if rater == 0 else str(rater) for _, _, rater, _ in votes],
+        rater=[None if rater == 0 else str(rater) for *_, rater, _ in votes],
         battle_id=[str(battle) for _, _, _, battle in votes],
     )
 
 
 @given(small_ledgers())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_any_votes_give_finite_ratings_inside_their_intervals(votes: pd.DataFrame) -> None:
     table = standings(votes)
     numbers = table[["rating", "lower", "upper", "win_rate"]]
@@ -282,7 +294,7 @@ def test_any_votes_give_finite_ratings_inside_their_intervals(votes: pd.DataFram
 
 
 @given(small_ledgers(), st.randoms(use_true_random=False))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_neither_the_order_of_rows_nor_the_sides_matter(votes: pd.DataFrame, random: Any) -> None:
     order = list(range(len(votes)))
     random.shuffle(order)
@@ -300,31 +312,13 @@ def test_neither_the_order_of_rows_nor_the_sides_matter(votes: pd.DataFrame, ran
 
 
 @given(small_ledgers())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @pytest.mark.slow
 def test_a_contender_that_wins_one_vote_more_is_rated_higher(votes: pd.DataFrame) -> None:
     before = standings(pd.concat([votes, ledger([("a", "b", "tie")])])).set_index("contender")
     after = standings(pd.concat([votes, ledger([("a", "b", "model_a")])])).set_index("contender")
     assert after.loc["a", "rating"] > before.loc["a", "rating"]
     assert after.loc["b", "rating"] < before.loc["b", "rating"]
-
-
-def test_however_lopsided_the_results_the_fit_is_the_mode() -> None:
-    """At the mode each contender's surplus of wins equals the pull of the prior. Newton's
-    method without step control does not converge on these results."""
-    met = {"ae": 2236, "ag": 6661, "bd": 16, "bh": 153, "cd": 29, "ce": 2, "cg": 2660}
-    met |= {"ch": 410, "df": 525, "dg": 78, "ef": 8349}
-    won = {**met, "ae": 2, "bd": 15, "bh": 152, "cg": 2, "ch": 409, "ef": 0}
-    rows = [(*pair, "model_a") for pair, wins in won.items() for _ in range(wins)]
-    rows += [(*pair, "model_b") for pair in met for _ in range(met[pair] - won[pair])]
-    result = fit(ledger(rows))
-    theta = dict(zip(result.names, result.theta, strict=True))
-    surplus = dict.fromkeys(result.names, 0.0)
-    for (a, b), votes in met.items():
-        unexplained = won[a + b] - votes / (1 + np.exp(theta[b] - theta[a]))
-        surplus[a] += unexplained
-        surplus[b] -= unexplained
-    np.testing.assert_allclose(list(surplus.values()), result.theta / PRIOR_SD**2, atol=1e-6)
 
 
 @pytest.mark.slow

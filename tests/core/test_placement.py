@@ -35,6 +35,12 @@ def test_a_host_without_a_free_slot_is_not_chosen() -> None:
     assert choose([]) is None
 
 
+def test_a_host_on_trial_is_chosen_only_while_it_has_no_request_at_all() -> None:
+    assert choose([candidate("trial", on_trial=True)])
+    assert choose([candidate("trial", on_trial=True, on_host=1)]) is None
+    assert choose([candidate("fine", on_host=1)])
+
+
 def test_a_crowded_host_does_not_load_what_is_resident_elsewhere() -> None:
     busy = candidate("busy", leases=2)
     crowded = candidate("crowded", resident=False, on_gpu=False, crowded=True)
@@ -107,6 +113,14 @@ def test_a_host_that_came_back_is_on_trial_at_once_and_remembers_how_long_it_was
     breaker = failed(Breaker(), 0, 0, 0).reprieved(2)
     assert breaker.on_trial(2) and not breaker.shut(2)
     assert breaker.failed(2).open_until == 22
+
+
+def test_a_breaker_is_the_same_by_another_clock() -> None:
+    ours = failed(Breaker(), 0, 1, 2)
+    theirs = ours.shifted(1000)
+    assert theirs.open_until == ours.open_until + 1000 and theirs.shifted(-1000) == ours
+    assert failed(Breaker(), 5).shifted(10) == failed(Breaker(), 15)
+    assert Breaker().shifted(7) == Breaker()
 
 
 def test_two_failures_to_load_leave_a_model_alone_for_a_minute() -> None:

@@ -23,7 +23,9 @@ def held(table: Sums) -> dict[tuple[int, int], float]:
 
 @given(st.lists(ENTRIES, max_size=12), st.integers(1, 20))
 @settings(deadline=None, max_examples=60)
-def test_sums_are_those_of_a_dictionary(batches: list[list[tuple[int, int, int]]], tail: int) -> None:
+def test_sums_are_those_of_a_dictionary(
+    batches: list[list[tuple[int, int, int]]], tail: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sums, "LONGEST_TAIL", tail)
         table, expected = Sums(np.zeros(0, dtype=np.int64)), Counter[tuple[int, int]]()

@@ -1,0 +1,83 @@
+"""`python -m arena export`: the ledger's votes as a file for other tools.
+
+It does not know formats, only where they go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from arena import exchange, frames
+from arena import settings as config
+from arena.cli.terminal import errors
+from arena.cli.voting import slice_of
+from arena.core.board import Query
+from arena.core.ports import BadInput, Ledger
+
+STANDARD_OUTPUT = "-"
+
+
+def export(options: argparse.Namespace) -> int:
+    settings = config.load()
+    chosen = slice_of(options)
+
+    async def votes(ledger: Ledger, file: IO[bytes]) -> None:
+        pieces = exchange.export(ledger, options.format, chosen, strict=options.strict)
+        async for piece in pieces:
+            file.write(piece)
+
+    def work(file: IO[bytes]) -> None:
+        if options.format == "latex":
+            file.write(exchange.latex(frames.board(settings, Query(chosen)).standings).encode())
+        else:
+            frames.from_ledger(settings, lambda ledger: votes(ledger, file))
+
+    if options.output != STANDARD_OUTPUT:
+        place = Path(options.output)
+        size = _write(place, work)
+        errors.print(f"Written: {place} ({size / 1e3:,.0f} kB)", markup=False)
+        return 0
+    if options.format == "parquet" and sys.stdout.isatty():
+        raise BadInput("Parquet is nothing to read on a terminal. Name a file with --output.")
+    work(sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _write(place: Path, work: Callable[[IO[bytes]], None]) -> int:
+    """The whole file or, if anything fails, the one before; its size in bytes."""
+    try:
+        if place.exists() and not place.is_file():
+            # A device or a pipe is written to, never replaced.
+            with place.open("wb") as there:
+                work(there)
+            return 0
+        file = NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False)
+        try:
+            with file:
+                work(file)
+            size = os.stat(file.name).st_size
+            # As any new file is: a temporary one is its owner's alone.
+            os.chmod(file.name, 0o666 & ~_umask())
+            os.replace(file.name, place)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+        return size
+    except OSError as error:
+        raise BadInput(
+            f"{place} cannot be written ({error.strerror}). Name a file in a folder that can be "
+            "written and has room."
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

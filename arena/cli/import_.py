@@ -1,0 +1,67 @@
+"""`python -m arena import`: votes from files into the ledger, all of them or none.
+
+It does not know file formats, nor what a vote needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+from arena import exchange, frames
+from arena import settings as config
+from arena.cli import INTERRUPTED
+from arena.cli.terminal import Bar, console, errors
+from arena.core.record import VoteRow
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C while rows were still coming; the ledger takes none of them."""
+
+
+def import_(options: argparse.Namespace) -> int:
+    settings = config.load()
+    votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
+    with Bar() as bar:
+        # Everything is read before anything is written.
+        count = votes.check(lambda name, part: bar.show(f"Reading {name}", part))
+        if options.dry_run:
+            console.print(f"{_votes(count)} can be read. Nothing was written.")
+            return 0
+        rows = votes.rows(lambda name, part: bar.show(f"Importing {name}", part))
+        try:
+            with _stopping() as stop:
+                until = _until(stop, rows)
+                count = frames.from_ledger(settings, lambda ledger: ledger.add(until))
+        except Stopped:
+            errors.print("Interrupted. Nothing was imported.")
+            return INTERRUPTED
+    console.print(f"{_votes(count)} imported.")
+    return 0
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Ctrl-C sets the event, so that the thread which writes can end in good order."""
+    stop = Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _until(stop: Event, rows: Iterable[VoteRow]) -> Iterator[VoteRow]:
+    for row in rows:
+        if stop.is_set():
+            raise Stopped
+        yield row
+
+
+def _votes(count: int) -> str:
+    return "1 vote" if count == 1 else f"{count} votes"

@@ -1,0 +1,156 @@
+"""Votes out of and into the arena: CSV, Parquet, JSON lines, DPO pairs, and a LaTeX table.
+
+The first columns are those of LMArena's published data. It knows the ledger as a port; it does
+not know who may have the votes, nor where files come from and go to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.ports import BadInput, Ledger
+from arena.core.slices import Slice
+from arena.exchange import dpo, lmarena
+from arena.exchange.latex import latex
+from arena.exchange.parquet import ParquetRows
+from arena.exchange.reading import guarded
+from arena.exchange.receiving import Votes
+from arena.exchange.text import CsvRows, JsonRows
+
+__all__ = ["FORMATS", "Format", "Votes", "export", "guarded", "latex"]
+
+ROWS_AT_ONCE = 500
+"""With their conversations, which are long."""
+LABELS_AT_ONCE = 20_000
+
+SUPERSEDED = "superseded"
+
+Sequences = NDArray[np.int64]
+UnderWay = Callable[[], Awaitable[Collection[str]]]
+"""The ids of the battles that are not over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a file of it is announced and called."""
+
+    media_type: str
+    suffix: str
+
+
+FORMATS: Mapping[str, Format] = {
+    "csv": Format("text/csv; charset=utf-8; header=present", ".csv"),
+    "parquet": Format("application/vnd.apache.parquet", ".parquet"),
+    "jsonl": Format("application/x-ndjson", ".jsonl"),
+    "dpo": Format("application/x-ndjson", ".dpo.jsonl"),
+    "latex": Format("text/x-tex; charset=utf-8", ".tex"),
+}
+"""All but latex, which is of standings, are of votes."""
+
+
+class _Rows(Protocol):
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+def export(
+    ledger: Ledger,
+    format: str,
+    slice: Slice = Slice(),
+    *,
+    strict: bool = False,
+    hold_back: UnderWay | None = None,
+    public: bool = False,
+) -> AsyncIterator[bytes]:
+    """The votes of a slice as a file, in pieces, in the order written; those that come in while
+    it is read are left out. Memory does not grow with the ledger.
+
+    format: one of `FORMATS` but latex. In full, every row comes with all columns of the ledger;
+    what is not ranked says why in excluded_reason, which is "superseded" for a ballot that
+    was taken back. strict: only the published columns (`lmarena.COLUMNS`), and only votes that
+    are ranked, as other tools know no exclusion; so are the pairs of dpo. hold_back: tells the
+    battles to leave out, which are under way and the names in them not yet public; asked when
+    it is known which votes there are, so that none of a battle begun since slips through.
+    public: raters go by a digest of their token, and addresses of hosts are left empty. Raises BadInput for an unknown format."""
+    if format not in FORMATS or format == "latex":
+        known = ", ".join(name for name in FORMATS if name != "latex")
+        raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
+    ranked = strict or format == "dpo"
+    return _pieces(ledger, format, slice, ranked, hold_back or _nothing, public)
+
+
+async def _nothing() -> Collection[str]:
+    return ()
+
+
+async def _pieces(
+    ledger: Ledger, format: str, slice: Slice, ranked: bool, hold_back: UnderWay, public: bool
+) -> AsyncIterator[bytes]:
+    made = _rows_of(format, ranked)
+    wanted, superseded = await _chosen(ledger, slice)
+    held_back = frozenset(await hold_back())
+
+    def piece(votes: pd.DataFrame, some: Sequences) -> bytes:
+        votes = votes[votes["sequence"].isin(some) & ~votes["battle_id"].isin(held_back)]
+        undone = votes["ballot_id"].isin(superseded) & (votes["excluded_reason"] == "")
+        votes = votes.assign(excluded_reason=votes["excluded_reason"].mask(undone, SUPERSEDED))
+        if ranked:
+            votes = votes[votes["excluded_reason"] == ""]
+        if public:
+            raters = votes["rater"].map(_pseudonym)
+            votes = votes.assign(rater=raters, host_a="", host_b="")
+        return made.rows(_shaped(format, ranked, votes))
+
+    at = 0
+    while at < len(wanted):
+        columns = ("sequence", *lmarena.FIELDS)
+        votes = await ledger.votes(columns, after=int(wanted[at]) - 1, limit=ROWS_AT_ONCE)
+        if data := await asyncio.to_thread(piece, votes, wanted[at : at + ROWS_AT_ONCE]):
+            yield data
+        at = int(np.searchsorted(wanted, votes["sequence"].iloc[-1], side="right"))
+    yield await asyncio.to_thread(made.end)
+
+
+def _pseudonym(rater: str) -> str:
+    """The same for the same rater, so that votes still cluster; it cannot be used to vote."""
+    return hashlib.sha256(rater.encode()).hexdigest()[:16] if rater else ""
+
+
+def _rows_of(format: str, strict: bool) -> _Rows:
+    if format == "csv":
+        return CsvRows(lmarena.COLUMNS if strict else lmarena.FIELDS)
+    return ParquetRows(strict) if format == "parquet" else JsonRows()
+
+
+def _shaped(format: str, strict: bool, votes: pd.DataFrame) -> list[Mapping[str, Any]]:
+    plain = votes.drop(columns="sequence").astype(object)
+    records = plain.where(plain.notna(), None).to_dict("records")
+    if format == "dpo":
+        return [pair for record in records if (pair := dpo.pair(record))]
+    shape = lmarena.strict if strict else lmarena.full
+    return [shape(record) for record in records]
+
+
+async def _chosen(ledger: Ledger, slice: Slice) -> tuple[Sequences, set[str]]:
+    """The sequences to export, ascending, and the ballots that were taken back, all told."""
+    chosen: list[Any] = []
+    superseded: set[str] = set()
+    after = 0
+    columns = ("sequence", "supersedes", *slice.columns)
+    while True:
+        labels = await ledger.votes(columns, after=after, limit=LABELS_AT_ONCE)
+        if labels.empty:
+            break
+        after = int(labels["sequence"].iloc[-1])
+        superseded.update(labels.loc[labels["supersedes"] != "", "supersedes"])
+        chosen.append(slice.of(labels)["sequence"].to_numpy(np.int64))
+    return np.concatenate(chosen) if chosen else np.array([], np.int64), superseded

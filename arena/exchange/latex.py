@@ -1,0 +1,66 @@
+"""Standings as a LaTeX table, for papers.
+
+It does not know how the standings came about. The table needs the package booktabs
+(https://ctan.org/pkg/booktabs); names beyond Latin letters need LuaLaTeX or XeLaTeX and a font.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+_SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    '"': r"\char34{}", "'": "{'}", "`": "{`}", "-": "{-}",
+}  # fmt: skip
+_ESCAPES = {ord(sign): written for sign, written in _SIGNS.items()}
+UNKNOWN = "--"
+
+
+def latex(standings: pd.DataFrame) -> str:
+    """Standings in the columns of `leaderboard.STANDINGS` as a table with rank, rating and its
+    95 % interval, votes, wins, losses, ties and both bad. Whoever has no rating is left out.
+    Groups that never met stand apart: their ratings cannot be compared."""
+    rated = standings[standings["rating"].notna()]
+    groups = [_lines(group) for _, group in rated.groupby("group", sort=True)]
+    body = "\\midrule\n".join(groups)
+    apart = "% Groups between the rules never met; ratings cannot be compared across them.\n"
+    return (
+        "% \\usepackage{booktabs}\n"
+        "% Bradley--Terry ratings on the Elo scale around 1000, with 95 % intervals.\n"
+        f"{apart if len(groups) > 1 else ''}"
+        "\\begin{tabular}{rlrlrrrrr}\n"
+        "\\toprule\n"
+        "Rank & Contender & Rating & 95\\,\\% interval "
+        "& Votes & Won & Lost & Tied & Both bad \\\\\n"
+        "\\midrule\n"
+        f"{body}"
+        "\\bottomrule\n"
+        "\\end{tabular}\n"
+    )
+
+
+def _lines(group: pd.DataFrame) -> str:
+    return "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
+
+
+def _line(row: dict[str, Any]) -> str:
+    rank, best, worst = (_whole(row[name]) for name in ("rank", "rank_best", "rank_worst"))
+    spread = rank if best == worst else f"{rank} ({best}--{worst})"
+    interval = f"$-{row['rating'] - row['lower']:.0f}$ / $+{row['upper'] - row['rating']:.0f}$"
+    counts = [_whole(row[name]) for name in ("votes", "wins", "losses", "ties", "both_bad")]
+    cells = [spread, escaped(str(row["contender"])), f"{row['rating']:.0f}", interval, *counts]
+    return " & ".join(cells)
+
+
+def _whole(value: Any) -> str:
+    return UNKNOWN if pd.isna(value) else f"{value:d}"
+
+
+def escaped(name: str) -> str:
+    """A name that LaTeX prints as it is. Signs that no LaTeX prints become spaces."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in name)
+    return shown.translate(_ESCAPES)

@@ -1,0 +1,211 @@
+"""Votes in the names and shapes of LMArena's published human-preference data.
+
+The release matched is lmarena-ai/arena-human-preference-140k (July 2025): 14 columns, a message's
+content a list of parts, Markdown counted by kind, times in UTC without saying so. It does not
+know files, nor where votes are kept.
+https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from itertools import zip_longest
+from typing import Any
+
+from arena.core import markdown
+from arena.core.record import CHARACTERS_PER_TOKEN, VoteRow
+
+Record = Mapping[str, Any]
+Messages = Sequence[Mapping[str, Any]]
+
+COLUMNS = (
+    "id", "model_a", "model_b", "winner", "evaluation_session_id", "evaluation_order",
+    "conversation_a", "conversation_b", "full_conversation", "conv_metadata", "category_tag",
+    "language", "is_code", "timestamp",
+)  # fmt: skip
+"""Of the release, in its order."""
+
+FIELDS = tuple(field.name for field in fields(VoteRow))
+"""Of the ledger, in its order: LMArena's first, then ours."""
+
+TOKENS = (
+    "sum_user_tokens", "sum_assistant_a_tokens", "sum_assistant_b_tokens",
+    "context_a_tokens", "context_b_tokens", "turns",
+)  # fmt: skip
+
+OUTCOMES = {
+    "model_a": "model_a",
+    "model_b": "model_b",
+    "tie": "tie",
+    "both_bad": "both_bad",
+    "tie (bothbad)": "both_bad",
+    "tie (both_bad)": "both_bad",
+    "tie (both bad)": "both_bad",
+    "bothbad": "both_bad",
+    "both bad": "both_bad",
+}
+"""How releases spell an outcome, in small letters → what it is here."""
+
+OLDER_NAMES = {
+    "question_id": "id",
+    "tstamp": "timestamp",
+    "judge": "rater",
+    "judge_hash": "rater",
+}
+"""Column of chatbot_arena_conversations and arena-human-preference-100k → its name here."""
+
+FLAGS = {"winner_model_a": "model_a", "winner_model_b": "model_b", "winner_tie": "tie"}
+"""Column of arena-human-preference-55k → the outcome where it is 1."""
+
+
+# Out -------------------------------------------------------------------------------------------
+
+
+def full(row: Record) -> dict[str, Any]:
+    """A row of the ledger with all its columns, LMArena's ones in the published shapes; only
+    the time keeps its zone, and what is derived or not known here is left out."""
+    a, b = row["conversation_a"], row["conversation_b"]
+    shaped = {
+        "conversation_a": _messages(a),
+        "conversation_b": _messages(b),
+        "conv_metadata": _metadata(row["conv_metadata"], a, b),
+    }
+    return {**{name: row[name] for name in FIELDS}, **shaped}
+
+
+def strict(row: Record) -> dict[str, Any]:
+    """A row of the ledger in exactly the published columns. category_tag is null: nobody has
+    sorted these prompts."""
+    a, b = row["conversation_a"], row["conversation_b"]
+    derived = {
+        "full_conversation": _turns(_messages(a), _messages(b)),
+        "category_tag": None,
+        "timestamp": row["timestamp"].replace(tzinfo=None),
+    }
+    made = {**full(row), **derived}
+    return {name: made[name] for name in COLUMNS}
+
+
+def _messages(conversation: Messages) -> list[dict[str, Any]]:
+    return [{"role": m["role"], "content": [_part(m["content"])]} for m in conversation]
+
+
+def _part(text: str) -> dict[str, str | None]:
+    return {"type": "text", "text": text, "image": None, "mimeType": None}
+
+
+def _turns(a: Messages, b: Messages) -> list[dict[str, Any]]:
+    """Question by question, with the replies of both sides."""
+    asked = [m for m in a or b if m["role"] == "user"]
+    sides = [[m for m in side if m["role"] == "assistant"] for side in (a, b)]
+    return [
+        {"user": question, "model_side_a": reply_a, "model_side_b": reply_b}
+        for question, reply_a, reply_b in zip_longest(asked, *sides)
+    ]
+
+
+def _metadata(kept: Record, a: Messages, b: Messages) -> dict[str, Any]:
+    made: dict[str, Any] = {name: kept.get(name) for name in TOKENS}
+    for side, conversation in (("a", a), ("b", b)):
+        formatted = markdown.counts(_said("assistant", conversation))
+        for what, by_kind in formatted.items():
+            name = f"{what}_count_{side}"
+            made[name] = _by_kind(kept.get(name), by_kind)
+    return made
+
+
+def _by_kind(total: int | None, counted: dict[str, int]) -> dict[str, int] | None:
+    """The total that was kept, by kind. Where somebody else counted otherwise, their total
+    holds and stands under the first kind: tools add the kinds up."""
+    if total is None:
+        return None
+    if sum(counted.values()) == total:
+        return counted
+    return {**dict.fromkeys(counted, 0), next(iter(counted)): total}
+
+
+def _said(role: str, conversation: Messages) -> str:
+    return "\n".join(m["content"] for m in conversation if m["role"] == role)
+
+
+# In --------------------------------------------------------------------------------------------
+
+
+def modern(record: Record) -> dict[str, Any]:
+    """A row of any release with the column names of this one. Raises ValueError."""
+    made = {OLDER_NAMES.get(name, name): value for name, value in record.items()}
+    if "winner" not in made and made.keys() >= FLAGS.keys():
+        true = [outcome for flag, outcome in FLAGS.items() if str(made[flag]) in ("1", "1.0")]
+        made["winner"] = true[0] if len(true) == 1 else ""
+        for side in "ab":
+            said = (read_json(made.get(name)) or () for name in ("prompt", f"response_{side}"))
+            made[f"conversation_{side}"] = [
+                {"role": role, "content": text}
+                for turn in zip(*said, strict=False)
+                for role, text in zip(("user", "assistant"), turn, strict=True)
+            ]
+    return made
+
+
+def conversation(value: Any) -> list[dict[str, str]]:
+    """Messages of plain text from any release's. Raises ValueError."""
+    messages = read_json(value) or []
+    if not isinstance(messages, list):
+        raise ValueError("is no list of messages")
+    made = []
+    for message in messages:
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise ValueError("has a message without a role")
+        made.append({"role": message["role"], "content": _text(message.get("content"))})
+    return made
+
+
+def _text(content: Any) -> str:
+    """Pictures and the like are passed over."""
+    if isinstance(content, Mapping):
+        content = content.get("text")
+    if isinstance(content, list):
+        parts = (_text(part) for part in content)
+        return "\n".join(part for part in parts if part)
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise ValueError("has a message whose content is no text")
+
+
+def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
+    """Counts as the ledger keeps them, of all kinds together. Where a file has none but
+    conversations, they are counted as for a battle. Raises ValueError."""
+    found = read_json(value) or {}
+    if not isinstance(found, Mapping):
+        raise ValueError("is no object")
+    made = {}
+    for name, count in found.items():
+        kinds = list(count.values()) if isinstance(count, Mapping) else [count]
+        if any(kind is not None for kind in kinds):
+            made[name] = sum(int(kind or 0) for kind in kinds)
+    if made or not (a or b):
+        return made
+    tokens = {"sum_user_tokens": len(_said("user", a)) // CHARACTERS_PER_TOKEN}
+    for side, messages in (("a", a), ("b", b)):
+        text = _said("assistant", messages)
+        tokens[f"sum_assistant_{side}_tokens"] = len(text) // CHARACTERS_PER_TOKEN
+        for what, kinds_of in markdown.counts(text).items():
+            tokens[f"{what}_count_{side}"] = sum(kinds_of.values())
+    return tokens | {"turns": sum(m["role"] == "user" for m in a)}
+
+
+def read_json(value: Any) -> Any:
+    """What a text holds, where it is one, in JSON or as pandas writes lists into CSV; None for
+    an empty one. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(value)
+    raise ValueError("is no JSON")

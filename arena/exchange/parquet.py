@@ -1,0 +1,181 @@
+"""Rows to Parquet and back, a group of rows at a time.
+
+pyarrow is heavy and imported when it is needed. It does not know what the rows mean.
+https://arrow.apache.org/docs/python/parquet.html
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from arena.core import markdown
+from arena.core.ports import BadInput
+from arena.core.record import VoteRow
+from arena.exchange import lmarena
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 500
+
+
+class ParquetRows:
+    """Rows of `lmarena.full` or `lmarena.strict` as the bytes of one Parquet file."""
+
+    def __init__(self, strict: bool) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = _schema(strict)
+        self._written = _Written()
+        self._writer = pq.ParquetWriter(self._written, self._schema, compression="zstd")
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        import pyarrow as pa
+
+        try:
+            table = pa.Table.from_pylist(rows, self._schema)
+        except UnicodeEncodeError:
+            table = pa.Table.from_pylist([_whole(row) for row in rows], self._schema)
+        self._writer.write_table(table)
+        return self._written.taken()
+
+    def end(self) -> bytes:
+        self._writer.close()
+        return self._written.taken()
+
+
+class _Written:
+    """A file to write to whose bytes are taken away as they come."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(self._pieces[-1])
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Whoever takes the bytes closes what they go to."""
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def _whole(value: Any) -> Any:
+    """Half characters, which JSON can carry and Parquet cannot, become U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, Mapping):
+        return {key: _whole(held) for key, held in value.items()}
+    return [_whole(held) for held in value] if isinstance(value, list) else value
+
+
+def _schema(strict: bool) -> pa.Schema:
+    import pyarrow as pa
+
+    message = _struct(role=pa.string(), content=pa.list_(_part()))
+    time = pa.timestamp("us", None if strict else "UTC")
+    shaped = {
+        "evaluation_order": pa.int32(),
+        "conversation_a": pa.list_(message),
+        "conversation_b": pa.list_(message),
+        "full_conversation": pa.list_(
+            _struct(user=message, model_side_a=message, model_side_b=message)
+        ),
+        "conv_metadata": _metadata(),
+        "category_tag": _category_tag(),
+        "timestamp": time,
+    }
+    plain = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    hints = get_type_hints(VoteRow)
+
+    def kind(name: str) -> pa.DataType:
+        hint = hints[name]
+        return plain[get_args(hint)[0] if isinstance(hint, types.UnionType) else hint]
+
+    names = lmarena.COLUMNS if strict else lmarena.FIELDS
+    return pa.schema([(name, shaped.get(name) or kind(name)) for name in names])
+
+
+def _struct(**fields: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.struct(list(fields.items()))
+
+
+def _part() -> pa.DataType:
+    import pyarrow as pa
+
+    return _struct(type=pa.string(), text=pa.string(), image=pa.string(), mimeType=pa.string())
+
+
+def _metadata() -> pa.DataType:
+    import pyarrow as pa
+
+    counted: dict[str, pa.DataType] = {name: pa.int32() for name in lmarena.TOKENS}
+    for side in "ab":
+        for what, kinds in markdown.KINDS.items():
+            counted[f"{what}_count_{side}"] = _struct(**dict.fromkeys(kinds, pa.int64()))
+    return _struct(**counted)
+
+
+def _category_tag() -> pa.DataType:
+    import pyarrow as pa
+
+    yes, text, number = pa.bool_(), pa.string(), pa.int32()
+    criteria = (
+        "complexity", "creativity", "domain_knowledge", "problem_solving", "real_world",
+        "specificity", "technical_accuracy",
+    )  # fmt: skip
+    return _struct(
+        **{
+            "creative_writing_v0.1": _struct(creative_writing=yes, score=text),
+            "criteria_v0.1": _struct(**dict.fromkeys(criteria, yes)),
+            "if_v0.1": _struct(**{"if": yes, "score": number}),
+            "math_v0.1": _struct(math=yes),
+        }
+    )
+
+
+def columns_of(path: Path) -> list[str]:
+    """Raises BadInput as `rows_of` does."""
+    import pyarrow.parquet as pq
+
+    with _readable(path):
+        return list(pq.read_schema(path).names)
+
+
+def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Those columns of each row, with the part of the file that is read by then (0…1). Raises
+    BadInput for a file that is no whole Parquet file."""
+    import pyarrow.parquet as pq
+
+    with _readable(path), pq.ParquetFile(path) as file:
+        total, done = file.metadata.num_rows, 0
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+            for row in batch.to_pylist():
+                done += 1
+                yield done / total, row
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(
+            f"{path.name} cannot be read as Parquet: it is cut short, damaged or something else. "
+            f"Copy it again, or export it again. ({str(error).splitlines()[0]:.120})"
+        ) from None

@@ -1,0 +1,242 @@
+"""Files of votes, row by row: CSV, JSON lines, a JSON array, Parquet; told apart by what is in
+them, not by their names.
+
+A file is never held whole. Rows come as they stand, with the number an editor shows; what they
+mean is another's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from arena.core.ports import BadInput
+from arena.exchange import lmarena, parquet
+
+NEEDED = ("model_a", "model_b", "winner")
+WANTED = frozenset(
+    {*lmarena.FIELDS, *lmarena.OLDER_NAMES, *lmarena.FLAGS, "prompt", "response_a", "response_b"}
+    | {"anony"}
+)
+"""Columns that are read; others are passed over."""
+
+ROW = "row"
+LARGEST_CELL = 1 << 27
+"""Characters; a quotation mark that is never closed would swallow the rest of the file."""
+
+READ_AT_ONCE = 1 << 20
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+BETWEEN = re.compile(r"[\s,]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row: its number from 1, which in CSV and JSON lines is that of its first line; its
+    columns, or what is wrong with it; and the part of the file that is read by then (0…1)."""
+
+    number: int
+    record: Mapping[str, Any] | None
+    fault: str
+    part: float
+    counted: str = "line"
+
+    @property
+    def place(self) -> str:
+        return f"{self.counted} {self.number}"
+
+
+def lines_of(path: Path) -> Iterator[Line]:
+    """Every row of a file. Raises BadInput where it cannot be read, is empty, or lacks the
+    columns that make a vote."""
+    with _openable(path):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(4096)
+    if not start.strip():
+        raise BadInput(f"{path.name} is empty. Name a file with votes.")
+    if start.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
+        return _parquet(path)
+    with _openable(path):
+        text = _text(path)
+    sign = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    read = {b"[": _array, b"{": _json_lines}.get(sign, _csv)
+    return _closing(text, read(path.name, text, size))
+
+
+@contextmanager
+def _openable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise BadInput(f"There is no file {path}. Check its name and folder.") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path} is a folder. Name the files in it.") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def _text(path: Path) -> IO[str]:
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _closing(text: IO[str], lines: Iterator[Line]) -> Iterator[Line]:
+    with text:
+        try:
+            yield from lines
+        except UnicodeDecodeError:
+            raise _no_utf8(Path(text.name)) from None
+
+
+def _no_utf8(path: Path) -> BadInput:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                break
+    return BadInput(
+        f"{path.name} is not UTF-8 (line {number} cannot be read). Save it again as UTF-8; "
+        "spreadsheets call that CSV UTF-8."
+    )
+
+
+def _check_columns(name: str, columns: Iterable[Any]) -> None:
+    """name: of the file."""
+    found = [str(column) for column in columns]
+    known = {lmarena.OLDER_NAMES.get(column, column) for column in found}
+    if known >= lmarena.FLAGS.keys():
+        known.add("winner")
+    if missing := [column for column in NEEDED if column not in known]:
+        has = ", ".join(found[:12]) + (", …" if len(found) > 12 else "")
+        raise BadInput(
+            f"{name} has no column {', '.join(missing)}. A vote needs {', '.join(NEEDED)}; this "
+            f"file has: {has or 'none'}."
+        )
+
+
+# CSV -------------------------------------------------------------------------------------------
+
+
+def guarded(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: one that begins like one gets an
+    apostrophe in front, and so does one that looks guarded already. `_unguarded` undoes it."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def _csv(name: str, text: IO[str], size: int) -> Iterator[Line]:
+    # For the whole process, as the module has it; nothing else here reads CSV.
+    csv.field_size_limit(LARGEST_CELL)
+    first = text.readline()
+    delimiter = max(",;\t", key=first.count)
+    text.seek(0)
+    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    header: list[str] = []
+    while True:
+        number, cells = rows.line_num + 1, []
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Line(number, None, f"is no CSV from here on ({error})", 1.0)
+            return
+        part = text.buffer.tell() / size  # type: ignore[attr-defined]
+        if not cells:
+            continue
+        if not header:
+            _check_columns(name, cells)
+            header = cells
+        elif len(cells) != len(header):
+            fault = f"has {len(cells)} cells where the first line has {len(header)}"
+            yield Line(number, None, fault, part)
+        else:
+            yield Line(number, _record(header, cells), "", part)
+
+
+def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    return {
+        name: _unguarded(cell)
+        for name, cell in zip(header, cells, strict=True)
+        if cell and name in WANTED
+    }
+
+
+# JSON ------------------------------------------------------------------------------------------
+
+
+def _json_lines(name: str, text: IO[str], size: int) -> Iterator[Line]:
+    checked = False
+    for number, line in enumerate(_split(text), 1):
+        if not line.strip():
+            continue
+        part = text.buffer.tell() / size  # type: ignore[attr-defined]
+        try:
+            made = _object(number, json.loads(line), part)
+        except (ValueError, RecursionError) as error:
+            made = Line(number, None, f"is no JSON ({error})", part)
+        if made.record is not None and not checked:
+            _check_columns(name, made.record)
+            checked = True
+        yield made
+
+
+def _split(text: IO[str]) -> Iterator[str]:
+    """At line feeds alone: other ends of line may stand inside a text."""
+    rest = ""
+    while piece := text.read(READ_AT_ONCE):
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _object(number: int, value: Any, part: float) -> Line:
+    if not isinstance(value, dict):
+        return Line(number, None, "is no object with columns", part)
+    return Line(number, value, "", part)
+
+
+def _array(name: str, text: IO[str], size: int) -> Iterator[Line]:
+    """The objects of one array, by their number in it."""
+    decoder = json.JSONDecoder()
+    held, number, more = text.read(READ_AT_ONCE), 0, True
+    at = held.index("[") + 1
+    while True:
+        at = BETWEEN.match(held, at).end()  # type: ignore[union-attr]
+        if held.startswith("]", at):
+            return
+        try:
+            value, at = decoder.raw_decode(held, at)
+        except (ValueError, RecursionError) as error:
+            if not more:
+                fault = f"is no JSON from here on ({error})"
+                yield Line(number + 1, None, fault, 1.0, ROW)
+                return
+            # As much again each time, so that a long object is not begun over and over.
+            piece = text.read(max(READ_AT_ONCE, len(held) - at))
+            held, at, more = held[at:] + piece, 0, bool(piece)
+            continue
+        number += 1
+        part = text.buffer.tell() / size  # type: ignore[attr-defined]
+        made = replace(_object(number, value, part), counted=ROW)
+        if number == 1 and made.record is not None:
+            _check_columns(name, made.record)
+        yield made
+
+
+def _parquet(path: Path) -> Iterator[Line]:
+    names = parquet.columns_of(path)
+    _check_columns(path.name, names)
+    wanted = [name for name in names if name in WANTED]
+    for number, (part, record) in enumerate(parquet.rows_of(path, wanted), 1):
+        yield Line(number, record, "", part, ROW)

@@ -1,0 +1,307 @@
+"""Rows of files to rows of the ledger: what is missing is filled in, what is wrong is told by
+file and line, and no two votes stand on the same place.
+
+It does not know file formats, nor how the ledger keeps what it gets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from arena.core.ports import BadInput
+from arena.core.record import SCHEMA_VERSION, UNDETERMINED, VoteRow
+from arena.exchange import lmarena
+from arena.exchange.reading import lines_of
+
+CHANNEL = "import"
+"""How imported votes came into this ledger, wherever they were cast."""
+
+UNBLINDED = "identity"
+"""Why votes are not ranked whose voters knew the names; what releases call not anony."""
+
+MOST_TOLD = 20
+LARGEST = 2**31 - 1
+EARLIEST_S = 1e8
+"""Seconds since 1970; a smaller number, such as a year, is something else."""
+
+Told = Callable[[str, float], None]
+"""Called with the name of the file and the part of it that is done (0…1)."""
+
+
+def nobody(name: str, part: float) -> None:
+    """Nobody is told."""
+
+
+class Wrong(ValueError):
+    """What is wrong with a row, without its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The votes of some files. study: what theirs is called; empty: as they say, else as the
+    file is called. now: when votes without a time were cast, with a zone.
+
+    Votes keep the ids, battles and labels they bring; one without an id gets one made of the
+    file's content and its line, so that the same file brings the same ids again."""
+
+    paths: Sequence[Path]
+    now: datetime
+    study: str = ""
+
+    def check(self, told: Told = nobody, taken: Callable[[VoteRow], object] | None = None) -> int:
+        """How many votes there are, every one of them read, and taken if somebody takes them.
+        Raises BadInput with everything that is wrong and where."""
+        right, wrong = 0, []
+        for path, found in self._read(told):
+            if isinstance(found, VoteRow):
+                right += 1
+                if taken:
+                    taken(found)
+            else:
+                wrong.append(f"{path.name}, {found}" if len(self.paths) > 1 else found)
+        if wrong:
+            listed = "".join(f"\n  {fault}" for fault in wrong[:MOST_TOLD])
+            more = len(wrong) - MOST_TOLD
+            rest = f"\n  … and {more} more" if more > 0 else ""
+            raise BadInput(
+                f"{_rows(len(wrong))} of {right + len(wrong)} in "
+                f"{', '.join(p.name for p in self.paths)} cannot be read, so none is taken. "
+                f"Correct this, then try again:{listed}{rest}"
+            )
+        return right
+
+    def rows(self, told: Told = nobody) -> Iterator[VoteRow]:
+        """One by one. Raises BadInput at the first that is wrong."""
+        for path, found in self._read(told):
+            if not isinstance(found, VoteRow):
+                raise BadInput(f"{path.name}, {found}. Correct it, then try again.")
+            yield found
+
+    def _read(self, told: Told) -> Iterator[tuple[Path, VoteRow | str]]:
+        """Each row, or its place and what is wrong there."""
+        places = _Places()
+        for path in self.paths:
+            file, empty = _File(path, self.study, self.now), True
+            shown = -1.0
+            for line in lines_of(path):
+                empty = False
+                if line.part - shown >= 0.01:
+                    shown = line.part
+                    told(path.name, shown)
+                try:
+                    if line.record is None:
+                        raise Wrong(line.fault)
+                    yield path, places.seated(file.row(line.record, line.number))
+                except Wrong as wrong:
+                    yield path, f"{line.place}: {wrong}"
+            if empty:
+                raise BadInput(f"{path.name} holds no votes, only the names of its columns.")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+@dataclass(slots=True)
+class _Places:
+    """Which ids are taken, and how many votes stand on each place. Hashes only, for room."""
+
+    ids: set[int] = field(default_factory=set)
+    votes: dict[int, int] = field(default_factory=dict)
+
+    def seated(self, values: dict[str, Any]) -> VoteRow:
+        """The row on a place of its own. Releases have sessions with several votes of the same
+        order: the second one's seats are called A2 and B2, and so on."""
+        if hash(values["id"]) in self.ids:
+            raise Wrong(f"the id {values['id']!r:.60} stands further up already")
+        self.ids.add(hash(values["id"]))
+        key = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
+        place = hash(tuple(values[name] for name in key))
+        number = self.votes[place] = self.votes.get(place, 0) + 1
+        if number > 1:
+            values |= {seat: f"{values[seat]}{number}" for seat in ("seat_a", "seat_b")}
+        return VoteRow(**values)
+
+
+@dataclass(slots=True)
+class _File:
+    """A file whose rows are being read."""
+
+    path: Path
+    study: str
+    now: datetime
+    _digest: str = ""
+
+    def row(self, record: Mapping[str, Any], line: int) -> dict[str, Any]:
+        """All columns of the ledger. Raises Wrong."""
+        try:
+            given = lmarena.modern(record)
+        except ValueError as error:
+            raise Wrong(f"prompt or response {error}") from None
+        found = {name: value for name, value in given.items() if not _missing(value)}
+        values = _EMPTY | {n: _value(n, value) for n, value in found.items() if n in _KINDS}
+        self._judged(values, found)
+        if not _true(found.get("anony", True), "anony"):
+            values["excluded_reason"] = values["excluded_reason"] or UNBLINDED
+        values["id"] = values["id"] or self._id(line)
+        values["ballot_id"] = values["ballot_id"] or values["id"]
+        session, order = values["evaluation_session_id"], values["evaluation_order"]
+        values["battle_id"] = values["battle_id"] or session or values["id"]
+        values["round"] = values["round"] or order or 1
+        defaults = {
+            "evaluation_session_id": values["battle_id"],
+            "evaluation_order": values["round"],
+            "schema_version": SCHEMA_VERSION,
+            "language": UNDETERMINED,
+            "seat_a": "A",
+            "seat_b": "B",
+            "timestamp": self.now,
+        }
+        values |= {name: value for name, value in defaults.items() if not values[name]}
+        values["channel"] = CHANNEL
+        values["study"] = self.study or values["study"] or self.path.stem
+        return values
+
+    def _judged(self, values: dict[str, Any], found: Mapping[str, Any]) -> None:
+        """Who met, what was said, and how it was judged."""
+        for side in ("model_a", "model_b"):
+            if not values[side].strip():
+                raise Wrong(f"{side} is empty")
+        if values["model_a"] == values["model_b"]:
+            raise Wrong(f"{values['model_a']!r:.60} meets itself")
+        said = values["winner"].strip()
+        if said.lower() not in lmarena.OUTCOMES:
+            raise Wrong(f"winner is {said!r:.40}; it must be model_a, model_b, tie or both_bad")
+        values["winner"] = lmarena.OUTCOMES[said.lower()]
+        talk = [_shaped(side, lmarena.conversation, found) for side in _TALK]
+        values |= dict(zip(_TALK, talk, strict=True))
+        values["conv_metadata"] = _shaped(
+            "conv_metadata", lambda value: lmarena.metadata(value, *talk), found
+        )
+
+    def _id(self, line: int) -> str:
+        if not self._digest:
+            with self.path.open("rb") as file:
+                self._digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(f"{self._digest}/{line}".encode()).hexdigest()[:32]
+
+
+_TALK = ("conversation_a", "conversation_b")
+
+
+def _shaped(name: str, read: Callable[[Any], Any], found: Mapping[str, Any]) -> Any:
+    try:
+        return read(found.get(name))
+    except (ValueError, TypeError) as error:
+        raise Wrong(f"{name} {error}") from None
+
+
+# Single values ---------------------------------------------------------------------------------
+
+
+def _kinds() -> dict[str, tuple[type, bool]]:
+    """Column of the ledger → its type, and whether it may be None."""
+    kinds = {}
+    for name, hint in get_type_hints(VoteRow).items():
+        optional = isinstance(hint, types.UnionType)
+        kind = get_args(hint)[0] if optional else hint
+        kinds[name] = (get_origin(kind) or kind, optional)
+    return kinds
+
+
+_KINDS = _kinds()
+
+_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0}
+_EMPTY = {
+    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in _KINDS.items()
+}
+"""What stands where a file says nothing."""
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _value(name: str, value: Any) -> Any:
+    kind, _ = _KINDS[name]
+    return _READERS[kind](value, name) if kind in _READERS else value
+
+
+def _word(value: Any, name: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, (str, int, float)):
+        raise Wrong(f"{name} is no text")
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong(f"{name} holds half a character") from None
+    return text
+
+
+def _true(value: Any, name: str) -> bool:
+    said = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+    try:
+        return said[str(value).strip().lower()]
+    except KeyError:
+        raise Wrong(f"{name} is {value!r:.40}; it must be true or false") from None
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Wrong(f"{name} is {value!r:.40}, which is no number")
+    return number
+
+
+def _whole(value: Any, name: str) -> int:
+    number = _number(value, name)
+    if not number.is_integer() or abs(number) > LARGEST:
+        raise Wrong(f"{name} is {value!r:.40}; it must be a whole number up to {LARGEST}")
+    return int(number)
+
+
+def _moment(value: Any, name: str) -> datetime:
+    """ISO 8601, UTC where it has no zone, or seconds since 1970."""
+    try:
+        if isinstance(value, str) and not _is_number(value):
+            value = datetime.fromisoformat(value.strip())
+        if not isinstance(value, datetime):
+            seconds = _number(value, name)
+            if seconds < EARLIEST_S:
+                raise ValueError
+            return datetime.fromtimestamp(seconds, UTC)
+        if hasattr(value, "to_pydatetime"):
+            value = value.to_pydatetime(warn=False)
+        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+_READERS: Mapping[type, Callable[[Any, str], Any]] = {
+    str: _word,
+    bool: _true,
+    int: _whole,
+    float: _number,
+    datetime: _moment,
+}

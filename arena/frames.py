@@ -1,0 +1,201 @@
+"""Votes and standings as DataFrames: for notebooks, and for the commands that print them.
+
+They come from the ledger that the settings name, whether or not a page is being served from it,
+or from files that are not imported. It does not know how they are drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import pandas as pd
+
+from arena import exchange
+from arena import settings as config
+from arena.core import when
+from arena.core.board import Board, Query
+from arena.core.bradley_terry import Method
+from arena.core.covariates import ORDER, STYLE, style_columns
+from arena.core.ports import BadInput, Ledger
+from arena.core.record import VoteRow
+from arena.core.slices import Slice
+from arena.exchange.receiving import Told, nobody
+from arena.scoreboard import COLUMNS, board_of
+
+if TYPE_CHECKING:
+    from arena.settings import Settings
+
+Result = TypeVar("Result")
+When = str | date | None
+
+SEQUENCE = "sequence"
+METADATA = "conv_metadata"
+ROWS_AT_ONCE = 20_000
+"""Fewer at once than a large ledger has, as rows take much room until they are columns."""
+
+
+def votes(
+    columns: Sequence[str] = (),
+    *,
+    topic: str = "",
+    study: str = "",
+    language: str = "",
+    channel: str = "",
+    rater: str = "",
+    since: When = None,
+    until: When = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """The ledger's votes, one row a pair judged, in the order written; those of a slice, if one
+    is given. Nothing is left out but by the slice: `excluded_reason` says what is not ranked,
+    and `supersedes` which ballot another one took back.
+
+    columns: of `core.record.VoteRow`, or sequence; all, when none is named. Conversations are
+    long: name columns where the ledger is large. since, until: days or times in ISO 8601, in
+    UTC where they have no zone; until a day includes it. settings: any key of the settings
+    table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
+    known = {field.name for field in fields(VoteRow)} | {SEQUENCE}
+    if unknown := [str(name) for name in columns if name not in known]:
+        raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
+    chosen = slice_of(
+        topic=topic, study=study, language=language, channel=channel, rater=rater,
+        since=since, until=until,
+    )  # fmt: skip
+
+    async def read(ledger: Ledger) -> pd.DataFrame:
+        wanted = tuple(dict.fromkeys((*columns, *chosen.columns))) if columns else ()
+        found = chosen.of(await ledger.votes(wanted))
+        return (found[list(columns)] if columns else found).reset_index(drop=True)
+
+    return from_ledger(_settings(settings), read)
+
+
+def leaderboard(
+    *,
+    topic: str = "",
+    study: str = "",
+    language: str = "",
+    channel: str = "",
+    rater: str = "",
+    since: When = None,
+    until: When = None,
+    ties: Literal["half", "drop"] = "half",
+    bad: Literal["tie", "drop"] = "tie",
+    style: bool = False,
+    order: bool = False,
+    anchor: str = "",
+    votes: pd.DataFrame | str | Path | None = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """The standings: one row a contender, with the columns of `core.leaderboard.STANDINGS`.
+
+    votes: instead of the ledger's; rows of a ledger, or a file in a format that can be
+    imported. ties, bad: how they count in the fit. style, order: correct the ratings for length
+    and formatting of replies, for seat and incumbency. anchor: whose rating is to be 1000. The
+    slice and settings are as in `votes`. Raises ArenaError."""
+    query = query_of(
+        slice_of(
+            topic=topic, study=study, language=language, channel=channel, rater=rater,
+            since=since, until=until,
+        ),
+        ties=ties, bad=bad, style=style, order=order, anchor=anchor,
+    )  # fmt: skip
+    if isinstance(votes, (str, Path)):
+        votes = of_files([Path(votes)])
+    found = board(_settings(settings), query) if votes is None else board_of_rows(votes, query)
+    return found.standings
+
+
+def slice_of(*, since: When = None, until: When = None, **labels: str) -> Slice:
+    """Raises BadInput for times that are none."""
+    return Slice(
+        **labels,
+        since=when.since(since) if since else None,
+        until=when.until(until) if until else None,
+    )
+
+
+def query_of(
+    chosen: Slice, *, ties: str, bad: str, style: bool, order: bool, anchor: str
+) -> Query:
+    """Raises BadInput for a choice that there is not."""
+    method = Method(ties=ties, bad=bad, anchor=anchor)  # type: ignore[arg-type]
+    return Query(chosen, method, (*(STYLE if style else ()), *(ORDER if order else ())))
+
+
+def board(settings: Settings, query: Query) -> Board:
+    """Of the ledger. Conversations are never read, and metadata only where the query is
+    corrected by them. Raises ArenaError."""
+    columns = tuple(c for c in COLUMNS if c != METADATA or query.covariates)
+
+    async def read(ledger: Ledger) -> pd.DataFrame:
+        chunks: list[pd.DataFrame] = []
+        after = 0
+        while True:
+            chunk = await ledger.votes(columns, after=after, limit=ROWS_AT_ONCE)
+            if chunks and chunk.empty:
+                return pd.concat(chunks, ignore_index=True)
+            if METADATA in columns:
+                chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
+            chunks.append(chunk)
+            after = int(chunk[SEQUENCE].max()) if len(chunk) else after
+
+    return _anchored(board_of(from_ledger(settings, read), query))
+
+
+def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
+    """Of rows from elsewhere, which need only say who met and how it was judged. Raises
+    BadInput."""
+    empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
+    made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
+    if "battle_id" not in made:
+        made["battle_id"] = [f"row {number}" for number in range(len(made))]
+    return _anchored(board_of(made, query))
+
+
+def of_files(paths: Sequence[Path], told: Told = nobody) -> pd.DataFrame:
+    """The votes of files as rows of a ledger, without their conversations. Raises BadInput."""
+    kept = [column for column in COLUMNS if column != SEQUENCE]
+    rows: list[tuple[Any, ...]] = []
+    files = exchange.Votes(paths, datetime.now(UTC))
+    files.check(told, lambda row: rows.append(attrgetter(*kept)(row)))
+    return pd.DataFrame.from_records(rows, columns=kept)
+
+
+def from_ledger(
+    settings: Settings, work: Callable[[Ledger], Coroutine[Any, Any, Result]]
+) -> Result:
+    """What `work` makes of the ledger that the settings name. Raises ArenaError."""
+    from arena import compose
+
+    async def run() -> Result:
+        async with compose.ledger_of(settings) as ledger:
+            return await work(ledger)
+
+    # In a thread of its own: a notebook has a running event loop in this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(run())).result()
+
+
+def _settings(overrides: dict[str, Any]) -> Settings:
+    return config.load(**{key: str(value) for key, value in overrides.items()})
+
+
+def _anchored(found: Board) -> Board:
+    """Raises BadInput where the anchor has no rating."""
+    anchor = found.query.method.anchor
+    rated = found.standings.loc[found.standings["rating"].notna(), "contender"]
+    if anchor and len(rated) and anchor not in set(rated):
+        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {_list(rated)}.")
+    return found
+
+
+def _list(names: Any) -> str:
+    return ", ".join(sorted(map(str, names)))

@@ -1,0 +1,49 @@
+"""The table for papers: what is in it, and that no name can break it."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from arena.core.board import Query
+from arena.exchange.latex import escaped, latex
+from arena.frames import board_of_rows
+
+NASTY = r"""a_b & 100% #1 $x$ {y} \input{z} ~^ <|> "q" 'r' `s` --- \\ é"""
+
+
+def standings(*votes: tuple[str, str, str]) -> pd.DataFrame:
+    return board_of_rows(pd.DataFrame(votes, columns=["model_a", "model_b", "winner"]), Query()).standings
+
+
+def cells(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if re.match(r"\d", line)]
+    return [line.removesuffix(r" \\").split(" & ") for line in lines]
+
+
+def test_it_has_rank_rating_interval_and_counts() -> None:
+    table = latex(standings(("x", "y", "model_a"), ("x", "y", "model_a"), ("y", "x", "both_bad")))
+    first, second = cells(table)
+    assert (first[1], second[1]) == ("x", "y")
+    assert int(first[2]) > 1000 > int(second[2])
+    assert re.fullmatch(r"\$-\d+\$ / \$\+\d+\$", first[3])
+    assert first[4:] == ["3", "2", "0", "0", "1"] and second[4:] == ["3", "0", "2", "0", "1"]
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert table.count(rule) == 1
+
+
+def test_groups_that_never_met_stand_apart() -> None:
+    table = latex(standings(("x", "y", "model_a"), ("p", "q", "model_a")))
+    assert table.count(r"\midrule") == 2 and "never met" in table
+
+
+def test_without_votes_it_is_an_empty_table() -> None:
+    assert cells(latex(standings())) == []
+
+
+def test_a_name_has_no_sign_that_latex_reads() -> None:
+    written = escaped(NASTY)
+    assert r"\input" not in written and "\n" not in escaped("a\nb")
+    assert not re.search(r"(?<!\\)[&%#$_]", written)
+    assert escaped("a_b") == r"a\_b" and escaped("\\") == r"\textbackslash{}"

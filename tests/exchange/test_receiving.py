@@ -1,0 +1,311 @@
+"""Files of votes coming in: every release's shape, what is filled in, and what is refused where."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from arena import exchange
+from arena.core.ports import BadInput
+from arena.core.record import VoteRow
+from arena.exchange import reading, receiving
+from tests.exchange.rows import NOW, exported, filled, read, some_votes, talk
+
+MINIMAL = {"model_a": "x", "model_b": "y", "winner": "model_a"}
+HEADER = "model_a,model_b,winner"
+
+
+def parts(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text, "image": None, "mimeType": None}]
+
+
+PUBLISHED = {
+    "id": "c4b9710c", "model_a": "x", "model_b": "y", "winner": "both_bad",
+    "evaluation_session_id": "a333a685", "evaluation_order": 2,
+    "conversation_a": [{"role": "user", "content": parts("Why?")},
+                       {"role": "assistant", "content": parts("So.")}],
+    "conversation_b": [{"role": "user", "content": parts("Why?"), "num_tokens": 2},
+                       {"role": "assistant", "content": parts("Thus."), "num_tokens": 2}],
+    "full_conversation": [],
+    "conv_metadata": {"sum_assistant_a_tokens": 1854, "header_count_a": {"h1": 1, "h2": 8},
+                      "list_count_a": {"ordered": 0, "unordered": 39}, "bold_count_a": {"**": 65, "__": 1},
+                      "context_a_tokens": None, "turns": 1},
+    "category_tag": {"math_v0.1": {"math": False}},
+    "language": "pl", "is_code": True, "timestamp": "2025-05-29T14:48:41.602925",
+}  # fmt: skip
+
+
+def one(tmp_path: Path, record: dict[str, Any], **how: Any) -> VoteRow:
+    file = tmp_path / "some votes.jsonl"
+    file.write_text(json.dumps(record))
+    (row,) = read(file, **how)
+    return row
+
+
+def told(tmp_path: Path, text: str | bytes, name: str = "votes.csv", **how: Any) -> str:
+    """Why the file is refused."""
+    file = tmp_path / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadInput) as refused:
+        exchange.Votes([file], NOW, **how).check()
+    return str(refused.value)
+
+
+# What is read ----------------------------------------------------------------------------------
+
+
+def test_a_published_vote_is_read_in_every_format(tmp_path: Path) -> None:
+    frame = pd.DataFrame([PUBLISHED])
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_json(tmp_path / "b.json", orient="records")
+    frame.drop(columns="full_conversation").to_parquet(tmp_path / "c.parquet")
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    rows = [read(file, study="lm") for file in sorted(tmp_path.iterdir())]
+    assert rows[0] == rows[1] == rows[2] == rows[3]
+    (row,) = rows[0]
+    assert (row.id, row.model_a, row.model_b, row.winner) == ("c4b9710c", "x", "y", "both_bad")
+    assert (row.battle_id, row.round) == (row.evaluation_session_id, row.evaluation_order) == ("a333a685", 2)
+    assert (row.conversation_a, row.conversation_b) == (talk("Why?", "So."), talk("Why?", "Thus."))
+    assert row.conv_metadata == {"sum_assistant_a_tokens": 1854, "header_count_a": 9,
+                                 "list_count_a": 39, "bold_count_a": 66, "turns": 1}  # fmt: skip
+    assert row.timestamp == datetime(2025, 5, 29, 14, 48, 41, 602925, UTC)
+    assert (row.language, row.is_code, row.channel, row.study) == ("pl", True, "import", "lm")
+
+
+def test_an_older_release_is_read(tmp_path: Path) -> None:
+    row = one(tmp_path, {**MINIMAL, "winner": "tie (bothbad)", "question_id": "q1", "judge": "u7",
+                         "tstamp": 1682351591.1, "anony": True,
+                         "conversation_a": [{"role": "user", "content": "Why?"},
+                                            {"role": "assistant", "content": "# So\n**it** is"}],
+                         "conversation_b": talk("Why?", "Thus.")})  # fmt: skip
+    assert (row.id, row.battle_id, row.rater, row.winner) == ("q1", "q1", "u7", "both_bad")
+    assert row.timestamp == datetime.fromtimestamp(1682351591.1, UTC)
+    assert row.conv_metadata["header_count_a"] == row.conv_metadata["bold_count_a"] == 1
+    assert (row.conv_metadata["turns"], row.conv_metadata["sum_assistant_b_tokens"]) == (1, 1)
+
+
+def test_a_release_with_flags_for_winners_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "55k.csv"
+    file.write_text(
+        "id,model_a,model_b,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n"
+        '3,x,y,"[""q1"", ""q2""]","[""a1"", ""a2""]","[""b1"", null]",0,1,0\n'
+        '4,x,y,"[""q1""]","[""a1""]","[""b1""]",0,0,1\n'
+    )
+    first, second = read(file)
+    assert (first.winner, second.winner) == ("model_b", "tie")
+    assert first.conversation_a == talk("q1", "a1", "q2", "a2")
+    assert first.conversation_b == talk("q1", "b1", "q2", "")
+
+
+def test_votes_whose_voters_knew_the_names_are_kept_and_not_ranked(tmp_path: Path) -> None:
+    assert one(tmp_path, {**MINIMAL, "anony": False}).excluded_reason == "identity"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_minimal_csv_is_read_however_it_was_saved(
+    tmp_path: Path, ending: str, delimiter: str, mark: str
+) -> None:
+    text = ending.join([mark + HEADER, "x,y,model_a", "y,x,tie", ""]).replace(",", delimiter)
+    file = tmp_path / "pilot.csv"
+    file.write_bytes(text.encode())
+    first, second = read(file)
+    assert (first.model_a, first.winner, second.model_a, second.winner) == ("x", "model_a", "y", "tie")
+    assert first.study == "pilot" and first.timestamp == NOW
+    assert first.battle_id == first.ballot_id == first.id != second.id
+    assert (first.round, first.seat_a, first.seat_b, first.language) == (1, "A", "B", "und")
+
+
+@pytest.mark.parametrize(
+    ("said", "winner"),
+    [("Model_A", "model_a"), (" tie ", "tie"), ("TIE (bothbad)", "both_bad"), ("bothbad", "both_bad"),
+     ("tie (both_bad)", "both_bad"), ("both_bad", "both_bad")],
+)  # fmt: skip
+def test_outcomes_are_understood_as_releases_spell_them(tmp_path: Path, said: str, winner: str) -> None:
+    assert one(tmp_path, {**MINIMAL, "winner": said}).winner == winner
+
+
+def test_the_study_is_the_one_that_is_named_else_the_votes_own_else_the_files(tmp_path: Path) -> None:
+    assert one(tmp_path, MINIMAL).study == "some votes"
+    assert one(tmp_path, {**MINIMAL, "study": "own"}).study == "own"
+    assert one(tmp_path, {**MINIMAL, "study": "own"}, study="named").study == "named"
+
+
+def test_nothing_that_pandas_writes_for_nothing_is_taken_for_a_value(tmp_path: Path) -> None:
+    file = tmp_path / "votes.parquet"
+    frame = pd.DataFrame([{**MINIMAL, "dwell_ms": 5.0, "topic": None}, {**MINIMAL, "topic": "law"}])
+    frame.to_parquet(file)
+    first, second = read(file)
+    assert (first.dwell_ms, second.dwell_ms, first.topic, second.topic) == (5, None, "", "law")
+    (tmp_path / "votes.jsonl").write_text('{"model_a":"x","model_b":"y","winner":"tie","ttft_ms_a":NaN}')
+    assert read(tmp_path / "votes.jsonl")[0].ttft_ms_a is None
+
+
+# Ids and places --------------------------------------------------------------------------------
+
+
+def test_the_same_file_brings_the_same_ids_and_other_content_others(tmp_path: Path) -> None:
+    file, copy = tmp_path / "a.csv", tmp_path / "b.csv"
+    file.write_text(f"{HEADER}\nx,y,tie\nx,y,tie\n")
+    copy.write_bytes(file.read_bytes())
+    ids = [row.id for row in read(file)]
+    assert len(set(ids)) == 2 and [row.id for row in read(copy, study="other")] == ids
+    copy.write_text(f"{HEADER}\nx,y,tie\nx,y,model_a\n")
+    assert not {row.id for row in read(copy)} & set(ids)
+
+
+def test_votes_of_one_session_and_order_get_seats_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "votes.csv"
+    rows = ["s1,1,x,y,tie", "s1,1,x,y,tie", "s1,2,x,y,tie", "s1,1,x,z,tie", "s2,1,x,y,tie"]
+    file.write_text("\n".join([f"evaluation_session_id,evaluation_order,{HEADER}", *rows]))
+    found = read(file)
+    places = [(row.battle_id, row.round, row.seat_a, row.seat_b) for row in found]
+    assert places == [("s1", 1, "A", "B"), ("s1", 1, "A2", "B2"), ("s1", 2, "A", "B"),
+                      ("s1", 1, "A3", "B3"), ("s2", 1, "A", "B")]  # fmt: skip
+
+
+def test_a_strict_export_comes_in_again(tmp_path: Path) -> None:
+    file = tmp_path / "strict.parquet"
+    file.write_bytes(exported(filled(tmp_path / "arena.db", some_votes()), "parquet", strict=True))
+    assert [row.id for row in read(file)] == ["v1", "v2", "v3", "v4", "v5", "v6", "v9"]
+
+
+def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file in files:
+        file.write_text(f"id,{HEADER}\nv1,x,y,tie\n")
+    with pytest.raises(BadInput, match="b.csv, line 2: the id 'v1' stands further up already"):
+        exchange.Votes(files, NOW).check()
+
+
+# What is wrong, and where ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"winner": "model_c"}, "winner is 'model_c'; it must be model_a, model_b, tie or both_bad"),
+        ({"winner": ""}, "winner is ''"),
+        ({"model_a": " "}, "model_a is empty"),
+        ({"model_b": "x"}, "'x' meets itself"),
+        ({"evaluation_order": "second"}, "evaluation_order is 'second', which is no number"),
+        ({"round": 1.5}, "round is 1.5; it must be a whole number"),
+        ({"round": 2**40}, "it must be a whole number up to"),
+        ({"timestamp": "yesterday"}, "timestamp is 'yesterday'; it must be a time"),
+        ({"timestamp": 2026}, "timestamp is 2026; it must be a time"),
+        ({"timestamp": 1e300}, "it must be a time"),
+        ({"is_code": "perhaps"}, "is_code is 'perhaps'; it must be true or false"),
+        ({"conversation_a": "[{"}, "conversation_a is no JSON"),
+        ({"conversation_a": {"role": "user"}}, "conversation_a is no list of messages"),
+        ({"conversation_b": [{"content": "x"}]}, "conversation_b has a message without a role"),
+        ({"conversation_b": [{"role": "user", "content": 3}]}, "whose content is no text"),
+        ({"conv_metadata": [1]}, "conv_metadata is no object"),
+        ({"topic": ["a"]}, "topic is no text"),
+        ({"topic": "\ud83d"}, "topic holds half a character"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told(tmp_path: Path, row: dict[str, Any], why: str) -> None:
+    good = json.dumps(MINIMAL)
+    text = told(tmp_path, f"{good}\n\n{json.dumps({**MINIMAL, **row})}\n", "votes.jsonl")
+    assert text.startswith("1 row of 2 in votes.jsonl cannot be read, so none is taken.")
+    assert "\n  line 3: " in text and why in text
+
+
+def test_lines_of_csv_are_those_an_editor_shows(tmp_path: Path) -> None:
+    text = told(
+        tmp_path,
+        f'topic,{HEADER}\r\n"two\r\nlines",x,y,tie\r\n\r\n"three\nmore\rlines",x,y,oops\r\na,x,y,tie,\r\nb,x,x,tie',
+    )
+    assert [line.split(":")[0] for line in text.splitlines()[1:]] == ["  line 5", "  line 8", "  line 9"]
+    assert "line 8: has 5 cells where the first line has 4" in text
+
+
+def test_rows_of_parquet_and_arrays_are_counted_from_one(tmp_path: Path) -> None:
+    rows = [MINIMAL, {**MINIMAL, "winner": "oops"}]
+    file = tmp_path / "votes.parquet"
+    pd.DataFrame(rows).to_parquet(file)
+    assert "\n  row 2: winner" in told(tmp_path, file.read_bytes(), "votes.parquet")
+    assert "\n  row 2: winner" in told(tmp_path, json.dumps(rows), "votes.json")
+
+
+def test_twenty_wrong_rows_are_listed_and_the_rest_is_counted(tmp_path: Path) -> None:
+    text = told(tmp_path, "\n".join([HEADER, *["x,y,oops"] * 25, "x,y,tie"]))
+    assert text.startswith("25 rows of 26") and text.endswith("\n  … and 5 more")
+    assert len(text.splitlines()) == 1 + receiving.MOST_TOLD + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "why"),
+    [
+        (b"", "votes.csv", "votes.csv is empty"),
+        (b" \n\n", "votes.csv", "votes.csv is empty"),
+        (f"{HEADER}\n".encode(), "votes.csv", "holds no votes"),
+        (b"[]", "votes.json", "holds no votes"),
+        (b"model_a,winner,votes\nx,y,1\n", "votes.csv", "no column model_b. .*has: model_a, winner, votes"),
+        (b'{"a": 1}\n', "votes.jsonl", "no column model_a, model_b, winner"),
+        (b'[{"model_a": "x"}]', "votes.json", "no column model_b, winner"),
+        (b"{nonsense", "votes.jsonl", "line 1: is no JSON"),
+        (b"{}\n[1]", "votes.jsonl", "has: none"),
+        (b'[{"model_a": "x", ', "votes.json", "row 1: is no JSON from here on"),
+        ("model_a,model_b,winner\nx,é,tie\n".encode("latin-1"), "v.csv", r"not UTF-8 \(line 2 cannot"),
+        ("model_a,model_b,winner\nx,y,tie\n".encode("utf-16"), "v.csv", r"not UTF-8 \(line 1 cannot"),
+        (f'{HEADER}\nx,y,"tie\n'.encode(), "votes.csv", "line 2: is no CSV from here on"),
+        (b"PAR1 cut short", "votes.parquet", "cannot be read as Parquet"),
+        (b"model_a,model_b", "votes.parquet", "cannot be read as Parquet"),
+        (b"\x00" * 5000, "votes.csv", "no column"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, name: str, why: str) -> None:
+    assert re.search(why, told(tmp_path, content, name), re.DOTALL)
+
+
+def test_a_parquet_file_without_the_columns_is_told(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "made")
+    content = (tmp_path / "made").read_bytes()
+    assert "no column model_a, model_b, winner" in told(tmp_path, content, "votes.parquet")
+    assert "cannot be read as Parquet" in told(tmp_path, content[:-20], "votes.parquet")
+
+
+def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "not-there.csv", "There is no file"), (tmp_path, "is a folder")):
+        with pytest.raises(BadInput, match=why):
+            exchange.Votes([path], NOW).check()
+
+
+def test_a_row_that_is_wrong_is_never_handed_on(tmp_path: Path) -> None:
+    file = tmp_path / "votes.csv"
+    file.write_text(f"{HEADER}\nx,y,tie\nx,y,oops\n")
+    rows = exchange.Votes([file], NOW).rows()
+    assert next(rows).winner == "tie"
+    with pytest.raises(BadInput, match="votes.csv, line 3: winner is 'oops'"):
+        next(rows)
+
+
+@pytest.mark.parametrize("name", ["votes.jsonl", "votes.json", "votes.csv"])
+def test_a_file_is_read_in_pieces_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(reading, "READ_AT_ONCE", 7)
+    rows = [{**MINIMAL, "id": f"v{n}", "topic": "é]}🙂," * n} for n in range(8)]
+    made = pd.DataFrame(rows)
+    if name.endswith("csv"):
+        made.to_csv(tmp_path / name, index=False)
+    else:
+        text = made.to_json(orient="records", lines=name.endswith("l"), force_ascii=False, indent=None)
+        (tmp_path / name).write_text(text.replace("},{", "} ,\n {"))
+    assert [row.topic for row in read(tmp_path / name)] == [row["topic"] for row in rows]
+
+
+def test_how_far_reading_is_can_be_told(tmp_path: Path) -> None:
+    file = tmp_path / "votes.csv"
+    file.write_text("\n".join([HEADER, *["x,y,tie"] * 5000]))
+    parts: list[float] = []
+    exchange.Votes([file], NOW).check(lambda name, part: parts.append(part))
+    assert parts == sorted(parts) and 1 < len(parts) <= 101 and parts[-1] == 1

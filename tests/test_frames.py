@@ -1,0 +1,137 @@
+"""Votes and standings from Python, as a notebook asks for them: inside a running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import arena
+from arena.core.leaderboard import STANDINGS
+from arena.core.ports import BadInput, ConfigError
+from arena.exchange.lmarena import FIELDS
+from tests.exchange.rows import exported, filled, some_votes, vote
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where a ledger with some votes is, as settings."""
+    file = filled(tmp_path_factory.mktemp("frames") / "arena.db", some_votes())
+    return {"DATABASE_URL": f"sqlite:///{file}"}
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> dict[str, str]:
+    return {"DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
+
+
+def votes(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["model_a", "model_b", "winner"])
+
+
+# Votes -----------------------------------------------------------------------------------------
+
+
+def test_votes_can_be_had_from_a_running_event_loop(place: dict[str, str]) -> None:
+    async def cell() -> pd.DataFrame:
+        return arena.votes(**place)
+
+    found = asyncio.run(cell())
+    assert list(found.columns) == list(FIELDS)
+    assert list(found["id"]) == [row.id for row in some_votes()]
+
+
+def test_only_the_columns_that_are_named_are_read(place: dict[str, str]) -> None:
+    found = arena.votes(("winner", "sequence"), rater="r2", **place)
+    assert list(found.columns) == ["winner", "sequence"]
+    assert list(found["winner"]) == ["model_b", "model_b"] and list(found.index) == [0, 1]
+
+
+def test_an_unknown_column_is_told_with_those_there_are(place: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match="no column winer. They have: .*winner"):
+        arena.votes(["winer"], **place)
+
+
+def test_a_day_that_ends_a_span_belongs_to_it(tmp_path: Path) -> None:
+    times = [datetime(2026, 3, day, 23, 59, tzinfo=UTC) for day in (1, 2, 3)]
+    rows = [vote(f"v{n}", timestamp=moment) for n, moment in enumerate(times)]
+    place = {"DATABASE_URL": f"sqlite:///{filled(tmp_path / 'arena.db', rows)}"}
+
+    def ids(**span: Any) -> list[str]:
+        return list(arena.votes(["id"], **span, **place)["id"])
+
+    assert ids(until="2026-03-02") == ids(until=date(2026, 3, 2)) == ["v0", "v1"]
+    assert ids(since="2026-03-02", until="2026-03-03T23:59") == ["v1"]
+    with pytest.raises(BadInput, match="is no time"):
+        ids(since="soon")
+
+
+def test_a_ledger_that_is_not_there_yet_has_no_votes(empty: dict[str, str]) -> None:
+    assert arena.votes(**empty).empty and arena.leaderboard(**empty).empty
+
+
+@pytest.mark.parametrize("ask", [arena.votes, arena.leaderboard])
+def test_a_wrong_setting_or_choice_is_told(ask: Any) -> None:
+    with pytest.raises(ConfigError, match="There is no setting 'topics'"):
+        ask(topics="law")
+    with pytest.raises(ConfigError, match="ARENA_PACE"):
+        ask(ARENA_PACE="fast")
+
+
+# Standings -------------------------------------------------------------------------------------
+
+
+def test_standings_are_of_the_votes_that_count(place: dict[str, str]) -> None:
+    found = arena.leaderboard(**place)
+    assert list(found.columns) == list(STANDINGS)
+    assert dict(zip(found["contender"], found["votes"], strict=True)) == {"x": 5, "y": 4, "z": 5}
+    assert list(found["rank"])[0] == 1 and found["contender"][0] == "x"
+
+
+def test_a_slice_has_standings_of_its_own(place: dict[str, str]) -> None:
+    found = arena.leaderboard(topic="law", **place)
+    assert list(found["contender"]) == ["x", "y"] and set(found["votes"]) == {1}
+
+
+def test_how_ties_and_both_bad_count_can_be_chosen(place: dict[str, str]) -> None:
+    half, dropped = (arena.leaderboard(ties=ties, **place) for ties in ("half", "drop"))
+    assert not half["rating"].equals(dropped["rating"])
+    assert not half["rating"].equals(arena.leaderboard(bad="drop", **place)["rating"])
+    with pytest.raises(BadInput, match="ties cannot be 'third'"):
+        arena.leaderboard(ties="third", **place)  # type: ignore[arg-type]
+
+
+def test_the_anchor_has_1000_and_must_have_votes(place: dict[str, str]) -> None:
+    found = arena.leaderboard(anchor="z", **place).set_index("contender")["rating"]
+    assert found["z"] == pytest.approx(1000)
+    with pytest.raises(BadInput, match="No votes rate 'w'. The anchor can be x, y, z"):
+        arena.leaderboard(anchor="w", **place)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_a_file_is_ranked_without_being_imported(
+    place: dict[str, str], tmp_path: Path, suffix: str
+) -> None:
+    file = tmp_path / f"votes.{suffix}"
+    ledger = Path(place["DATABASE_URL"].removeprefix("sqlite:///"))
+    file.write_bytes(exported(ledger, suffix))
+    for named in (file, str(file)):
+        pd.testing.assert_frame_equal(arena.leaderboard(votes=named), arena.leaderboard(**place))
+    found = arena.leaderboard(votes=file, rater="r3")
+    pd.testing.assert_frame_equal(found, arena.leaderboard(rater="r3", **place))
+
+
+def test_rows_of_ones_own_are_ranked(place: dict[str, str]) -> None:
+    pd.testing.assert_frame_equal(
+        arena.leaderboard(votes=arena.votes(**place)), arena.leaderboard(**place)
+    )
+    found = arena.leaderboard(votes=votes(("x", "y", "model_a"), ("y", "x", "both_bad")))
+    assert list(found["contender"]) == ["x", "y"]
+    with pytest.raises(BadInput, match="unknown outcome 'oops'"):
+        arena.leaderboard(votes=votes(("x", "y", "oops")))
+    with pytest.raises(BadInput, match="lack the columns winner"):
+        arena.leaderboard(votes=votes(("x", "y", "tie")).drop(columns="winner"))

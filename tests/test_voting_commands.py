@@ -1,0 +1,271 @@
+"""The commands about votes as a person or a script runs them: leaderboard, export, import."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from arena.cli import main
+from tests.exchange.rows import exported, filled, on_ledger, some_votes, vote
+from tests.running import OURS
+
+HEADER = "model_a,model_b,winner"
+
+
+@dataclass
+class Ran:
+    """What a command did: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "arena.db"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, ledger: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on that ledger, on a terminal of so many columns."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{ledger}")
+
+    def command(*arguments: object, columns: int = 120) -> Ran:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as wrong:
+            code = int(str(wrong.code))
+        out, err = capsys.readouterr()
+        assert "\x1b" not in out + err and "Traceback" not in out + err
+        return Ran(code, out, err)
+
+    return command
+
+
+def ids(ledger: Path) -> list[str]:
+    return list(on_ledger(ledger, lambda ledger: ledger.votes(["id"]))["id"])
+
+
+# leaderboard -----------------------------------------------------------------------------------
+
+
+def test_without_votes_it_says_how_to_get_some(run: Run) -> None:
+    shown = run("leaderboard")
+    assert shown.code == 0 and "There are no votes yet. Play a battle" in shown.out
+
+
+def test_the_table_has_ranks_ratings_and_what_is_left_out(run: Run, ledger: Path) -> None:
+    filled(ledger, some_votes())
+    shown = run("leaderboard")
+    lines = [line for line in shown.out.splitlines() if line.startswith("│")]
+    assert [line.split("│")[2].strip() for line in lines][0] == "x"
+    assert "7 votes." in shown.out and "Open: the ranks" in shown.out and "Sure: how" in shown.out
+    assert "Kept but not ranked: " in shown.out
+    assert "1 identity" in shown.out and "1 superseded" in shown.out
+
+
+@pytest.mark.parametrize("columns", [30, 60, 92, 200])
+def test_the_table_fits_any_terminal(run: Run, ledger: Path, columns: int) -> None:
+    long = "a-contender-with-a-name-of-some-length:70b-instruct-q4_K_M"
+    filled(ledger, [vote("v1", long, "[bold]y[/bold]"), vote("v2", "p", "q", "tie")])
+    shown = run("leaderboard", columns=columns)
+    assert shown.code == 0 and max(map(len, shown.out.splitlines())) <= columns
+    assert long in "".join(shown.out.split()).replace("│", "") or columns < 92
+    assert "Rating" in shown.out
+
+
+def test_contenders_that_never_met_are_not_compared(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote("v1", "x", "y"), vote("v2", "p", "q"), vote("v3", "x", "y", "tie")])
+    shown = run("leaderboard")
+    assert "2 groups never met" in shown.out and "x, y; p, q" in shown.out
+
+
+def test_when_nothing_is_ranked_it_says_why(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote(excluded_reason="rehearsal")])
+    shown = run("leaderboard")
+    assert shown.code == 0 and "No vote counts here yet. Kept but not ranked: 1 rehearsal." in shown.out
+    shown = run("leaderboard", "--topic", "no such topic")
+    assert shown.code == 0 and "No vote is in this slice" in shown.out
+
+
+def test_json_carries_everything(run: Run, ledger: Path) -> None:
+    filled(ledger, some_votes())
+    told = run("leaderboard", "--format", "json", "--since", "2020-01-01", "--bad", "drop").json
+    assert told["votes"] == 7 and told["excluded"] == {"identity": 1, "superseded": 1}
+    assert told["slice"]["since"] == "2020-01-01T00:00:00+00:00" and told["method"]["bad"] == "drop"
+    first = told["standings"][0]
+    assert first.keys() >= {"contender", "rating", "lower", "upper", "rank", "rank_best", "rank_worst",
+                            "votes", "wins", "losses", "ties", "both_bad", "group"}  # fmt: skip
+    assert first["contender"] == "x" and first["lower"] < first["rating"] < first["upper"]
+    assert isinstance(told["neighbours"], list) and told["effects"] == []
+
+
+def test_csv_is_read_by_scripts_and_runs_no_formula(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote(a="=1+1", b="y")])
+    rows = list(csv.DictReader(io.StringIO(run("leaderboard", "--format", "csv").out)))
+    assert [row["contender"] for row in rows] == ["'=1+1", "y"] and float(rows[0]["rating"]) > 1000
+
+
+def test_latex_is_the_table_for_papers(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote(a="x_1")])
+    assert r"\toprule" in run("leaderboard", "--format", "latex").out
+    assert r"x\_1" in run("export", "--format", "latex").out
+
+
+def test_a_file_is_ranked_without_being_imported(run: Run, ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "votes.csv"
+    file.write_text(f"rater,{HEADER}\nr1,x,y,model_a\nr2,y,x,model_b\nr1,x,y,tie\n")
+    told = run("leaderboard", "--votes", file, "--format", "json", "--rater", "r1").json
+    assert told["votes"] == 2 and not ledger.exists()
+    file.write_text(f"{HEADER}\nx,y,oops\n")
+    shown = run("leaderboard", "--votes", file)
+    assert shown.code == 1 and "line 2: winner is 'oops'" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (("--since", "soon"), "soon is no time"),
+        (("--since", "2026-01-02", "--until", "2026-01-01"), "holds no time"),
+        (("--anchor", "nobody"), "No votes rate 'nobody'"),
+        (("--votes", "not-there.csv"), "There is no file"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(run: Run, ledger: Path, wrong: tuple[str, ...], why: str) -> None:
+    filled(ledger, [vote()])
+    shown = run("leaderboard", *wrong)
+    assert shown.code == 1 and shown.out == "" and why in shown.err
+
+
+def test_style_and_order_correct_the_ratings(run: Run, ledger: Path) -> None:
+    def counts(a: int, b: int) -> dict[str, int]:
+        sides = {f"{what}_{side}": n for what in ("header_count", "list_count", "bold_count")
+                 for side, n in (("a", a), ("b", b))}  # fmt: skip
+        return sides | {"sum_assistant_a_tokens": 50 + a, "sum_assistant_b_tokens": 50 + b, "turns": 1}
+
+    rows = [
+        vote(f"v{n}", *("xyz"[n % 3], "xyz"[(n + 1) % 3]), ("model_a", "model_b")[n % 5 < 2],
+             conv_metadata=counts(n % 7, n % 4))
+        for n in range(60)
+    ]  # fmt: skip
+    filled(ledger, rows)
+    told = run("leaderboard", "--style", "--order", "--format", "json").json
+    assert told["covariates"] == ["length", "header", "bold", "list", "seat", "incumbent"]
+    assert told["effects"] and told["votes"] == 60
+    assert "Corrected for what is worth, in points: length " in run("leaderboard", "--style").out
+
+
+# export ----------------------------------------------------------------------------------------
+
+
+def test_votes_go_to_the_standard_output_as_csv(run: Run, ledger: Path) -> None:
+    filled(ledger, some_votes())
+    shown = run("export", "--rater", "r2")
+    assert shown.code == 0 and shown.err == ""
+    assert [row["id"] for row in csv.DictReader(io.StringIO(shown.out))] == ["v2", "v7"]
+    assert len(run("export", "--format", "dpo").out.splitlines()) == 5
+
+
+def test_a_file_is_written_whole_or_not_at_all(run: Run, ledger: Path, tmp_path: Path) -> None:
+    filled(ledger, some_votes())
+    folder = tmp_path / "out"
+    folder.mkdir()
+    file = folder / "votes.parquet"
+    shown = run("export", "--format", "parquet", "--strict", "--output", file)
+    assert shown.code == 0 and "Written: " in shown.err
+    assert len(pd.read_parquet(file)) == 7
+    before = file.read_bytes()
+    ledger.write_bytes(b"no database at all" * 100)
+    shown = run("export", "--format", "parquet", "--output", file)
+    assert shown.code == 1 and file.read_bytes() == before and list(folder.iterdir()) == [file]
+
+
+def test_a_place_that_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
+    for place in (tmp_path / "nowhere" / "votes.csv", tmp_path):
+        shown = run("export", "--output", place)
+        assert shown.code == 1 and "cannot be written" in shown.err
+
+
+def test_a_device_is_written_to_and_stays_one(run: Run, ledger: Path) -> None:
+    filled(ledger, some_votes())
+    assert run("export", "--output", os.devnull).code == 0
+    assert not Path(os.devnull).is_file()
+
+
+# import ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "pilot.csv"
+    file.write_text(f"{HEADER}\nx,y,model_a\ny,x,tie\n")
+    return file
+
+
+def test_votes_are_imported_once(run: Run, ledger: Path, file: Path) -> None:
+    shown = run("import", file)
+    assert shown.code == 0 and "2 votes imported." in shown.out
+    shown = run("import", file, "--study", "again")
+    assert shown.code == 1 and "here already" in shown.err
+    assert len(ids(ledger)) == 2
+    assert run("leaderboard", "--format", "json", "--study", "pilot", "--channel", "import").json["votes"] == 2
+
+
+def test_a_dry_run_writes_nothing(run: Run, ledger: Path, file: Path) -> None:
+    shown = run("import", "--dry-run", file)
+    assert shown.code == 0 and "2 votes can be read. Nothing was written." in shown.out
+    assert not ledger.exists()
+
+
+def test_of_several_files_all_are_imported_or_none(run: Run, ledger: Path, file: Path) -> None:
+    other = file.with_name("other.jsonl")
+    other.write_text('{"model_a": "x", "model_b": "z", "winner": "won"}\n')
+    shown = run("import", file, other)
+    assert shown.code == 1 and "1 row of 3 in pilot.csv, other.jsonl cannot be read" in shown.err
+    assert "other.jsonl, line 1: winner is 'won'" in shown.err and not ledger.exists()
+    other.write_text('{"model_a": "x", "model_b": "z", "winner": "model_b"}\n')
+    assert "3 votes imported." in run("import", file, other).out
+    third = file.with_name("third.csv")
+    third.write_text(f"{HEADER}\nx,y,model_b\n")
+    assert run("import", third, file).code == 1
+    assert len(ids(ledger)) == 3
+
+
+def test_an_export_is_imported_into_another_ledger_with_the_same_standings(
+    run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(ledger, some_votes())
+    file = tmp_path / "votes.jsonl"
+    file.write_bytes(exported(ledger, "jsonl"))
+    before = run("leaderboard", "--format", "json").json
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    assert "9 votes imported." in run("import", file).out
+    after = run("leaderboard", "--format", "json").json
+    assert after == before and after["votes"] == 7
+
+
+def test_the_commands_are_explained(run: Run) -> None:
+    for command in ("leaderboard", "export", "import"):
+        shown = run(command, "--help")
+        assert shown.code == 0 and "usage: " in shown.out
+    assert run("import").code == 2 and run("export", "--format", "xlsx").code == 2
