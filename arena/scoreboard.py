@@ -104,6 +104,12 @@ class Scoreboard:
             await self._catch_up()
             return self._version
 
+    async def last(self) -> int:
+        """The sequence of the newest vote in the ledger, held back or not."""
+        async with self._lock:
+            await self._catch_up()
+            return self._last
+
     async def votes(self) -> Mapping[str, int]:
         """Contender → votes, of all that may be known."""
         async with self._lock:

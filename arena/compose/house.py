@@ -158,7 +158,8 @@ class House:
     async def overview(self) -> Overview:
         """What operators may see. An engine on this machine costs nothing by the hour."""
         price = self.settings.gpu_cost
-        votes = await self.ledger.votes(overviews.COLUMNS)
+        newest = await self.referee.scoreboard.last() - overviews.NEWEST
+        votes = await self.ledger.votes(overviews.COLUMNS, after=max(0, newest))
         spent = {} if self.supply.demo else await asyncio.to_thread(overviews.costs, votes, price)
         watched, notes = self.referee.watched(), self.hosts.problems
         return Overview(self.supply.source, self.hosts.reports(), spent, price, notes, watched)

@@ -7,7 +7,8 @@ const RETRY_MS = 2000;
 const PAINT_MS = 120;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
-const api = (path) => new URL(`api/${path}`, document.baseURI);
+const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
+const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
 let el = null;
 let source = null;
@@ -40,6 +41,10 @@ function rater() {
 
 const me = rater();
 
+// What the votes cast from this address are for: a study and a topic, as its link says.
+const words = new URLSearchParams(location.search);
+const purpose = { study: words.get("study") ?? "", topic: words.get("topic") ?? "" };
+
 // Following a battle ---------------------------------------------------------------------------
 
 function follow(id) {
@@ -48,8 +53,9 @@ function follow(id) {
   battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0, spent: 0 };
   const mine = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
-  source.addEventListener("message", (event) => mine === battle && receive(event));
-  source.addEventListener("end", () => source?.close());
+  for (const name of EVENTS) {
+    source.addEventListener(name, (event) => mine === battle && receive(event));
+  }
   source.addEventListener("error", () => mine === battle && lost(mine));
 }
 
@@ -62,17 +68,20 @@ function receive(event) {
   const number = Number(event.lastEventId);
   if (number <= battle.last) return;
   battle.last = number;
-  const { state, delta } = JSON.parse(event.data);
-  for (const [seat, turn, text] of delta) {
+  const { state, pieces = [] } = JSON.parse(event.data);
+  for (const { seat, turn, text } of pieces) {
     const turns = (battle.texts[seat] ??= []);
     turns[turn] = (turns[turn] ?? "") + text;
   }
   const before = battle.state;
-  if (state) battle.state = state;
+  // Two replicas may tell of one battle; an older word that comes late is no news.
+  if (state && state.version >= (before?.version ?? 0)) battle.state = state;
   if (!battle.state) return;
+  const { phase, round } = battle.state;
+  if (OVER.includes(phase)) source.close();
   trigger("paint");
   if (!state) return;
-  if (state.phase !== "voting" || before?.round !== state.round) battle.openSince = 0;
+  if (phase !== "voting" || before?.round !== round) battle.openSince = 0;
   draw();
   unmask();
 }
@@ -119,6 +128,7 @@ function unlock() {
     pane.voteOut.disabled = pane.better.disabled = !open || !live.includes(seat);
   }
   el.equal.disabled = el.bad.disabled = !open;
+  el.undo.disabled = Boolean(pending) || !state?.undo || state.version === battle.spent;
   el.sendFollowUp.disabled = !open || !state.follow_up;
   el.samePrompt.disabled = el.newBattle.disabled = Boolean(pending);
   el.send.disabled = Boolean(pending) || !host.ready;
@@ -161,7 +171,7 @@ function settle(answer) {
 function open() {
   const format = el.formats.querySelector("input:checked")?.value ?? "";
   say(el, "");
-  ask(() => trigger("open"), { prompt: el.prompt.value, format }, entered);
+  ask(() => trigger("open"), { prompt: el.prompt.value, format, ...purpose }, entered);
 }
 
 function again() {
@@ -181,12 +191,25 @@ function entered(answer) {
 function vote(judgement, seat = "") {
   const { id, state, openSince } = battle;
   const dwell = Math.min(Math.round(performance.now() - openSince), LONGEST_DWELL_MS);
-  const ballot = { battle: id, round: state.round, judgement, seat, dwell_ms: dwell };
-  ask(() => trigger("vote"), ballot, movedOn());
+  const { round, ballot } = state;
+  const cast = { battle: id, round, ballot, judgement, seat, dwell_ms: dwell };
+  ask(() => trigger("vote"), cast, movedOn());
 }
 
 function better(seat) {
   vote("drop", living(battle.state).find((other) => other !== seat));
+}
+
+function undo() {
+  ask(() => trigger("undo"), { battle: battle.id }, movedOn());
+}
+
+// Out of a battle that is not over: it ends, so that its votes need not be held back any longer.
+function leaveBattle() {
+  const over = !battle?.state || OVER.includes(battle.state.phase);
+  const done = () => { start(); attend(el.prompt, true); };
+  if (over) done();
+  else ask(() => trigger("abandon"), { battle: battle.id }, done);
 }
 
 function followUp() {
@@ -252,6 +275,7 @@ function press(key) {
   const button = {
     e: el.equal,
     b: el.bad,
+    u: el.undo,
     n: over && el.newBattle,
     s: over && el.samePrompt,
   }[key] ?? (pane && (battle.state.final ? pane.better : pane.voteOut));
@@ -268,7 +292,8 @@ function listen() {
   el.equal.addEventListener("click", () => vote("tie"));
   el.bad.addEventListener("click", () => vote("bad"));
   el.samePrompt.addEventListener("click", again);
-  el.newBattle.addEventListener("click", () => { start(); attend(el.prompt, true); });
+  el.newBattle.addEventListener("click", leaveBattle);
+  el.undo.addEventListener("click", undo);
   for (const [seat, pane] of el.panes) {
     pane.voteOut.addEventListener("click", () => vote("drop", seat));
     pane.better.addEventListener("click", () => better(seat));
@@ -314,6 +339,7 @@ mounted().then((found) => {
   el = found;
   const held = session();
   start();
+  paintPurpose(el, purpose);
   if (held) follow(held);
   listen();
   watchHost();

@@ -56,6 +56,9 @@ BANNER = """
 <progress id="banner-progress" max="1" aria-label="Progress" hidden></progress>
 </div>
 """
+PURPOSE = """
+<p id="purpose" hidden></p>
+"""
 LEAD = """
 <h2>Who answers best? Judge blind.</h2>
 <p>Every model gets your prompt. You vote out the weakest until one is left, and only then you see
@@ -81,6 +84,8 @@ VERDICTS = """
 <div id="verdicts" role="group" aria-label="Verdict on all of them">
 <button type="button" id="equal" class="act" disabled><span>They are equal</span> <kbd>E</kbd></button>
 <button type="button" id="bad" class="act" disabled><span>All bad</span> <kbd>B</kbd></button>
+<button type="button" id="undo" class="act quiet" hidden><span>Take back my last vote</span>
+<kbd>U</kbd></button>
 </div>
 """
 NEXT = """
@@ -131,6 +136,7 @@ def build(referee: Referee) -> None:
 def _form() -> None:
     with gr.Column(elem_id="composer"):
         html(LEAD, elem_id="lead")
+        html(PURPOSE)
         gr.Textbox(
             elem_id="prompt",
             label="Your prompt",
@@ -190,6 +196,8 @@ def _wire(moves: Moves, panes: list[gr.Chatbot], reveal: gr.HTML) -> None:
         (ctl.again, moves.again, [ctl]),
         (ctl.vote, moves.vote, [ctl]),
         (ctl.follow, moves.follow_up, [ctl]),
+        (ctl.undo, moves.undo, [ctl]),
+        (ctl.abandon, moves.abandon, [ctl]),
         (ctl.unmask, moves.reveal, [ctl, reveal]),
     ):
         event(

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from arena.core.battle import LETTERS, Format, Judgement
+from arena.core.battle import LETTERS, LONGEST_LABEL, Format, Judgement
 from arena.core.ports import ArenaError, BadInput, HostFault
 from arena.web import unmasking
 
@@ -75,11 +75,17 @@ class Moves:
         self._referee = referee
 
     async def open(self, payload: object) -> Answer:
-        """prompt, format → battle."""
+        """prompt, format, topic, study → battle."""
 
         async def move(ask: Ask) -> Answer:
-            format = ask.one_of("format", tuple(Format))
-            state = await self._referee.open(ask.text("prompt"), format)
+            state = await self._referee.open(
+                ask.text("prompt"),
+                ask.one_of("format", tuple(Format)),
+                topic=ask.text("topic", longest=LONGEST_LABEL),
+                study=ask.text("study", longest=LONGEST_LABEL),
+                session=ask.rater,
+                caller=ask.rater,
+            )
             return {"battle": state.battle}
 
         return await _answer(payload, move)
@@ -88,13 +94,13 @@ class Moves:
         """battle → the new battle with the same prompt."""
 
         async def move(ask: Ask) -> Answer:
-            state = await self._referee.again(ask.battle)
+            state = await self._referee.again(ask.battle, caller=ask.rater)
             return {"battle": state.battle}
 
         return await _answer(payload, move)
 
     async def vote(self, payload: object) -> Answer:
-        """battle, round, judgement, seat ("" unless one is dropped), dwell_ms, rater."""
+        """battle, round, ballot, judgement, seat ("" unless one is dropped), dwell_ms, rater."""
 
         async def move(ask: Ask) -> Answer:
             await self._referee.vote(
@@ -103,8 +109,27 @@ class Moves:
                 ask.one_of("judgement", tuple(Judgement)),
                 ask.one_of("seat", ("", *LETTERS)),
                 rater=ask.rater,
+                ballot=ask.text("ballot", longest=64),
                 dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
             )
+            return {}
+
+        return await _answer(payload, move)
+
+    async def undo(self, payload: object) -> Answer:
+        """battle."""
+
+        async def move(ask: Ask) -> Answer:
+            await self._referee.undo(ask.battle)
+            return {}
+
+        return await _answer(payload, move)
+
+    async def abandon(self, payload: object) -> Answer:
+        """battle."""
+
+        async def move(ask: Ask) -> Answer:
+            await self._referee.abandon(ask.battle)
             return {}
 
         return await _answer(payload, move)

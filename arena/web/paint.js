@@ -33,6 +33,7 @@ function elements() {
   const ids = {
     send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
     asked: "asked", askedText: "asked-text", seats: "seats", equal: "equal", bad: "bad",
+    undo: "undo", purpose: "purpose",
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",
     progress: "banner-progress", demo: "demo-note",
@@ -158,6 +159,7 @@ function paintState(el, state, names) {
   paintSeats(el, state, names);
   if (root.dataset.round !== String(state.round)) el.stage.scrollTo({ left: 0 });
   root.dataset.round = state.round;
+  el.undo.hidden = !state.undo;
   el.equal.querySelector("span").textContent = state.final ? "Equal" : "They are equal";
   el.bad.querySelector("span").textContent = state.final ? "Both bad" : "All bad";
   el.newBattle.querySelector("span").textContent =
@@ -173,6 +175,12 @@ function paintIdle(el) {
     pane.root.dataset.seated = "false";
     expand(pane, false);
   }
+}
+
+function paintPurpose(el, { study, topic }) {
+  const said = [study && `Study: ${study}`, topic && `Topic: ${topic}`].filter(Boolean);
+  el.purpose.textContent = said.join(" · ");
+  el.purpose.hidden = !said.length;
 }
 
 function expand(pane, open) {

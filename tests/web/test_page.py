@@ -69,7 +69,7 @@ def battle_id(page: Any) -> str:
 def until(page: Any, app: App, met: Callable[[dict[str, Any]], bool]) -> None:
     """Wait until the state of the page's battle is so, as the server has it."""
     deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not met(state := app.get(f"api/battles/{battle_id(page)}")):
+    while not met(state := app.get(f"api/arena/battles/{battle_id(page)}")):
         assert time.monotonic() < deadline, state
         page.wait_for_timeout(50)
 
@@ -97,7 +97,7 @@ class Wire:
         texts = [str(part) for part in self._streamed]
         for response in self._bodies:
             streams = "text/event-stream" in response.headers.get("content-type", "")
-            if response.status == 200 and not (streams and "/api/battles/" in response.url):
+            if response.status == 200 and not (streams and "/api/arena/battles/" in response.url):
                 texts.append(f"{response.url} {response.headers}")
                 texts.append(response.body().decode("utf-8", "replace"))
         return "\n".join(texts).lower()
@@ -141,7 +141,7 @@ def test_a_whole_battle_is_played_revealed_recorded_and_ranked(
     assert last["winner"] == ("model_a" if last["seat_a"] == champion else "model_b")
 
     page.get_by_role("tab", name="Leaderboard").click()
-    page.wait_for_selector("#leaderboard [role=row] [role=gridcell]")
+    page.wait_for_selector("#leaderboard tbody tr")
     board = page.locator("#leaderboard").inner_text()
     assert "smollm2:135m careful" in board and "smollm2:135m brief" in board
 
@@ -159,6 +159,33 @@ def test_a_follow_up_is_answered_by_the_survivors(page: Any, app: App) -> None:
     page.locator(f"#equal{OPEN}").click()
     page.wait_for_selector("#reveal table")
     assert "joint champions" in page.locator("#reveal").inner_text()
+
+
+@pytest.mark.slow
+def test_a_vote_is_taken_back_and_cast_anew_in_a_study(page: Any, app: App) -> None:
+    before = len(app.votes())
+    page.goto(f"{app.url}/?study=pilot%20one&topic=skies")
+    page.wait_for_selector("#send:not([disabled])")
+    assert "pilot one" in page.inner_text("#purpose") and "skies" in page.inner_text("#purpose")
+    ask(page, "Why is the sky blue?")
+    page.wait_for_selector(VOTE_OUT)
+    assert not page.is_visible("#undo")
+    first = vote(page, VOTE_OUT, 0)
+    round_is(page, app, 2)
+    page.wait_for_selector(f"#undo{OPEN}")
+    page.keyboard.press("u")
+    round_is(page, app, 1)
+    second = vote(page, VOTE_OUT, 1)
+    round_is(page, app, 2)
+    rows = app.votes()[before:]
+    assert {row["study"] for row in rows} == {"pilot one"}
+    assert {row["topic"] for row in rows} == {"skies"}
+    assert {row["supersedes"] for row in rows[2:]} == {rows[0]["ballot_id"]}
+    live = {pane["seat"] for pane in app.get(f"api/arena/battles/{battle_id(page)}")["panes"]
+            if pane["state"] == "complete"}  # fmt: skip
+    assert live == {"A", "B", "C"} - {second} and first in live
+    page.click("#new-battle")
+    page.wait_for_selector(f"#send{OPEN}")
 
 
 def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
