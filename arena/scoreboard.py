@@ -34,6 +34,9 @@ COLUMNS = (
 )
 """What slices, effects and panels need of a vote."""
 
+FEW = 20_000
+"""Up to so many votes are read row by row without being asked for what needs it."""
+
 CHOICES = ("topic", "study", "language", "channel", "rater")
 MOST_CHOICES = 200
 """Values of a field that are offered at most: raters can be thousands."""
@@ -90,7 +93,6 @@ class Scoreboard:
         self._counts = Counts.of(pd.DataFrame())
         self._last = 0
         self._held = pd.DataFrame()
-        self._version = 0
         self._live: frozenset[str] = frozenset()
         self._rows: list[pd.DataFrame] = []
         self._read = 0
@@ -99,7 +101,7 @@ class Scoreboard:
     # Questions --------------------------------------------------------------------------------
 
     async def version(self) -> int:
-        """Another number whenever the standings may have changed."""
+        """Another number whenever the standings may have changed; on all replicas the same."""
         async with self._lock:
             await self._catch_up()
             return self._version
@@ -129,7 +131,7 @@ class Scoreboard:
         if query.slice.everything and not query.covariates:
             async with self._lock:
                 await self._catch_up()
-                speeds = await self._answered("speeds", Query(), self._speeds)
+                speeds = await self._speeds()
                 return await asyncio.to_thread(
                     _board, self._counts, query, roster, speeds=speeds, held_back=len(self._held)
                 )
@@ -175,15 +177,15 @@ class Scoreboard:
         """Fold in what the ledger has got since, and what is no longer held back."""
         live = frozenset(await self._under_way())
         news = await self._ledger.outcomes(self._last)
-        held = len(self._held)
-        changed = await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
+        await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
         self._last, self._live = news.last, live
-        self._version += changed or len(self._held) != held
 
-    def _fold(
-        self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]
-    ) -> bool:
-        """True if it changed anything that may be seen."""
+    @property
+    def _version(self) -> int:
+        """Rows are only added, so what was read and how much of it is held back tell it all."""
+        return (self._last << 20) + len(self._held)
+
+    def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
         counted, held = withdrawn, self._held
         if len(held) and len(withdrawn):
             again = held["sequence"].isin(withdrawn["sequence"])
@@ -200,7 +202,6 @@ class Scoreboard:
         self._held = pd.DataFrame() if hidden is None else news[hidden]
         if len(shown):
             self._counts.fold(shown)
-        return bool(len(shown) or len(counted))
 
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""
@@ -220,11 +221,14 @@ class Scoreboard:
         votes = votes[votes["sequence"] <= self._last]
         return votes[~votes["battle_id"].isin(self._live)] if self._live else votes
 
-    def _speeds(self) -> pd.DataFrame:
-        if not self._rows:
-            return pd.DataFrame()
-        votes = self._rows[0]
-        return leaderboard.speeds(votes[~votes["battle_id"].isin(self._live)])
+    async def _speeds(self) -> pd.DataFrame | None:
+        """By contender; None as long as they would have to be read from a large ledger."""
+        if self._last > FEW and not self._read:
+            return None
+        votes = await self._votes()
+        if votes.empty:
+            return None
+        return await self._answered("speeds", Query(), lambda: leaderboard.speeds(votes))
 
     async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
         """The answer as long as nothing has changed, else a new one."""

@@ -115,7 +115,7 @@ def test_votes_of_a_battle_under_way_are_held_back_until_it_is_over(tmp_path: Pa
         after = await at.board.board(Query())
         assert "z" in set(after.standings["contender"])
         assert (after.votes, after.held_back) == (2, 0)
-        assert await at.board.version() > held
+        assert await at.board.version() != held
         pd.testing.assert_frame_equal(ratings(after), ratings(await at.fresh()), rtol=1e-9)
 
     played(tmp_path, scene)
@@ -204,7 +204,7 @@ def test_nothing_new_is_the_same_version(tmp_path: Path) -> None:
         assert await at.board.version() == start
         await at.cast("x", "y", "model_a")
         once = await at.board.version()
-        assert once > start
+        assert once != start
         assert await at.board.version() == once
 
     played(tmp_path, scene)

@@ -1,240 +1,242 @@
-"""The Leaderboard tab: the standings as a table, as a chart with intervals, and in words.
+"""The Leaderboard tab: which votes are asked for, the standings, and all that stands beside them.
 
-It does not know how standings are computed. Nothing of them is in the page before the tab is
-opened, so that a battle that is still blind shares its page with no contender's name.
+It keeps itself up to date while somebody looks at it. It does not know how standings are
+computed. Nothing of them is in the page before the tab is opened, so that a battle that is still
+blind shares its page with no contender's name.
 """
 
 from __future__ import annotations
 
-import html
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import pandas as pd
-import plotly.graph_objects as go
+from gradio.blocks import Block
 
+from arena.core.board import Board, Panels
 from arena.core.ports import ArenaError
+from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
 
 if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
-
     from arena.referee import Referee
 
-DASH = "–"
-ROW_PX = 46
-NAME_LENGTH = 28
-"""Characters of a name that fit beside its rating on a page 360 px wide."""
+CHOICE = "Which votes, and how they count"
 
-INK, RULE = "#6f7a8b", "rgba(127, 138, 155, 0.28)"
-"""Greys that can be read on the light page and on the dark one."""
-GROUP_COLOURS = ("#4a87a4", "#c0793a", "#4f9d7a", "#a86bb3", "#b3574f", "#8a8a3a")
+log = logging.getLogger(__name__)
 
-MODEBAR = "zoom pan select lasso zoomin zoomout autoscale resetscale toimage".split()
-"""Plotly's buttons, none of which this chart needs."""
+Values = Mapping[Block, Any]
+Updates = dict[Block, Any]
 
-HEADERS = {
-    "rank": "Rank",
-    "contender": "Contender",
-    "group": "Group",
-    "rating": "Rating",
-    "interval": "95 % interval",
-    "battles": "Battles",
-    "votes": "Votes",
-    "wins": "Won",
-    "ties": "Tied",
-    "losses": "Lost",
-    "both_bad": "Both bad",
-    "win_percent": "Win rate",
-    "ttft_s": "First token",
-    "tokens_per_s": "Tokens/s",
-}
-FORMATS = {
-    "Rank": "{:.0f}",
-    "Group": "{:.0f}",
-    "Rating": "{:.0f}",
-    "Win rate": "{:.0f} %",
-    "First token": "{:.2f} s",
-    "Tokens/s": "{:.1f}",
-}
-WIDTHS_PX = {
-    "Rank": 56,
-    "Contender": 160,
-    "Group": 72,
-    "Rating": 80,
-    "95 % interval": 130,
-    "Battles": 84,
-    "Votes": 70,
-    "Won": 62,
-    "Tied": 66,
-    "Lost": 66,
-    "Both bad": 94,
-    "Win rate": 94,
-    "First token": 114,
-    "Tokens/s": 94,
-}
+html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
+plot = partial(gr.Plot, show_label=False, container=False, elem_classes="board-plot")
 
-COUNTING = "Counting the votes …"
-NO_VOTES = """### No votes yet
 
-Play a battle on the *Arena* tab and vote. One vote is enough to put its contenders here, each \
-with a rating, a 95 % interval, its wins and losses, and how fast it answered. The intervals start \
-wide; some 100 votes per contender narrow them to about ±60 points.
-"""
-UNREADABLE = """### The standings cannot be shown now
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Where each part of the board is drawn. `drawn` shows nothing: its value says of which
+    votes and which choice the page is, and its script asks for what is newer."""
 
-{reason}
-"""
-METHOD = """Ratings are a Bradley–Terry fit to the votes that were cast (tie and both bad count \
-as half a win), with a normal prior of 1.5 logits, on the Elo scale around a mean of 1000; the \
-interval is a 95 % sandwich interval, clustered by rater or battle; flagged ballots are excluded."""
-APART = """These contenders form {groups} groups that never met, not even through others. \
-Ranks count within a group; ratings of different groups cannot be compared.
+    status: gr.HTML
+    message: gr.HTML
+    body: gr.Column
+    apart: gr.HTML
+    table: gr.HTML
+    ratings: gr.Plot
+    sure: gr.HTML
+    meetings: gr.HTML
+    front: gr.HTML
+    speed: gr.Plot
+    lengths: gr.Plot
+    days: gr.Plot
+    when: gr.HTML
+    aside: gr.HTML
+    effects: gr.HTML
+    method: gr.HTML
+    files: gr.HTML
+    drawn: gr.HTML
 
-"""
+    @property
+    def all(self) -> set[Block]:
+        return {getattr(self, part.name) for part in fields(self)}
 
 
 def build(tab: gr.Tab, referee: Referee) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
-    with gr.Row(equal_height=True):
-        gr.Markdown("## Leaderboard")
-        refresh = gr.Button("Refresh", elem_id="refresh", size="sm", scale=0, min_width=110)
-    message = gr.Markdown(COUNTING, elem_id="leaderboard-empty")
-    table = gr.Dataframe(
-        elem_id="leaderboard",
-        label="Standings",
-        show_label=False,
-        interactive=False,
-        visible=False,
-        datatype="auto",
-        pinned_columns=2,
-        wrap=True,
-        max_height=640,
-        buttons=["copy"],
-    )
-    method = gr.Markdown(METHOD, elem_id="leaderboard-method", visible=False)
-    chart = gr.Plot(elem_id="leaderboard-chart", show_label=False, container=False, visible=False)
-    outputs = [message, table, method, chart]
+    with gr.Column(elem_id="board"):
+        with gr.Row(elem_id="board-head"):
+            html("<h2>Leaderboard</h2>")
+            status = html(notes.COUNTING, elem_id="board-status")
+        with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
+            chosen = controls.build()
+        parts = _parts(status)
+    page = Page(referee, chosen, parts)
+    quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
+    gr.on(
+        [tab.select, parts.drawn.tick, *chosen.changes], page.draw, asked, shown,
+        trigger_mode="always_last", **quietly,
+    )  # fmt: skip
+    parts.drawn.panels(page.fill, asked, shown, trigger_mode="always_last", **quietly)
+    emptied = chosen.clear.click(chosen.cleared, None, chosen.all, **quietly)
+    emptied.then(page.draw, asked, shown, **quietly)
 
-    async def show() -> list[Any]:
+
+def _parts(status: gr.HTML) -> Parts:
+    message = html("", elem_id="board-message", visible=False)
+    with gr.Column(elem_id="board-body", visible=False) as body:
+        apart = html("", elem_id="board-apart")
+        with gr.Column(elem_classes="board-card"):
+            table = html("", js_on_load=_script("standings.js"), elem_id="leaderboard")
+        with gr.Row(elem_classes="board-row", equal_height=True):
+            with _card("Ratings", "The point is the rating, the line its 95 % interval."):
+                ratings = plot(elem_id="leaderboard-chart")
+            with _card("Sure enough?", "How certain each place is against the next one."):
+                sure = html("", elem_id="board-sure")
+        with _card("Head to head", "Who wins against whom."):
+            meetings = html("", elem_id="board-meetings")
+        with gr.Row(elem_classes="board-row", equal_height=True):
+            with _card("Quality against speed", "Is the best one worth the wait?"):
+                speed = plot(elem_id="board-speed")
+                front = html("", elem_id="board-front")
+            with _card("Length of answers", "Median tokens a reply, beside the rating."):
+                lengths = plot(elem_id="board-lengths")
+        with gr.Row(elem_classes="board-row", equal_height=True):
+            with _card("What else moves votes", "Seat, order and style, in points of rating."):
+                effects = html("", elem_id="board-effects")
+            with gr.Column(elem_classes="board-column", min_width=300):
+                with _card("Votes over time", "Every vote of this choice, counted or not."):
+                    days = plot(elem_id="board-days")
+                    when = html("", elem_id="board-when")
+                with _card("Votes that do not count", "They are kept, and in the files."):
+                    aside = html("", elem_id="board-aside")
+        with gr.Row(elem_classes="board-row", equal_height=True):
+            with _card("How the ratings are made", ""):
+                method = html("", elem_id="leaderboard-method")
+            with _card("Take it with you", ""):
+                files = html("", elem_id="board-files")
+    looks = {"html_template": "<span></span>", "js_on_load": _script("leaderboard.js")}
+    drawn = html(None, elem_id="board-drawn", **looks)
+    return Parts(
+        status=status, message=message, body=body, apart=apart, table=table, ratings=ratings,
+        sure=sure, meetings=meetings, front=front, speed=speed, lengths=lengths, days=days,
+        when=when, aside=aside, effects=effects, method=method, files=files, drawn=drawn,
+    )  # fmt: skip
+
+
+def _script(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+@contextmanager
+def _card(title: str, lead: str) -> Iterator[None]:
+    with gr.Column(elem_classes="board-card", min_width=300):
+        html(f"<h3>{title}</h3>" + (f"<p>{lead}</p>" if lead else ""), elem_classes="board-title")
+        yield
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """The handlers: `draw` answers at once what can be counted quickly, `fill` the rest."""
+
+    referee: Referee
+    chosen: controls.Controls
+    parts: Parts
+
+    async def draw(self, values: Values) -> Any:
+        """The standings, unless the page has them already."""
         try:
-            return updates(await referee.standings())
-        except ArenaError as error:
-            gone = gr.update(visible=False)
-            return [gr.update(value=UNREADABLE.format(reason=error.public), visible=True), *[gone] * 3]
+            query = self.chosen.query(values)
+            choice = controls.link(query)
+            now = {"version": await self.referee.standing_version(), "choice": choice}
+            before = values[self.parts.drawn]
+            if before == now:
+                return gr.skip()
+            board = await self.referee.board(query)
+            if not board.votes:
+                return self._without(board) | {self.parts.drawn: now}
+            counting = not isinstance(before, dict) or before.get("choice") != choice
+            # Drawing takes tens of milliseconds, for which no battle's stream should wait.
+            drawn = await asyncio.to_thread(self._standings, board, counting)
+            return drawn | {self.parts.drawn: now}
+        except Exception as error:
+            return self._failed(error, half=False)
 
-    for opened in (tab.select, refresh.click):
-        opened(show, outputs=outputs, queue=False, show_progress="hidden", api_visibility="private")
+    async def fill(self, values: Values) -> Any:
+        """What stands beside the standings, which takes its time where votes are many."""
+        try:
+            query = self.chosen.query(values)
+            board, panels = await self.referee.board(query), await self.referee.panels(query)
+            offered = self.chosen.offered(panels.choices)
+            if not board.votes:
+                return offered
+            return offered | await asyncio.to_thread(self._panels, board, panels)
+        except Exception as error:
+            return self._failed(error, half=True)
 
+    def _standings(self, board: Board, counting: bool) -> Updates:
+        parts = self.parts
+        standings = board.standings
+        met = standings[standings["votes"] > 0]
+        return {
+            parts.status: notes.status(board, counting=counting),
+            parts.message: gr.update(visible=False),
+            parts.body: gr.update(visible=True),
+            parts.apart: notes.apart(standings),
+            parts.table: table.draw(standings),
+            parts.ratings: _figure(charts.ratings, standings.dropna(subset="rating"), standings),
+            parts.sure: certainty.draw(board.neighbours),
+            parts.meetings: meetings.draw(board.head_to_head, met["contender"].tolist()),
+            parts.aside: notes.all_counted(board),
+            parts.method: notes.method(board.query),
+            parts.files: notes.downloads(board.query),
+        }
 
-def updates(standings: pd.DataFrame) -> list[Any]:
-    """What message, table, method and chart show for these standings."""
-    if standings["votes"].sum() == 0:
-        gone = gr.update(visible=False)
-        return [gr.update(value=NO_VOTES, visible=True), *[gone] * 3]
-    groups = standings["group"].nunique()
-    apart = APART.format(groups=groups) if groups > 1 else ""
-    table = readable(standings)
-    widths = [WIDTHS_PX[header] for header in table]
-    return [
-        gr.update(visible=False),
-        gr.update(value=styled(table), column_widths=widths, visible=True),
-        gr.update(value=apart + METHOD, visible=True),
-        gr.update(value=figure(standings), visible=True),
-    ]
+    def _panels(self, board: Board, panels: Panels) -> Updates:
+        parts = self.parts
+        standings = with_speeds(board.standings, panels.speeds)
+        return {
+            parts.status: notes.status(board, counting=False),
+            parts.table: table.draw(standings),
+            parts.front: notes.front(standings),
+            parts.speed: _figure(charts.speed, charts.timed(standings), standings),
+            parts.lengths: _figure(charts.lengths, charts.measured(standings), standings),
+            parts.days: _figure(charts.days, panels.days, panels.days),
+            parts.when: notes.busiest(panels.days),
+            parts.effects: effects.draw(panels.order, panels.style, board.query.covariates),
+        }
 
+    def _without(self, board: Board) -> Updates:
+        return {
+            self.parts.status: notes.status(board, counting=False),
+            self.parts.message: gr.update(value=notes.nothing(board), visible=True),
+            self.parts.body: gr.update(visible=False),
+        }
 
-def readable(standings: pd.DataFrame) -> pd.DataFrame:
-    """The standings under the headers people read, with a group only where there are several.
-    Numbers stay numbers, so that columns sort."""
-    table = standings.assign(
-        interval=[_interval(row.lower, row.upper) for row in standings.itertuples()],
-        win_percent=100 * standings["win_rate"],
-        ttft_s=standings["ttft_ms"] / 1000,
-        rank=standings["rank"].astype("float64"),
-        group=standings["group"].astype("float64") + 1,
-    )
-    table = table[list(HEADERS)].rename(columns=HEADERS)
-    return table if standings["group"].nunique() > 1 else table.drop(columns="Group")
-
-
-def styled(table: pd.DataFrame) -> Styler:
-    """`readable` standings as they are to be shown."""
-    formats = {header: text for header, text in FORMATS.items() if header in table}
-    return table.style.format(formats, na_rep=DASH)
-
-
-def figure(standings: pd.DataFrame) -> go.Figure:
-    """Each rated contender on a line of its own: name, rating, and the interval below them."""
-    rated = standings.dropna(subset="rating").reset_index(drop=True)
-    chart = go.Figure()
-    for number, group in rated.groupby("group"):
-        chart.add_scatter(
-            x=group["rating"],
-            y=group.index,
-            error_x={
-                "array": group["upper"] - group["rating"],
-                "arrayminus": group["rating"] - group["lower"],
-                "thickness": 3,
-                "width": 0,
-            },
-            mode="markers",
-            marker={"size": 11, "color": GROUP_COLOURS[int(number) % len(GROUP_COLOURS)]},
-            name=f"Group {number + 1}",
-            customdata=[_label(row) for row in group.itertuples()],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    for row in rated.itertuples():
-        _caption(chart, row.Index, _shortened(row.contender), side=0)
-        _caption(chart, row.Index, f"<b>{row.rating:.0f}</b>", side=1)
-    chart.add_vline(x=1000, line={"color": INK, "width": 1}, layer="below")
-    groups = rated["group"].nunique()
-    chart.update_layout(
-        height=ROW_PX * len(rated) + (110 if groups > 1 else 80),
-        margin={"l": 12, "r": 12, "t": 12, "b": 56},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": INK, "size": 13, "family": "inherit"},
-        showlegend=groups > 1,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        dragmode=False,
-        modebar={"remove": MODEBAR},
-    )
-    chart.update_xaxes(
-        title={"text": "Rating and 95 % interval", "standoff": 8, "font": {"size": 13}},
-        gridcolor=RULE,
-        zeroline=False,
-        fixedrange=True,
-        nticks=6,
-        tickformat="d",
-    )
-    chart.update_yaxes(
-        visible=False, fixedrange=True, range=[len(rated) - 0.55, -0.75], autorange=False
-    )
-    return chart
+    def _failed(self, error: Exception, *, half: bool) -> Updates:
+        """What went wrong, in the place of what cannot be shown; the next look tries again."""
+        if not isinstance(error, ArenaError):
+            log.error("the leaderboard could not be drawn", exc_info=error)
+        return {
+            self.parts.status: "",
+            self.parts.message: gr.update(value=notes.unreadable(error, half=half), visible=True),
+            self.parts.body: gr.update(visible=half),
+            self.parts.drawn: None,
+        }
 
 
-def _caption(chart: go.Figure, row: int, text: str, *, side: int) -> None:
-    """Text above line `row`, at the left end (side 0) or the right end (side 1) of the chart."""
-    chart.add_annotation(
-        text=text,
-        x=side,
-        xref="paper",
-        xanchor="right" if side else "left",
-        y=row,
-        yshift=17,
-        showarrow=False,
-    )
+def with_speeds(standings: pd.DataFrame, speeds: pd.DataFrame) -> pd.DataFrame:
+    """The standings with the medians of `speeds` where they have none of their own."""
+    by_name = speeds.reindex(standings["contender"]).set_index(standings.index)
+    known = {column: standings[column].fillna(by_name[column]) for column in by_name}
+    return standings.assign(**known)
 
 
-def _label(row: Any) -> str:
-    name, interval = html.escape(row.contender), _interval(row.lower, row.upper)
-    return f"<b>{name}</b><br>{row.rating:.0f} ({interval})"
-
-
-def _shortened(name: str) -> str:
-    short = name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
-    return html.escape(short)
-
-
-def _interval(lower: float, upper: float) -> str:
-    return DASH if pd.isna(lower) else f"{lower:.0f}{DASH}{upper:.0f}"
+def _figure(draw: Callable[[pd.DataFrame], Any], known: pd.DataFrame, of: pd.DataFrame) -> Any:
+    return gr.update(visible=False) if known.empty else gr.update(value=draw(of), visible=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from arena.referee import Referee
 
 TITLE = "Progressive Arena"
-STYLES = ("style.css", "hosts.css")
+STYLES = ("style.css", "hosts.css", "leaderboard.css")
 
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
 HEAD = """

@@ -1,163 +1,344 @@
-"""What the Leaderboard tab shows for which standings; and that it shows nothing unasked."""
+"""When the Leaderboard tab asks for what and what it answers, and that it tells nothing unasked."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any
 
 import gradio as gr
 import pandas as pd
 import pytest
+from gradio.blocks import Block
 
-from arena.core.leaderboard import COLUMNS, standings
 from arena.core.ports import LedgerFault
 from arena.web import leaderboard_tab
+from tests.web import boards
+from tests.web.boards import Referee
 
-ALWAYS = ["Rank", "Contender", "Rating", "95 % interval", "Battles", "Votes", "Won", "Tied", "Lost",
-          "Both bad", "Win rate", "First token", "Tokens/s"]  # fmt: skip
-
-
-def ranked(rows: Sequence[tuple[str, str, str]], roster: Sequence[str] = ()) -> pd.DataFrame:
-    votes = pd.DataFrame(rows, columns=["model_a", "model_b", "winner"])
-    ids = [str(number) for number in range(len(votes))]
-    votes = votes.assign(battle_id=ids, ballot_id=ids, ttft_ms_a=1250.0, tokens_per_s_a=42.04)
-    return standings(votes.reindex(columns=COLUMNS), roster)
+CAST = boards.votes({"llama": 1.0, "mistral": 0.2, "phi": -0.8}, 60)
 
 
-def shown(table: pd.DataFrame) -> list[list[str]]:
-    """The texts of the cells, as Gradio takes them from the Styler."""
-    grid = gr.Dataframe(interactive=False, datatype="auto")
-    value = grid.postprocess(leaderboard_tab.styled(leaderboard_tab.readable(table)))
-    assert value is not None and value.metadata is not None
-    return value.metadata["display_value"]  # type: ignore[return-value]
+class Page:
+    """The tab as a browser holds it: the value of each component, by its element id, and what
+    became visible."""
+
+    def __init__(self, referee: Referee) -> None:
+        self.demo, asked = built()
+        asked.referee = referee
+        self.parts = {b.elem_id: b for b in self.demo.blocks.values() if b.elem_id}
+        self.shown: dict[str, Any] = {k: getattr(b, "value", None) for k, b in self.parts.items()}
+        self.visible: dict[str, bool] = {}
+
+    async def _ask(self, event: str, element: str = "") -> dict[str, Any] | None:
+        (handler,) = {
+            fn
+            for fn in self.demo.fns.values()
+            for target, name in fn.targets
+            if name == event and fn.fn and (not element or target == self.parts[element]._id)
+        }
+        values = {part: self.shown[part.elem_id] for part in handler.inputs}
+        answer = await handler.fn(values) if handler.inputs else handler.fn()  # type: ignore[misc]
+        if not all(isinstance(part, Block) for part in answer):
+            assert answer == gr.skip()
+            return None
+        return {part.elem_id: value for part, value in answer.items()}
+
+    async def after(self, event: str, element: str = "") -> dict[str, Any] | None:
+        """What the answer to an event changes; None if it changes nothing."""
+        changed = await self._ask(event, element)
+        for name, value in (changed or {}).items():
+            update = value if isinstance(value, dict) and "__type__" in value else {"value": value}
+            self.visible[name] = update.get("visible", self.visible.get(name, True))
+            if "value" in update:
+                self.shown[name] = update["value"]
+        return changed
+
+    async def opened(self) -> dict[str, Any]:
+        """All that is shown once the tab was selected and is drawn."""
+        await self.after("select")
+        if self.shown["board-drawn"]:
+            await self.after("panels")
+        return self.shown
 
 
-class Standings:
-    """Stands in for the referee, of which the tab needs this one question."""
+class Asked:
+    """The referee whom the page asks in this test, as the page is built but once."""
 
-    def __init__(self, answer: pd.DataFrame | Exception) -> None:
-        self.answer = answer
+    referee: Referee
 
-    async def standings(self) -> pd.DataFrame:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.referee, name)
 
 
-async def page(answer: pd.DataFrame | Exception) -> gr.Blocks:
-    """A coroutine, for outside of a running event loop Gradio opens one and never closes it."""
-    with gr.Blocks() as demo, gr.Tab("Leaderboard") as tab:
-        leaderboard_tab.build(tab, Standings(answer))  # type: ignore[arg-type]
-    return demo
+@cache
+def built() -> tuple[gr.Blocks, Asked]:
+    asked = Asked()
+    with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Leaderboard") as tab:
+        leaderboard_tab.build(tab, asked)  # type: ignore[arg-type]
+    return demo, asked
 
 
-def opened(answer: pd.DataFrame | Exception) -> dict[str, Any]:
-    """What opening the tab answers, by element id."""
+def on(referee: Referee, do: Callable[[Page], Coroutine[Any, Any, None]]) -> None:
+    """Within an event loop, for outside of one Gradio opens another and never closes it."""
 
-    async def answers() -> dict[str, Any]:
-        demo = await page(answer)
-        (select,) = [fn for fn in demo.fns.values() if fn.targets[0][1] == "select"]
-        updates = await select.fn()  # type: ignore[misc]
-        return {part.elem_id: update for part, update in zip(select.outputs, updates, strict=True)}
+    async def run() -> None:
+        await do(Page(referee))
 
-    return asyncio.run(answers())
+    asyncio.run(run())
 
 
-def test_numbers_are_shown_as_people_read_them() -> None:
-    table = ranked([("x", "y", "model_a")] * 3 + [("x", "y", "tie")])
-    first = dict(zip(leaderboard_tab.readable(table), shown(table)[0], strict=True))
-    assert list(first) == ALWAYS
-    lower, upper = table.loc[0, "lower"], table.loc[0, "upper"]
-    assert first == {
-        "Rank": "1",
-        "Contender": "x",
-        "Rating": f"{table.loc[0, 'rating']:.0f}",
-        "95 % interval": f"{lower:.0f}–{upper:.0f}",
-        "Battles": "4",
-        "Votes": "4",
-        "Won": "3",
-        "Tied": "1",
-        "Lost": "0",
-        "Both bad": "0",
-        "Win rate": "88 %",
-        "First token": "1.25 s",
-        "Tokens/s": "42.0",
-    }
-
-
-def test_what_is_not_known_is_a_dash() -> None:
-    rows = shown(ranked([("x", "y", "model_a")], roster=["newcomer"]))
-    assert rows[1][-2:] == ["–", "–"]
-    assert rows[2] == ["–", "newcomer", "–", "–", *["0"] * 6, "–", "–", "–"]
-
-
-def test_columns_stay_numbers_so_that_they_sort() -> None:
-    table = leaderboard_tab.readable(ranked([("x", "y", "model_a")], roster=["newcomer"]))
-    text = {column for column in table if not pd.api.types.is_numeric_dtype(table[column])}
-    assert text == {"Contender", "95 % interval"}
-
-
-def test_the_chart_draws_the_rating_and_interval_of_each_rated_contender() -> None:
-    table = ranked([("x", "y", "model_a"), ("y", "z", "model_a")], roster=["newcomer"])
-    (points,) = leaderboard_tab.figure(table).data
-    rated = table.dropna(subset="rating")
-    assert list(points.x) == rated["rating"].tolist()
-    assert list(points.x + points.error_x.array) == pytest.approx(rated["upper"].tolist())
-    assert list(points.x - points.error_x.arrayminus) == pytest.approx(rated["lower"].tolist())
-    captions = [note.text for note in leaderboard_tab.figure(table).layout.annotations]
-    assert captions[::2] == rated["contender"].tolist()
-
-
-def test_the_chart_grows_with_the_number_of_contenders() -> None:
-    few = ranked([("a", "b", "tie")])
-    many = ranked([(str(n), str(n + 1), "tie") for n in range(30)])
-    heights = [leaderboard_tab.figure(table).layout.height for table in (few, many)]
-    assert heights[1] - heights[0] == 29 * leaderboard_tab.ROW_PX
-
-
-def test_a_name_is_text_in_the_chart_and_never_markup() -> None:
-    chart = leaderboard_tab.figure(ranked([("<a href='x'>x</a>", "y" * 90, "model_a")]))
-    names = [note.text for note in chart.layout.annotations[::2]]
-    assert names[0].startswith("&lt;a href=")
-    assert names[1] == "y" * 27 + "…"
-    assert all("<a" not in label for label in chart.data[0].customdata)
-
-
-def test_groups_that_never_met_are_told_apart_in_table_chart_and_words() -> None:
-    apart = ranked([("x", "y", "model_a")] * 2 + [("p", "q", "model_a")])
-    assert leaderboard_tab.readable(apart)["Group"].tolist() == [1, 1, 2, 2]
-    assert [trace.name for trace in leaderboard_tab.figure(apart).data] == ["Group 1", "Group 2"]
-    assert "2 groups that never met" in leaderboard_tab.updates(apart)[2]["value"]
-    together = ranked([("x", "y", "model_a")])
-    assert "Group" not in leaderboard_tab.readable(together)
-    assert "groups" not in leaderboard_tab.updates(together)[2]["value"]
-
-
-def test_without_votes_the_tab_says_what_will_be_there_and_shows_nothing_else() -> None:
-    for nothing in (ranked([]), ranked([], roster=["x", "y"])):
-        parts = opened(nothing)
-        assert parts["leaderboard-empty"]["visible"] is True
-        assert "No votes yet" in parts["leaderboard-empty"]["value"]
-        assert parts["leaderboard"]["visible"] is parts["leaderboard-chart"]["visible"] is False
-
-
-def test_with_votes_table_and_chart_take_the_place_of_the_words() -> None:
-    parts = opened(ranked([("x", "y", "model_a")]))
-    assert parts["leaderboard-empty"]["visible"] is False
-    assert parts["leaderboard"]["visible"] is parts["leaderboard-chart"]["visible"] is True
-
-
-def test_a_fault_is_told_in_words() -> None:
-    parts = opened(LedgerFault("The disk is full. Free some space, then refresh."))
-    assert "The disk is full. Free some space" in parts["leaderboard-empty"]["value"]
-    assert parts["leaderboard"]["visible"] is parts["leaderboard-chart"]["visible"] is False
+# Blindness -------------------------------------------------------------------------------------
 
 
 def test_no_name_is_in_the_page_and_no_event_brings_one_until_the_tab_is_opened() -> None:
-    demo = asyncio.run(page(ranked([("secret-model", "other-model", "model_a")])))
-    assert "secret-model" not in json.dumps(demo.get_config_file(), default=str)
-    triggers = {event for fn in demo.fns.values() for _, event in fn.targets}
-    assert triggers == {"select", "click"}
-    assert not any(fn.queue for fn in demo.fns.values())
+    async def do(page: Page) -> None:
+        config = json.dumps(page.demo.get_config_file(), default=str)
+        assert not [name for name in ("llama", "mistral", "newcomer") if name in config]
+        answering = [fn for fn in page.demo.fns.values() if page.parts["leaderboard"] in fn.outputs]
+        triggers = {event for fn in answering for _, event in fn.targets}
+        assert triggers == {"select", "tick", "panels", "input", "change", "then"}
+
+    on(Referee(CAST), do)
+
+
+def test_no_event_waits_in_the_queue_or_is_offered_to_the_public() -> None:
+    async def do(page: Page) -> None:
+        assert not any(fn.queue for fn in page.demo.fns.values())
+        assert {fn.api_visibility for fn in page.demo.fns.values() if fn.fn} == {"private"}
+
+    on(Referee(CAST), do)
+
+
+def test_the_page_asks_for_news_only_while_the_tab_is_looked_at() -> None:
+    async def do(page: Page) -> None:
+        script = page.parts["board-drawn"].js_on_load
+        assert "!document.hidden && document.getElementById" in script
+        assert "if (!seen()) return;" in script
+
+    on(Referee(CAST), do)
+
+
+# Drawing ---------------------------------------------------------------------------------------
+
+
+def test_the_standings_come_first_and_the_rest_after_them() -> None:
+    async def do(page: Page) -> None:
+        await page.after("select")
+        assert "llama" in page.shown["leaderboard"] and page.visible["board-body"]
+        assert "counting the votes" in page.shown["board-status"]
+        assert page.shown["board-speed"] is None and " s</td>" not in page.shown["leaderboard"]
+        await page.after("panels")
+        assert "counting the votes" not in page.shown["board-status"]
+        assert page.shown["board-speed"] and " s</td>" in page.shown["leaderboard"]
+
+    on(Referee(CAST), do)
+
+
+def test_every_part_is_drawn() -> None:
+    async def do(page: Page) -> None:
+        shown = await page.opened()
+        says = {
+            "board-status": "<b>60 votes</b> · 3 contenders · updates by itself",
+            "leaderboard": "newcomer",
+            "board-sure": "above <b>phi</b>",
+            "board-meetings": "Head to head",
+            "board-front": "tokens/s",
+            "board-when": "60 votes in",
+            "board-aside": "All votes count",
+            "board-effects": "Staying on",
+            "leaderboard-method": "Bradley–Terry",
+            "board-files": "api/arena/export?format=dpo",
+        }
+        assert [k for k, said in says.items() if said not in shown[k]] == []
+        charts = ("leaderboard-chart", "board-speed", "board-lengths", "board-days")
+        assert all(shown[chart].data for chart in charts)
+
+    on(Referee(CAST), do)
+
+
+def test_what_is_drawn_already_is_not_drawn_again() -> None:
+    referee = Referee(CAST)
+
+    async def do(page: Page) -> None:
+        await page.opened()
+        asked = len(referee.asked)
+        assert await page.after("select") is None
+        assert await page.after("tick") is None
+        assert len(referee.asked) == asked
+
+    on(referee, do)
+
+
+def test_a_vote_that_lands_is_drawn_without_a_word_of_counting() -> None:
+    referee = Referee(CAST)
+
+    async def do(page: Page) -> None:
+        await page.opened()
+        referee.cast, referee.version = boards.votes({"llama": 0.0, "qwen": 1.0}, 7), 2
+        await page.after("tick")
+        assert page.shown["board-status"].count("7 votes") == 1
+        assert "counting" not in page.shown["board-status"]
+        assert "qwen" in page.shown["leaderboard"]
+
+    on(referee, do)
+
+
+def test_an_update_leaves_the_choice_alone() -> None:
+    async def do(page: Page) -> None:
+        page.shown["board-topic"] = "code"
+        await page.opened()
+        await page.after("panels")
+        assert page.shown["board-topic"] == "code"
+
+    on(Referee(CAST), do)
+
+
+def test_the_menus_offer_what_there_is() -> None:
+    async def do(page: Page) -> None:
+        await page.after("select")
+        changed = await page.after("panels")
+        assert changed is not None
+        assert [v for _, v in changed["board-language"]["choices"]] == ["", "de", "en"]
+        assert [v for _, v in changed["board-study"]["choices"]] == [""]
+
+    cast = CAST.assign(language=["de"] + ["en"] * (len(CAST) - 1))
+    on(Referee(cast), do)
+
+
+def test_the_choice_decides_which_votes_are_asked_for() -> None:
+    referee = Referee(CAST)
+
+    async def do(page: Page) -> None:
+        page.shown |= {"board-topic": "code", "board-ties": "drop"}
+        await page.opened()
+        assert {query.slice.topic for query in referee.asked} == {"code"}
+        assert referee.asked[0].method.ties == "drop"
+        count = (CAST["topic"] == "code").sum()
+        assert f"<b>{count} votes</b> · 3 contenders · topic “code” · ties left out" in (
+            page.shown["board-status"]
+        )
+        assert "format=csv&amp;topic=code&amp;ties=drop" in page.shown["board-files"]
+
+    on(referee, do)
+
+
+def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
+    async def do(page: Page) -> None:
+        page.shown["board-correct"] = ["order"]
+        await page.opened()
+        assert "corrected for seat, incumbent" in page.shown["leaderboard-method"]
+        assert page.shown["board-effects"].count("corrected for</span>") == 2
+
+    on(Referee(CAST), do)
+
+
+def test_clearing_brings_back_all_votes() -> None:
+    async def do(page: Page) -> None:
+        page.shown |= {"board-topic": "code", "board-rater": "rater-1", "board-correct": ["style"],
+                       "board-since": "2026-05-02", "board-bad": "drop"}  # fmt: skip
+        await page.after("select")
+        await page.after("click", "board-clear")
+        await page.after("then")
+        assert "<b>60 votes</b> · 3 contenders · " in page.shown["board-status"]
+        assert 'format=csv"' in page.shown["board-files"]
+
+    on(Referee(CAST), do)
+
+
+# Nothing to show, and faults -------------------------------------------------------------------
+
+
+def test_without_votes_the_tab_says_what_will_be_there_and_shows_nothing_else() -> None:
+    async def do(page: Page) -> None:
+        await page.opened()
+        assert "No votes yet" in page.shown["board-message"] and page.visible["board-message"]
+        assert not page.visible["board-body"]
+
+    on(Referee(pd.DataFrame()), do)
+
+
+def test_a_choice_without_votes_is_named() -> None:
+    async def do(page: Page) -> None:
+        page.shown["board-topic"] = "<law>"
+        await page.after("select")
+        assert "topic “&lt;law&gt;”" in page.shown["board-message"]
+        assert "<law>" not in json.dumps(page.shown["board-message"])
+
+    on(Referee(CAST), do)
+
+
+def test_votes_that_rate_nobody_are_shown_without_charts() -> None:
+    async def do(page: Page) -> None:
+        page.shown["board-ties"] = "drop"
+        await page.opened()
+        assert page.visible["board-body"] and not page.visible["leaderboard-chart"]
+        assert "Not rated yet" in page.shown["leaderboard"]
+        assert "50 %" in page.shown["board-meetings"]
+        assert "no two contenders" in page.shown["board-sure"]
+
+    on(Referee(CAST.assign(winner="tie")), do)
+
+
+def test_votes_held_back_are_told_even_where_there_is_nothing_else() -> None:
+    referee = Referee(CAST.head(0))
+    referee.held_back = 2
+
+    async def do(page: Page) -> None:
+        await page.after("select")
+        assert "<b>2 votes</b> of battles still under way are held" in page.shown["board-message"]
+        assert "so that nobody\nlearns who is who" in page.shown["board-message"]
+
+    on(referee, do)
+
+
+def test_a_fault_is_told_in_words_and_mended_at_the_next_look() -> None:
+    referee = Referee(CAST)
+    referee.fault = LedgerFault("The disk is full. Free some space.")
+
+    async def do(page: Page) -> None:
+        await page.after("select")
+        assert "The disk is full. Free some space." in page.shown["board-message"]
+        assert not page.visible["board-body"]
+        referee.fault = None
+        await page.after("tick")
+        assert page.visible["board-body"] and not page.visible["board-message"]
+
+    on(referee, do)
+
+
+def test_a_fault_beside_the_standings_leaves_them_there() -> None:
+    referee = Referee(CAST)
+
+    async def do(page: Page) -> None:
+        await page.after("select")
+        referee.fault = RuntimeError("secret")
+        await page.after("panels")
+        assert page.visible["board-body"] and "llama" in page.shown["leaderboard"]
+        assert "Some of this page" in page.shown["board-message"]
+        assert "secret" not in json.dumps([page.shown["board-message"], page.shown["board-status"]])
+        assert page.shown["board-drawn"] is None
+
+    on(referee, do)
+
+
+@pytest.mark.parametrize(
+    ("forged", "said"),
+    [
+        ({"board-since": "nonsense"}, "nonsense is no time"),
+        ({"board-since": "2026-06-02", "board-until": "2026-06-01"}, "before the first one"),
+        ({"board-topic": "x" * 999}, "Choose one from its menu"),
+        ({"board-topic": ["x"]}, "Choose one from its menu"),
+        ({"board-ties": "<b>"}, "ties cannot be &#x27;&lt;b&gt;&#x27;"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_answered_in_words(forged: dict[str, Any], said: str) -> None:
+    async def do(page: Page) -> None:
+        page.shown |= forged
+        await page.after("select")
+        assert "This choice cannot be shown" in page.shown["board-message"]
+        assert said in page.shown["board-message"]
+
+    on(Referee(CAST), do)

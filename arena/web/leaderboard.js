@@ -1,0 +1,29 @@
+// While the Leaderboard tab is looked at, it asks whether votes came in. Runs inside a component
+// that lends `trigger`, `watch` and `props`, and whose value says what is drawn.
+
+const LOOK_MS = 4000;
+const VERSION = new URL("api/arena/leaderboard/version", document.baseURI);
+const seen = () => !document.hidden && document.getElementById("board-status")?.offsetParent;
+
+// Asks for what is newer, if there is any. The question is a plain request, as an event of the
+// page would be answered with alarm while the server is away.
+async function look() {
+  if (!seen()) return;
+  const answer = await fetch(VERSION).catch(() => null);
+  const known = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (known && known.version !== props.value?.version && seen()) trigger("tick");
+}
+
+async function keepLooking() {
+  await look();
+  setTimeout(keepLooking, LOOK_MS);
+}
+
+function drawn() {
+  if (props.value) trigger("panels");
+}
+
+watch("value", drawn);
+drawn();
+setTimeout(keepLooking, LOOK_MS);
+document.addEventListener("visibilitychange", look);

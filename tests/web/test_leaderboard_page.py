@@ -1,0 +1,167 @@
+"""The Leaderboard tab in a real browser: it fits every width, updates by itself, and keeps what
+the reader chose."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from arena.serving import listen, url_of
+from arena.web import leaderboard_tab, ui
+from arena.web.api import standings
+from arena.web.headers import PageHeaders
+from tests.web import boards
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_MS = 30_000
+SIZES = {3: 12, 30: 2000}
+"""Contenders → battles."""
+LONG = "an-exceedingly-long-name-of-a-contender/" + "x" * 60
+DRAWN = "#board-days .js-plotly-plot"
+TOO_WIDE = """[...document.querySelectorAll("#board *")].filter((part) =>
+  part.getBoundingClientRect().right > innerWidth + 1 && !part.closest(".board-scroll, .board-plot")
+).map((part) => part.outerHTML.slice(0, 120))"""
+
+
+def cast(contenders: int) -> Any:
+    names = [f"contender-{n}:8b" for n in range(contenders - 2)] + [LONG, "<b>bold</b>"]
+    return boards.votes({name: n / 10 for n, name in enumerate(names)}, SIZES[contenders])
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[SimpleNamespace]:
+    """A page with a Leaderboard tab in a thread of its own; its `referee` is the test's to move."""
+    referee = boards.Referee(cast(3))
+    sock = listen("127.0.0.1", 0)
+    servers: list[uvicorn.Server] = []
+    ready = threading.Event()
+
+    async def serve() -> None:
+        app = FastAPI()
+        app.add_middleware(PageHeaders)
+        app.include_router(standings.routes(referee), prefix="/api/arena")  # type: ignore[arg-type]
+        with gr.Blocks(analytics_enabled=False) as page, gr.Tabs():
+            with gr.Tab("Arena"):
+                gr.Markdown("A battle")
+            with gr.Tab("Leaderboard") as tab:
+                leaderboard_tab.build(tab, referee)  # type: ignore[arg-type]
+        mounted = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+        servers.append(uvicorn.Server(uvicorn.Config(mounted, log_level="warning", ws="none")))
+        ready.set()
+        await servers[0].serve(sockets=[sock])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(30)
+    yield SimpleNamespace(url=url_of(sock), referee=referee)
+    servers[0].should_exit = True
+    thread.join(30)
+    sock.close()
+
+
+def opened(browser: Any, site: SimpleNamespace, width: int = 1440, theme: str = "light") -> Any:
+    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.asked = []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.clock.install()
+    page.goto(f"{site.url}/?__theme={theme}")
+    page.get_by_role("tab", name="Leaderboard").click()
+    page.wait_for_selector(DRAWN)
+    return page
+
+
+def shows(page: Any, text: str) -> None:
+    page.wait_for_function(
+        "text => document.querySelector('#board-status').innerText.includes(text)", arg=text
+    )
+
+
+def lands(site: SimpleNamespace, page: Any) -> None:
+    """One vote more, and the page has drawn it."""
+    cast = site.referee.cast
+    site.referee.cast = pd.concat([cast, cast.tail(1)], ignore_index=True)
+    site.referee.version += 1
+    shows(page, f"{len(site.referee.cast):,} votes")
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "contenders"),
+    [(360, "light", 3), *((w, t, 30) for w in (360, 768, 1440) for t in ("light", "dark"))],
+)
+def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
+    browser: Any, site: SimpleNamespace, width: int, theme: str, contenders: int
+) -> None:
+    site.referee.cast = cast(contenders)
+    page = opened(browser, site, width, theme)
+    page.get_by_role("button", name="Which votes").click()
+    page.wait_for_selector("#board-topic input")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.locator(".js-plotly-plot").count() == 4
+    assert page.locator(".board-heat tbody tr").count() == contenders
+    assert page.locator("#board b b").count() == 0, "a name is never markup"
+    assert not [url for url in page.asked if not url.startswith((site.url, "data:", "blob:"))]
+    page.context.close()
+
+
+def test_a_vote_shows_by_itself_and_choice_scroll_and_sorting_stay(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    site.referee.cast = cast(30)
+    page = opened(browser, site)
+    page.get_by_role("button", name="Which votes").click()
+    page.get_by_label("Ties left out").check()
+    shows(page, "ties left out")
+    page.locator("#leaderboard thead").get_by_text("Lost").click()
+    page.wait_for_selector("#leaderboard th[data-key=losses][aria-sort=descending]")
+    heat = "document.querySelector('.board-heat')"
+    page.evaluate(f"{heat}.scrollIntoView(); {heat}.scrollLeft = 40")
+    place = page.evaluate(f"[scrollY, {heat}.scrollLeft]")
+    lands(site, page)
+    shows(page, "ties left out")
+    page.wait_for_selector("#leaderboard th[data-key=losses][aria-sort=descending]")
+    lost = page.eval_on_selector_all(
+        "#leaderboard tbody:first-of-type tr", "rows => rows.map(r => Number(r.cells[9].innerText))"
+    )
+    assert lost == sorted(lost, reverse=True)
+    assert page.evaluate(f"[scrollY, {heat}.scrollLeft]") == place
+    assert page.get_by_label("Ties left out").is_checked()
+    page.context.close()
+
+
+def test_nothing_is_asked_while_another_tab_is_open(browser: Any, site: SimpleNamespace) -> None:
+    page = opened(browser, site)
+    with page.expect_request("**/leaderboard/version"):
+        pass
+    page.get_by_role("tab", name="Arena").click()
+    page.asked.clear()
+    page.clock.run_for(60_000)
+    assert page.asked == []
+    page.context.close()
+
+
+def test_the_keyboard_alone_sorts_and_scrolls(browser: Any, site: SimpleNamespace) -> None:
+    site.referee.cast = cast(30)
+    page = opened(browser, site, 360)
+    page.locator("#leaderboard .board-scroll").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#leaderboard .board-scroll').scrollLeft > 0")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#leaderboard th[data-key=contender][aria-sort=ascending]")
+    assert page.evaluate("document.activeElement.innerText") == "Contender"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.context.close()
