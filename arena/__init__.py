@@ -9,23 +9,26 @@ The flow, and its home:
     champion → reveal                                               core.view, drawn by web
     standings, derived from the votes, never stored                 core.leaderboard
 
-In a notebook: `import arena; page = arena.launch()`, later `page.stop()`.
+In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `arena.votes()` and
+`arena.leaderboard()` are DataFrames, whether or not a page is running.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from arena.frames import leaderboard, votes
     from arena.notebook import Page, launch
 
-__all__ = ["Page", "launch"]
+__all__ = ["Page", "launch", "leaderboard", "votes"]
+
+_HOMES = {"Page": "notebook", "launch": "notebook", "leaderboard": "frames", "votes": "frames"}
 
 
 def __getattr__(name: str) -> Any:
     # The engine's process imports this package too and must start without Gradio.
-    if name in __all__:
-        from arena import notebook
-
-        return getattr(notebook, name)
+    if name in _HOMES:
+        return getattr(import_module(f"arena.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from arena.compose import House
-from arena.web import api, ui
+from arena.web import api, replica, ui
 from arena.web.headers import PageHeaders
 from arena.web.operators import is_loopback
 
@@ -33,10 +33,15 @@ def build_app(house: House, *, shared: bool = False) -> FastAPI:
             await house.close()
 
     app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
-    operable = is_loopback(house.settings.bind) and not shared
-    overview = house.overview if operable else None
+    private = is_loopback(house.settings.bind) and not shared
+    overview = house.overview if private else None
     app.add_middleware(PageHeaders)
-    api.install(app, house.referee, overview)
+    replica.install(app)
+    api.install(
+        app,
+        house.referee,
+        api.Operable(overview, house.metrics.text, house.settings.metrics == "all"),
+    )
     page = ui.build(house.referee, overview)
     page.max_threads = THREADS
     page.queue(default_concurrency_limit=None)

@@ -244,7 +244,7 @@ class Referee:
         """The votes as a file; those of battles still under way are left out."""
         hold_back = self.scoreboard.held_back
         async for chunk in exchange.export(
-            self._ledger, format, slice, strict=strict, hold_back=hold_back
+            self._ledger, format, slice, strict=strict, hold_back=hold_back, public=True
         ):
             yield chunk
 

@@ -97,17 +97,20 @@ class Rounds:
         for battle_id in [*self._tasks, *self._stages]:
             await self.stop(battle_id)
 
-    async def look_after_orphans(self) -> None:
-        """Play on, again and again, what replicas that are gone have left."""
+    async def look_after_orphans(
+        self, every_s: float = ADOPT_S, ready: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Play on, again and again, what replicas that are gone have left. ready: there are
+        hosts to play on."""
         while True:
             try:
-                for battle_id in await self._battles.orphans():
+                for battle_id in await self._battles.orphans() if ready() else ():
                     await self._adopt(battle_id)
             except StoreFault:
                 pass
             except Exception:
                 log.exception("taking over a battle failed")
-            await asyncio.sleep(ADOPT_S)
+            await asyncio.sleep(every_s)
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored."""

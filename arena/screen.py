@@ -59,14 +59,14 @@ class Screen:
             pieces += added
             if added and self._gives_itself_away(writer, self._levels[letter], reached[letter]):
                 self._flagged |= {letter}
-        if pieces:
-            await self._feed.publish(self._battle.id, Delta(tuple(pieces)))
-        self._levels = reached
         if self._told != (told := (*stage, self._flagged)):
             name, place = stage
             public = state(self._battle, name, place=place, flagged=self._flagged)
             await self._feed.publish(self._battle.id, public)
             self._told = told
+        if pieces:
+            await self._feed.publish(self._battle.id, Delta(tuple(pieces)))
+        self._levels = reached
 
     def _gives_itself_away(self, writer: Writer, before: int, level: int) -> bool:
         start = max(0, before - TELLTALE_OVERLAP)

@@ -120,10 +120,18 @@ def _cache(text: str) -> Path:
 
 
 def _database(text: str) -> str:
+    if text.startswith("postgresql+psycopg://"):
+        return text
     if not text.startswith("sqlite:///"):
         raise ValueError
     file = Path(text.removeprefix("sqlite:///")).expanduser()
     return f"sqlite:///{ROOT / file}"
+
+
+def _redis(text: str) -> str:
+    if text and not re.match(r"(rediss?|unix)://[^\s]+$", text):
+        raise ValueError
+    return text
 
 
 def _sources(text: str) -> tuple[ModelSource, ...]:
@@ -233,7 +241,18 @@ class Settings:
     )
     cache: Path = _key("ARENA_CACHE", "", _cache, "a folder, or empty for the user's cache")
     database_url: str = _key(
-        "DATABASE_URL", "sqlite:///data/arena.db", _database, "sqlite:///path/to/file.db"
+        "DATABASE_URL",
+        "sqlite:///data/arena.db",
+        _database,
+        "sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/database",
+        secret=True,
+    )
+    redis_url: str = _key(
+        "REDIS_URL",
+        "",
+        _redis,
+        "redis://user:password@host:port/0, rediss://… or unix:///path, or empty for one process",
+        secret=True,
     )
     metrics: str = _key(
         "ARENA_METRICS", "operators", _one_of("operators", "all"), "operators or all"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.engine_fixtures"]
+pytest_plugins = ["tests.engine_fixtures", "tests.postgresql", "tests.redis_server"]
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

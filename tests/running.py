@@ -102,7 +102,9 @@ def running(folder: Path, *arguments: str, ready: bool = True, **environment: st
     app = App(process, database)
     try:
         if ready:
-            wait_until(lambda: app.get("api/status")["ready"] or app.ended(), "the app is ready")
+            wait_until(
+                lambda: app.get("api/arena/status")["ready"] or app.ended(), "the app is ready"
+            )
         yield app
     finally:
         app.stop(signal.SIGKILL if process.poll() is None and not ready else signal.SIGINT)

@@ -20,12 +20,12 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None
     with FakeOllama.in_thread(speed=50, warm=True) as host:
         page = asyncio.run(cell(host.url))
         try:
-            wait_until(lambda: fetch(f"{page.url}/api/status")["ready"], "the arena is ready")
+            wait_until(lambda: fetch(f"{page.url}/api/arena/status")["ready"], "the arena is ready")
             assert page.url in repr(page)
         finally:
             page.stop()
         with pytest.raises(OSError):
-            fetch(f"{page.url}/api/status")
+            fetch(f"{page.url}/api/arena/status")
         page.stop()
 
 

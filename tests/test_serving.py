@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -14,8 +15,9 @@ import pytest
 
 from arena.core.ports import ConfigError
 from arena.serving import listen, url_of
-from tests.fake_ollama import FakeOllama
-from tests.running import ROOT, running
+from tests.fake_ollama import FakeModel, FakeOllama
+from tests.playing import MODELS
+from tests.running import ROOT, App, running, wait_until
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
@@ -91,3 +93,38 @@ def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) ->
 def test_the_engine_process_does_not_import_gradio() -> None:
     code = "import sys, arena.adapters.engine.server; sys.exit('gradio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+def call(app: App, path: str, body: object) -> Any:
+    request = urllib.request.Request(
+        f"{app.url}/api/arena/{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit_s", ["20", "0"])
+def test_a_battle_that_a_sigterm_came_into_goes_on_at_the_next_start(
+    tmp_path: Path, limit_s: str
+) -> None:
+    """With time to finish, its round is finished; without, it is written again."""
+    late = [FakeModel(name, ttft_s=1.5) for name in MODELS]
+    with FakeOllama.in_thread(late, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP=limit_s) as app:
+            opened = call(app, "battles", {"prompt": "Why?", "unattended": True})
+            battle = opened["battle"]
+            assert app.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+            assert "Traceback" not in app.printed, app.printed
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            def voting() -> bool:
+                return app.get(f"api/arena/battles/{battle}")["phase"] == "voting"
+
+            assert limit_s == "0" or voting(), "the round was finished before the end"
+            wait_until(voting, "voting is open again")
+            state = app.get(f"api/arena/battles/{battle}")
+            vote = {"round": 1, "judgement": "tie", "ballot": state["ballot"]}
+            assert call(app, f"battles/{battle}/votes", vote)["round"] == 2
+            assert len(app.votes()) == 3

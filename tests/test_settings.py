@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from arena.core.matchup import Policy
 from arena.core.ports import ConfigError
-from arena.settings import ROOT, HostAddress, host_url, load, setting_fields
+from arena.settings import DRAWS, ROOT, HostAddress, host_url, load, setting_fields
 
 KEYS = [spec.metadata["key"] for spec in setting_fields()]
 
@@ -61,6 +62,7 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ENGINE_MODELS", "tiny=https://example.org/tiny.gguf"),
         ("ARENA_ENGINE_MODELS", "tiny"),
         ("DATABASE_URL", "mysql://x"),
+        ("DATABASE_URL", "postgresql://me:sec/secret@db/arena"),
         ("OLLAMA_TOKENS", "secret with spaces"),
         ("OLLAMA_CA_FILE", "/nowhere/ca.pem"),
     ],
@@ -71,6 +73,13 @@ def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, 
     text = str(caught.value)
     assert "\n" not in text and text.startswith(f"{key}=") and "Allowed: " in text
     assert "secret" not in text
+
+
+def test_a_database_on_a_server_is_taken_as_it_is_and_its_password_never_shown() -> None:
+    url = "postgresql+psycopg://me:sec%2Fret@db.example.org/arena?sslmode=require"
+    settings = load({"DATABASE_URL": url}, None)
+    assert settings.database_url == url
+    assert "sec%2Fret" not in repr(settings)
 
 
 def test_an_unknown_override_is_refused() -> None:

@@ -1,6 +1,6 @@
 """Live battles and their event feed, in the memory of this process.
 
-Lost at a restart, which loses no vote: those are in the ledger. It does not know the rules of
+Lost when it dies, which loses no vote: those are in the ledger. It does not know the rules of
 a battle, only its id, version and phase.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ class MemoryBattles:
     ) -> None:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._left: set[str] = set()
         self._keep_s = keep_s
         self._clock = clock
         self._forgotten = forgotten
@@ -58,21 +59,29 @@ class MemoryBattles:
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
+        return frozenset(battle.id for battle in self.not_over())
+
+    def not_over(self) -> list[Battle]:
+        """The battles that are neither decided nor void."""
         self._forget_old()
-        return frozenset(
-            battle.id
-            for _, battle in self._battles.values()
-            if battle.phase not in (Phase.DECIDED, Phase.VOID)
-        )
+        battles = [battle for _, battle in self._battles.values()]
+        return [b for b in battles if b.phase not in (Phase.DECIDED, Phase.VOID)]
+
+    def take_up(self, battle: Battle) -> None:
+        """Keep a battle that another process left; where replies are owed, it is an orphan."""
+        self._battles[battle.id] = (self._clock(), battle)
+        if battle.phase is Phase.ANSWERING:
+            self._left.add(battle.id)
 
     async def claim(self, battle_id: str) -> bool:
+        self._left.discard(battle_id)
         return True
 
     async def release(self, battle_id: str) -> None:
         """There is no other replica that could have it."""
 
     async def orphans(self) -> tuple[str, ...]:
-        return ()
+        return tuple(self._left)
 
     async def first(self, key: str, battle_id: str) -> str:
         _drop_old(self._keys, self._clock() - self._keep_s)
@@ -137,6 +146,15 @@ class MemoryFeed:
                     yield []
         finally:
             channel.viewers -= 1
+
+    def told(self, battle_id: str) -> tuple[Event, ...]:
+        """All events of the battle so far."""
+        channel = self._channels.get(battle_id)
+        return tuple(channel.events) if channel else ()
+
+    def take_up(self, battle_id: str, events: Iterable[Event]) -> None:
+        """Go on after the events that another process told."""
+        self._channels[battle_id] = _Channel(list(events))
 
     def viewers(self, battle_id: str) -> int:
         channel = self._channels.get(battle_id)

@@ -10,7 +10,9 @@ import argparse
 import importlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from arena.cli import voting
 from arena.cli.terminal import errors, refused
 from arena.core.ports import ArenaError
 
@@ -49,20 +51,24 @@ def _parser() -> argparse.ArgumentParser:
     # Commands report what goes wrong themselves; only the server keeps a log.
     parser.set_defaults(log_level=logging.CRITICAL)
     commands = parser.add_subparsers(metavar="command", required=True)
-    for add in (_serve, _doctor, _warm, _monitor, _smoke, _bench, _configure):
+    for add in (_serve, _doctor, _deploy_check, _warm, _monitor, _smoke, _bench, _configure):
         add(commands)
+    voting.add(partial(_command, commands))
     return parser
 
 
 Commands = argparse._SubParsersAction  # type: ignore[type-arg]
 
 
-def _command(commands: Commands, name: str, help: str, more: str = "") -> argparse.ArgumentParser:
-    """A command of the name, run by the function of that name in the module of that name."""
+def _command(
+    commands: Commands, name: str, help: str, more: str = "", module: str = ""
+) -> argparse.ArgumentParser:
+    """A command of the name, run by the function of that name in the module of that name, or by
+    that of the module."""
     made: argparse.ArgumentParser = commands.add_parser(
         name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}".strip()
     )
-    made.set_defaults(run=_in_module(name))
+    made.set_defaults(run=_in_module(module or name))
     return made
 
 
@@ -88,6 +94,23 @@ def _doctor(commands: Commands) -> None:
         "Changes nothing. Exit code 0: no problem; 1: a problem; 2: a wrong command line.",
     )
     doctor.add_argument("--json", action="store_true", help="the checks as JSON, for scripts")
+
+
+def _deploy_check(commands: Commands) -> None:
+    check = _command(
+        commands,
+        "deploy-check",
+        "check a deployment behind a proxy, and what its replicas share",
+        "Asks as a visitor does and opens one battle, which gets no vote. Exit code 0: no problem; "
+        "1: a problem; 2: a wrong command line.",
+        module="deploy_check",
+    )
+    check.add_argument("--url", default="", help="the public address; default: ARENA_PORT here")
+    check.add_argument(
+        "--nginx", nargs="+", default=[], metavar="FILE",
+        help="also read these nginx configurations; without --url only these",
+    )  # fmt: skip
+    check.add_argument("--json", action="store_true", help="the checks as JSON, for scripts")
 
 
 def _warm(commands: Commands) -> None:
@@ -158,6 +181,52 @@ def _bench(commands: Commands) -> None:
     )
     hosts.add_argument("--out", default="", metavar="DIR", help="also write hosts.csv, hosts.json")
     hosts.add_argument("--json", action="store_true", help="the figures as JSON")
+    draws = kinds.add_parser(
+        "draws",
+        help="each policy of the draw: votes until the best is known, how true the intervals are",
+        description="Plays simulated arenas of known strengths under every policy of the draw. "
+        "Needs no host and no ledger; the same seed gives the same figures.",
+    )
+    draws.set_defaults(run=_in_module("bench_draws"))
+    for name, type, default, help in (
+        ("contenders", _whole(4, 30), 8, "in each arena"),
+        ("votes", _whole(100, 50_000), 12_000, "cast in each arena"),
+        ("repeat", _whole(10, 5000), 1000, "arenas for each policy"),
+        ("size", _whole(2, 3), 3, "contenders of a battle, 2 or 3"),
+        ("seed", _whole(0, 2**31), 1, "of all chance"),
+    ):
+        draws.add_argument(
+            f"--{name}", type=type, default=default, metavar="N", help=f"{help}; default: {default}"
+        )
+    draws.add_argument(
+        "--spread", type=_counts, default=(130, 260), metavar="N,N,…",
+        help="standard deviations of the strengths, in points; default: 130,260",
+    )  # fmt: skip
+    draws.add_argument("--json", action="store_true", help="the figures as JSON")
+    standings = kinds.add_parser(
+        "standings",
+        help="how long standings take, from memory and from the ledger; beside arena-rank",
+        description="Needs no host: votes are simulated. arena-rank is measured where it is "
+        "installed (pip install arena-rank).",
+    )
+    standings.set_defaults(run=_in_module("bench_standings"))
+    standings.add_argument(
+        "--votes", type=_sizes, default=(10_000, 100_000, 1_000_000), metavar="N,N,…",
+        help="sizes of the ledger; default: 10000,100000,1000000",
+    )  # fmt: skip
+    for name, type, default, help in (
+        ("contenders", _whole(4, 300), 30, "that meet each other"),
+        ("repeat", _count, 5, "of each figure"),
+        ("seed", _whole(0, 2**31), 1, "of the votes"),
+    ):
+        standings.add_argument(
+            f"--{name}", type=type, default=default, metavar="N", help=f"{help}; default: {default}"
+        )
+    standings.add_argument(
+        "--database", default="", metavar="URL",
+        help="an empty database, which is filled; default: SQLite in a temporary folder",
+    )  # fmt: skip
+    standings.add_argument("--json", action="store_true", help="the figures as JSON")
 
 
 def _configure(commands: Commands) -> None:
@@ -174,18 +243,30 @@ def _configure(commands: Commands) -> None:
     configure.add_argument("--force", action="store_true", help="write whatever the check says")
 
 
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if not 1 <= value <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
-    return value
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to {most}"
+            )
+        return value
+
+    return parse
+
+
+_count = _whole(1, MOST)
 
 
 def _counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(part.strip()) for part in text.split(",")}))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_whole(1000, 10_000_000)(part.strip()) for part in text.split(",")}))
 
 
 def _seconds(text: str) -> float:

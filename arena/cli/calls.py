@@ -66,13 +66,13 @@ class Arena:
         return answer
 
     async def follow(self, battle: str) -> AsyncIterator[dict[str, Any]]:
-        """The events of a battle from its start: {"state": …|null, "delta": […]}."""
-        address = f"{self.url}/api/battles/{battle}/events"
+        """The bodies of a battle's events from its start: {"state": …}, {"pieces": […]}."""
+        address = f"{self.url}/api/arena/battles/{battle}/events"
         try:
             async with self._http.stream("GET", address, timeout=SILENT_S) as response:
                 async for line in response.aiter_lines():
-                    if line.startswith("data: ") and (event := json.loads(line[6:])):
-                        yield event
+                    if line.startswith("data: "):
+                        yield json.loads(line[6:])
         except httpx.HTTPError as error:
             raise self._gone(f"broke off ({type(error).__name__})") from error
 

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
@@ -49,9 +49,13 @@ class Finding:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    findings = asyncio.run(examine())
+    return told(asyncio.run(examine()), as_json=options.json)
+
+
+def told(findings: Sequence[Finding], *, as_json: bool) -> int:
+    """Print the findings; returns the exit code: 1 where something has to be mended."""
     failed = any(f.status == "fail" for f in findings)
-    if options.json:
+    if as_json:
         print_json({"ok": not failed, "findings": [asdict(f) for f in findings]})
         return int(failed)
     for finding in findings:

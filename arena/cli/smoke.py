@@ -60,7 +60,7 @@ async def _smoke(options: argparse.Namespace) -> int:
     timings = []
     async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         arena = Arena(http, url)
-        await arena.get("/api/status")
+        await arena.get("/api/arena/status")
         with Bar() as bar:
             for number, (name, prompt) in enumerate(QUESTIONS.items()):
                 bar.show(f"Playing the {name} question", number / len(QUESTIONS))
@@ -102,7 +102,9 @@ class Player:
     async def play(self, prompt: str, format: str) -> None:
         """Raises ArenaError where the battle does not come to its end."""
         self._started = time.monotonic()
-        opened = await self._arena.post("/api/battles", {"prompt": prompt, "format": format})
+        opened = await self._arena.post(
+            "/api/arena/battles", {"prompt": prompt, "format": format}
+        )
         battle = opened["battle"]
         async with aclosing(self._events(battle)) as events:
             async for state in events:
@@ -114,7 +116,7 @@ class Player:
                     self._open = self._open or self._since()
                     await self._vote(battle, state)
         asked = time.monotonic()
-        revealed = await self._arena.get(f"/api/battles/{battle}/reveal")
+        revealed = await self._arena.get(f"/api/arena/battles/{battle}/reveal")
         self._reveal, self._rows = time.monotonic() - asked, revealed["votes"]
 
     def timing(self) -> Timing:
@@ -134,16 +136,16 @@ class Player:
         """The states that come; the text between them is counted."""
         async with aclosing(self._arena.follow(battle)) as events:
             async for event in events:
-                for _, _, text in event["delta"]:
+                for piece in event.get("pieces", ()):
                     self._first = self._first or self._since()
-                    self._characters += len(text)
-                if event["state"]:
+                    self._characters += len(piece["text"])
+                if "state" in event:
                     yield event["state"]
 
     async def _vote(self, battle: str, state: dict[str, Any]) -> None:
         last = [pane["seat"] for pane in state["panes"] if pane["state"] == "complete"][-1]
         vote = {"round": state["round"], "judgement": "drop", "seat": last, "study": REHEARSAL}
-        await self._arena.post(f"/api/battles/{battle}/votes", vote)
+        await self._arena.post(f"/api/arena/battles/{battle}/votes", vote)
         self._votes += 1
 
     def _since(self) -> float:

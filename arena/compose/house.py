@@ -16,7 +16,7 @@ from arena.adapters.language import language_of
 from arena.adapters.ledger import SqlLedger
 from arena.admission import RefereeRules
 from arena.compose.asking import options_of, timeouts_of, tls_of
-from arena.compose.stores import MemoryStores
+from arena.compose.stores import stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply
 from arena.core import overview as overviews
 from arena.core.matchup import Policy
@@ -49,16 +49,17 @@ class House:
         self.settings = settings
         self.readiness = Readiness(False, "Starting.")
         self._told = told
+        self.stores = stores_of(settings, lambda battle_id: self.referee.forget(battle_id))
         self.hosts = HostPool(
             options=options_of(settings),
             timeouts=timeouts_of(settings),
             tls=tls_of(settings),
             longest_queue=settings.queue,
+            peers=self.stores.peers,
         )
         self.supply = Supply(settings, self.hosts, local_ollama=local_ollama)
         self.ledger = SqlLedger(settings.database_url)
         self.metrics = Metrics()
-        self.stores = MemoryStores(forgotten=lambda battle_id: self.referee.forget(battle_id))
         self.referee = Referee(
             hosts=self.hosts,
             battles=self.stores.battles,
@@ -81,15 +82,21 @@ class House:
         self._leaving = False
 
     def check(self) -> None:
-        """What has to be right before anything is served: the ledger. Raises ConfigError or
-        LedgerFault."""
+        """What has to be right before anything is served: the ledger, and what replicas share.
+        Raises ConfigError, LedgerFault or StoreFault."""
+
+        async def check() -> None:
+            await self.ledger.open()
+            await self.stores.check()
+
         # In a thread of its own: a notebook has a running event loop in this one.
         with ThreadPoolExecutor(max_workers=1) as thread:
-            thread.submit(lambda: asyncio.run(self.ledger.open())).result()
+            thread.submit(lambda: asyncio.run(check())).result()
 
     async def open(self) -> None:
         """Begin to set up; everything slow goes on in the background."""
-        orphans = self.referee.rounds.look_after_orphans()
+        self.stores.take_up()
+        orphans = self.referee.rounds.look_after_orphans(ready=lambda: self.readiness.ready)
         self._tasks = [asyncio.create_task(work) for work in (self._run(), orphans)]
 
     async def drain(self) -> None:
@@ -105,6 +112,7 @@ class House:
         await self.referee.close()
         await self.hosts.close()
         await self.supply.close()
+        await self.stores.close()
         await self.ledger.close()
 
     @property

@@ -6,20 +6,102 @@ It does not know what is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
+from arena.adapters.parking import Parked, park, unpark
+from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisPeers, RedisStore
+from arena.core.ports import Battles, Feed, Limits
+from arena.core.sharing import Peers
+from arena.settings import Settings
+
+Forgotten = Callable[[str], None]
+
+
+class Stores(Protocol):
+    """`peers` are the other replicas that use the same hosts; None for one process on its own."""
+
+    battles: Battles
+    feed: Feed
+    limits: Limits
+    peers: Peers | None
+
+    async def check(self) -> None:
+        """Raises ConfigError or StoreFault where they cannot be used."""
+
+    def take_up(self) -> None:
+        """Go on with what the process before left."""
+
+    async def close(self) -> None: ...
+
+
+def stores_of(settings: Settings, forgotten: Forgotten) -> Stores:
+    """forgotten: told of each battle that is let go."""
+    if settings.redis_url:
+        return SharedStores(settings, forgotten)
+    return MemoryStores(_parking(settings), forgotten)
 
 
 class MemoryStores:
-    """One process: kept as long as it runs. forgotten: told of each battle that is let go."""
+    """One process. parking: the file in which battles under way wait for the next one."""
 
-    def __init__(self, forgotten: Callable[[str], None]) -> None:
+    def __init__(self, parking: Path, forgotten: Forgotten) -> None:
+        self._parking = parking
         self._forgotten = forgotten
-        self.feed = MemoryFeed()
-        self.battles = MemoryBattles(forgotten=self._forget)
-        self.limits = MemoryLimits()
+        self._feed = MemoryFeed()
+        self._battles = MemoryBattles(forgotten=self._forget)
+        self.battles: Battles = self._battles
+        self.feed: Feed = self._feed
+        self.limits: Limits = MemoryLimits()
+        self.peers: Peers | None = None
+
+    async def check(self) -> None:
+        """Memory can always be used."""
+
+    def take_up(self) -> None:
+        for parked in unpark(self._parking):
+            self._battles.take_up(parked.battle)
+            self._feed.take_up(parked.battle.id, parked.events)
+
+    async def close(self) -> None:
+        left = self._battles.not_over()
+        park(self._parking, [Parked(battle, self._feed.told(battle.id)) for battle in left])
+
+    def _forget(self, battle_id: str) -> None:
+        self._feed.forget(battle_id)
+        self._forgotten(battle_id)
+
+
+class SharedStores:
+    """All replicas on one Redis. Where each has an engine of its own they share no hosts."""
+
+    def __init__(self, settings: Settings, forgotten: Forgotten) -> None:
+        self._forgotten = forgotten
+        self._store = RedisStore(settings.redis_url)
+        self.feed: Feed = RedisFeed(self._store)
+        self.battles: Battles = RedisBattles(self._store, forgotten=self._forget)
+        self.limits: Limits = RedisLimits(self._store)
+        self.peers: Peers | None = RedisPeers(self._store) if settings.hosts() else None
+
+    async def check(self) -> None:
+        await self._store.open()
+
+    def take_up(self) -> None:
+        """Orphans are looked for all the time."""
+
+    async def close(self) -> None:
+        await self._store.close()
 
     def _forget(self, battle_id: str) -> None:
         self.feed.forget(battle_id)
         self._forgotten(battle_id)
+
+
+def _parking(settings: Settings) -> Path:
+    """Beside a ledger that is a file, else in the cache folder."""
+    prefix = "sqlite:///"
+    if settings.database_url.startswith(prefix):
+        return Path(f"{settings.database_url.removeprefix(prefix)}.parked")
+    return settings.cache / "battles.parked"

@@ -264,7 +264,15 @@ class Feed(Protocol):
         ...
 
     def viewers(self, battle_id: str) -> int:
-        """How many follow the battle now."""
+        """How many follow the battle now, on all replicas."""
+        ...
+
+    def forget(self, battle_id: str) -> None:
+        """The battle is no longer stored: let go of its events."""
+        ...
+
+    def close(self) -> None:
+        """Let every follower's stream end."""
         ...
 
 

@@ -86,11 +86,12 @@ class Peers(Protocol):
         ...
 
     def heed(self, told: Callable[[], None]) -> None:
-        """Call it whenever another replica changed something that matters here."""
+        """Call it whenever it is worth another agreement: another replica changed something
+        that matters here, or a breaker was amended."""
         ...
 
-    async def amend(self, host: str, change: Change) -> tuple[Breaker, float]:
-        """Change a host's breaker for all replicas; what it is then, and the time there."""
+    async def amend(self, host: str, change: Change) -> None:
+        """Change a host's breaker for all replicas."""
         ...
 
     async def lead(self) -> bool:

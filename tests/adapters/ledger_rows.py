@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import get_args, get_origin, get_type_hints
 
 from arena.core.record import VoteRow
@@ -12,6 +13,7 @@ from arena.core.record import VoteRow
 WHEN = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 
+@cache
 def full_row(*, optional: bool = True) -> VoteRow:
     """Different values all over; what may be None is None where `optional` is False."""
     values: dict[str, object] = {}

@@ -1,90 +1,57 @@
-"""The ledger on real SQLite files: what is acknowledged stays, once, unchanged."""
+"""The contract of the ledger, on real SQLite files and a real PostgreSQL server: what is
+acknowledged stays, once, unchanged, and is told in the order in which it came."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sqlite3
-import subprocess
-import sys
+import random
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, event
 from sqlalchemy.exc import StatementError
-from sqlalchemy.pool import Pool
 
-from arena.adapters.ledger import MIGRATIONS, SqlLedger
-from arena.core.ports import ConfigError, Ledger, LedgerFault
+from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
+from arena.adapters.ledger.schema import OUTCOME
+from arena.core.ports import BadInput, Ledger, LedgerFault
 from arena.core.record import VoteRow
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
-
-ROOT = Path(__file__).parents[2]
-COLUMNS = ", ".join(f.name for f in fields(VoteRow))
-Result = TypeVar("Result")
+from tests.adapters.ledgers import append, ids, on
+from tests.postgresql import Postgresql
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "arena.db"
-
-
-def on(
-    file: Path, work: Callable[[SqlLedger], Coroutine[Any, Any, Result]], **options: float
-) -> Result:
-    """Open the ledger, do the work, close it."""
-
-    async def run() -> Result:
-        ledger = SqlLedger(f"sqlite:///{file}", **options)
-        try:
-            await ledger.open()
-            return await work(ledger)
-        finally:
-            await ledger.close()
-
-    return asyncio.run(run())
-
-
-def append(file: Path, *rows: VoteRow) -> bool:
-    return on(file, lambda ledger: ledger.append(rows))
-
-
-def ids(file: Path) -> list[str]:
-    return list(on(file, lambda ledger: ledger.votes())["id"])
-
-
-@contextmanager
-def raw(file: Path) -> Iterator[sqlite3.Connection]:
-    """Another program at the same file."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        yield connection
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a ledger that does not exist yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'arena.db'}"
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.new_url()
 
 
 # What is written comes back ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("optional", [True, False])
-def test_every_column_comes_back_as_it_was_written(file: Path, optional: bool) -> None:
+def test_every_column_comes_back_as_it_was_written(url: str, optional: bool) -> None:
     row = full_row(optional=optional)
-    assert append(file, row)
-    frame = on(file, lambda ledger: ledger.votes())
+    assert append(url, row)
+    frame = on(url, lambda ledger: ledger.votes())
     assert list(frame.columns) == [f.name for f in fields(VoteRow)]
     (read,) = frame.to_dict("records")
     expected = asdict(row)
     assert {n: None if v is pd.NA or v != v else v for n, v in read.items()} == expected
 
 
-def test_the_dtypes_are_those_one_computes_with_also_when_empty(file: Path) -> None:
-    empty = on(file, lambda ledger: ledger.votes())
-    append(file, full_row(optional=False))
-    filled = on(file, lambda ledger: ledger.votes())
+def test_the_dtypes_are_those_one_computes_with_also_when_empty(url: str) -> None:
+    empty = on(url, lambda ledger: ledger.votes())
+    append(url, full_row(optional=False))
+    filled = on(url, lambda ledger: ledger.votes())
     assert list(empty.columns) == [f.name for f in fields(VoteRow)] and empty.empty
     assert empty.dtypes.equals(filled.dtypes)
     wanted = {"winner": "str", "round": "int64", "is_code": "bool", "dwell_ms": "Int64",
@@ -92,82 +59,82 @@ def test_the_dtypes_are_those_one_computes_with_also_when_empty(file: Path) -> N
     assert {name: str(filled[name].dtype) for name in wanted} == wanted
 
 
-def test_a_time_of_another_zone_comes_back_as_the_same_instant_in_utc(file: Path) -> None:
+def test_a_time_of_another_zone_comes_back_as_the_same_instant_in_utc(url: str) -> None:
     there = WHEN.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    append(file, replace(full_row(), timestamp=there))
-    (read,) = on(file, lambda ledger: ledger.votes())["timestamp"]
+    append(url, replace(full_row(), timestamp=there))
+    (read,) = on(url, lambda ledger: ledger.votes())["timestamp"]
     assert read == WHEN and read.utcoffset() == timedelta(0)
 
 
-def test_a_time_without_a_zone_is_refused(file: Path) -> None:
+def test_a_time_without_a_zone_is_refused(url: str) -> None:
     with pytest.raises(StatementError, match="time zone"):
-        append(file, replace(full_row(), timestamp=datetime(2026, 3, 1)))
+        append(url, replace(full_row(), timestamp=datetime(2026, 3, 1)))
 
 
-def test_rows_stand_in_the_order_written(file: Path) -> None:
+def test_rows_stand_in_the_order_written(url: str) -> None:
     for battle in ("z", "a", "m"):
-        append(file, *ballot(battle, pairs="BC AB"))
-    assert ids(file) == ["z-1-BC", "z-1-AB", "a-1-BC", "a-1-AB", "m-1-BC", "m-1-AB"]
+        append(url, *ballot(battle, pairs="BC AB"))
+    assert ids(url) == ["z-1-BC", "z-1-AB", "a-1-BC", "a-1-AB", "m-1-BC", "m-1-AB"]
 
 
 def test_it_is_the_port_that_the_core_names() -> None:
     names = {n for n, value in vars(Ledger).items() if callable(value) and not n.startswith("_")}
-    assert names == {"append", "votes", "count_by_contender", "of_battle"}
+    assert names == {"append", "add", "votes", "outcomes", "count_by_contender", "of_battle"}
     assert all(callable(getattr(SqlLedger, name)) for name in names)
 
 
 # A ballot counts once ---------------------------------------------------------------------------
 
 
-def test_the_same_ballot_twice_is_recorded_once(file: Path) -> None:
-    assert append(file, *ballot())
-    assert not append(file, *ballot())
-    assert ids(file) == ["battle-1-AB", "battle-1-AC"]
+def test_the_same_ballot_twice_is_recorded_once(url: str) -> None:
+    assert append(url, *ballot())
+    assert not append(url, *ballot())
+    assert ids(url) == ["battle-1-AB", "battle-1-AC"]
 
 
-def test_a_second_ballot_on_a_settled_round_is_not_recorded(file: Path) -> None:
-    assert append(file, *ballot(id="first", pairs="AB AC"))
-    assert not append(file, *ballot(id="second", pairs="BC AC"))
-    assert ids(file) == ["first-AB", "first-AC"]
+def test_a_second_ballot_on_a_settled_round_is_not_recorded(url: str) -> None:
+    assert append(url, *ballot(id="first", pairs="AB AC"))
+    assert not append(url, *ballot(id="second", pairs="BC AC"))
+    assert ids(url) == ["first-AB", "first-AC"]
 
 
-def test_other_rounds_battles_and_superseding_ballots_are_recorded(file: Path) -> None:
-    assert append(file, *ballot(id="one"))
-    assert append(file, *ballot(id="two", round=2))
-    assert append(file, *ballot("elsewhere", id="three"))
-    assert append(file, *ballot(id="four", supersedes="one"))
-    assert not append(file, *ballot(id="five", supersedes="one"))
-    assert len(ids(file)) == 8
+def test_other_rounds_battles_and_superseding_ballots_are_recorded(url: str) -> None:
+    assert append(url, *ballot(id="one"))
+    assert append(url, *ballot(id="two", round=2))
+    assert append(url, *ballot("elsewhere", id="three"))
+    assert append(url, *ballot(id="four", supersedes="one"))
+    assert not append(url, *ballot(id="five", supersedes="one"))
+    assert len(ids(url)) == 8
 
 
 def test_a_ballot_id_that_another_battle_has_used_is_a_fault_and_writes_nothing(
-    file: Path,
+    url: str,
 ) -> None:
-    append(file, *ballot("one", id="same"))
+    append(url, *ballot("one", id="same"))
     with pytest.raises(LedgerFault):
-        append(file, *ballot("two", id="same"))
-    assert ids(file) == ["same-AB", "same-AC"]
+        append(url, *ballot("two", id="same"))
+    assert ids(url) == ["same-AB", "same-AC"]
 
 
-def test_of_many_ballots_at_once_exactly_one_is_recorded(file: Path) -> None:
+def test_of_many_ballots_at_once_exactly_one_is_recorded(url: str) -> None:
     async def race(ledger: SqlLedger) -> list[bool]:
         rivals = [ballot(id=f"rival-{n}", pairs=("AB AC", "BC AC")[n % 2]) for n in range(24)]
         return await asyncio.gather(*(ledger.append(rows) for rows in rivals))
 
-    assert sorted(on(file, race)) == [False] * 23 + [True]
-    assert len(ids(file)) == 2
+    assert sorted(on(url, race)) == [False] * 23 + [True]
+    assert len(ids(url)) == 2
 
 
-def test_many_ballots_at_once_are_all_recorded(file: Path) -> None:
+def test_many_ballots_at_once_are_all_recorded(url: str) -> None:
     async def rush(ledger: SqlLedger) -> list[bool]:
         return await asyncio.gather(*(ledger.append(ballot(f"b{n}")) for n in range(60)))
 
-    assert all(on(file, rush))
-    assert len(ids(file)) == 120
+    assert all(on(url, rush))
+    assert len(ids(url)) == 120
 
 
-def test_threads_with_their_own_event_loops_share_one_ledger(file: Path) -> None:
-    ledger = SqlLedger(f"sqlite:///{file}")
+def test_threads_with_their_own_event_loops_share_one_ledger(url: str) -> None:
+    ledger = SqlLedger(url)
     asyncio.run(ledger.open())
     results: list[bool] = []
 
@@ -183,331 +150,10 @@ def test_threads_with_their_own_event_loops_share_one_ledger(file: Path) -> None
     assert sorted(results) == [False] * 4 + [True] * 4
 
 
-def test_a_slow_disk_does_not_hold_up_the_event_loop(file: Path) -> None:
-    async def wait_for_another(ledger: SqlLedger) -> bool:
-        with raw(file) as other:
-            other.execute("BEGIN IMMEDIATE")
-            vote = asyncio.create_task(ledger.append(ballot()))
-            await asyncio.sleep(0)
-            other.execute("ROLLBACK")
-            return await vote
-
-    assert on(file, wait_for_another, busy_timeout_s=5)
-
-
-# Nothing is ever changed ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE votes SET winner = 'model_b'",
-        "DELETE FROM votes",
-        "INSERT OR REPLACE INTO votes SELECT * FROM votes",
-        f"REPLACE INTO votes ({COLUMNS}) SELECT {COLUMNS} FROM votes",
-        "UPDATE OR REPLACE votes SET seat_a = 'B'",
-    ],
-)
-def test_no_program_changes_or_deletes_a_vote(file: Path, statement: str) -> None:
-    append(file, *ballot())
-    with raw(file) as other:
-        before = other.execute("SELECT * FROM votes").fetchall()
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            other.execute(statement)
-        assert other.execute("SELECT * FROM votes").fetchall() == before
-
-
-def test_a_ballot_counts_once_also_in_a_file_that_lost_its_triggers(file: Path) -> None:
-    append(file, *ballot(id="first"))
-    with raw(file) as other:
-        other.execute("DROP TRIGGER votes_are_never_replaced")
-    assert not append(file, *ballot(id="second"))
-    assert ids(file) == ["first-AB", "first-AC"]
-
-
-# What is acknowledged is durable ----------------------------------------------------------------
-
-VOTE_ON = """
-import asyncio, sys
-from arena.adapters.ledger import SqlLedger
-from tests.adapters.ledger_rows import ballot
-
-async def main():
-    ledger = SqlLedger(sys.argv[1])
-    await ledger.open()
-    for number in range(100_000):
-        await ledger.append(ballot(f"b{number}"))
-        print(number, flush=True)
-
-asyncio.run(main())
-"""
-
-
-def program(script: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def test_a_kill_9_loses_no_acknowledged_vote_and_leaves_no_half_ballot(file: Path) -> None:
-    with program(VOTE_ON, f"sqlite:///{file}") as voting:
-        assert voting.stdout
-        acknowledged = [int(voting.stdout.readline()) for _ in range(25)]
-        voting.kill()
-        acknowledged += [int(line) for line in voting.stdout if line.endswith("\n")]
-    kept = ids(file)
-    for number in acknowledged:
-        assert {f"b{number}-1-AB", f"b{number}-1-AC"} <= set(kept)
-    assert len(kept) % 2 == 0
-    assert append(file, *ballot("afterwards"))
-
-
-def test_every_commit_waits_for_the_disk(file: Path) -> None:
-    seen: set[tuple[object, ...]] = set()
-
-    def look(connection: sqlite3.Connection, *_: object) -> None:
-        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        seen.add(tuple(connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names))
-
-    event.listen(Pool, "checkout", look)
-    try:
-        on(file, lambda ledger: ledger.append(ballot()), busy_timeout_s=3)
-    finally:
-        event.remove(Pool, "checkout", look)
-    assert seen == {("wal", 2, 1, 3000)}
-
-
-VOTE_WITH_RIVAL = """
-import asyncio, json, sys
-from arena.adapters.ledger import SqlLedger
-from tests.adapters.ledger_rows import ballot
-
-async def main(url, name):
-    print("ready", flush=True)
-    sys.stdin.readline()
-    ledger = SqlLedger(url)
-    await ledger.open()
-    own = [await ledger.append(ballot(f"{name}-{n}")) for n in range(10)]
-    both = [await ledger.append(ballot(f"both-{n}", id=f"{name}-both-{n}")) for n in range(10)]
-    print(json.dumps([own, both]))
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-def test_two_processes_open_a_new_file_and_write_at_once(file: Path) -> None:
-    pair = [program(VOTE_WITH_RIVAL, f"sqlite:///{file}", name) for name in ("left", "right")]
-    for process in pair:
-        assert process.stdout and process.stdout.readline() == "ready\n"
-    for process in pair:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    (left, left_both), (right, right_both) = (json.loads(p.communicate()[0]) for p in pair)
-    assert all(left) and all(right)
-    assert [one + other for one, other in zip(left_both, right_both, strict=True)] == [1] * 10
-    assert len(ids(file)) == 2 * (10 + 10 + 10)
-
-
-# When it cannot be written ----------------------------------------------------------------------
-
-FILL_THE_DISK = """
-import asyncio, resource, sys
-from pathlib import Path
-from arena.adapters.ledger import SqlLedger
-from arena.core.ports import LedgerFault
-from tests.adapters.ledger_rows import ballot
-
-async def main(file):
-    ledger = SqlLedger(f"sqlite:///{file}")
-    await ledger.open()
-    assert await ledger.append(ballot("before"))
-    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    room = Path(file + "-wal").stat().st_size + 20_000
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited[1]))
-    large = ballot("large", text="x" * 100_000)
-    for _ in range(2):
-        try:
-            await ledger.append(large)
-        except LedgerFault as fault:
-            print(fault)
-    assert list((await ledger.votes())["battle_id"]) == ["before"] * 2
-    resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    assert await ledger.append(large)
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-
-def test_a_disk_that_takes_no_more_is_told_and_later_the_same_ballot_is_recorded(
-    file: Path,
-) -> None:
-    with program(FILL_THE_DISK, file) as voting:
-        told = voting.communicate()[0].splitlines()
-    assert voting.returncode == 0
-    assert len(told) == 2 and all("disk is full" in line for line in told)
-    assert ids(file) == ["before-1-AB", "before-1-AC", "large-1-AB", "large-1-AC"]
-
-
-def test_a_database_that_is_full_is_told(file: Path) -> None:
-    append(file, *ballot("before"))
-
-    def limit(connection: sqlite3.Connection, record: object) -> None:
-        connection.execute("PRAGMA max_page_count = 1")
-
-    event.listen(Engine, "connect", limit)
-    try:
-        with pytest.raises(LedgerFault, match="disk is full.*Free some space"):
-            append(file, *ballot("large", text="x" * 100_000))
-    finally:
-        event.remove(Engine, "connect", limit)
-    assert ids(file) == ["before-1-AB", "before-1-AC"]
-    assert append(file, *ballot("large", text="x" * 100_000))
-
-
-def test_a_ledger_that_another_program_holds_is_told_and_works_again_when_released(
-    file: Path,
-) -> None:
-    async def vote(ledger: SqlLedger) -> bool:
-        with raw(file) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(LedgerFault, match="another program holds it.*Close"):
-                await ledger.append(ballot())
-            assert (await ledger.votes()).empty
-            other.execute("ROLLBACK")
-        return await ledger.append(ballot())
-
-    assert on(file, vote, busy_timeout_s=0.05)
-
-
-def test_a_ledger_that_is_read_only_is_told(file: Path) -> None:
-    append(file, *ballot())
-    content = bytearray(file.read_bytes())
-    # A write version above 2 in the header makes SQLite treat any file as read-only, also for
-    # root, whom no file mode would stop (https://www.sqlite.org/fileformat.html).
-    content[18] = 3
-    file.write_bytes(content)
-    with pytest.raises(LedgerFault, match="cannot be written.*Give the account"):
-        append(file, *ballot("another"))
-
-
-def test_a_file_that_is_no_database_is_told_and_left_alone(file: Path) -> None:
-    file.parent.mkdir()
-    file.write_bytes(b"a diary, no database\n" * 400)
-    before = file.read_bytes()
-    with pytest.raises(LedgerFault, match="damaged or is no SQLite database"):
-        append(file, *ballot())
-    assert file.read_bytes() == before
-
-
-def test_a_damaged_database_is_told(file: Path) -> None:
-    append(file, *ballot())
-    content = file.read_bytes()
-    file.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
-    with pytest.raises(LedgerFault, match="damaged"):
-        append(file, *ballot("another"))
-
-
-def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "data").write_text("a file where the folder should be")
-    with pytest.raises(ConfigError, match="DATABASE_URL.*cannot be created"):
-        append(tmp_path / "data" / "arena.db", *ballot())
-
-
-def test_a_folder_in_place_of_the_file_is_told(file: Path) -> None:
-    file.mkdir(parents=True)
-    with pytest.raises(LedgerFault, match="cannot be written"):
-        append(file, *ballot())
-
-
-def test_no_message_to_people_tells_a_path_or_a_contender(file: Path) -> None:
-    async def vote(ledger: SqlLedger) -> str:
-        with raw(file) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(LedgerFault) as caught:
-                await ledger.append(ballot())
-        return str(caught.value)
-
-    told = on(file, vote, busy_timeout_s=0.05)
-    assert str(file.parent) not in told and "name-A" not in told
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "", "data/arena.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://host/a.db",
-        "sqlite:///file:a.db?uri=true", "sqlite+aiosqlite:///a.db",
-        "postgresql://me:hunter2@db/arena", "postgresql://me:hunter2@db:port/arena",
-    ],
-)  # fmt: skip
-def test_another_address_is_refused_and_what_is_allowed_is_told(url: str) -> None:
-    with pytest.raises(ConfigError, match="DATABASE_URL.*Allowed is sqlite:///") as caught:
-        SqlLedger(url)
-    assert "hunter2" not in str(caught.value)
-
-
-def test_a_path_relative_to_the_working_folder_and_odd_names_are_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    append(Path("my votes?") / "100%25 é #1.db", *ballot())
-    assert (tmp_path / "my votes?" / "100%25 é #1.db").is_file()
-
-
-# The schema -------------------------------------------------------------------------------------
-
-
-def test_a_new_file_is_migrated_once_and_opening_again_changes_nothing(file: Path) -> None:
-    append(file, *ballot())
-    with raw(file) as other:
-        schema = other.execute("SELECT sql FROM sqlite_master").fetchall()
-        applied = other.execute("SELECT * FROM schema_migrations").fetchall()
-    assert [version for version, _ in applied] == list(range(1, len(MIGRATIONS) + 1))
-    assert ids(file) == ["battle-1-AB", "battle-1-AC"]
-    with raw(file) as other:
-        assert other.execute("SELECT sql FROM sqlite_master").fetchall() == schema
-        assert other.execute("SELECT * FROM schema_migrations").fetchall() == applied
-
-
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
-def test_a_file_of_every_schema_so_far_is_brought_up_to_date(file: Path, version: int) -> None:
-    """When VoteRow changes, this fails until a migration brings old files along."""
-    file.parent.mkdir()
-    with raw(file) as old:
-        old.executescript((Path(__file__).parent / f"ledger_v{version}.sql").read_text())
-    assert append(file, *ballot())
-    frame = on(file, lambda ledger: ledger.votes())
-    assert list(frame.columns) == [f.name for f in fields(VoteRow)]
-    assert list(frame["id"]) == ["battle-1-AB", "battle-1-AC"]
-
-
-def test_a_file_of_a_newer_arena_is_refused_and_left_alone(file: Path) -> None:
-    append(file, *ballot())
-    with raw(file) as other:
-        other.execute("INSERT INTO schema_migrations VALUES (99, '2030-01-01 00:00:00')")
-    with pytest.raises(ConfigError, match="DATABASE_URL.*newer arena .schema 99"):
-        append(file, *ballot("another"))
-    with raw(file) as other:
-        assert other.execute("SELECT count(*) FROM votes").fetchone() == (2,)
-
-
-def test_a_migration_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
-    file.parent.mkdir()
-    with raw(file) as other:
-        other.execute("CREATE TABLE votes (of_something_else)")
-    with pytest.raises(LedgerFault, match="the database refused"):
-        append(file, *ballot())
-    with raw(file) as other:
-        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("votes",)]
-
-
 # Counts -----------------------------------------------------------------------------------------
 
 
-def test_pairs_judged_are_counted_by_contender_without_superseded_ones(file: Path) -> None:
+def test_pairs_judged_are_counted_by_contender_without_superseded_ones(url: str) -> None:
     async def count(ledger: SqlLedger) -> tuple[dict[str, int], int, int]:
         await ledger.append(ballot(id="one", pairs="AB AC"))
         await ledger.append(ballot(id="two", pairs="BC", round=2))
@@ -518,24 +164,286 @@ def test_pairs_judged_are_counted_by_contender_without_superseded_ones(file: Pat
         counts = await ledger.count_by_contender()
         return counts, await ledger.of_battle("battle"), await ledger.of_battle("nowhere")
 
-    counts, here, nowhere = on(file, count)
+    counts, here, nowhere = on(url, count)
     assert counts == {"name-A": 2, "name-B": 2, "name-C": 3, "name-D": 1}
     assert (here, nowhere) == (5, 0)
 
 
-def test_an_empty_ledger_counts_nobody(file: Path) -> None:
-    assert on(file, lambda ledger: ledger.count_by_contender()) == {}
+def test_an_empty_ledger_counts_nobody(url: str) -> None:
+    assert on(url, lambda ledger: ledger.count_by_contender()) == {}
 
 
-def test_only_the_columns_asked_for_are_read(file: Path) -> None:
-    append(file, *ballot())
-    some = on(file, lambda ledger: ledger.votes(("winner", "model_b")))
-    everything = on(file, lambda ledger: ledger.votes())
+def test_only_the_columns_asked_for_are_read(url: str) -> None:
+    append(url, *ballot())
+    some = on(url, lambda ledger: ledger.votes(("winner", "model_b")))
+    everything = on(url, lambda ledger: ledger.votes())
     assert list(some.columns) == ["winner", "model_b"]
     pd.testing.assert_frame_equal(some, everything[["winner", "model_b"]])
 
 
-def test_ballots_that_are_not_ranked_do_not_count_for_the_draw(file: Path) -> None:
-    append(file, *(replace(row, excluded_reason="identity") for row in ballot()))
-    assert on(file, lambda ledger: ledger.count_by_contender()) == {}
-    assert len(ids(file)) == 2
+def test_ballots_that_are_not_ranked_do_not_count_for_the_draw(url: str) -> None:
+    append(url, *(replace(row, excluded_reason="identity") for row in ballot()))
+    assert on(url, lambda ledger: ledger.count_by_contender()) == {}
+    assert len(ids(url)) == 2
+
+
+def test_rows_are_told_after_a_sequence_of_a_battle_and_up_to_a_limit(url: str) -> None:
+    async def ask(ledger: SqlLedger) -> list[list[str]]:
+        for battle in ("one", "two", "three"):
+            await ledger.append(ballot(battle, pairs="AB BC"))
+        every = await ledger.votes(("id", "sequence"))
+        assert list(every.columns) == ["id", "sequence"] and every["sequence"].dtype == "int64"
+        assert every["sequence"].is_monotonic_increasing
+        third = int(every["sequence"][2])
+        told = [
+            await ledger.votes(("id",), after=third),
+            await ledger.votes(("id",), battle="two"),
+            await ledger.votes(("id",), limit=2),
+            await ledger.votes(("id",), after=third, battle="three", limit=1),
+            await ledger.votes(("id",), battle="nowhere"),
+        ]
+        return [list(frame["id"]) for frame in told]
+
+    assert on(url, ask) == [
+        ["two-1-BC", "three-1-AB", "three-1-BC"],
+        ["two-1-AB", "two-1-BC"],
+        ["one-1-AB", "one-1-BC"],
+        ["three-1-AB"],
+        [],
+    ]
+
+
+# What standings are made from ---------------------------------------------------------------------
+
+
+def expected_outcomes(votes: pd.DataFrame, after: int) -> tuple[list[Any], list[Any]]:
+    """Rows and withdrawn rows, found one by one."""
+    undone = [(r.sequence, r.supersedes) for r in votes.itertuples() if r.supersedes != r.ballot_id]
+    last_seen = {b for n, b in undone if n <= after and b}
+    superseded = {b for _, b in undone if b}
+    rows, withdrawn = [], []
+    for vote in votes.itertuples():
+        told = [getattr(vote, name) for name in ("sequence", *OUTCOME)]
+        if vote.sequence > after:
+            rows.append([*told[:-1], "superseded"] if vote.ballot_id in superseded else told)
+        elif vote.ballot_id in superseded - last_seen:
+            withdrawn.append(told)
+    return rows, withdrawn
+
+
+def told(frame: pd.DataFrame) -> list[Any]:
+    return sorted(frame.astype(object).to_numpy().tolist())
+
+
+@pytest.mark.parametrize(("few", "piece"), [(0, 1), (1000, 1_000_000)])
+def test_outcomes_are_told_since_any_sequence_as_the_rows_have_them(
+    url: str, few: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "FEW", few)
+    monkeypatch.setattr(sqlite, "PIECE", piece)
+    monkeypatch.setattr(postgresql, "PIECE", piece)
+    chance = random.Random(7)
+
+    async def compare(ledger: SqlLedger) -> None:
+        for n in range(24):
+            older = [f"ballot-{chance.randrange(n + 5)}" for _ in range(n % 3)]
+            rows = ballot(
+                f"battle-{n // 3}", id=f"ballot-{n}", round=n, pairs="AB AC"[: chance.choice((2, 5))],
+                supersedes=older[0] if older else "",
+            )  # fmt: skip
+            reason = chance.choice(("", "", "identity"))
+            rater = chance.choice(("", "one", "two"))
+            assert await ledger.append(
+                [replace(row, excluded_reason=reason, rater=rater) for row in rows]
+            )
+        votes = await ledger.votes(("sequence", "ballot_id", "supersedes", *OUTCOME))
+        assert len(set(votes["supersedes"])) > 6
+        for after in (0, *votes["sequence"]):
+            rows, withdrawn = expected_outcomes(votes, after)
+            found = await ledger.outcomes(after)
+            assert (told(found.rows), told(found.withdrawn)) == (rows, withdrawn)
+            assert found.last == votes["sequence"].max()
+
+    on(url, compare)
+
+
+def test_a_vote_that_is_taken_back_is_told_as_withdrawn_once(url: str) -> None:
+    async def scene(ledger: SqlLedger) -> None:
+        await ledger.append(ballot(id="first", pairs="AB"))
+        first = await ledger.outcomes()
+        assert list(first.rows["excluded_reason"]) == [""] and first.withdrawn.empty
+        await ledger.append(ballot(id="second", pairs="AB", supersedes="first"))
+        second = await ledger.outcomes(first.last)
+        pd.testing.assert_frame_equal(second.withdrawn, first.rows, check_categorical=False)
+        assert list(second.rows["excluded_reason"]) == [""]
+        await ledger.append(ballot(id="third", pairs="AC", supersedes="first"))
+        third = await ledger.outcomes(second.last)
+        assert len(third.rows) == 1 and third.withdrawn.empty
+        nothing = await ledger.outcomes(third.last)
+        assert nothing.rows.empty and nothing.withdrawn.empty and nothing.last == third.last
+        again = await ledger.outcomes()
+        assert list(again.rows["excluded_reason"]) == ["superseded", "", ""]
+
+    on(url, scene)
+
+
+def test_outcomes_have_the_same_columns_and_dtypes_also_when_empty(url: str) -> None:
+    empty = on(url, lambda ledger: ledger.outcomes())
+    append(url, *ballot(id="one"), *ballot(id="one", round=2, pairs="BC"))
+    filled = on(url, lambda ledger: ledger.outcomes())
+    for frame in (empty.rows, empty.withdrawn, filled.rows, filled.withdrawn):
+        assert list(frame.columns) == ["sequence", *OUTCOME]
+        assert [str(dtype) for dtype in frame.dtypes] == ["int64", *["category"] * len(OUTCOME)]
+        assert all(frame[name].cat.categories.dtype == "str" for name in OUTCOME)
+    assert empty.last == 0 and filled.last == filled.rows["sequence"].max()
+
+
+ODD = (
+    "", " ", ",", '"', '""', "'", "a,b", 'say "so"', "two\nlines", "two\r\nlines", "\r", "\n", "\t",
+    "unit\x1fseparator", "record\x1eseparator", "\ufeffmark", "back\\slash", "\\N", "\\.", "NULL",
+    "null", "NA", "nan", "None", "0", "-1", "é 🙂 漢", "%s %(x)s {}", "x" * 700, '","', '"\n2,"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", [1, 1_000_000])
+def test_any_text_comes_back_in_outcomes_as_it_is(
+    url: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "PIECE", piece)
+    monkeypatch.setattr(postgresql, "PIECE", piece)
+    (row,) = ballot(pairs="AB")
+    rows = [
+        replace(row, id=str(n), round=n, ballot_id=str(n), model_a=text, model_b=text[::-1], rater=text,
+                winner=text, excluded_reason=text, battle_id=text)
+        for n, text in enumerate(ODD)
+    ]  # fmt: skip
+    assert on(url, lambda ledger: ledger.add(rows)) == len(rows)
+    found = on(url, lambda ledger: ledger.outcomes()).rows.sort_values("sequence")
+    for name in OUTCOME:
+        assert list(found[name]) == [getattr(row, name) for row in rows], name
+
+
+def test_whoever_reads_while_others_write_misses_nothing_and_hears_nothing_twice(url: str) -> None:
+    on(url, lambda ledger: ledger.of_battle(""))
+    writers = 3
+
+    def write(name: str) -> None:
+        async def some(ledger: SqlLedger) -> None:
+            for n in range(9):
+                older = f"{name}-{n - 1}" if n % 3 == 2 else ""
+                assert await ledger.append(
+                    ballot(name, id=f"{name}-{n}", round=n, supersedes=older)
+                )
+
+        on(url, some)
+
+    async def follow(ledger: SqlLedger) -> list[int]:
+        heard: list[int] = []
+        withdrawn, last = 0, 0
+        while True:
+            over = not any(thread.is_alive() for thread in threads)
+            news = await ledger.outcomes(last)
+            assert sorted(news.rows["sequence"]) == [
+                n for n in sorted(news.rows["sequence"]) if last < n <= news.last
+            ]
+            heard.extend(news.rows["sequence"])
+            superseded = (news.rows["excluded_reason"] == "superseded").sum()
+            withdrawn, last = withdrawn + len(news.withdrawn) + int(superseded), news.last
+            if over:
+                assert withdrawn == writers * 3 * 2
+                return heard
+
+    threads = [threading.Thread(target=write, args=(str(n),)) for n in range(writers)]
+    for thread in threads:
+        thread.start()
+    heard = on(url, follow)
+    for thread in threads:
+        thread.join()
+    written = on(url, lambda ledger: ledger.votes(("sequence",)))["sequence"]
+    assert sorted(heard) == list(written) and len(written) == writers * 9 * 2
+
+
+# Votes that were cast elsewhere -------------------------------------------------------------------
+
+
+def test_an_import_keeps_its_order_and_may_be_larger_than_one_portion(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", 5)
+    rows = [row for n in range(9) for row in ballot(f"b{n}", pairs="BC AB")]
+    assert on(url, lambda ledger: ledger.add(iter(rows))) == 18
+    assert ids(url) == [row.id for row in rows]
+    assert on(url, lambda ledger: ledger.add(())) == 0
+
+
+def test_an_imported_row_comes_back_as_a_cast_one_does(url: str) -> None:
+    row = full_row()
+    on(url, lambda ledger: ledger.add([row]))
+    (read,) = on(url, lambda ledger: ledger.votes()).to_dict("records")
+    assert read == asdict(row)
+
+
+@pytest.mark.parametrize(
+    ("here", "coming", "named"),
+    [
+        (ballot("a", id="x"), ballot("b", id="x"), "x-AB"),
+        (ballot("a", id="x"), ballot("a", id="y"), "y-AB"),
+        ((), [*ballot("a", id="x"), *ballot("b", id="x")], "x-AB"),
+        ((), [*ballot("a", id="x"), *ballot("a", id="y")], "x-AB"),
+    ],
+)
+def test_an_import_with_a_vote_that_is_here_already_imports_nothing_and_names_it(
+    url: str, here: Iterable[VoteRow], coming: Iterable[VoteRow], named: str
+) -> None:
+    async def scene(ledger: SqlLedger) -> None:
+        await ledger.add(here)
+        with pytest.raises(BadInput, match=f"{named}.*Nothing was imported"):
+            await ledger.add([*ballot("before"), *coming, *ballot("after")])
+        # It can be done again at once.
+        assert await ledger.add(ballot("before")) == 2
+
+    on(url, scene)
+    assert ids(url) == [row.id for row in (*here, *ballot("before"))]
+
+
+def test_an_import_whose_rows_end_in_an_error_imports_nothing(url: str) -> None:
+    def rows() -> Iterator[VoteRow]:
+        yield from ballot("one")
+        raise BadInput("line 3 is no vote")
+
+    async def scene(ledger: SqlLedger) -> None:
+        with pytest.raises(BadInput, match="line 3"):
+            await ledger.add(rows())
+        naive = replace(full_row(), id="naive", timestamp=datetime(2026, 3, 1))
+        with pytest.raises(BadInput, match="naive.*time zone"):
+            await ledger.add([*ballot("two"), naive])
+
+    on(url, scene)
+    assert ids(url) == []
+
+
+def test_whoever_votes_does_not_wait_for_an_import_that_is_still_being_read(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", 5)
+
+    def rows() -> Iterator[VoteRow]:
+        for n in range(9):
+            yield from ballot(f"import-{n}", pairs="AB")
+        assert on(url, lambda ledger: ledger.append(ballot("cast")), busy_timeout_s=0.1)
+        yield from ballot("import-9", pairs="AB")
+
+    assert on(url, lambda ledger: ledger.add(rows())) == 10
+    assert ids(url)[:3] == ["cast-1-AB", "cast-1-AC", "import-0-1-AB"]
+
+
+def test_a_text_that_cannot_be_kept_is_told_and_nothing_is_written(url: str) -> None:
+    bad = [replace(row, rater="\ud83d") for row in ballot()]
+
+    async def scene(ledger: SqlLedger) -> None:
+        for attempt in (ledger.append(bad), ledger.add(bad)):
+            with pytest.raises(LedgerFault, match="cannot keep a character"):
+                await attempt
+
+    on(url, scene)
+    assert ids(url) == []

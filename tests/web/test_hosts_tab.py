@@ -139,11 +139,11 @@ def test_the_tab_and_the_route_are_only_on_a_private_loopback_page(
         await house.ledger.open()
         app = build_app(house, shared=shared)
         local = TestClient(app, base_url="http://127.0.0.1:7860", client=("127.0.0.1", 5000))
-        answer = await asyncio.to_thread(local.get, "/api/hosts")
+        answer = await asyncio.to_thread(local.get, "/api/arena/hosts")
         page = await asyncio.to_thread(local.get, "/config")
         assert ('"Hosts"' in page.text) is there
         far = TestClient(app, base_url="http://127.0.0.1:7860", client=("192.168.1.9", 5000))
-        assert (await asyncio.to_thread(far.get, "/api/hosts")).status_code == 403
+        assert (await asyncio.to_thread(far.get, "/api/arena/hosts")).status_code == 403
         await house.close()
         return answer.status_code, answer.json()
 

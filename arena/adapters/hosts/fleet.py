@@ -1,12 +1,11 @@
 """The hosts together: which are up, what the roster is on them, and who can play where.
 
-It looks and judges; it asks for no reply and holds no lease. What it says in `problems` is for
+It judges what was seen; it asks for no reply and holds no lease. What it says in `problems` is for
 the operator, what it says in `refusal` for anybody.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +42,8 @@ class Fleet:
         self.states = {state.url: state for state in states}
         self._roster = tuple(roster)
 
-    async def look(self) -> None:
-        """Ask every host what it is, has and holds; then see which contenders can play."""
-        await asyncio.gather(*(state.look() for state in self.states.values()))
+    async def learn(self) -> None:
+        """See which contenders can play, by what was seen of the hosts last."""
         await self._learn()
         found = line_up(self._roster, self._installed())
         self._playable, self._notes = found.contenders, found.notes

@@ -19,8 +19,9 @@ CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A place in the queue for a model; `host` and `runner` are set once a lease is held. `moved` is set
-    whenever it is worth another look: at a change of place, or of what hosts can do."""
+    """A place in the queue for a model; `host` and `runner` are set once a lease is held.
+    `moved` is set whenever it is worth another look: at a change of place, or of what hosts can
+    do."""
 
     model: str
     avoid: frozenset[str]
@@ -32,7 +33,8 @@ class Ticket:
 
 
 class Leases:
-    """The queue of tickets over all hosts. Call `serve` whenever a host changes."""
+    """The queue of tickets over all hosts, of one process on its own. Call `serve` whenever a
+    host changes."""
 
     def __init__(self, candidates_of: CandidatesOf, *, longest: int) -> None:
         self._candidates_of = candidates_of
@@ -49,20 +51,17 @@ class Leases:
 
     @property
     def total(self) -> int:
-        """Leases held on all hosts."""
+        """Leases that this process holds."""
         return self._held.total()
 
     def waiting(self, model: str) -> int:
         return sum(ticket.model == model for ticket in self._waiting)
 
-    def take(self, model: str, avoid: frozenset[str]) -> Ticket:
+    async def take(self, model: str, avoid: frozenset[str]) -> Ticket:
         """A ticket, with a lease at once if there is a free slot. Raises NoCapacity when the
         queue is full."""
         if len(self._waiting) >= self._longest:
-            raise NoCapacity(
-                f"{len(self._waiting)} replies are waiting for a free slot. "
-                "Please try again in a minute."
-            )
+            raise queue_is_full(self._longest)
         self._taken += 1
         ticket = Ticket(model, avoid, self._taken)
         self._waiting.append(ticket)
@@ -101,6 +100,15 @@ class Leases:
         for place, ticket in enumerate(still_waiting, start=1):
             ticket.place = place
 
+    async def close(self) -> None:
+        """Nobody else is waiting for what is held here."""
+
     def _return(self, ticket: Ticket) -> None:
         self._held[ticket.host, ticket.runner] -= 1
         ticket.host = ""
+
+
+def queue_is_full(longest: int) -> NoCapacity:
+    return NoCapacity(
+        f"{longest} replies are waiting for a free slot. Please try again in a minute."
+    )

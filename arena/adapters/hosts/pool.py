@@ -21,11 +21,14 @@ from arena.adapters.hosts.fleet import Fleet
 from arena.adapters.hosts.leases import Leases, Ticket
 from arena.adapters.hosts.preloads import Preloads
 from arena.adapters.hosts.reports import report
+from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
+from arena.adapters.hosts.watch import Watch
 from arena.core.battle import Contender
 from arena.core.placement import Candidate, Share, choose
 from arena.core.ports import Finished, HostEvent, HostFault, NoCapacity, Queued, Text, Warming
 from arena.core.report import HostReport
+from arena.core.sharing import Peers
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,8 @@ class HostPool:
     and a roster.
 
     options: sent in full with every reply. tls: for https hosts, as OllamaHost takes it.
-    longest_queue: replies that may wait for a free slot."""
+    longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
+    same hosts, if any; slots, queue and breakers are then those of all of them together."""
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class HostPool:
         timeouts: HostTimeouts = HostTimeouts(),
         tls: ssl.SSLContext | None = None,
         longest_queue: int = 128,
+        peers: Peers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = dict(options)
@@ -58,7 +63,8 @@ class HostPool:
         self._tls = tls
         self._clock = clock
         self._fleet = Fleet(options, clock)
-        self._leases = Leases(self._candidates, longest=longest_queue)
+        self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
+        self._leases = self._new_leases(peers, longest_queue)
         self._preloads = self._new_preloads()
         self._alarms: set[asyncio.TimerHandle] = set()
 
@@ -75,7 +81,7 @@ class HostPool:
         states = []
         for url, token in hosts:
             host = OllamaHost(url, token=token, timeouts=self._timeouts, tls=self._tls)
-            states.append(HostState(host, slots, context, self._clock))
+            states.append(HostState(host, slots, context, self._clock, self._watch.share))
         self._fleet.use(states, roster)
 
     async def close(self) -> None:
@@ -89,10 +95,13 @@ class HostPool:
         for state in states:
             await state.host.close()
         self._leases.serve()
+        await self._leases.close()
+        await self._watch.close()
 
     async def look(self) -> None:
-        """Ask every host what it is, has and holds; then see which contenders can play."""
-        await self._fleet.look()
+        """See what every host is, has and holds; then which contenders can play."""
+        await self._watch.look()
+        await self._fleet.learn()
         self._leases.serve()
 
     async def warm(self, progress: Warmed = lambda done, total: None) -> None:
@@ -122,12 +131,12 @@ class HostPool:
         await self.look()
 
     async def refresh(self) -> bool:
-        """Look again, and begin to load what should be loaded and is not. True if it changed
-        who can play."""
+        """Look again, and begin to load what should be loaded and is not, if that is for this
+        replica to do. True if it changed who can play."""
         before = self._standing()
         await self.look()
         now = self._clock()
-        for state in self._fleet.up():
+        for state in self._fleet.up() if self._watch.leading else ():
             for model in () if state.crowded else state.local:
                 due = now - state.tried.get(model, -WARM_AGAIN_S) >= WARM_AGAIN_S
                 if due and not state.ready(model) and not state.loads[model].shut(now):
@@ -153,7 +162,7 @@ class HostPool:
         return sum((state.faults for state in self._fleet.states.values()), Counter())
 
     def under_way(self) -> int:
-        """How many replies are being written now."""
+        """How many replies are being written now, by this process."""
         return self._leases.total
 
     def reports(self) -> tuple[HostReport, ...]:
@@ -174,7 +183,7 @@ class HostPool:
     ) -> AsyncIterator[HostEvent]:
         options = {**self._options, "seed": seed, **contender.options}
         patience = self._clock() + self._timeouts.cold
-        ticket = self._leases.take(contender.model, avoid)
+        ticket = await self._leases.take(contender.model, avoid)
         try:
             while True:
                 while not ticket.host:
@@ -270,8 +279,7 @@ class HostPool:
         now, pairs = self._clock(), self._fleet.fit()
         able = [s for s in self._fleet.up() if (s.url, model) in pairs and not s.unfit(model)]
         for state in [s for s in able if s.url not in avoid] or able:
-            on_trial = state.breaker.on_trial(now) and self._leases.held(state.url)
-            if state.breaker.shut(now) or on_trial or now < state.busy_until:
+            if state.breaker.shut(now) or now < state.busy_until:
                 continue
             yield Candidate(
                 host=state.url,
@@ -282,6 +290,8 @@ class HostPool:
                 slots=state.slots,
                 speed=state.speed(model),
                 crowded=state.crowded,
+                on_trial=state.breaker.on_trial(now),
+                on_host=self._leases.held(state.url),
             )
 
     def _better_elsewhere(self, ticket: Ticket) -> bool:
@@ -297,6 +307,11 @@ class HostPool:
         models = list(state.local)
         start = turn % len(models) if models else 0
         return models[start:] + models[:start]
+
+    def _new_leases(self, peers: Peers | None, longest: int) -> AnyLeases:
+        if peers is None:
+            return Leases(self._candidates, longest=longest)
+        return SharedLeases(self._candidates, peers, longest=longest, agreed=self._watch.heed)
 
     def _new_preloads(self) -> Preloads:
         return Preloads(self._fleet.options_of, self._note, self._timeouts, self._clock)

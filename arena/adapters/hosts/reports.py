@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from arena.adapters.hosts.leases import Leases
+from arena.adapters.hosts.shared_leases import AnyLeases
 from arena.adapters.hosts.state import HostState
 from arena.core.placement import Breaker, Share
 from arena.core.report import FaultCount, HostReport, ModelReport, Spread
 
 
 def report(
-    state: HostState, leases: Leases, fit: Collection[tuple[str, str]], now: float
+    state: HostState, leases: AnyLeases, fit: Collection[tuple[str, str]], now: float
 ) -> HostReport:
     """`fit` are the (host, model) pairs that may play by their share on the GPU."""
     roster_names = {name: model for model, name in state.local.items()}
@@ -43,7 +43,7 @@ def _breaker(breaker: Breaker, now: float) -> str:
 
 
 def _model(
-    state: HostState, name: str, model: str, leases: Leases, fit: Collection[tuple[str, str]]
+    state: HostState, name: str, model: str, leases: AnyLeases, fit: Collection[tuple[str, str]]
 ) -> ModelReport:
     """`model` is the roster's name for it, empty if it does not play."""
     known = state.installed[name]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
 
 from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
 from arena.core.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.ports import Finished, HostFault
+from arena.core.sharing import Change
 
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
@@ -24,8 +26,21 @@ MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a look at a host showed, for replicas that did not look themselves."""
+
+    up: bool
+    version: str = ""
+    installed: tuple[InstalledModel, ...] = ()
+    resident: tuple[ResidentModel, ...] = ()
+    evicted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    last_fault: str = ""
+
+
 class HostState:
-    """slots: replies at once for each model. context: the num_ctx that models are loaded with."""
+    """slots: replies at once for each model. context: the num_ctx that models are loaded with.
+    share: told of each change of the breaker, which holds here already."""
 
     def __init__(
         self,
@@ -33,6 +48,7 @@ class HostState:
         slots: int,
         context: int,
         clock: Callable[[], float] = time.monotonic,
+        share: Callable[[str, Change], None] = lambda url, change: None,
     ) -> None:
         self.host = host
         self.slots = slots
@@ -48,9 +64,11 @@ class HostState:
         self.last_fault = ""
         self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
+        self.failed_at = -inf
         self._context = context
         self._weights: Mapping[str, str] = {}
         self._clock = clock
+        self._share = share
         self._looked_at = -inf
         self._misses = 0
         self.begin()
@@ -87,12 +105,34 @@ class HostState:
                 self.up, self.resident = False, ()
             return
         if not self.up:
+            self._change_breaker(lambda breaker, now: breaker.reprieved(now))
+        self._see(version, installed)
+        self._hold(resident)
+
+    def sighting(self) -> Sighting:
+        """What is known now of what a look shows."""
+        if not self.up:
+            return Sighting(False, last_fault=self.last_fault)
+        installed = tuple(self.installed.values())
+        return Sighting(True, self.version, installed, self.resident, dict(self.evicted))
+
+    def adopt(self, sighting: Sighting, age_s: float) -> None:
+        """Take in what another replica saw so long ago."""
+        if not sighting.up:
+            self.up, self.resident, self.last_fault = False, (), sighting.last_fault
+            return
+        self._see(sighting.version, sighting.installed)
+        self.evicted |= sighting.evicted
+        at = self._clock() - age_s
+        if at > self._looked_at:
+            self._hold(sighting.resident, at)
+
+    def _see(self, version: str, installed: tuple[InstalledModel, ...]) -> None:
+        if not self.up:
             self.begin()
-            self.breaker = self.breaker.reprieved(self._clock())
         self.up, self._misses, self.version = True, 0, version
         self.installed = {m.name: m for m in installed}
         self.missing.clear()
-        self._hold(resident)
 
     async def look_again(self, older_than_s: float = 0.0) -> None:
         """Ask what it holds, if that is not known freshly. Raises HostFault."""
@@ -113,10 +153,11 @@ class HostState:
                 self.local[model] = by_digest[digest]
         self._remember()
 
-    def _hold(self, resident: tuple[ResidentModel, ...]) -> None:
+    def _hold(self, resident: tuple[ResidentModel, ...], at: float | None = None) -> None:
         if self.resident and not resident:
             self.wedged = False
-        self.resident, self._looked_at = resident, self._clock()
+        self.resident = resident
+        self._looked_at = self._clock() if at is None else at
         self._remember()
 
     def _remember(self) -> None:
@@ -185,7 +226,7 @@ class HostState:
     # What happened to replies -----------------------------------------------------------------
 
     def completed(self, model: str, facts: Finished) -> None:
-        self.breaker = self.breaker.succeeded()
+        self._change_breaker(lambda breaker, now: breaker.succeeded())
         self.loads.pop(model, None)
         self.ttft_ms[model].append(facts.ttft_ms)
         if facts.tokens_per_s:
@@ -210,9 +251,16 @@ class HostState:
         elif fault.kind in LOAD_KINDS:
             self.loads[model] = self.loads[model].failed(now)
         elif fault.kind in CONNECTION_KINDS:
-            self.breaker = self.breaker.failed(now)
+            self._change_breaker(lambda breaker, now: breaker.failed(now))
         # Whatever it was, it may have unloaded models; out of memory unloads them all.
         self._looked_at = -inf
+        self.failed_at = now
+
+    def _change_breaker(self, change: Change) -> None:
+        """Here at once, then for all replicas."""
+        before, self.breaker = self.breaker, change(self.breaker, self._clock())
+        if self.breaker != before:
+            self._share(self.url, change)
 
     def unfit(self, model: str) -> str:
         """Why no reply of the model may be asked here, but for the breaker; empty if one may."""

@@ -58,8 +58,9 @@ def _chunks(rows: Iterable[VoteRow]) -> Iterator[list[VoteRow]]:
 def _refuse_twice(connection: Connection) -> None:
     """Raises `BadInput` where two of the votes to come are the same."""
     for key in ((INCOMING.c.id,), tuple(INCOMING.c[name] for name in ONE_BALLOT)):
-        twice = select(func.min(INCOMING.c.id)).group_by(*key).having(func.count() > 1).limit(1)
-        if (known := connection.scalar(twice)) is not None:
+        first = func.min(INCOMING.c.place)
+        twice = select(func.min(INCOMING.c.id)).group_by(*key).having(func.count() > 1)
+        if (known := connection.scalar(twice.order_by(first).limit(1))) is not None:
             raise BadInput(
                 f"The vote {_shown(known)}, or another on the same two replies, comes twice. "
                 f"{NOTHING} Leave one of them out, then import again."

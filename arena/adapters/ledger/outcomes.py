@@ -26,7 +26,10 @@ FEW = 1000
 _CODED = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema([("sequence", pa.int64()), *((name, _CODED) for name in OUTCOME)])
 _AS_TEXT = csv.ConvertOptions(
-    column_types=_SCHEMA, null_values=[], strings_can_be_null=False, quoted_strings_can_be_null=False
+    column_types=_SCHEMA,
+    null_values=[],
+    strings_can_be_null=False,
+    quoted_strings_can_be_null=False,
 )
 
 
@@ -53,9 +56,7 @@ def frame(pieces: Iterable[bytes]) -> pd.DataFrame:
     tables = [_SCHEMA.empty_table(), *(table.result() for table in parsed)]
     whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
     columns = {"sequence": whole["sequence"].to_numpy()}
-    return pd.DataFrame(
-        columns | {name: _categorical(whole[name]) for name in OUTCOME}, copy=False
-    )
+    return pd.DataFrame(columns | {name: _categorical(whole[name]) for name in OUTCOME}, copy=False)
 
 
 def _parsed(piece: bytes) -> pa.Table:

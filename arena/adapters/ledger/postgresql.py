@@ -90,7 +90,9 @@ class PostgresqlDatabase:
         self.name = self.place = f"{self._url.database} at {_host(self._url)}"
 
     def engine(self, *, patient: bool = False) -> Engine:
-        wait_s, statement_s = (PATIENCE_S, 0) if patient else (self._busy_timeout_s, STATEMENT_S)
+        wait_s, statement_s, idle_s = self._busy_timeout_s, STATEMENT_S, STATEMENT_S
+        if patient:
+            wait_s, statement_s, idle_s = PATIENCE_S, 0.0, PATIENCE_S
         pool: dict[str, Any] = {"poolclass": NullPool} if patient else {"pool_timeout": wait_s}
         own = {name: value for name, value in _DEFAULTS.items() if name not in self._url.query}
         engine = create_engine(
@@ -107,7 +109,9 @@ class PostgresqlDatabase:
             connection.execute(
                 "SET synchronous_commit = on; SET client_encoding = 'UTF8'; "
                 f"SET lock_timeout = {wait_s * 1000:.0f}; "
-                f"SET statement_timeout = {statement_s * 1000:.0f}"
+                f"SET statement_timeout = {statement_s * 1000:.0f}; "
+                # A writer whose machine is gone must not keep all others waiting.
+                f"SET idle_in_transaction_session_timeout = {idle_s * 1000:.0f}"
             )
             # A setting is undone with the transaction it was made in.
             connection.commit()
@@ -160,19 +164,19 @@ def _host(url: URL) -> str:
 
 
 def _copied(connection: Connection, where: str, values: Sequence[Any]) -> Iterator[bytes]:
-    wanted = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"
+    rows = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"
+    wanted = f"COPY ({rows}) TO STDOUT (FORMAT csv)"
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        with cursor.copy(f"COPY ({wanted}) TO STDOUT (FORMAT csv)", values) as copy:
-            lines, size = [], 0
-            for line in copy:
-                lines.append(line)
-                size += len(line)
-                if size > PIECE:
-                    yield b"".join(lines)
-                    lines, size = [], 0
-            if lines:
+    lines, size = [], 0
+    with driver.cursor() as cursor, cursor.copy(wanted, values) as copy:
+        for line in copy:
+            lines.append(line)
+            size += len(line)
+            if size > PIECE:
                 yield b"".join(lines)
+                lines, size = [], 0
+    if lines:
+        yield b"".join(lines)
 
 
 def _unconnected(message: str) -> Reason:

@@ -20,6 +20,7 @@ from arena.core.ports import ConfigError
 
 PREFIX = "sqlite:///"
 PATIENCE_S = 300.0
+PAGE = 16_384
 PIECE = 50_000
 """Rows of one piece of outcomes: some megabytes."""
 
@@ -76,6 +77,9 @@ class SqliteDatabase:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: sqlite3.Connection, record: object) -> None:
+            # Of a new file: an index that lies scattered over a disk is read in a third of the
+            # time with pages four times as large as usual.
+            connection.execute(f"PRAGMA page_size = {PAGE}")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)

@@ -1,0 +1,180 @@
+"""Live battles in Redis: each as one record under its version, with who lets it be written.
+
+It does not know the rules of a battle, only its id, version and phase.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+
+from arena.adapters.redis.connection import NOW, RedisStore
+from arena.core.battle import Battle, Phase
+from arena.core.codec import decode, encode
+from arena.core.ports import StaleVote, StoreFault, UnknownBattle
+
+log = logging.getLogger(__name__)
+
+KEEP_S = 24 * 3600
+OWNER_S = 6.0
+"""How long a claim holds that is not renewed."""
+
+LOAD = "return redis.call('HGET', KEYS[1], 'battle')"
+
+SAVE = NOW + """
+local held = redis.call('HMGET', KEYS[1], 'version', 'save')
+if held[2] == ARGV[3] then
+    return 1  -- the same call again, as its answer was lost
+end
+if (tonumber(held[1]) or 0) ~= ARGV[1] - 1 then
+    return 0
+end
+redis.call('HSET', KEYS[1], 'version', ARGV[1], 'battle', ARGV[2], 'save', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+for i, belongs in ipairs({ARGV[6], ARGV[7]}) do
+    if belongs == '1' then
+        redis.call('ZADD', KEYS[i + 1], now, ARGV[5])
+    else
+        redis.call('ZREM', KEYS[i + 1], ARGV[5])
+    end
+end
+return 1
+"""
+
+UNDER_WAY = NOW + """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+
+CLAIM = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
+
+LET_GO = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+
+ORPHANS = NOW + """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
+local orphans = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])) do
+    if redis.call('EXISTS', ARGV[5] .. id) == 0 then
+        redis.call('ZREM', KEYS[1], id)
+    elseif redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', ARGV[2]) then
+        table.insert(orphans, id)
+    end
+end
+return orphans
+"""
+
+FIRST = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+return redis.call('GET', KEYS[1])
+"""
+
+
+class RedisBattles:
+    """`core.ports.Battles` for all replicas. keep_s: what is not touched for so long is
+    forgotten. owner_s: how long a claim holds. forgotten: called with the id of each battle that
+    passed through this replica, once it is not kept any more."""
+
+    def __init__(
+        self,
+        store: RedisStore,
+        *,
+        keep_s: float = KEEP_S,
+        owner_s: float = OWNER_S,
+        forgotten: Callable[[str], None] = lambda battle_id: None,
+    ) -> None:
+        self._store = store
+        self._keep_ms = round(keep_s * 1000)
+        self._owner_ms = round(owner_s * 1000)
+        self._forgotten = forgotten
+        self._touched: OrderedDict[str, float] = OrderedDict()
+
+    async def load(self, battle_id: str) -> Battle:
+        text = await self._store.ask(LOAD, [self._store.key("battle", battle_id)])
+        if text is None:
+            raise UnknownBattle(
+                "This battle is no longer kept: it is older than a day, or never was here. The "
+                "votes already cast are kept. Start a new battle."
+            )
+        self._touch(battle_id)
+        try:
+            return decode(json.loads(text), Battle)  # type: ignore[no-any-return]
+        except ValueError as error:
+            log.error("battle %s cannot be read: %s", battle_id, error)
+            raise StoreFault(
+                "This battle is played by a newer version of the arena than the one that answers "
+                "here. Please try again in a minute."
+            ) from error
+
+    async def save(self, battle: Battle) -> None:
+        key = self._store.key
+        saved = await self._store.ask(
+            SAVE,
+            [key("battle", battle.id), key("under_way"), key("answering")],
+            battle.version,
+            json.dumps(encode(battle, Battle)),
+            uuid.uuid4().hex,
+            self._keep_ms,
+            battle.id,
+            int(battle.phase not in (Phase.DECIDED, Phase.VOID)),
+            int(battle.phase is Phase.ANSWERING),
+        )
+        if not saved:
+            raise StaleVote("The battle has moved on. The page shows where it is now.")
+        self._touch(battle.id)
+
+    async def under_way(self) -> frozenset[str]:
+        return frozenset(
+            await self._store.ask(UNDER_WAY, [self._store.key("under_way")], self._keep_ms)
+        )
+
+    async def claim(self, battle_id: str) -> bool:
+        key = self._store.key("owner", battle_id)
+        return bool(await self._store.ask(CLAIM, [key], self._store.replica, self._owner_ms))
+
+    async def release(self, battle_id: str) -> None:
+        key = self._store.key("owner", battle_id)
+        await self._store.ask(LET_GO, [key], self._store.replica)
+
+    async def orphans(self) -> tuple[str, ...]:
+        """They are claimed by this replica then. One that was just saved is left for a while to
+        whoever saved it."""
+        return tuple(
+            await self._store.ask(
+                ORPHANS,
+                [self._store.key("answering")],
+                self._keep_ms,
+                self._owner_ms,
+                self._store.key("owner", ""),
+                self._store.replica,
+                self._store.key("battle", ""),
+            )
+        )
+
+    async def first(self, key: str, battle_id: str) -> str:
+        place = self._store.key("key", key)
+        return str(await self._store.ask(FIRST, [place], battle_id, self._keep_ms))
+
+    async def unkey(self, key: str, battle_id: str) -> None:
+        await self._store.ask(LET_GO, [self._store.key("key", key)], battle_id)
+
+    def _touch(self, battle_id: str) -> None:
+        """Remember that it passed through here, and forget those that did so long ago."""
+        now = time.monotonic()
+        self._touched[battle_id] = now
+        self._touched.move_to_end(battle_id)
+        while now - next(iter(self._touched.values())) > self._keep_ms / 1000:
+            self._forgotten(self._touched.popitem(last=False)[0])

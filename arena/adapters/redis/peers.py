@@ -1,0 +1,180 @@
+"""What replicas agree on about the hosts, through Redis: slots, breakers, and who looks.
+
+It does not know how a host is asked, nor what a sighting says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from arena.adapters.redis.agreeing import AGREE
+from arena.adapters.redis.connection import NOW, RedisStore
+from arena.core.codec import Unreadable, decode, encode
+from arena.core.placement import Breaker
+from arena.core.ports import StoreFault
+from arena.core.sharing import Agreement, Change, Desk, Waiting
+
+DESK_S = 10.0
+"""A desk that is not heard of for so long is cleared."""
+PAUSE_S = 1.5
+"""How long nothing is granted after Redis was away, so that all can say what they hold."""
+LEAD_S = 6.0
+TRIES = 20
+
+LEAVE = """
+redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('GET', KEYS[2]) == ARGV[1] then
+    redis.call('DEL', KEYS[2])
+end
+redis.call('PUBLISH', ARGV[2], ARGV[1])
+return 1
+"""
+
+LEAD = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return 0
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+BREAKER = NOW + """
+return {redis.call('HGET', KEYS[1], ARGV[1]) or '', now}
+"""
+
+AMEND = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then
+    return 0
+end
+if ARGV[3] == '{}' then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+redis.call('PUBLISH', ARGV[4], '')
+return 1
+"""
+
+POST = NOW + """
+for i = 1, #ARGV, 2 do
+    redis.call('HSET', KEYS[1], ARGV[i], now .. ' ' .. ARGV[i + 1])
+end
+redis.call('PEXPIRE', KEYS[1], 3600000)
+return 1
+"""
+
+POSTED = NOW + """
+return {now, redis.call('HGETALL', KEYS[1])}
+"""
+
+
+class RedisPeers:
+    """`core.sharing.Peers`. desk_s, pause_s, lead_s: how long a desk lasts that is not heard of,
+    how long nothing is granted after Redis was away, and how long a lead is kept."""
+
+    def __init__(
+        self,
+        store: RedisStore,
+        *,
+        desk_s: float = DESK_S,
+        pause_s: float = PAUSE_S,
+        lead_s: float = LEAD_S,
+    ) -> None:
+        self._store = store
+        self._desk_ms = round(desk_s * 1000)
+        self._pause_ms = round(pause_s * 1000)
+        self._lead_ms = round(lead_s * 1000)
+        self._channel = store.key("hosts")
+
+    async def agree(self, desk: Desk) -> Agreement:
+        key = self._store.key
+        answer = await self._store.ask(
+            AGREE,
+            [key("desks"), key("agreed"), key("breakers")],
+            self._store.replica,
+            _said(desk),
+            self._desk_ms,
+            self._pause_ms,
+            self._channel,
+        )
+        return _heard(json.loads(answer))
+
+    async def leave(self) -> None:
+        keys = [self._store.key("desks"), self._store.key("leader")]
+        await self._store.ask(LEAVE, keys, self._store.replica, self._channel)
+
+    def heed(self, told: Callable[[], None]) -> None:
+        def heard(replica: str) -> None:
+            if replica != self._store.replica:
+                told()
+
+        self._store.ear.listen(self._channel, heard, told)
+
+    async def amend(self, host: str, change: Change) -> None:
+        key = self._store.key("breakers")
+        for _ in range(TRIES):
+            before, now = await self._store.ask(BREAKER, [key], host)
+            breaker = change(_breaker(json.loads(before or "{}")), now / 1000)
+            after = json.dumps(encode(breaker, Breaker))
+            if await self._store.ask(AMEND, [key], host, before, after, self._channel):
+                return
+        raise StoreFault("Too many failures at once to keep count of them.")
+
+    async def lead(self) -> bool:
+        key = self._store.key("leader")
+        return bool(await self._store.ask(LEAD, [key], self._store.replica, self._lead_ms))
+
+    async def post(self, sightings: Mapping[str, Any]) -> None:
+        said = [word for host, seen in sightings.items() for word in (host, json.dumps(seen))]
+        if said:
+            await self._store.ask(POST, [self._store.key("sightings")], *said)
+
+    async def posted(self) -> Mapping[str, tuple[float, Any]]:
+        now, said = await self._store.ask(POSTED, [self._store.key("sightings")])
+        seen = {}
+        for host, words in zip(said[::2], said[1::2], strict=True):
+            at, text = words.split(" ", 1)
+            seen[host] = (now - int(at)) / 1000, json.loads(text)
+        return seen
+
+
+def _said(desk: Desk) -> str:
+    return json.dumps(
+        {
+            "held": desk.held,
+            "waiting": [(w.id, w.number, w.model, w.wish) for w in desk.waiting],
+            "wishes": {
+                wish: [(o.host, o.runner, o.slots, o.rank, o.speed) for o in options]
+                for wish, options in desk.wishes.items()
+            },
+            "longest": desk.longest,
+            "rejoined": desk.rejoined,
+        }
+    )
+
+
+def _heard(said: Mapping[str, Any]) -> Agreement:
+    """Lua's empty tables are objects in JSON, also where a list is meant."""
+    return Agreement(
+        granted={
+            id: ((host, runner), number) for id, (host, runner, number) in said["granted"].items()
+        },
+        refused=frozenset(said["refused"]),
+        queue=tuple(Waiting(*entry) for entry in said["queue"]),
+        held={(host, runner): count for host, runner, count in said["held"]},
+        breakers={host: _breaker(data) for host, data in said["breakers"].items()},
+        now=said["now"] / 1000,
+        again_s=said["again"] / 1000,
+    )
+
+
+def _breaker(data: Any) -> Breaker:
+    """A closed one if it cannot be read, as a newer arena wrote it."""
+    try:
+        breaker: Breaker = decode(data, Breaker)
+    except Unreadable:
+        return Breaker()
+    return breaker

@@ -1,0 +1,256 @@
+"""How long standings take: from rows in memory, from the ledger, and after one more vote; beside
+arena-rank, where it is installed, with how far the results are apart.
+
+It does not know which database the ledger is, nor how the figures are drawn.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+
+from arena.bench import simulated
+from arena.core.bradley_terry import Method
+from arena.core.counts import Counts
+from arena.core.leaderboard import standings
+from arena.core.ports import BadInput, Ledger
+from arena.core.votes import OUTCOME_COLUMNS
+
+LIKE_FOR_LIKE = Method(prior_sd=math.inf, lean=0, clusters="none")
+"""What arena-rank does: no prior, and a sandwich of single votes."""
+
+ALIKE = "bench"
+REFITS = 100
+TOLD = 20
+
+Opened = Callable[[], AbstractAsyncContextManager[Ledger]]
+Told = Callable[[str, float], None]
+"""Called with what is measured now, and how much of the whole is done (0…1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """votes: sizes of the ledger, rising. repeat: of each figure, whose median is told."""
+
+    votes: tuple[int, ...]
+    contenders: int
+    repeat: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """arena-rank on the same rows, warm. seconds: from columns of text and of categories.
+    rating, width: the largest difference, in points, of a rating and of the width of a 95 %
+    interval."""
+
+    seconds: tuple[float, float]
+    rating: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Medians in seconds. like_for_like: ratings and intervals as arena-rank makes them, from
+    columns of text and of categories. standings: the whole table, clustered, the same two ways.
+    ledger: that from the ledger, with nothing kept; reading is its part before the counting.
+    from_disk: the same when the system has not kept the file in memory either. news: until the
+    ledger has told one new vote. refit: that vote folded in and everything fitted again,
+    clustered."""
+
+    votes: int
+    beside: Beside | None
+    like_for_like: tuple[float, float]
+    standings: tuple[float, float]
+    ledger: float
+    reading: float
+    from_disk: float | None
+    news: float
+    refit: float
+
+    @property
+    def faster(self) -> tuple[float, float] | None:
+        """How many times faster than arena-rank, like for like, from text and categories."""
+        if not self.beside:
+            return None
+        (text, coded), (own_text, own_coded) = self.beside.seconds, self.like_for_like
+        return text / own_text, coded / own_coded
+
+
+def arena_rank() -> str:
+    """Its version; empty where it is not installed."""
+    return version("arena-rank") if importlib.util.find_spec("arena_rank") else ""
+
+
+class StandingsBench:
+    """Measures on a ledger that has no votes yet, and fills it. `url` is where it is."""
+
+    def __init__(self, plan: Plan, url: str, opened: Opened, told: Told) -> None:
+        self._plan = plan
+        self._url = url
+        self._opened = opened
+        self._told = told
+        self._asked = 0
+
+    async def run(self) -> list[Row]:
+        """A row for each size. Raises `BadInput` where the ledger has votes."""
+        async with self._opened() as ledger:
+            if (await ledger.outcomes()).last:
+                raise BadInput(
+                    "This ledger has votes, and simulated ones could never be taken out again. "
+                    "Name an empty database that is used for nothing else."
+                )
+            await ledger.append([simulated.rehearsed(ALIKE)])
+        sizes = self._plan.votes
+        self._tell("Drawing votes", 0, 0.0)
+        votes = simulated.votes(sizes[-1], self._plan.contenders, self._plan.seed)
+        rows = []
+        for place, size in enumerate(sizes):
+            written = sizes[place - 1] if place else 0
+            what = f"Writing {size - written} votes"
+            simulated.write(
+                self._url, votes[written:size], ALIKE,
+                lambda part, what=what, place=place: self._tell(what, place, part / 2),  # type: ignore[misc]
+            )  # fmt: skip
+            rows.append(await self._measure(votes[:size], place))
+        return rows
+
+    def _tell(self, what: str, place: int, part: float) -> None:
+        """Each size takes about as much longer as it is larger."""
+        sizes = self._plan.votes
+        self._told(what, (sum(sizes[:place]) + part * sizes[place]) / sum(sizes))
+
+    async def _measure(self, votes: pd.DataFrame, place: int) -> Row:
+        text = votes[list(OUTCOME_COLUMNS)]
+        coded = text.astype("category")
+        size = f"{len(votes)} votes"
+        self._tell(f"From the ledger, {size}", place, 0.5)
+        ledger, reading = await self._cold()
+        from_disk = await self._from_disk()
+        self._tell(f"From memory, {size}", place, 0.7)
+        works: dict[str, Callable[[], object]] = {
+            "plain text": lambda: _plain(text),
+            "plain coded": lambda: _plain(coded),
+            "table text": lambda: standings(Counts.of(text)),
+            "table coded": lambda: standings(Counts.of(coded)),
+        }
+        if arena_rank():
+            works |= {"text": lambda: of_arena_rank(text), "coded": lambda: of_arena_rank(coded)}
+        took = self._timed(works)
+        beside = _beside(text, (took["text"], took["coded"])) if arena_rank() else None
+        self._tell(f"One more vote, {size}", place, 0.9)
+        return Row(
+            votes=len(votes),
+            beside=beside,
+            like_for_like=(took["plain text"], took["plain coded"]),
+            standings=(took["table text"], took["table coded"]),
+            ledger=ledger,
+            reading=reading,
+            from_disk=from_disk,
+            news=await self._news(),
+            refit=_refit(coded),
+        )
+
+    def _timed(self, works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+        """Median seconds of each, warm. They take turns, so that whatever else the machine does
+        meanwhile slows all of them down alike."""
+        seconds: dict[str, list[float]] = {name: [] for name in works}
+        gc.collect()
+        for number in range(self._plan.repeat + 1):
+            for name, work in works.items():
+                started = time.perf_counter()
+                work()
+                # arena-rank is compiled for each number of rows at its first call.
+                if number:
+                    seconds[name].append(time.perf_counter() - started)
+        return {name: median(values) for name, values in seconds.items()}
+
+    async def _cold(self, before: Callable[[], None] = lambda: None) -> tuple[float, float]:
+        """Ledger → standings, and the part until the rows are there."""
+        whole, reading = [], []
+        for _ in range(self._plan.repeat):
+            before()
+            started = time.perf_counter()
+            async with self._opened() as ledger:
+                rows = (await ledger.outcomes()).rows
+                reading.append(time.perf_counter() - started)
+                standings(Counts.of(rows))
+                whole.append(time.perf_counter() - started)
+            del rows
+        return median(whole), median(reading)
+
+    async def _from_disk(self) -> float | None:
+        """None where the ledger is no file, or the system cannot be told to forget it."""
+        file = Path(self._url.removeprefix("sqlite:///"))
+        if not hasattr(os, "posix_fadvise") or not file.is_file():
+            return None
+
+        def forget() -> None:
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+        return (await self._cold(forget))[0]
+
+    async def _news(self) -> float:
+        """Until the ledger has told one new vote."""
+        seconds = []
+        async with self._opened() as ledger:
+            last = (await ledger.outcomes()).last
+            for _ in range(TOLD):
+                self._asked += 1
+                await ledger.append([simulated.rehearsed(f"{ALIKE}-{self._asked}")])
+                started = time.perf_counter()
+                last = (await ledger.outcomes(last)).last
+                seconds.append(time.perf_counter() - started)
+        return median(seconds)
+
+
+def _beside(votes: pd.DataFrame, seconds: tuple[float, float]) -> Beside:
+    ours, theirs = _plain(votes), of_arena_rank(votes)
+    apart = (ours - theirs.loc[ours.index]).abs().max()
+    return Beside(seconds, float(apart["rating"]), float(apart["width"]))
+
+
+def _plain(votes: pd.DataFrame) -> pd.DataFrame:
+    """Ratings and widths of intervals, by contender, as arena-rank makes them."""
+    fit = Counts.of(votes).fit(LIKE_FOR_LIKE)
+    return pd.DataFrame({"rating": fit.rating, "width": 2 * fit.half_width}, list(fit.names))
+
+
+def of_arena_rank(votes: pd.DataFrame) -> pd.DataFrame:
+    """The same by arena-rank (https://pypi.org/project/arena-rank/)."""
+    from arena_rank.models.bradley_terry import BradleyTerry
+    from arena_rank.utils.data_utils import PairDataset
+
+    dataset = PairDataset.from_pandas(votes)
+    fitted = BradleyTerry(n_competitors=len(dataset.competitors)).compute_ratings_and_cis(dataset)
+    lower, upper = np.asarray(fitted["rating_lower"]), np.asarray(fitted["rating_upper"])
+    columns = {"rating": np.asarray(fitted["ratings"]), "width": upper - lower}
+    return pd.DataFrame(columns, list(fitted["competitors"]))
+
+
+def _refit(votes: pd.DataFrame) -> float:
+    counts = Counts.of(votes)
+    counts.fit()
+    one = votes.iloc[[0]].astype("str")
+    seconds = []
+    for number in range(REFITS):
+        vote = one.assign(battle_id=f"new-{number}", rater=votes["rater"].iloc[number])
+        started = time.perf_counter()
+        counts.fold(vote)
+        counts.fit()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds)

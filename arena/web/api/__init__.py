@@ -1,0 +1,32 @@
+"""The HTTP API under /api/arena, with the probes and /docs beside it, as FastAPI routes.
+
+It knows the referee's use cases and HTTP, not Gradio nor adapters.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from arena.referee import Referee
+from arena.web.api import battles, docs, events, health, problems, progressive, standings
+from arena.web.api.health import Operable
+
+__all__ = ["Operable", "install"]
+
+OURS = ("/api", "/api/{path:path}", "/healthz", "/readyz", "/metrics", "/docs")
+
+
+def install(app: FastAPI, referee: Referee, operable: Operable = Operable()) -> None:
+    """Add every route, and the handlers that make problems of errors. What comes after it gets
+    no request to our paths, also to those that are not there."""
+    arena = APIRouter(prefix="/api/arena")
+    for part in (battles, events, progressive, standings):
+        arena.include_router(part.routes(referee))
+    arena.include_router(health.routes(referee, operable))
+    app.include_router(arena)
+    app.include_router(health.probes(referee, operable))
+    docs.install(app)
+    problems.install(app, longest_prompt=referee.rules.max_prompt)
+    elsewhere = problems.Elsewhere(app.routes)
+    for path in OURS:
+        app.router.add_route(path, elsewhere, include_in_schema=False)  # type: ignore[arg-type]

@@ -1,0 +1,211 @@
+"""Battles by their states: open, look, vote, take back, ask on, end, reveal.
+
+It knows the referee's use cases and HTTP, not how battles are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
+from arena.core.ports import NotYet, State
+from arena.core.view import Reveal
+from arena.referee import Referee
+from arena.web.api.events import BattleId
+from arena.web.api.problems import problems
+from arena.web.callers import caller_of
+
+LONGEST_PROMPT = 100_000
+DAY_MS = 24 * 3600 * 1000
+
+Prompt = Annotated[
+    str,
+    Field(
+        max_length=LONGEST_PROMPT,
+        pattern=r"^[^\x00]*[^\x00\s][^\x00]*$",
+        examples=["Why is it dark at night?"],
+    ),
+]
+Label = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 3.0 is 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Size = Annotated[int, Field(ge=MIN_CONTENDERS, le=MAX_CONTENDERS), WHOLE]
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=255,
+        description="Anything new for each battle; a second call with it gets the first's battle.",
+    ),
+]
+
+
+class Body(BaseModel):
+    """What a call takes: unknown fields are refused, and no type stands for another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Opening(Body):
+    """What a battle is opened with. `unattended`: the models write on though nobody follows the
+    events. `size`: contenders, if not the arena's usual number."""
+
+    prompt: Prompt
+    format: Annotated[Format, Field(strict=False)] = Format.ELIMINATION
+    size: Size | None = None
+    topic: Label = ""
+    study: Label = ""
+    session: Label = ""
+    unattended: bool = False
+
+
+class Vote(Body):
+    """A ballot on a round. `seat` is the letter that is dropped, empty for tie and bad. With
+    `ballot`, which the state has while voting is open, it can be used for nothing else."""
+
+    round: Annotated[int, Field(ge=1, le=1000), WHOLE]
+    judgement: Annotated[Judgement, Field(strict=False)]
+    seat: Annotated[str, Field(pattern="^[A-H]?$")] = ""
+    ballot: Label = ""
+    study: Label = ""
+    rater: Label = ""
+    dwell_ms: Annotated[int, Field(ge=0, le=DAY_MS), WHOLE] | None = None
+
+
+class FollowUp(Body):
+    """Another prompt to everyone in play."""
+
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A round that was voted on. `coin`: who was dropped was drawn after a tie."""
+
+    round: int
+    live: tuple[str, ...]
+    judgement: str
+    dropped: tuple[str, ...]
+    coin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known(State):
+    """All that may be known of a battle now. `replies`: seat → its texts, one a prompt; empty
+    while somebody writes."""
+
+    replies: Mapping[str, tuple[str, ...]]
+    history: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How a battle moved the rating and the rank of a contender; null where it had none."""
+
+    contender: str
+    rating_before: float | None
+    rating_after: float | None
+    rank_before: int | None
+    rank_after: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmasked(Reveal):
+    """Who was who, best place first."""
+
+    standings: tuple[Movement, ...]
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["battles"])
+
+    @router.post(
+        "/battles",
+        status_code=HTTPStatus.CREATED,
+        responses=problems(429, 502, 503, body=True),
+    )
+    async def open_battle(opening: Opening, request: Request, key: Key = "") -> State:
+        """Open a battle. Whoever opens one must follow its events, unless it is `unattended`:
+        without a viewer the models are stopped."""
+        return await referee.open(
+            opening.prompt,
+            opening.format,
+            size=opening.size,
+            topic=opening.topic,
+            study=opening.study,
+            session=opening.session,
+            unattended=opening.unattended,
+            key=key,
+            caller=caller_of(request),
+        )
+
+    @router.get("/battles/{battle_id}", responses=problems(404, 503))
+    async def battle(battle_id: BattleId) -> Known:
+        """The state of a battle, with the replies and the rounds so far."""
+        state = await referee.state(battle_id)
+        try:
+            replies = await referee.replies(battle_id)
+        except NotYet:
+            replies = {}
+        history = tuple(
+            Judged(r.number, r.live, r.judgement, r.dropped, r.coin)
+            for r in await referee.history(battle_id)
+        )
+        return Known(**_fields(state), replies=replies, history=history)
+
+    @router.delete("/battles/{battle_id}", responses=problems(404, 409, 503))
+    async def abandon(battle_id: BattleId) -> State:
+        """End a battle without a result. Votes already cast are kept."""
+        return await referee.abandon(battle_id)
+
+    @router.post("/battles/{battle_id}/votes", responses=problems(404, 409, 503, body=True))
+    async def vote(battle_id: BattleId, vote: Vote) -> State:
+        """Cast a ballot; it is durable when the state comes back. The same round again, or the
+        same ballot, changes nothing."""
+        return await referee.vote(
+            battle_id,
+            vote.round,
+            vote.judgement,
+            vote.seat,
+            rater=vote.rater,
+            channel="api",
+            study=vote.study,
+            dwell_ms=vote.dwell_ms,
+            ballot=vote.ballot,
+        )
+
+    @router.post("/battles/{battle_id}/undo", responses=problems(404, 409, 503))
+    async def undo(battle_id: BattleId) -> State:
+        """Take the last vote back: its round is open again, with a new ballot."""
+        return await referee.undo(battle_id)
+
+    @router.post("/battles/{battle_id}/follow_up", responses=problems(404, 409, 503, body=True))
+    async def follow_up(battle_id: BattleId, asked: FollowUp) -> State:
+        """Another prompt to everyone in play, each with its own history."""
+        return await referee.follow_up(battle_id, asked.prompt)
+
+    @router.get("/battles/{battle_id}/reveal", responses=problems(404, 409, 503))
+    async def reveal(battle_id: BattleId) -> Unmasked:
+        """The names and speeds, once the battle is decided."""
+        revealed, moved = await referee.reveal(battle_id)
+        rows = moved.astype(object).where(moved.notna(), None).to_dict("records")
+        standings = tuple(Movement(**{str(k): v for k, v in row.items()}) for row in rows)
+        return Unmasked(**_fields(revealed), standings=standings)
+
+    return router
+
+
+def _fields(of: State | Reveal) -> dict[str, Any]:
+    return {field.name: getattr(of, field.name) for field in fields(of)}

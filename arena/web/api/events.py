@@ -1,0 +1,209 @@
+"""A battle's events as server-sent events, by name, resumable after any of them.
+
+What an event is called follows from the states before it. It does not know how events are kept
+or made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Request
+from fastapi.responses import Response, StreamingResponse
+from fastapi.sse import format_sse_event
+
+from arena.core.ports import Delta, Event, Piece, State
+from arena.referee import Referee
+from arena.web.api.problems import problems
+
+RECONNECT_MS = 1000
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EVENT_STREAM = "text/event-stream"
+OVER = ("decided", "void")
+LAST = {"decided": "finished", "void": "void"}
+HALF = 0.5
+"""An elimination and what follows it are one event of the feed; the first has its number less
+this, so that a stream can be resumed between them."""
+
+BattleId = Annotated[str, Path(max_length=64, description="`battle` of the battle's state.")]
+LastEventId = Annotated[
+    str,
+    Header(alias="Last-Event-ID", max_length=64, description="Go on after the event with this id."),
+]
+NAMES = ("round", "gate", "token", "eliminated", "finished", "void")
+EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": [*NAMES]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+"""The schema of each event."""
+
+STREAM = """Server-sent events from the start of a battle, or after `Last-Event-ID`:
+
+- `round`: a round begins, a follow-up was asked, or all replies are complete and voting is open;
+- `gate`: what all panes do until they are complete; `open` once text is shown;
+- `token`: `pieces` of text to append, each with its `seat` and `turn`, the prompt's number from 0;
+- `eliminated`: `seats` that were voted out;
+- `finished` or `void`: the battle is over and the stream ends; asked again, it answers 204.
+
+All but `token` have the `state` of the battle. A comment each few seconds is a sign of life.
+The models of a battle that is not `unattended` are stopped when nobody follows it."""
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["battles"])
+
+    @router.get(
+        "/battles/{battle_id}/events",
+        description=STREAM,
+        response_class=StreamingResponse,
+        responses={
+            200: {"content": {EVENT_STREAM: {"schema": EVENT}}},
+            204: {"description": "The battle is over, and all of it was told"},
+            **problems(404),
+        },
+    )
+    async def events(
+        battle_id: BattleId, request: Request, last_event_id: LastEventId = ""
+    ) -> Response:
+        after = _number(last_event_id)
+        state = await referee.state(battle_id)
+        messages = _messages(referee, battle_id, after)
+        if state.phase not in OVER:
+            messages = _until_gone(messages, request)
+            return StreamingResponse(messages, media_type=EVENT_STREAM, headers=HEADERS)
+        rest = [message async for message in messages]
+        if after and len(rest) == 1:
+            return Response(status_code=204)
+        return Response(b"".join(rest), media_type=EVENT_STREAM, headers=HEADERS)
+
+    return router
+
+
+def _number(event_id: str) -> float:
+    """Of an event by its id; 0 for one that is none of ours."""
+    whole, _, half = event_id.partition(".")
+    known = whole.isascii() and whole.isdecimal() and half in ("", "5")
+    return float(event_id) if known else 0.0
+
+
+async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGenerator[bytes, None]:
+    """The feed is read from its start whatever `after` is."""
+    yield format_sse_event(retry=RECONNECT_MS)
+    before: State | None = None
+    last = 0
+    async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            if not batch:
+                # Whoever moved the battle may have died before it told the feed.
+                state = await referee.state(battle_id)
+                batch = [(last + 1, state)] if state.phase in OVER else []
+                yield format_sse_event(comment="still here")
+            for number, event in _joined(batch, after):
+                last = number
+                for name, at, body in _named(number, event, before):
+                    if at > after:
+                        yield format_sse_event(
+                            event=name, data_str=json.dumps(body), id=f"{at:.1f}".removesuffix(".0")
+                        )
+                if isinstance(event, State):
+                    if event.phase in OVER:
+                        return
+                    before = event
+
+
+def _joined(batch: Sequence[tuple[int, Event]], after: float) -> Iterator[tuple[int, Event]]:
+    """The batch with text that no state stands between made one, under its last number; text
+    that was told already is left out."""
+    held: list[tuple[int, Delta]] = []
+    for number, event in batch:
+        if isinstance(event, Delta):
+            if number > after:
+                held.append((number, event))
+            continue
+        yield from _as_one(held)
+        held = []
+        yield number, event
+    yield from _as_one(held)
+
+
+def _as_one(deltas: Sequence[tuple[int, Delta]]) -> Iterator[tuple[int, Event]]:
+    texts: dict[tuple[str, int], list[str]] = {}
+    for _, delta in deltas:
+        for piece in delta.pieces:
+            texts.setdefault((piece.seat, piece.turn), []).append(piece.text)
+    if texts:
+        pieces = (Piece(seat, turn, "".join(parts)) for (seat, turn), parts in texts.items())
+        yield deltas[-1][0], Delta(tuple(pieces))
+
+
+def _named(
+    number: int, event: Event, before: State | None
+) -> Iterator[tuple[str, float, dict[str, Any]]]:
+    """Name, number and body of what an event of the feed tells after the state `before`."""
+    if isinstance(event, Delta):
+        yield "token", number, asdict(event)
+        return
+    state = asdict(event)
+    gone = _out(event) - (_out(before) if before else set())
+    if gone:
+        yield "eliminated", number - HALF, {"seats": sorted(gone), "state": state}
+    if event.phase in OVER:
+        yield LAST[event.phase], number, {"state": state}
+    elif _goes_on(before, event):
+        writing = any(pane.state == "writing" for pane in event.panes)
+        yield "gate", number, {"open": writing, "state": state}
+    else:
+        yield "round", number, {"state": state}
+
+
+def _out(state: State) -> set[str]:
+    return {pane.seat for pane in state.panes if pane.state == "eliminated"}
+
+
+def _goes_on(before: State | None, state: State) -> bool:
+    """The same replies are being waited for as before."""
+    return (
+        before is not None
+        and before.phase == state.phase == "answering"
+        and (before.round, before.prompts) == (state.round, state.prompts)
+    )
+
+
+async def _until_gone(
+    messages: AsyncGenerator[bytes, None], request: Request
+) -> AsyncGenerator[bytes, None]:
+    """End as soon as the browser hangs up, not at the next failed send: viewers are counted."""
+    gone = asyncio.ensure_future(hung_up(request))
+    pending: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            pending = asyncio.ensure_future(anext(messages))
+            await asyncio.wait({gone, pending}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                return
+            try:
+                yield pending.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        gone.cancel()
+        if pending and not pending.done():
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+        await messages.aclose()
+
+
+async def hung_up(request: Request) -> None:
+    """Returns when the client is gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

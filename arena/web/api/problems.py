@@ -1,0 +1,190 @@
+"""Problems: whatever goes wrong under our paths is told as problem JSON (RFC 9457).
+
+It knows the error tree of the core and HTTP, not what the routes do.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arena.core.ports import ArenaError, HostFault
+
+log = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+UNUSABLE = "That cannot be used"
+LARGEST_BODY = 256 * 1024
+BYTES_PER_CHARACTER = 12
+"""A character outside of the basic plane that JSON writes as two escapes."""
+
+LONGEST_DETAIL = 1000
+HANG_UP = {"Connection": "close"}
+"""Else the server would read on to the end of a body that is refused, which may have none."""
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+TITLES = {404: "Nothing here", 405: "Not this way", 413: "Too large"}
+DETAILS = {
+    404: "There is nothing at this address. The calls that there are stand at /docs.",
+    413: "The body is larger than anything that could be used.",
+}
+WHEN: Mapping[int, str] = {
+    400: "What was sent cannot be used",
+    403: "For operators only",
+    404: "No such battle here (any more)",
+    409: "The battle has moved on, or is not there yet",
+    410: "The battle ended without a result",
+    413: "The body is too large",
+    415: "The body is not said to be JSON",
+    422: "A field is missing, unknown or wrong",
+    429: "Too much from one caller; `Retry-After` says when there is room again",
+    502: "A machine behind the arena failed",
+    503: "No battle can be had now, or a vote could not be kept",
+    504: "The models are still writing; ask again",
+}
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+def problems(*statuses: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
+    """For `responses=` of a route: the problems it tells, with those of any body if it takes
+    one."""
+    fields = {404, 400} & {*statuses} or body
+    told = {*statuses, *((400, 413, 415) if body else ()), *((422,) if fields else ())}
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {
+        status: {"description": WHEN[status], "content": {PROBLEM_JSON: {"schema": schema}}}
+        for status in sorted(told)
+    }
+
+
+def problem(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Texts may quote what was sent, which need not be valid Unicode."""
+    if len(detail) > LONGEST_DETAIL:
+        detail = f"{detail[:LONGEST_DETAIL]}…"
+    detail = detail.encode("utf-8", "replace").decode("utf-8")
+    body = Problem(title=title, status=status, detail=detail).model_dump()
+    return JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
+
+
+def install(app: FastAPI, *, longest_prompt: int) -> None:
+    """Add the handlers that make problems of errors, and the limit on bodies."""
+    app.add_middleware(BodyLimit, longest_prompt=longest_prompt)
+    app.add_exception_handler(ArenaError, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _by_status)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ArenaError)
+    if isinstance(error, HostFault):
+        log.warning("a request failed on a host: %s", type(error).__name__)
+    wait = getattr(error, "retry_after_s", 0.0)
+    headers = {"Retry-After": str(math.ceil(wait))} if wait else None
+    return problem(error.status, error.title, error.public, headers)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """A body that is no JSON (400), is not said to be (415), or fields that are wrong (422)."""
+    assert isinstance(error, RequestValidationError)
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return problem(400, UNUSABLE, "The body is not valid JSON.")
+    if isinstance(error.body, bytes):
+        said = "Send the body as JSON, with the header Content-Type: application/json."
+        return problem(415, UNUSABLE, said)
+    told = "; ".join(map(_wrong, error.errors()))
+    return problem(422, UNUSABLE, f"{told}.")
+
+
+def _wrong(error: Mapping[str, Any]) -> str:
+    """The field and what is wrong with it; a pattern says nothing to people."""
+    field = ".".join(map(str, error["loc"][1:])) or "body"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{field}: Is empty, or has signs that cannot be in it"
+    return f"{field}: {error['msg']}"
+
+
+async def _by_status(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses."""
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    title = TITLES.get(status, HTTPStatus(status).phrase)
+    return problem(status, title, DETAILS.get(status, str(error.detail)), error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The server logs the error after this answer."""
+    said = "Something went wrong on the server. Votes are kept; please try again."
+    return problem(500, ArenaError.title, said)
+
+
+class Elsewhere:
+    """An endpoint for every path of ours that no route takes, so that none falls through to the
+    page: 405 where another method would do, else 404."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = tuple(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = ", ".join(filter(lambda method: self._takes(scope, method), METHODS))
+        if allowed:
+            said = f"This address takes {allowed}, not {scope['method']:.20}."
+            answer = problem(405, TITLES[405], said, {"Allow": allowed})
+        else:
+            answer = problem(404, TITLES[404], DETAILS[404])
+        await answer(scope, receive, send)
+
+    def _takes(self, scope: Scope, method: str) -> bool:
+        asked = {**scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in self._routes)
+
+
+class BodyLimit:
+    """Refuses bodies under /api that are larger than any that could be used, before they are
+    read where their length is told, else as soon as they are too long."""
+
+    def __init__(self, app: ASGIApp, longest_prompt: int) -> None:
+        self._app = app
+        self._largest = max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or not path.startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        told = dict(scope["headers"]).get(b"content-length", b"")
+        if told.isdigit() and int(told) > self._largest:
+            await problem(413, TITLES[413], DETAILS[413])(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_so_much() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._largest:
+                raise HTTPException(413, headers=HANG_UP)
+            return message
+
+        await self._app(scope, receive_so_much, send)

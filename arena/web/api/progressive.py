@@ -1,0 +1,218 @@
+"""Battles for programs, under the names and in the shapes of the progressive arena before this
+one: start, get the responses of a round, submit a choice, until the names come.
+
+It knows the referee's use cases, not how battles go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import ConfigDict, Field
+
+from arena.core.battle import Format
+from arena.core.ports import ArenaError, BadInput, StaleVote, State
+from arena.referee import Referee
+from arena.web.api.battles import Body, Key, Label, Prompt, Size
+from arena.web.api.comparisons import (
+    STATUS, Completed, NextRound, Responses, completed, next_round, responses, total, verdict,
+)  # fmt: skip
+from arena.web.api.events import hung_up
+from arena.web.api.problems import problems
+from arena.web.callers import caller_of
+
+WAIT_S = 50.0
+"""Less than the minute after which most proxies give up."""
+
+Choice = Literal["left", "right", "tie", "both_bad"]
+Spelling = Literal[
+    "left", "model_a", "A", "a", "right", "model_b", "B", "b", "tie", "both_bad", "bothbad",
+    "tie (bothbad)",
+]  # fmt: skip
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("model_a", "A", "a"), "left"),
+    **dict.fromkeys(("model_b", "B", "b"), "right"),
+    **dict.fromkeys(("bothbad", "tie (bothbad)"), "both_bad"),
+}
+"""What a spelling stands for, where it is not itself."""
+
+ONE_OF: list[Any] = [{"required": [name]} for name in ("choice", "winner", "vote")]
+BattleId = Annotated[str, Field(max_length=64, description="`battle_id` of start_progressive.")]
+Ballot = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="`ballot` of get_progressive_responses, for one use.",
+    ),
+]
+
+
+class StillWriting(ArenaError):
+    """The round was not complete in time; asking again is all there is to do."""
+
+    status = 504
+    title = "Not yet"
+    retry_after_s = 1.0
+
+
+class NoResult(ArenaError):
+    """The battle is void."""
+
+    status = 410
+    title = "The battle ended without a result"
+
+
+class Start(Body):
+    """The prompt, and how many models take part. `session_id` is yours and is kept with the
+    votes; each call opens another battle, whatever it is."""
+
+    message: Prompt
+    num_models: Size = 3
+    session_id: Label = ""
+    format: Annotated[Format, Field(strict=False)] = Format.KNOCKOUT
+    topic: Label = ""
+
+
+class Asking(Body):
+    battle_id: BattleId
+
+
+class Choosing(Body):
+    """`left` is model_a of get_progressive_responses, `right` is model_b."""
+
+    battle_id: BattleId
+    choice: Choice
+    ballot: Ballot
+
+
+class Voting(Body):
+    """As for submit_progressive_choice, with the choice under one of three names and in any of
+    these spellings. A and B are the left and the right one, whatever their seats."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_OF})
+
+    battle_id: BattleId
+    ballot: Ballot
+    choice: Spelling = ""  # type: ignore[assignment]
+    winner: Spelling = ""  # type: ignore[assignment]
+    vote: Spelling = ""  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    battle_id: str
+    status: str
+    total_models: int
+    current_round: int
+    message: str
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["progressive"])
+
+    @router.post("/start_progressive", responses=problems(429, 502, 503, body=True))
+    async def start_progressive(start: Start, request: Request, key: Key = "") -> Started:
+        """Open a battle. The models answer whether anybody looks or not."""
+        state = await referee.open(
+            start.message,
+            start.format,
+            size=start.num_models,
+            topic=start.topic,
+            session=start.session_id,
+            unattended=True,
+            key=key,
+            caller=caller_of(request),
+        )
+        said = "The models are answering; get_progressive_responses waits for their replies."
+        return Started(state.battle, STATUS[state.phase], total(state), state.round, said)
+
+    @router.post(
+        "/get_progressive_responses", responses=problems(404, 409, 410, 503, 504, body=True)
+    )
+    async def get_progressive_responses(asking: Asking, request: Request) -> Responses:
+        """The replies of the open round, as soon as all are complete; waits for them for up to
+        50 seconds. Of a completed battle those of the last round, with names."""
+        battle_id = asking.battle_id
+        await _wait(referee, battle_id, request)
+        state = await referee.state(battle_id)
+        if state.phase == "void":
+            raise NoResult(state.notice)
+        revealed = (await referee.reveal(battle_id))[0] if state.phase == "decided" else None
+        history = await referee.history(battle_id)
+        return responses(state, await referee.replies(battle_id), history, revealed)
+
+    @router.post("/submit_progressive_choice", responses=problems(404, 409, 503, body=True))
+    async def submit_progressive_choice(choosing: Choosing) -> NextRound | Completed:
+        """Vote on the open round. The same ballot again gets the first answer again."""
+        return await _chosen(referee, choosing.battle_id, choosing.ballot, choosing.choice)
+
+    @router.post("/vote", responses=problems(404, 409, 503, body=True))
+    async def vote(voting: Voting) -> NextRound | Completed:
+        """Vote on the open round, in other spellings."""
+        given = list(filter(None, (voting.choice, voting.winner, voting.vote)))
+        if len(given) != 1:
+            raise BadInput("Give the choice under one name: choice, winner or vote.")
+        choice = MEANT.get(given[0], given[0])
+        return await _chosen(referee, voting.battle_id, voting.ballot, choice)
+
+    return router
+
+
+async def _wait(referee: Referee, battle_id: str, request: Request) -> None:
+    """Until nobody in play owes a reply, or the client is gone. Raises StillWriting."""
+    complete = asyncio.ensure_future(_complete(referee, battle_id))
+    gone = asyncio.ensure_future(hung_up(request))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.wait({complete, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if complete.done():
+            complete.result()
+    except TimeoutError:
+        raise StillWriting(
+            "The models are still writing. Ask for the same round again; nothing is lost."
+        ) from None
+    finally:
+        complete.cancel()
+        gone.cancel()
+        await asyncio.gather(complete, gone, return_exceptions=True)
+
+
+async def _complete(referee: Referee, battle_id: str) -> None:
+    state = await referee.state(battle_id)
+    if state.phase != "answering":
+        return
+    async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            told = [event for _, event in batch if isinstance(event, State)]
+            if batch and (not told or told[-1].phase == "answering"):
+                continue
+            if (await referee.state(battle_id)).phase != "answering":
+                return
+
+
+async def _chosen(
+    referee: Referee, battle_id: str, ballot: str, choice: str
+) -> NextRound | Completed:
+    """Cast the ballot unless it was cast before, and tell what it led to, each time the same."""
+    state = await referee.state(battle_id)
+    history = await referee.history(battle_id)
+    if not any(played.ballot == ballot for played in history):
+        if ballot != state.ballot:
+            raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+        judgement, seat = verdict(state, choice)
+        await referee.vote(battle_id, state.round, judgement, seat, channel="api", ballot=ballot)
+    # In this order: the history is never behind a state that was read before it.
+    state = await referee.state(battle_id)
+    history = await referee.history(battle_id)
+    at = next((i for i, played in enumerate(history) if played.ballot == ballot), None)
+    if at is None:
+        raise StaleVote("This vote was taken back. Ask for the responses of the round again.")
+    if state.phase == "decided" and at == len(history) - 1:
+        return completed(history, (await referee.reveal(battle_id))[0])
+    return next_round(state, history, at)

@@ -1,0 +1,227 @@
+"""What the votes say: standings, totals, and the votes themselves as a file.
+
+Votes of battles under way are in none of them. It does not know how standings are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from arena import exchange
+from arena.core import board, when
+from arena.core.bradley_terry import Method
+from arena.core.covariates import ORDER, STYLE
+from arena.core.slices import Slice
+from arena.referee import Referee
+from arena.web.api.problems import problems
+
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Time = Annotated[str, Field(max_length=40, examples=["2026-03-01", "2026-03-01T12:30:00Z"])]
+CSV, TEX = exchange.FORMATS["csv"], exchange.FORMATS["latex"]
+SHOWN = (
+    *("contender", "rating", "lower", "upper", "rank", "rank_best", "rank_worst"),
+    *("battles", "votes", "wins", "losses", "ties", "both_bad", "group"),
+)
+"""Columns of the standings."""
+
+
+class Choice(BaseModel):
+    """Which votes and by which method; a day as `until` counts with all of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topic: Text = ""
+    study: Text = ""
+    language: Text = ""
+    channel: Text = ""
+    rater: Text = ""
+    since: Time = ""
+    until: Time = ""
+    ties: Annotated[
+        Literal["half", "drop"], Field(description="Half a win for each, or left out.")
+    ] = "half"
+    bad: Annotated[Literal["tie", "drop"], Field(description="As a tie, or left out.")] = "tie"
+    style: Annotated[bool, Field(description="Correct for length and markup.")] = False
+    order: Annotated[bool, Field(description="Correct for the seat and who stayed on.")] = False
+    anchor: Annotated[Text, Field(description="The contender whose rating is 1000.")] = ""
+
+    def query(self) -> board.Query:
+        """Raises BadInput."""
+        return board.Query(
+            Slice(
+                topic=self.topic,
+                study=self.study,
+                language=self.language,
+                channel=self.channel,
+                rater=self.rater,
+                since=when.since(self.since) if self.since else None,
+                until=when.until(self.until) if self.until else None,
+            ),
+            Method(ties=self.ties, bad=self.bad, anchor=self.anchor),
+            (*STYLE * self.style, *ORDER * self.order),
+        )
+
+
+class Standings(Choice):
+    format: Literal["json", "csv", "latex"] = "json"
+
+
+class Export(Choice):
+    """The method is for `latex`, which is the standings. `strict`: only the columns of LMArena's
+    published data and only votes that are ranked."""
+
+    format: Literal["csv", "parquet", "jsonl", "dpo", "latex"] = "csv"
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A contender with its rating, the 95 % interval, and the ranks that fit to it. Null where
+    there is no vote on it. Ratings of different groups cannot be compared: they never met."""
+
+    contender: str
+    rating: float | None
+    lower: float | None
+    upper: float | None
+    rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    battles: int
+    votes: int
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    group: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """`votes` are ranked; `excluded` says of how many others why they are not; `held_back` are
+    votes of battles that are not over. `effects` is what the ratings were corrected for."""
+
+    standings: tuple[Standing, ...]
+    effects: tuple[dict[str, Any], ...]
+    votes: int
+    excluded: Mapping[str, int]
+    held_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Totals. `winner`, `channel` and `study` are of the votes that are ranked."""
+
+    battles: int
+    votes: int
+    ballots: int
+    raters: int
+    winner: Mapping[str, int]
+    channel: Mapping[str, int]
+    study: Mapping[str, int]
+    excluded: Mapping[str, int]
+    held_back: int
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["standings"])
+
+    @router.get(
+        "/leaderboard",
+        response_model=Leaderboard,
+        responses={
+            200: {"content": {_plain(CSV): _text(), _plain(TEX): _text()}},
+            **problems(400, 503),
+        },
+    )
+    async def leaderboard(chosen: Annotated[Standings, Query()]) -> Any:
+        """The standings, as the page computes them."""
+        found = await referee.board(chosen.query())
+        if chosen.format == "latex":
+            return _latex(found.standings)
+        if chosen.format == "csv":
+            text = found.standings[list(SHOWN)].to_csv(index=False)
+            return Response(text, media_type=CSV.media_type, headers=_saved_as("standings.csv"))
+        return JSONResponse(
+            {
+                "standings": _records(found.standings[list(SHOWN)]),
+                "effects": _records(found.effects),
+                "votes": found.votes,
+                "excluded": dict(found.excluded),
+                "held_back": found.held_back,
+            }
+        )
+
+    @router.get("/leaderboard/version", responses=problems(503))
+    async def version() -> dict[str, int]:
+        """`version` is another number whenever the standings may have changed; quick to answer,
+        so that a page can ask often."""
+        return {"version": await referee.standing_version()}
+
+    @router.get("/statistics", responses=problems(503))
+    async def statistics() -> Statistics:
+        """Totals of all votes."""
+        return Statistics(**await referee.statistics())
+
+    @router.get(
+        "/export",
+        response_class=StreamingResponse,
+        responses={
+            200: {"content": {_plain(f): _text() for f in exchange.FORMATS.values()}},
+            **problems(400, 503),
+        },
+    )
+    async def export(chosen: Annotated[Export, Query()]) -> Response:
+        """The votes as a file: CSV, Parquet or JSON lines with conversations, pairs to train on
+        (dpo), or the standings as a LaTeX table."""
+        query = chosen.query()
+        if chosen.format == "latex":
+            return _latex((await referee.board(query)).standings)
+        made = exchange.FORMATS[chosen.format]
+        pieces = referee.export(chosen.format, query.slice, strict=chosen.strict)
+        # What cannot be read at all is still told as a problem.
+        first = await anext(pieces, b"")
+        return StreamingResponse(
+            _all(first, pieces),
+            media_type=made.media_type,
+            headers=_saved_as(f"votes{made.suffix}"),
+        )
+
+    return router
+
+
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest) as pieces:  # type: ignore[type-var]
+        yield first
+        async for piece in pieces:
+            yield piece
+
+
+def _latex(standings: pd.DataFrame) -> Response:
+    text = exchange.latex(standings)
+    return Response(text, media_type=TEX.media_type, headers=_saved_as("standings.tex"))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values, null for what is unknown."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+
+
+def _saved_as(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="arena-{name}"'}
+
+
+def _plain(format: exchange.Format) -> str:
+    return format.media_type.partition(";")[0]
+
+
+def _text() -> dict[str, Any]:
+    return {"schema": {"type": "string"}}

@@ -1,0 +1,306 @@
+"""Live battles, their feed and the limits: one contract, held by the memory of one process and by
+a real Redis between several. What only several can see of each other is in test_redis.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.limits import MemoryLimits
+from arena.core.battle import Judgement, Phase, Verdict, void, vote
+from arena.core.ports import StaleVote, UnknownBattle
+from tests.adapters.replicas import (
+    Follower, Opener, Replica, battle, delta, in_order, in_redis, next_version, run,
+)  # fmt: skip
+from tests.core.play import answered
+from tests.playing import eventually
+
+
+@asynccontextmanager
+async def in_memory(**options: Any) -> AsyncIterator[Replica]:
+    battles = {k: v for k, v in options.items() if k in ("keep_s", "forgotten")}
+    feed = {k: v for k, v in options.items() if k in ("heartbeat_s",)}
+    yield Replica(MemoryBattles(**battles), MemoryFeed(**feed), MemoryLimits())
+
+
+@pytest.fixture(params=["memory", "redis"])
+def opened(request: pytest.FixtureRequest, prefix: str) -> Opener:
+    """One replica, by either keeping."""
+    if request.param == "memory":
+        return in_memory
+    return in_redis(request.getfixturevalue("redis_server"), prefix)
+
+
+# Battles ------------------------------------------------------------------------------------------
+
+
+def test_a_battle_is_loaded_as_it_was_saved(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            now = battle()
+            await here.battles.save(now)
+            assert await here.battles.load("b") == now
+            for moved in (answered(now), vote(answered(now), 1, _drop("A"), "ballot")):
+                now = replace(moved, version=now.version + 1)
+                await here.battles.save(now)
+                assert await here.battles.load("b") == now
+
+    run(scene)
+
+
+def _drop(seat: str) -> Verdict:
+    return Verdict(Judgement.DROP, seat)
+
+
+def test_a_battle_that_was_never_saved_is_unknown(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            with pytest.raises(UnknownBattle, match="Start a new battle"):
+                await here.battles.load("b")
+
+    run(scene)
+
+
+def test_a_version_is_saved_only_over_the_one_before_it(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            first = battle()
+            with pytest.raises(StaleVote):
+                await here.battles.save(next_version(first))
+            await here.battles.save(first)
+            second = next_version(first, entered=2)
+            for wrong in (first, next_version(second)):
+                with pytest.raises(StaleVote):
+                    await here.battles.save(wrong)
+            await here.battles.save(second)
+            with pytest.raises(StaleVote):
+                await here.battles.save(second)
+            assert await here.battles.load("b") == second
+
+    run(scene)
+
+
+def test_of_many_moves_at_once_exactly_one_is_made(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            await here.battles.save(battle())
+            moves = [next_version(battle(), void_reason=f"{i}") for i in range(20)]
+            ends = await asyncio.gather(
+                *(here.battles.save(move) for move in moves), return_exceptions=True
+            )
+            won = [move for move, end in zip(moves, ends, strict=True) if end is None]
+            assert [type(end) for end in ends].count(StaleVote) == 19
+            assert [await here.battles.load("b")] == won
+
+    run(scene)
+
+
+def test_under_way_are_the_battles_neither_decided_nor_void(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            for name in "abcd":
+                await here.battles.save(battle(name))
+            await here.battles.save(void(battle("a"), "left"))
+            await here.battles.save(next_version(battle("b"), phase=Phase.DECIDED))
+            await here.battles.save(next_version(battle("c"), phase=Phase.VOTING))
+            assert await here.battles.under_way() == {"c", "d"}
+
+    run(scene)
+
+
+def test_a_battle_that_nobody_touches_is_forgotten(opened: Opener) -> None:
+    async def scene() -> None:
+        gone: list[str] = []
+        async with opened(keep_s=0.1, forgotten=gone.append) as here:
+            await here.battles.save(battle("a"))
+            await here.battles.save(battle("b"))
+
+            async def forgotten() -> bool:
+                try:
+                    await here.battles.load("b")
+                except UnknownBattle:
+                    return True
+                return False
+
+            while not await forgotten():
+                await asyncio.sleep(0.01)
+            assert not await here.battles.under_way()
+            await here.battles.save(battle("c"))
+            assert gone[:1] == ["a"]
+
+    run(scene)
+
+
+def test_who_claims_a_battle_keeps_it_until_it_is_released(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            assert await here.battles.claim("b")
+            assert await here.battles.claim("b")
+            await here.battles.release("b")
+            await here.battles.release("never claimed")
+            assert await here.battles.claim("b")
+            assert await here.battles.orphans() == ()
+
+    run(scene)
+
+
+def test_a_key_names_the_battle_that_came_first(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            named = await asyncio.gather(*(here.battles.first("key", f"b{i}") for i in range(9)))
+            assert len(set(named)) == 1 and named[0] in {f"b{i}" for i in range(9)}
+            assert await here.battles.first("another key", "x") == "x"
+            await here.battles.unkey("key", "not that one")
+            assert await here.battles.first("key", "late") == named[0]
+            await here.battles.unkey("key", named[0])
+            assert await here.battles.first("key", "late") == "late"
+
+    run(scene)
+
+
+def test_a_key_is_forgotten_in_time(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened(keep_s=0.05) as here:
+            assert await here.battles.first("key", "early") == "early"
+            while await here.battles.first("key", "late") != "late":
+                await asyncio.sleep(0.01)
+
+    run(scene)
+
+
+# The feed -----------------------------------------------------------------------------------------
+
+
+def test_events_are_numbered_from_one_and_told_in_order_to_all(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            numbers = [await here.feed.publish("b", delta(n)) for n in (1, 2, 3)]
+            assert numbers == [1, 2, 3]
+            async with Follower(here.feed) as one, Follower(here.feed, after=2) as other:
+                await one.heard(3)
+                await other.heard(1)
+                for number in range(4, 10):
+                    assert await here.feed.publish("b", delta(number)) == number
+                assert await here.feed.publish("another", delta(1)) == 1
+                assert await one.heard(9) == in_order(9)
+                assert await other.heard(7) == in_order(9, after=2)
+
+    run(scene)
+
+
+def test_all_that_was_published_before_is_one_batch(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            for number in range(1, 301):
+                await here.feed.publish("b", delta(number))
+            async with Follower(here.feed) as follower:
+                await follower.heard(1)
+                assert follower.batches[0] == in_order(300)
+
+    run(scene)
+
+
+def test_whoever_comes_later_gets_what_was_before_too(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            for number in range(1, 21):
+                await here.feed.publish("b", delta(number))
+            async with Follower(here.feed, after=15) as early:
+                await early.heard(5)
+                async with Follower(here.feed, after=3) as late:
+                    await here.feed.publish("b", delta(21))
+                    assert await late.heard(18) == in_order(21, after=3)
+                assert await early.heard(6) == in_order(21, after=15)
+            async with Follower(here.feed, after=20) as again:
+                assert await again.heard(1) == in_order(21, after=20)
+
+    run(scene)
+
+
+def test_several_publishers_at_once_get_consecutive_numbers(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here, Follower(here.feed) as follower:
+            events = [delta(n) for n in range(40)]
+            numbers = await asyncio.gather(*(here.feed.publish("b", e) for e in events))
+            assert sorted(numbers) == list(range(1, 41))
+            told = dict(await follower.heard(40))
+            assert [told[number] for number in numbers] == events
+            assert [number for number, _ in follower.told] == list(range(1, 41))
+
+    run(scene)
+
+
+def test_followers_get_signs_of_life_and_no_empty_batches_else(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened(heartbeat_s=0.05) as here, Follower(here.feed) as follower:
+            await eventually(lambda: follower.heartbeats >= 2)
+            await here.feed.publish("b", delta(1))
+            assert await follower.heard(1) == in_order(1)
+
+    run(scene)
+
+
+def test_viewers_are_those_who_follow_now(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            assert here.feed.viewers("b") == 0
+            async with Follower(here.feed), Follower(here.feed) as second:
+                assert here.feed.viewers("b") == 2
+                assert here.feed.viewers("another") == 0
+                await second.leave()
+                assert here.feed.viewers("b") == 1
+
+    run(scene)
+
+
+def test_closing_the_feed_ends_every_stream(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here, Follower(here.feed) as one, Follower(here.feed) as other:
+            await here.feed.publish("b", delta(1))
+            await one.heard(1)
+            here.feed.close()
+            await eventually(lambda: one.ended and other.ended)
+
+    run(scene)
+
+
+# Limits -------------------------------------------------------------------------------------------
+
+
+def test_so_many_are_allowed_in_a_window_for_each_key(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            assert [await here.limits.take("one", 3, 60) for _ in range(3)] == [0, 0, 0]
+            for _ in range(3):
+                assert 55 < await here.limits.take("one", 3, 60) <= 60
+            assert await here.limits.take("other", 1, 60) == 0
+
+    run(scene)
+
+
+def test_of_many_at_once_no_more_than_the_limit_are_allowed(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            waits = await asyncio.gather(*(here.limits.take("key", 7, 60) for _ in range(30)))
+            assert waits.count(0.0) == 7
+
+    run(scene)
+
+
+def test_there_is_room_again_when_it_was_said(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            assert await here.limits.take("key", 2, 0.2) == 0
+            assert await here.limits.take("key", 2, 0.2) == 0
+            wait = await here.limits.take("key", 2, 0.2)
+            assert 0 < wait <= 0.2
+            await asyncio.sleep(wait)
+            assert await here.limits.take("key", 2, 0.2) == 0
+
+    run(scene)

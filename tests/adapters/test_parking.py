@@ -1,0 +1,70 @@
+"""Battles put aside at the end of a process are there for the next one, once and unharmed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.parking import Parked, park, unpark
+from arena.core.battle import Format
+from arena.core.ports import Delta, Piece
+from arena.core.view import state
+from tests.core.play import drop, opened, voted
+
+
+def parked() -> Parked:
+    battle = voted(opened(3, Format.KNOCKOUT), drop("A"))
+    return Parked(battle, (state(battle), Delta((Piece("B", 0, "half a “word\n🙂"),))))
+
+
+def test_what_is_put_aside_comes_back_the_same_and_once(tmp_path: Path) -> None:
+    file = tmp_path / "new folder" / "battles.parked"
+    park(file, [parked(), parked()])
+    assert unpark(file) == [parked(), parked()]
+    assert unpark(file) == []
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    file = tmp_path / "battles.parked"
+    park(file, [parked()])
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_nothing_under_way_leaves_no_file(tmp_path: Path) -> None:
+    park(tmp_path / "battles.parked", [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_is_set_aside_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "battles.parked"
+    for damaged in ("{", '{"battle": 1}', ""):
+        file.write_text(damaged)
+        assert unpark(file) == []
+        assert not file.exists() and Path(f"{file}.unreadable").read_text() == damaged
+    assert "name-0" not in caplog.text and "cannot be read" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_not_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    park(Path("/proc/nowhere/battles.parked"), [parked()])
+    assert "1 battles under way are lost" in caplog.text
+
+
+def test_what_is_taken_up_goes_on_and_is_an_orphan_where_replies_are_owed() -> None:
+    async def scene() -> None:
+        battles, feed, battle = MemoryBattles(), MemoryFeed(), parked().battle
+        battles.take_up(battle)
+        feed.take_up(battle.id, parked().events)
+        assert await battles.load(battle.id) == battle
+        assert await battles.under_way() == {battle.id}
+        assert await battles.orphans() == (battle.id,), "replies are owed"
+        assert await battles.claim(battle.id) and not await battles.orphans()
+        assert await feed.publish(battle.id, parked().events[0]) == 3, "numbers go on"
+
+    asyncio.run(scene())

@@ -1,0 +1,138 @@
+"""The bench of standings: its votes, what it puts into a ledger, and the figures it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.bench import simulated, standings
+from arena.bench.standings import Plan, Row, StandingsBench
+from arena.cli import bench_standings, main
+from arena.compose import ledger_of
+from arena.core.counts import Counts
+from arena.core.ports import BadInput, Outcomes
+from arena.core.votes import OUTCOME_COLUMNS
+from arena.settings import load
+from tests.postgresql import Postgresql
+
+PLAN = Plan(votes=(1000, 1300), contenders=6, repeat=1, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few repeats, and without arena-rank, which takes seconds to compile."""
+    monkeypatch.setattr(standings, "REFITS", 2)
+    monkeypatch.setattr(standings, "TOLD", 2)
+    monkeypatch.setattr(standings, "arena_rank", lambda: "")
+    monkeypatch.setattr(bench_standings, "arena_rank", lambda: "")
+
+
+def benched(url: str, told: Callable[[str, float], None] = lambda what, part: None) -> list[Row]:
+    settings = load({"DATABASE_URL": url}, None)
+    bench = StandingsBench(PLAN, settings.database_url, partial(ledger_of, settings), told)
+    return asyncio.run(bench.run())
+
+
+def outcomes(url: str) -> Outcomes:
+    async def read() -> Outcomes:
+        async with ledger_of(load({"DATABASE_URL": url}, None)) as ledger:
+            return await ledger.outcomes()
+
+    return asyncio.run(read())
+
+
+def test_simulated_votes_are_as_many_and_as_uneven_as_is_said() -> None:
+    votes = simulated.votes(5000, 7, seed=1)
+    assert len(votes) == 5000 and votes["id"].is_unique
+    assert not votes[["battle_id", "round", "seat_a", "seat_b"]].duplicated().any()
+    assert votes["battle_id"].value_counts().between(1, 3).all()
+    assert (votes["model_a"] != votes["model_b"]).all()
+    by_battle = votes.groupby("battle_id")
+    assert (by_battle["rater"].nunique() == 1).all()
+    sides = [
+        votes[["battle_id", f"seat_{s}", f"model_{s}"]].set_axis(list("bsm"), axis=1) for s in "ab"
+    ]
+    in_battle = pd.concat(sides).drop_duplicates()
+    assert not in_battle.duplicated(["b", "s"]).any() and not in_battle.duplicated(["b", "m"]).any()
+    assert votes["model_a"].nunique() == 7
+    of_raters = np.sort(votes["rater"].value_counts())[::-1]
+    assert of_raters[:100].sum() > 5 * of_raters[-100:].sum()
+    pd.testing.assert_frame_equal(votes, simulated.votes(5000, 7, seed=1))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    if kind == "postgresql":
+        server: Postgresql = request.getfixturevalue("postgresql")
+        url = server.new_url()
+    said: list[tuple[str, float]] = []
+    rows = benched(url, lambda what, part: said.append((what, part)))
+    assert [row.votes for row in rows] == [1000, 1300]
+    for row in rows:
+        assert 0 < row.reading < row.ledger and row.news > 0 and row.refit > 0
+        assert (row.from_disk is not None) == (kind == "sqlite")
+        assert row.beside is None and row.faster is None
+    assert all(0 <= part <= 1 for _, part in said) and "Writing 300 votes" in dict(said)
+    written = Counts.of(outcomes(url).rows)
+    drawn = Counts.of(simulated.votes(1300, PLAN.contenders, PLAN.seed)[list(OUTCOME_COLUMNS)])
+    pd.testing.assert_frame_equal(written.tally(), drawn.tally(), check_like=True)
+    np.testing.assert_allclose(written.fit().half_width, drawn.fit().half_width)
+
+
+def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    benched(url)
+    before = outcomes(url).last
+    with pytest.raises(BadInput, match="has votes.*Name an empty database"):
+        benched(url)
+    assert outcomes(url).last == before
+
+
+def test_arena_rank_is_measured_beside_and_how_far_it_is_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def alike(votes: pd.DataFrame) -> pd.DataFrame:
+        result = standings._plain(votes)[::-1]
+        result.loc[result.index[0]] += pd.Series({"rating": 0.25, "width": 0.5})
+        return result
+
+    monkeypatch.setattr(standings, "arena_rank", lambda: "9.9")
+    monkeypatch.setattr(standings, "of_arena_rank", alike)
+    row = benched(f"sqlite:///{tmp_path / 'arena.db'}")[0]
+    assert row.beside and row.faster
+    assert (row.beside.rating, row.beside.width) == pytest.approx((0.25, 0.5))
+    assert row.faster[1] == row.beside.seconds[1] / row.like_for_like[1]
+
+
+def test_the_command_tells_the_figures_as_a_table_and_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
+    assert main(asked) == 0
+    table = capsys.readouterr().out
+    assert "not installed" in table and "5 contenders" in table and "1 000" in table
+    assert main((*asked, "--json")) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["votes"] == 1000 and row["beside"] is None and row["ledger"] > 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--votes", "many"), ("--votes", "10"), ("--contenders", "2"), ("--repeat", "0")]
+)
+def test_a_wrong_size_is_refused_with_what_is_allowed(
+    wrong: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(("bench", "standings", *wrong))
+    assert ended.value.code == 2
+    assert "whole number from" in capsys.readouterr().err

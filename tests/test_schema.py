@@ -1,0 +1,182 @@
+"""The API against its own schema: what the schema allows is answered as it says, what it does not
+allow is refused, and nothing makes it fail. The calls are made up by Schemathesis."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from arena.core.overview import Overview
+from arena.metrics import Metrics
+from arena.web.api import Operable
+from tests.playing import Table
+from tests.web.calling import arena
+
+SETTINGS = """
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", 400, 403, 404, 409, 410, 429]
+
+[checks.negative_data_rejection]
+expected-statuses = [400, 404, 405, 409, 413, 415, 422]
+"""
+"""400 is for what no schema can say, such as a span of time that ends before it begins."""
+
+STREAMS = "events$"
+"""Streams of battles under way have no end."""
+
+
+def operable(at: Table) -> Operable:
+    metrics = Metrics()
+    metrics.watch(at.referee, at.pool.reports)
+
+    async def overview() -> Overview:
+        return Overview("fakes", at.pool.reports(), {}, 1.0, (), False)
+
+    return Operable(overview, metrics.text)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """An arena in a thread of its own, without any battle."""
+    ready, over = threading.Event(), asyncio.Event()
+    told: dict[str, Any] = {}
+
+    async def life() -> None:
+        options = {"speed": 100, "slots": 8, "operable": operable}
+        try:
+            async with arena(tmp_path, **options) as (client, _):  # type: ignore[arg-type]
+                told.update(url=str(client.base_url), loop=asyncio.get_running_loop())
+                ready.set()
+                await over.wait()
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=lambda: asyncio.run(life()))
+    thread.start()
+    ready.wait()
+    yield told["url"]
+    told["loop"].call_soon_threadsafe(over.set)
+    thread.join()
+
+
+def schemathesis(folder: Path, url: str, *options: str) -> str:
+    """What it says after all of its checks have passed."""
+    file = folder / "schemathesis.toml"
+    file.write_text(SETTINGS)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(file), "run",
+               f"{url}/openapi.json", "--url", url, "--checks", "all", "--no-color", "--warnings",
+               "off", "--generation-deterministic", "--continue-on-failure", *options]  # fmt: skip
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=280)
+    assert ran.returncode == 0, "\n".join(line[:300] for line in ran.stdout.splitlines())
+    return ran.stdout
+
+
+def test_one_call_of_each_keeps_to_the_schema(url: str, tmp_path: Path) -> None:
+    said = schemathesis(
+        tmp_path, url, "--phases", "fuzzing", "-n", "1", "--exclude-path-regex", STREAMS
+    )
+    counted = re.search(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)", said)
+    assert counted, said
+    selected, every, tested = map(int, counted.groups())
+    assert every - 1 == selected == tested
+
+
+@pytest.mark.slow
+def test_whatever_is_called_keeps_to_the_schema(url: str, tmp_path: Path) -> None:
+    schemathesis(tmp_path, url, "-n", "50", "--include-path-regex", STREAMS)
+    schemathesis(tmp_path, url, "-n", "50", "--exclude-path-regex", STREAMS)
+
+
+def test_the_page_of_calls_has_all_it_needs_on_this_machine(url: str) -> None:
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        page = client.get("/docs").text
+        assert "://" not in page, "nothing is named that is elsewhere"
+        needed = re.findall(r'(?:src|href)="([^"]+)"|url: \'([^\']+)\'', page)
+        assert len(needed) == 4
+        for address in filter(None, (a or b for a, b in needed)):
+            if not address.startswith("data:"):
+                assert client.get(f"/{address}").status_code == 200, address
+
+
+@pytest.mark.slow
+def test_the_page_of_calls_can_be_read_and_tried_behind_a_prefix(
+    url: str, tmp_path: Path, browser: Any
+) -> None:
+    page = browser.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+
+    def behind(route: Any) -> None:
+        asked.append(route.request.url)
+        path = route.request.url.removeprefix("http://arena.example/prefix/")
+        route.fulfill(response=route.fetch(url=f"{url}/{path}"))
+
+    page.route("**/*", behind)
+    page.goto("http://arena.example/prefix/docs")
+    page.click("[id$=api_arena_status_get] button")
+    page.click("button.execute")
+    page.wait_for_selector("text=headline")
+    page.close()
+    assert not errors, errors
+    assert {address.split("/prefix/")[0] for address in asked} == {"http://arena.example"}
+
+
+# The README ------------------------------------------------------------------------------------
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+HERE = "http://127.0.0.1:7860"
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced blocks of that kind in the README's section about the API."""
+    section = README.split("\n## Over HTTP\n")[1].split("\n## ")[0]
+    return re.findall(rf"^```{kind}\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_python_does_what_it_says(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here: dict[str, Any] = {}
+    try:
+        for block in blocks("python"):
+            exec(block.replace(HERE, url), here)
+    finally:
+        here["arena"].close()
+    assert here["led_to"]["status"] == "completed"
+    said = capsys.readouterr().out
+    assert "is the champion" in said and "arena_battles_total" in said and "alive" in said
+    assert (tmp_path / "votes.parquet").read_bytes().startswith(b"PAR1")
+
+
+def test_the_readme_shows_every_call_with_curl(url: str) -> None:
+    (block,) = blocks("sh")
+    shown = set()
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        for line in block.replace("$ARENA", "/api/arena").replace(HERE, "").splitlines():
+            words = shlex.split(line)
+            if not words or words[0] != "curl":
+                continue
+            options = dict(zip(words, words[1:], strict=False))
+            body = options.get("--json")
+            method = options.get("-X", "POST" if body else "GET")
+            (address,) = [word for word in words if word.startswith("/")]
+            shown.add((method, address.partition("?")[0].replace("BATTLE", "{battle_id}")))
+            kind = {"content-type": "application/json"} if body else {}
+            answer = client.request(method, address, content=body, headers=kind)
+            unknown = answer.status_code == 404 and "no longer on the server" in answer.text
+            assert answer.is_success or ("BATTLE" in line and unknown), (line, answer.text)
+        calls = client.get("/openapi.json").json()["paths"]
+    assert shown == {(m.upper(), path) for path, methods in calls.items() for m in methods}

@@ -1,0 +1,131 @@
+"""Server-sent events: their names and order, and that a client which drops out loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+
+from arena.adapters.battles import MemoryFeed
+from arena.core.ports import Event, State
+from tests.playing import Table, eventually
+from tests.web.calling import MAKERS, Play, Source, called, opened, voting
+
+
+def without_gates(names: list[str]) -> list[str]:
+    """The names, but one `token` for several and no `gate`, of which there are as many as the
+    machine is slow."""
+    kept = [name for name in names if name != "gate"]
+    return [n for n, before in zip(kept, ["", *kept], strict=False) if n != before or n != "token"]
+
+
+def test_a_battle_is_told_by_name_from_its_start_to_its_end(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, format="knockout")
+        replies = {}
+        for number in (1, 2):
+            replies |= (await voting(client, path))["replies"]
+            vote = {"round": number, "judgement": "drop", "seat": "A" if number == 1 else "C"}
+            await client.post(f"{path}/votes", json=vote)
+        seen = Source(client, path)
+        await seen.follow()
+        assert without_gates(seen.names) == [
+            *("round", "token", "round"),
+            *("eliminated", "round", "token", "round"),
+            *("eliminated", "finished"),
+        ]
+        assert [body["seats"] for body in seen.bodies if "seats" in body] == [["A"], ["C"]]
+        opening = [body["open"] for body in seen.bodies if "open" in body]
+        assert opening[0] is False and opening[-1] is True
+        first = seen.names.index("token")
+        assert seen.bodies[first - 1].get("open"), "and only then there is text"
+        assert {seat: [seen.text(seat)] for seat in "ABC"} == replies
+        assert not [name for name in MAKERS if name in str(seen.bodies)]
+        await seen.follow()
+        assert seen.closed, "an EventSource that asks again after the end is told to stop"
+
+    play(scene)
+
+
+def test_whatever_the_last_event_was_all_others_follow_once(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        await client.post(f"{path}/votes", json={"round": 1, "judgement": "drop", "seat": "A"})
+        whole = Source(client, path)
+        await whole.follow()
+        assert whole.ids == sorted(set(whole.ids), key=float)
+        for at_event, last in enumerate(whole.ids[:-1], start=1):
+            rest = Source(client, path, last)
+            await rest.follow()
+            assert (rest.names, rest.bodies) == (whole.names[at_event:], whole.bodies[at_event:])
+        odd = Source(client, path, "no-such-id")
+        await odd.follow()
+        assert odd.ids == whole.ids
+
+    play(scene)
+
+
+def test_a_client_that_drops_out_while_text_comes_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        seen = Source(client, path)
+        while "voting" not in [body.get("state", {}).get("phase") for body in seen.bodies]:
+            await seen.follow(most=1)
+        assert seen.names.count("token") > 2, "it dropped out between pieces of text"
+        replies = (await client.get(path)).json()["replies"]
+        assert {seat: [seen.text(seat)] for seat in "ABC"} == replies
+        assert seen.ids == sorted(set(seen.ids), key=float)
+
+    called(tmp_path, scene, speed=3)
+
+
+def test_who_hangs_up_is_no_viewer_any_more(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        battle = path.split("/")[-1]
+        await Source(client, path).follow(most=1)
+        async with asyncio.TaskGroup() as group:
+            held = group.create_task(Source(client, path).follow())
+            await eventually(lambda: at.feed.viewers(battle) == 1)
+            held.cancel()
+        await eventually(lambda: at.feed.viewers(battle) == 0)
+
+    called(tmp_path, scene, speed=0.5)
+
+
+def test_a_battle_that_fails_ends_as_void(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        seen = Source(client, path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: seen.ids)
+            await client.delete(path)
+        assert seen.names[-1] == "void" and seen.bodies[-1]["state"]["notice"]
+
+    called(tmp_path, scene, speed=0.5)
+
+
+class Deaf(MemoryFeed):
+    """A feed that is not told how a battle ends, as when whoever moved it died."""
+
+    async def publish(self, battle_id: str, event: Event) -> int:
+        if isinstance(event, State) and event.phase == "decided":
+            return 0
+        return await super().publish(battle_id, event)
+
+
+def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        seen = Source(client, path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: seen.comments > 1)
+            await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
+        assert seen.names[-1] == "finished"
+
+    called(tmp_path, scene, feed=Deaf(heartbeat_s=0.02))

@@ -1,0 +1,98 @@
+"""Standings, totals and files over HTTP: the same votes, and none of a battle under way."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import httpx
+
+from tests.playing import MODELS, Table
+from tests.web.calling import A, called, opened, voting
+
+DROP_A = {"round": 1, "judgement": "drop", "seat": "A"}
+
+
+async def decided(client: httpx.AsyncClient, **opening: str) -> None:
+    """A battle of two in which the left one lost."""
+    path = await opened(client, size=2, **opening)
+    await voting(client, path)
+    assert (await client.post(f"{path}/votes", json=DROP_A)).json()["phase"] == "decided"
+
+
+def test_the_leaderboard_is_the_same_as_json_csv_and_latex(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        for _ in range(3):
+            await decided(client)
+        board = (await client.get(f"{A}/leaderboard")).json()
+        assert {row["contender"] for row in board["standings"]} == set(MODELS)
+        assert board["votes"] == 3 and board["excluded"] == {} and board["held_back"] == 0
+        best = board["standings"][0]
+        assert best["lower"] < best["rating"] < best["upper"]
+        assert best["rank_best"] <= best["rank"] <= best["rank_worst"]
+        as_csv = await client.get(f"{A}/leaderboard?format=csv")
+        assert as_csv.headers["content-type"].startswith("text/csv")
+        assert "arena-standings.csv" in as_csv.headers["content-disposition"]
+        rows = list(csv.DictReader(io.StringIO(as_csv.text)))
+        assert [row["contender"] for row in rows] == [r["contender"] for r in board["standings"]]
+        assert float(rows[0]["rating"]) == best["rating"] and list(rows[0]) == list(best)
+        tables = [await client.get(f"{A}/{p}?format=latex") for p in ("leaderboard", "export")]
+        assert tables[0].text == tables[1].text and r"\begin{tabular}" in tables[0].text
+        anchored = (await client.get(f"{A}/leaderboard?anchor={MODELS[0]}")).json()["standings"]
+        assert {r["contender"]: r["rating"] for r in anchored}[MODELS[0]] == 1000
+        corrected = (await client.get(f"{A}/leaderboard?order=true")).json()
+        assert corrected["effects"]
+
+    called(tmp_path, scene)
+
+
+def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await decided(client, study="pilot", topic="code")
+        await decided(client)
+        path = await opened(client)
+        await voting(client, path)
+        await client.post(f"{path}/votes", json=DROP_A)
+
+        async def votes(filters: str) -> tuple[int, int]:
+            board = (await client.get(f"{A}/leaderboard{filters}")).json()
+            rows = (await client.get(f"{A}/export{filters}")).text.splitlines()
+            return board["votes"], len(rows) - 1
+
+        assert await votes("") == (2, 2)
+        assert await votes("?study=pilot") == await votes("?topic=code") == (1, 1)
+        assert await votes("?channel=web") == await votes("?until=2020-01-01") == (0, 0)
+        assert await votes("?since=2020-01-01T00:00:00Z&channel=api") == (2, 2)
+        totals = (await client.get(f"{A}/statistics")).json()
+        assert (totals["battles"], totals["votes"], totals["held_back"]) == (2, 2, 2)
+        assert totals["channel"] == {"api": 2}
+        await client.delete(path)
+        assert (await client.get(f"{A}/leaderboard")).json()["votes"] == 4
+
+    called(tmp_path, scene)
+
+
+def test_votes_come_as_files_that_say_what_they_are(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        empty = await client.get(f"{A}/export?format=jsonl")
+        assert empty.status_code == 200 and empty.content == b""
+        await decided(client)
+        for name, begins, suffix in (
+            ("csv", b"id,model_a,", ".csv"),
+            ("parquet", b"PAR1", ".parquet"),
+            ("jsonl", b'{"id"', ".jsonl"),
+            ("dpo", b'{"prompt"', ".dpo.jsonl"),
+        ):
+            file = await client.get(f"{A}/export?format={name}")
+            assert file.content.startswith(begins), file.content[:40]
+            assert (
+                file.headers["content-disposition"] == f'attachment; filename="arena-votes{suffix}"'
+            )
+        full = json.loads((await client.get(f"{A}/export?format=jsonl")).text)
+        strict = json.loads((await client.get(f"{A}/export?format=jsonl&strict=true")).text)
+        assert full["winner"] == strict["winner"] == "model_b"
+        assert "rater" in full and "rater" not in strict
+
+    called(tmp_path, scene)
