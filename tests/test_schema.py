@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from arena.adapters.hosts import HostTimeouts
 from arena.core.overview import Overview
 from arena.metrics import Metrics
 from arena.web.api import Operable
@@ -45,16 +47,23 @@ def operable(at: Table) -> Operable:
     return Operable(overview, metrics.text)
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    """An arena in a thread of its own, without any battle."""
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("arena")) as url:
+        yield url
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A new arena in a thread of its own."""
     ready, over = threading.Event(), asyncio.Event()
     told: dict[str, Any] = {}
 
     async def life() -> None:
-        options = {"speed": 100, "slots": 8, "operable": operable}
+        # Patient with hosts: hundreds of battles are opened, and none may fail.
+        calm: dict[str, Any] = {"speed": 500, "slots": 8, "timeouts": HostTimeouts()}
         try:
-            async with arena(tmp_path, **options) as (client, _):  # type: ignore[arg-type]
+            async with arena(folder, operable=operable, **calm) as (client, _):
                 told.update(url=str(client.base_url), loop=asyncio.get_running_loop())
                 ready.set()
                 await over.wait()
@@ -92,9 +101,10 @@ def test_one_call_of_each_keeps_to_the_schema(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_whatever_is_called_keeps_to_the_schema(url: str, tmp_path: Path) -> None:
-    schemathesis(tmp_path, url, "-n", "50", "--include-path-regex", STREAMS)
-    schemathesis(tmp_path, url, "-n", "50", "--exclude-path-regex", STREAMS)
+def test_whatever_is_called_keeps_to_the_schema(tmp_path: Path) -> None:
+    with served(tmp_path) as url:
+        schemathesis(tmp_path, url, "-n", "50", "--include-path-regex", STREAMS)
+        schemathesis(tmp_path, url, "-n", "50", "--exclude-path-regex", STREAMS)
 
 
 def test_the_page_of_calls_has_all_it_needs_on_this_machine(url: str) -> None:

@@ -5,7 +5,7 @@ It does not know what is measured with them, nor which database the ledger is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
@@ -102,9 +102,10 @@ def rehearsed(id: str) -> VoteRow:
     )  # fmt: skip
 
 
-def write(url: str, rows: pd.DataFrame, like: str, told: Callable[[float], None]) -> None:
-    """Put the rows into the ledger at this URL, which has to be open; what they do not say is
-    taken from the row of the id `like`. Raises `LedgerFault`."""
+def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:
+    """Put the rows into the ledger at this URL, which must have been opened; what they do not
+    say is taken from the row of the id `like`. Yields how much is done (0…1); they are there
+    when it ends. Raises `LedgerFault`."""
     engine = create_engine(url, hide_parameters=True)
     kinds = (f"{name} {'INTEGER' if name in WHOLE else 'TEXT'}" for name in rows)
     insert = text(f"INSERT INTO coming VALUES ({', '.join(f':{name}' for name in rows)})")
@@ -119,7 +120,7 @@ def write(url: str, rows: pd.DataFrame, like: str, told: Callable[[float], None]
                 "CROSS JOIN votes AS alike WHERE alike.id = :like"
             )
             for start in range(0, len(rows), AT_ONCE):
-                told(start / len(rows))
+                yield start / len(rows)
                 some = rows.iloc[start : start + AT_ONCE]
                 connection.execute(insert, some.to_dict("records"))
                 connection.execute(move, {"like": like})

@@ -120,10 +120,8 @@ class StandingsBench:
         for place, size in enumerate(sizes):
             written = sizes[place - 1] if place else 0
             what = f"Writing {size - written} votes"
-            simulated.write(
-                self._url, votes[written:size], ALIKE,
-                lambda part, what=what, place=place: self._tell(what, place, part / 2),  # type: ignore[misc]
-            )  # fmt: skip
+            for part in simulated.writing(self._url, votes[written:size], ALIKE):
+                self._tell(what, place, part / 2)
             rows.append(await self._measure(votes[:size], place))
         return rows
 

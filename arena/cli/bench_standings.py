@@ -66,16 +66,19 @@ def _lines(rows: Sequence[Row], kept: str) -> list[tuple[str, list[str]]]:
     there = arena_rank()
     lines = []
     for place, way in enumerate(("text", "categories")):
-        rival = [row.beside and row.beside.seconds[place] for row in rows]
+        rival = [r.beside.seconds[place] if r.beside else None for r in rows]
         lines += [
             (f"arena-rank {there}".strip() + f", from {way}", _seconds(rival, MISSING)),
             (f"like for like, from {way}", _seconds([r.like_for_like[place] for r in rows])),
-            ("  times faster", _figures([r.faster and r.faster[place] for r in rows], "{:.0f}×")),
+            (
+                "  times faster",
+                _figures([r.faster[place] if r.faster else None for r in rows], "{:.0f}×"),
+            ),
         ]
     return [
         *lines,
-        ("  difference in rating", _figures([r.beside and r.beside.rating for r in rows])),
-        ("  difference in width", _figures([r.beside and r.beside.width for r in rows])),
+        ("  difference in rating", _figures([r.beside.rating if r.beside else None for r in rows])),
+        ("  difference in width", _figures([r.beside.width if r.beside else None for r in rows])),
         ("standings, from text", _seconds([r.standings[0] for r in rows])),
         ("standings, from categories", _seconds([r.standings[1] for r in rows])),
         (f"standings, from {kept}, nothing kept", _seconds([r.ledger for r in rows])),

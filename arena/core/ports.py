@@ -255,7 +255,8 @@ class Feed(Protocol):
     """The events of a battle, in order, kept from its first to its last."""
 
     async def publish(self, battle_id: str, event: Event) -> int:
-        """Append the event; returns its number, from 1."""
+        """Append the event; returns its number, from 1. After a StoreFault it is not there, so
+        that it, or one that tells the same and more, can be published again."""
         ...
 
     def follow(self, battle_id: str, after: int = 0) -> AsyncIterator[list[tuple[int, Event]]]:
@@ -284,7 +285,8 @@ class Battles(Protocol):
         ...
 
     async def save(self, battle: Battle) -> None:
-        """Store version n only over version n − 1 (or nothing); else raise `StaleVote`."""
+        """Store version n only over version n − 1 (or nothing); else raise `StaleVote`. After a
+        StoreFault it may be stored, or not."""
         ...
 
     async def under_way(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.pool import Pool
 
 from arena.adapters.ledger import MIGRATIONS, SqlLedger, outcomes
 from arena.adapters.ledger import sqlite as adapter
+from arena.adapters.ledger.schema import OUTCOME
 from arena.core.ports import ConfigError, LedgerFault
 from arena.core.record import VoteRow
 from tests.adapters import ledgers
@@ -274,6 +275,26 @@ def test_a_damaged_database_is_told(file: Path) -> None:
         append(file, *ballot("another"))
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("rater", "CAST(x'ff' AS TEXT)"), ("conversation_a", "'{'")]
+)
+def test_a_row_that_no_arena_wrote_and_that_cannot_be_read_is_told(
+    file: Path, column: str, value: str
+) -> None:
+    append(file, *ballot())
+    changed = {"id": "'odd'", "round": "99", column: value}
+    copied = ", ".join(changed.get(name, name) for name in COLUMNS.split(", "))
+    with raw(file) as other:
+        other.execute(f"INSERT INTO votes ({COLUMNS}) SELECT {copied} FROM votes LIMIT 1")
+    with pytest.raises(LedgerFault, match="the log of the arena"):
+        on(file, lambda ledger: ledger.votes())
+    if column in OUTCOME:
+        with pytest.raises(LedgerFault, match="cannot be read"):
+            on(file, lambda ledger: ledger.outcomes())
+    else:
+        assert len(on(file, lambda ledger: ledger.outcomes()).rows) == 3
+
+
 def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(
     tmp_path: Path,
 ) -> None:
@@ -409,7 +430,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("votes",)]
 
 
-# What standings need, apart from the conversations -------------------------------------------------
+# What standings need, apart from the conversations ------------------------------------------------
 
 
 def test_outcomes_are_read_from_indexes_and_never_from_the_table(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -239,9 +239,7 @@ def test_slots_and_queue_are_those_of_all_replicas(replica: Opener) -> None:
             for number in range(4):
                 (one, other)[number % 2].leases.give_back(tickets[number])
                 await eventually(lambda n=number: tickets[n + 2].host)
-                await eventually(
-                    lambda n=number: places(tickets[n + 3 :]) == list(range(1, 4 - n))
-                )
+                await eventually(lambda n=number: places(tickets[n + 3 :]) == list(range(1, 4 - n)))
 
     run(scene)
 
@@ -405,6 +403,7 @@ def test_while_redis_is_away_no_lease_is_given_and_afterwards_none_is_lost_or_do
     run(scene)
 
 
+@pytest.mark.slow
 def test_leases_outlast_a_redis_that_freezes_for_longer_than_a_desk_lasts(
     redis_server: RedisServer, replica: Opener
 ) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
+import pytest
+from starlette.datastructures import Address
 
 from arena.admission import RefereeRules
 from arena.core.record import REHEARSAL
+from arena.web.callers import caller_of
 from tests.playing import MODELS, QUICK, Table
 from tests.web.calling import MAKERS, A, Play, called, opened, problem, voting
 
@@ -128,3 +132,19 @@ def test_a_rehearsal_is_kept_and_moves_no_standing(play: Play) -> None:
         assert board["votes"] == 0 and board["excluded"] == {"rehearsal": 3}
 
     play(scene)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.7", "203.0.113.7", True),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("testclient", "testclient", True),
+    ],
+)
+def test_callers_are_told_apart_without_their_addresses(one: str, other: str, same: bool) -> None:
+    tokens = [caller_of(SimpleNamespace(headers={}, client=Address(a, 1))) for a in (one, other)]
+    assert (tokens[0] == tokens[1]) is same and one not in tokens[0]
+    assert caller_of(SimpleNamespace(headers={}, client=None)) == ""

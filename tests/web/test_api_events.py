@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from arena.adapters.battles import MemoryFeed
-from arena.core.ports import Event, State
+from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.core.battle import Battle
+from arena.core.ports import Event, State, StoreFault
 from tests.playing import Table, eventually
 from tests.web.calling import MAKERS, Play, Source, called, opened, voting
 
@@ -81,7 +82,7 @@ def test_a_client_that_drops_out_while_text_comes_loses_and_doubles_nothing(tmp_
     called(tmp_path, scene, speed=3)
 
 
-def test_who_hangs_up_is_no_viewer_any_more(tmp_path: Path) -> None:
+def test_who_hangs_up_is_no_viewer_any_more(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client)
         battle = path.split("/")[-1]
@@ -92,10 +93,10 @@ def test_who_hangs_up_is_no_viewer_any_more(tmp_path: Path) -> None:
             held.cancel()
         await eventually(lambda: at.feed.viewers(battle) == 0)
 
-    called(tmp_path, scene, speed=0.5)
+    play(scene)
 
 
-def test_a_battle_that_fails_ends_as_void(tmp_path: Path) -> None:
+def test_a_battle_that_fails_ends_as_void(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client)
         seen = Source(client, path)
@@ -105,7 +106,7 @@ def test_a_battle_that_fails_ends_as_void(tmp_path: Path) -> None:
             await client.delete(path)
         assert seen.names[-1] == "void" and seen.bodies[-1]["state"]["notice"]
 
-    called(tmp_path, scene, speed=0.5)
+    play(scene)
 
 
 class Deaf(MemoryFeed):
@@ -129,3 +130,33 @@ def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: P
         assert seen.names[-1] == "finished"
 
     called(tmp_path, scene, feed=Deaf(heartbeat_s=0.02))
+
+
+class Away(MemoryBattles):
+    """A store that cannot be read while `away`."""
+
+    away = False
+
+    async def load(self, battle_id: str) -> Battle:
+        if self.away:
+            raise StoreFault("It is away.")
+        return await super().load(battle_id)
+
+
+def test_a_stream_outlives_a_store_that_is_away_for_a_while(tmp_path: Path) -> None:
+    store = Away()
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        seen = Source(client, path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: seen.ids)
+            store.away, before = True, seen.comments
+            await eventually(lambda: seen.comments > before + 2)
+            store.away = False
+            await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
+        assert seen.names[-1] == "finished"
+
+    called(tmp_path, scene, battles=store, feed=MemoryFeed(heartbeat_s=0.02))

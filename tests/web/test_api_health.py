@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from arena.core.overview import Overview
 from arena.core.ports import LedgerFault, Readiness
 from arena.metrics import Metrics
+from arena.web import api
 from arena.web.api import Operable, health
 from tests.playing import Table
-from tests.web.calling import MAKERS, A, called, opened, problem, voting
+from tests.web.calling import MAKERS, A, Play, called, opened, problem, voting
 
 
-def test_ready_is_only_who_can_have_a_battle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         async def ready() -> tuple[int, str]:
             assert (await client.get("/healthz")).json() == {"status": "alive"}
@@ -27,7 +26,8 @@ def test_ready_is_only_who_can_have_a_battle(
 
         assert (await client.get("/readyz")).json() == {"status": "ready"}
         assert (await client.get(f"{A}/status")).json()["ready"] is True
-        at.referee.readiness = lambda: Readiness(False, "Warming up.", "Model 2 of 3.")
+        warming = Readiness(False, "Warming up.", "Model 2 of 3.")
+        monkeypatch.setattr(at.referee, "readiness", lambda: warming)
         assert await ready() == (503, "Warming up. Model 2 of 3.")
         assert (await client.get(f"{A}/status")).json()["detail"] == "Model 2 of 3."
 
@@ -40,7 +40,7 @@ def test_ready_is_only_who_can_have_a_battle(
         monkeypatch.setattr(health, "PATIENCE_S", 0.01)
         assert (await ready())[0] == 503
 
-    called(tmp_path, scene)
+    play(scene)
 
 
 def counting(at: Table) -> Operable:
@@ -72,43 +72,42 @@ def test_metrics_count_and_name_nobody(tmp_path: Path) -> None:
     called(tmp_path, scene, operable=counting)
 
 
-def everybody(at: Table) -> Operable:
+def asking(at: Table, operable: Operable) -> httpx.AsyncClient:
+    """A client on this machine of an API on the same referee."""
+    app = FastAPI()
+    api.install(app, at.referee, operable)
+    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 5000))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860")
+
+
+def test_metrics_are_for_operators_unless_they_are_for_all(play: Play) -> None:
     async def text() -> bytes:
         return b"arena 1\n"
 
-    return Operable(metrics=text, metrics_for_all=True)
-
-
-@pytest.mark.parametrize(("operable", "status"), [(counting, 403), (everybody, 200)])
-def test_metrics_are_for_operators_unless_they_are_for_all(
-    tmp_path: Path, operable: Callable[[Table], Operable], status: int
-) -> None:
-    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+    async def scene(_: httpx.AsyncClient, at: Table) -> None:
         through_proxy = {"x-forwarded-for": "203.0.113.9"}
-        assert (await client.get("/metrics", headers=through_proxy)).status_code == status
+        async with asking(at, Operable(metrics=text)) as client:
+            assert (await client.get("/metrics")).text == "arena 1\n"
+            status, detail = problem(await client.get("/metrics", headers=through_proxy))
+            assert status == 403 and "ARENA_METRICS" in detail
+        async with asking(at, Operable(metrics=text, metrics_for_all=True)) as client:
+            assert (await client.get("/metrics", headers=through_proxy)).is_success
 
-    called(tmp_path, scene, operable=operable)
-
-
-def seen(at: Table) -> Operable:
-    async def overview() -> Overview:
-        return Overview("somewhere", at.pool.reports(), {}, 1.0, (), False)
-
-    return Operable(overview=overview)
+    play(scene)
 
 
-@pytest.mark.parametrize("operable", [seen, lambda at: Operable()])
-def test_hosts_are_told_to_operators_alone(
-    tmp_path: Path, operable: Callable[[Table], Operable]
-) -> None:
-    async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        mine = await client.get(f"{A}/hosts")
-        if operable is seen:
+def test_hosts_are_told_to_operators_alone(play: Play) -> None:
+    async def scene(_: httpx.AsyncClient, at: Table) -> None:
+        async def overview() -> Overview:
+            return Overview("somewhere", at.pool.reports(), {}, 1.0, (), False)
+
+        async with asking(at, Operable(overview)) as client:
+            mine = await client.get(f"{A}/hosts")
             assert [host["up"] for host in mine.json()["hosts"]] == [True]
-        else:
-            assert problem(mine)[0] == 403
-        status, detail = problem(await client.get(f"{A}/hosts", headers={"host": "arena.example"}))
-        assert status == 403 and "ARENA_BIND" in detail
-        assert problem(await client.get("/metrics"))[0] == 403
+            theirs = await client.get(f"{A}/hosts", headers={"host": "arena.example"})
+            status, detail = problem(theirs)
+            assert status == 403 and "ARENA_BIND" in detail
+        async with asking(at, Operable()) as client:
+            assert problem(await client.get(f"{A}/hosts"))[0] == 403
 
-    called(tmp_path, scene, operable=operable)
+    play(scene)

@@ -10,42 +10,47 @@ from pathlib import Path
 import httpx
 
 from tests.playing import MODELS, Table
-from tests.web.calling import A, called, opened, voting
+from tests.web.calling import A, Play, called, opened, voting
 
-DROP_A = {"round": 1, "judgement": "drop", "seat": "A"}
-
-
-async def decided(client: httpx.AsyncClient, **opening: str) -> None:
-    """A battle of two in which the left one lost."""
-    path = await opened(client, size=2, **opening)
-    await voting(client, path)
-    assert (await client.post(f"{path}/votes", json=DROP_A)).json()["phase"] == "decided"
+FIRST = {"round": 1, "judgement": "drop", "seat": "A"}
 
 
-def test_the_leaderboard_is_the_same_as_json_csv_and_latex(tmp_path: Path) -> None:
+async def decided(client: httpx.AsyncClient, *, size: int = 2, **opening: str) -> None:
+    """A battle in which the left one lost, again and again."""
+    path = await opened(client, size=size, **opening)
+    state = await voting(client, path)
+    while state["phase"] == "voting":
+        live = [pane["seat"] for pane in state["panes"] if pane["state"] == "complete"]
+        vote = {"round": state["round"], "judgement": "drop", "seat": live[0]}
+        state = (await client.post(f"{path}/votes", json=vote)).json()
+    assert state["phase"] == "decided"
+
+
+def test_the_leaderboard_is_the_same_as_json_csv_and_latex(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        for _ in range(3):
-            await decided(client)
-        board = (await client.get(f"{A}/leaderboard")).json()
+        await decided(client, size=3, study="formats")
+        leaderboard = f"{A}/leaderboard?study=formats"
+        board = (await client.get(leaderboard)).json()
         assert {row["contender"] for row in board["standings"]} == set(MODELS)
-        assert board["votes"] == 3 and board["excluded"] == {} and board["held_back"] == 0
+        assert board["votes"] == 3 and board["excluded"] == {}
         best = board["standings"][0]
         assert best["lower"] < best["rating"] < best["upper"]
         assert best["rank_best"] <= best["rank"] <= best["rank_worst"]
-        as_csv = await client.get(f"{A}/leaderboard?format=csv")
+        as_csv = await client.get(f"{leaderboard}&format=csv")
         assert as_csv.headers["content-type"].startswith("text/csv")
         assert "arena-standings.csv" in as_csv.headers["content-disposition"]
         rows = list(csv.DictReader(io.StringIO(as_csv.text)))
         assert [row["contender"] for row in rows] == [r["contender"] for r in board["standings"]]
         assert float(rows[0]["rating"]) == best["rating"] and list(rows[0]) == list(best)
-        tables = [await client.get(f"{A}/{p}?format=latex") for p in ("leaderboard", "export")]
-        assert tables[0].text == tables[1].text and r"\begin{tabular}" in tables[0].text
-        anchored = (await client.get(f"{A}/leaderboard?anchor={MODELS[0]}")).json()["standings"]
+        table = (await client.get(f"{leaderboard}&format=latex")).text
+        exported = (await client.get(f"{A}/export?study=formats&format=latex")).text
+        assert table == exported and r"\begin{tabular}" in table
+        anchored = (await client.get(f"{leaderboard}&anchor={MODELS[0]}")).json()["standings"]
         assert {r["contender"]: r["rating"] for r in anchored}[MODELS[0]] == 1000
-        corrected = (await client.get(f"{A}/leaderboard?order=true")).json()
+        corrected = (await client.get(f"{leaderboard}&order=true")).json()
         assert corrected["effects"]
 
-    called(tmp_path, scene)
+    play(scene)
 
 
 def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_path: Path) -> None:
@@ -54,7 +59,7 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
         await decided(client)
         path = await opened(client)
         await voting(client, path)
-        await client.post(f"{path}/votes", json=DROP_A)
+        await client.post(f"{path}/votes", json=FIRST)
 
         async def votes(filters: str) -> tuple[int, int]:
             board = (await client.get(f"{A}/leaderboard{filters}")).json()
@@ -74,25 +79,27 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
     called(tmp_path, scene)
 
 
-def test_votes_come_as_files_that_say_what_they_are(tmp_path: Path) -> None:
+def test_votes_come_as_files_that_say_what_they_are(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        empty = await client.get(f"{A}/export?format=jsonl")
+        empty = await client.get(f"{A}/export?study=files&format=jsonl")
         assert empty.status_code == 200 and empty.content == b""
-        await decided(client)
+        await decided(client, study="files")
         for name, begins, suffix in (
             ("csv", b"id,model_a,", ".csv"),
             ("parquet", b"PAR1", ".parquet"),
             ("jsonl", b'{"id"', ".jsonl"),
             ("dpo", b'{"prompt"', ".dpo.jsonl"),
         ):
-            file = await client.get(f"{A}/export?format={name}")
+            file = await client.get(f"{A}/export?study=files&format={name}")
             assert file.content.startswith(begins), file.content[:40]
             assert (
                 file.headers["content-disposition"] == f'attachment; filename="arena-votes{suffix}"'
             )
-        full = json.loads((await client.get(f"{A}/export?format=jsonl")).text)
-        strict = json.loads((await client.get(f"{A}/export?format=jsonl&strict=true")).text)
+        full = json.loads((await client.get(f"{A}/export?study=files&format=jsonl")).text)
+        strict = json.loads(
+            (await client.get(f"{A}/export?study=files&format=jsonl&strict=true")).text
+        )
         assert full["winner"] == strict["winner"] == "model_b"
         assert "rater" in full and "rater" not in strict
 
-    called(tmp_path, scene)
+    play(scene)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from arena.adapters.hosts.state import HostState, Sighting
 from arena.core.codec import Unreadable, decode, encode

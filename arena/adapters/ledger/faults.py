@@ -18,4 +18,8 @@ class Reason(NamedTuple):
 DISK = Reason("the disk is full or fails", "Free some space where the ledger is kept")
 CROWDED = Reason("too many ask it at once", "Wait a moment")
 TEXT = Reason("it cannot keep a character of a text, such as NUL", "Leave that character out")
+UNREADABLE = Reason(
+    "it holds a row that no arena wrote and that cannot be read",
+    "See the log of the arena for its reason",
+)
 UNKNOWN = Reason("the database refused", "See the log of the arena for its reason")

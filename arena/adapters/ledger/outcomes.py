@@ -92,7 +92,7 @@ def _superseded_where(rows: pd.DataFrame, sequences: Sequence[int]) -> pd.Series
 _LATER = VOTES.alias("later")
 
 
-def _undone(after: int, until: int) -> Select[tuple[str]]:
+def _undone(after: int, until: int) -> Select[str]:
     """The ballots that others superseded in rows above `after` up to `until`."""
     # "+ 0" keeps databases from walking through the table by its key, conversations and all,
     # where an index holds everything that is asked for.
@@ -105,7 +105,7 @@ def _undone(after: int, until: int) -> Select[tuple[str]]:
     )
 
 
-def _superseded(after: int, last: int) -> Select[tuple[int]]:
+def _superseded(after: int, last: int) -> Select[int]:
     """Of the rows above `after` up to `last`, those whose ballot is superseded up to `last`."""
     if last - after <= FEW:
         fresh = VOTES.c.sequence > after, VOTES.c.sequence <= last
@@ -115,7 +115,7 @@ def _superseded(after: int, last: int) -> Select[tuple[int]]:
     return select(VOTES.c.sequence).where(undone, number > after, number <= last)
 
 
-def _withdrawn(after: int, last: int) -> Select[tuple[int]]:
+def _withdrawn(after: int, last: int) -> Select[int]:
     """The rows up to `after` whose ballot is superseded above it, and was not before."""
     undone = VOTES.c.ballot_id.in_(_undone(after, last))
     return select(VOTES.c.sequence).where(

@@ -145,7 +145,8 @@ def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
         # Raises for parameters that psycopg does not know.
-        make_conninfo("", **dict(parsed.query))
+        parameters: dict[str, Any] = dict(parsed.query)
+        make_conninfo("", **parameters)
         shown = f"{_host(parsed)}{parsed.database or ''}"
         if not (_host(parsed) and parsed.database) or "@" in shown:
             raise ValueError
@@ -167,16 +168,15 @@ def _copied(connection: Connection, where: str, values: Sequence[Any]) -> Iterat
     rows = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"
     wanted = f"COPY ({rows}) TO STDOUT (FORMAT csv)"
     driver: Any = connection.connection.driver_connection
-    lines, size = [], 0
+    piece = bytearray()
     with driver.cursor() as cursor, cursor.copy(wanted, values) as copy:
         for line in copy:
-            lines.append(line)
-            size += len(line)
-            if size > PIECE:
-                yield b"".join(lines)
-                lines, size = [], 0
-    if lines:
-        yield b"".join(lines)
+            piece += line
+            if len(piece) > PIECE:
+                yield bytes(piece)
+                piece.clear()
+    if piece:
+        yield bytes(piece)
 
 
 def _unconnected(message: str) -> Reason:

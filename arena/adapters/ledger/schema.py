@@ -13,8 +13,9 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sqlalchemy import (
-    JSON, BigInteger, Boolean, Column, Connection, DateTime, Dialect, Double, Identity, Index,
-    Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint, inspect, literal_column,
+    JSON, BigInteger, Boolean, Column, ColumnClause, Connection, DateTime, Dialect, Double,
+    Identity, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint, inspect,
+    literal_column,
 )  # fmt: skip
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
@@ -100,7 +101,7 @@ def values_of(row: VoteRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in DTYPES}
 
 
-EMPTY = literal_column("''")
+EMPTY: ColumnClause[str] = literal_column("''", Text())
 """As the index below has it: a bound value would not be seen to be the same."""
 
 # The second finds the rows of a ballot that was superseded, the first the ballots that did so.

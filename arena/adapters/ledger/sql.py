@@ -10,16 +10,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from json import JSONDecodeError
 from typing import TypeVar
 
 import pandas as pd
+from pyarrow import ArrowInvalid
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from arena.adapters.ledger import importing, outcomes
 from arena.adapters.ledger.database import Database
-from arena.adapters.ledger.faults import CROWDED, TEXT
+from arena.adapters.ledger.faults import CROWDED, TEXT, UNREADABLE
 from arena.adapters.ledger.postgresql import PREFIX as POSTGRESQL
 from arena.adapters.ledger.postgresql import PostgresqlDatabase
 from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
@@ -31,6 +33,9 @@ from arena.core.record import VoteRow
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+UNREAD = (UnicodeError, JSONDecodeError, ArrowInvalid)
+"""What a value raises that the database takes and the ledger cannot, or the other way round."""
 
 
 class SqlLedger:
@@ -132,7 +137,7 @@ class SqlLedger:
             return await asyncio.to_thread(transact)
         except IntegrityError:
             raise
-        except (DBAPIError, PoolTimeout, UnicodeError, *self._database.failures) as error:
+        except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:
             raise self._fault(error) from error
 
     def _version(self, connection: Connection) -> int:
@@ -164,6 +169,8 @@ class SqlLedger:
             reason = CROWDED
         elif isinstance(cause, UnicodeError):
             reason = TEXT
+        elif isinstance(cause, UNREAD):
+            reason = UNREADABLE
         else:
             reason = self._database.reason(cause)
         return LedgerFault(

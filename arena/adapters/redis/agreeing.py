@@ -6,9 +6,7 @@ is put right by the next one, and no lease outlives the replica that holds it.
 
 from __future__ import annotations
 
-from arena.adapters.redis.connection import NOW
-
-AGREE = NOW + """
+AGREE = """
 -- KEYS: desks, state, breakers. ARGV: replica, desk, milliseconds that a desk lasts, and that all
 -- are given to come back after nobody could speak, channel.
 local me, mine = ARGV[1], cjson.decode(ARGV[2])

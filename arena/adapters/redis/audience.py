@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 
-from arena.adapters.redis.connection import NOW, RedisStore
+from arena.adapters.redis.connection import RedisStore
 from arena.core.ports import StoreFault
 
 BEAT_S = 1.0
@@ -20,7 +20,7 @@ GONE_S = 3.0
 ASKED_S = 10.0
 """A battle that nobody asked about for so long is not looked up any more."""
 
-TELL = NOW + """
+TELL = """
 local elsewhere = {}
 for i = 3, #ARGV, 2 do
     if tonumber(ARGV[i + 1]) > 0 then
@@ -123,5 +123,6 @@ class Audience:
             self._elsewhere[battle_id] = count if certain else max(known, count)
 
     def _drop_unasked(self, now: float) -> None:
-        for battle_id in [b for b, at in self._asked.items() if now - at > ASKED_S]:
-            self.forget(battle_id)
+        self._asked = {b: at for b, at in self._asked.items() if now - at <= ASKED_S}
+        known = self._here.keys() | self._asked.keys()
+        self._elsewhere = {b: count for b, count in self._elsewhere.items() if b in known}

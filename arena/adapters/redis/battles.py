@@ -12,7 +12,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 
-from arena.adapters.redis.connection import NOW, RedisStore
+from arena.adapters.redis.connection import RedisStore
 from arena.core.battle import Battle, Phase
 from arena.core.codec import decode, encode
 from arena.core.ports import StaleVote, StoreFault, UnknownBattle
@@ -25,7 +25,7 @@ OWNER_S = 6.0
 
 LOAD = "return redis.call('HGET', KEYS[1], 'battle')"
 
-SAVE = NOW + """
+SAVE = """
 local held = redis.call('HMGET', KEYS[1], 'version', 'save')
 if held[2] == ARGV[3] then
     return 1  -- the same call again, as its answer was lost
@@ -45,7 +45,7 @@ end
 return 1
 """
 
-UNDER_WAY = NOW + """
+UNDER_WAY = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
@@ -64,7 +64,7 @@ end
 return 1
 """
 
-ORPHANS = NOW + """
+ORPHANS = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 local orphans = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])) do

@@ -20,7 +20,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import (
     AuthenticationError, BusyLoadingError, NoPermissionError, OutOfMemoryError, ReadOnlyError,
     RedisError,
-)
+)  # fmt: skip
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -44,7 +44,8 @@ NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
-"""Begins scripts: `now` in milliseconds by the clock of Redis, the same for all replicas."""
+"""Stands before every script: `now` in milliseconds by the clock of Redis, as replicas' clocks
+may differ."""
 
 LOADING = "is still loading its data"
 SILENT = "does not answer in time"
@@ -138,13 +139,14 @@ class RedisStore:
     def key(self, *parts: str) -> str:
         return self._prefix + ":".join(parts)
 
-    async def ask(self, script: str, keys: Sequence[str], *arguments: str | int | float) -> Any:
-        """What the Lua script answers. Raises StoreFault; then it may have been run, or not."""
+    async def ask(self, script: str, keys: Sequence[str], *arguments: str | float) -> Any:
+        """What the Lua script answers; it finds the time in milliseconds in `now`. Raises
+        StoreFault; then it may have been run, or not."""
         if self._closed:
             raise StoreFault(AWAY)
         known = self._scripts.get(script)
         if known is None:
-            known = self._scripts[script] = self._client.register_script(script)
+            known = self._scripts[script] = self._client.register_script(NOW + script)
         try:
             async with asyncio.timeout(self._answer_s):
                 answer = await known(keys, arguments)
@@ -180,6 +182,8 @@ def _reason(error: Exception) -> str:
         return "is a replica that cannot be written to"
     if isinstance(error, OutOfMemoryError) or "OOM" in text:
         return "is full: raise its maxmemory"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "shows a certificate that is not trusted: add ?ssl_ca_certs=/path/to/ca.pem"
     if isinstance(error, (RedisTimeoutError, TimeoutError)):
         return SILENT
     if isinstance(error, (RedisConnectionError, OSError)):

@@ -42,9 +42,7 @@ class Ear:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def listen(
-        self, channel: str, heard: Callable[[str], None], ready: Callable[[], None]
-    ) -> None:
+    def listen(self, channel: str, heard: Callable[[str], None], ready: Callable[[], None]) -> None:
         """heard: called with each message. ready: called whenever all messages are heard from
         now on: at first, and after each break."""
         self._wanted[channel] = _Listener(heard, ready)
@@ -70,7 +68,8 @@ class Ear:
             self._confirmed.clear()
             pubsub = self._client.pubsub()
             try:
-                await pubsub.subscribe(self._base)
+                async with asyncio.timeout(SILENT_PINGS * self._ping_s):
+                    await pubsub.subscribe(self._base)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._subscribe(pubsub))
                     both.create_task(self._hear(pubsub))

@@ -21,7 +21,7 @@ from arena.core.ports import Event, StaleVote, StoreFault
 
 KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 PUBLISH = """
 local last = redis.call('HGET', KEYS[2], ARGV[2]) or '0 0'

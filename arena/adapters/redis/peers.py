@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from arena.adapters.redis.agreeing import AGREE
-from arena.adapters.redis.connection import NOW, RedisStore
+from arena.adapters.redis.connection import RedisStore
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.placement import Breaker
 from arena.core.ports import StoreFault
@@ -41,7 +41,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
-BREAKER = NOW + """
+BREAKER = """
 return {redis.call('HGET', KEYS[1], ARGV[1]) or '', now}
 """
 
@@ -58,7 +58,7 @@ redis.call('PUBLISH', ARGV[4], '')
 return 1
 """
 
-POST = NOW + """
+POST = """
 for i = 1, #ARGV, 2 do
     redis.call('HSET', KEYS[1], ARGV[i], now .. ' ' .. ARGV[i + 1])
 end
@@ -66,7 +66,7 @@ redis.call('PEXPIRE', KEYS[1], 3600000)
 return 1
 """
 
-POSTED = NOW + """
+POSTED = """
 return {now, redis.call('HGETALL', KEYS[1])}
 """
 

@@ -147,8 +147,7 @@ def routes(referee: Referee) -> APIRouter:
             study=opening.study,
             session=opening.session,
             unattended=opening.unattended,
-            key=key,
-            caller=caller_of(request),
+            **by(request, key),
         )
 
     @router.get("/battles/{battle_id}", responses=problems(404, 503))
@@ -205,6 +204,12 @@ def routes(referee: Referee) -> APIRouter:
         return Unmasked(**_fields(revealed), standings=standings)
 
     return router
+
+
+def by(request: Request, key: str) -> dict[str, str]:
+    """`caller` and `key` of an opening: nobody gets a battle by a key of somebody else."""
+    caller = caller_of(request)
+    return {"caller": caller, "key": f"{caller}/{key}" if key else ""}
 
 
 def _fields(of: State | Reveal) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
-from arena.core.ports import Delta, Event, Piece, State
+from arena.core.ports import Delta, Event, Piece, State, StoreFault
 from arena.referee import Referee
 from arena.web.api.problems import problems
 
@@ -104,9 +104,7 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
         async for batch in batches:
             if not batch:
-                # Whoever moved the battle may have died before it told the feed.
-                state = await referee.state(battle_id)
-                batch = [(last + 1, state)] if state.phase in OVER else []
+                batch = await _untold_end(referee, battle_id, last)
                 yield format_sse_event(comment="still here")
             for number, event in _joined(batch, after):
                 last = number
@@ -119,6 +117,16 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
                     if event.phase in OVER:
                         return
                     before = event
+
+
+async def _untold_end(referee: Referee, battle_id: str, last: int) -> Sequence[tuple[int, Event]]:
+    """Whoever ended the battle may have died before it told the feed. A store that is away now
+    may be back at the next sign of life."""
+    try:
+        state = await referee.state(battle_id)
+    except StoreFault:
+        return ()
+    return [(last + 1, state)] if state.phase in OVER else ()
 
 
 def _joined(batch: Sequence[tuple[int, Event]], after: float) -> Iterator[tuple[int, Event]]:
@@ -197,7 +205,7 @@ async def _until_gone(
                 return
     finally:
         gone.cancel()
-        if pending and not pending.done():
+        if pending:
             pending.cancel()
             await asyncio.gather(pending, return_exceptions=True)
         await messages.aclose()

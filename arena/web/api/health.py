@@ -31,6 +31,19 @@ class NotReady(ArenaError):
     title = "Not ready"
 
 
+class MetricsClosed(ArenaError):
+    """Somebody asked for the metrics from elsewhere."""
+
+    status = 403
+    title = "For operators only"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Metrics are shown only on the machine that the arena runs on, at its loopback "
+            "address (http://127.0.0.1:…). ARENA_METRICS=all opens them to everybody."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Operable:
     """What operators may see. overview: None where nobody may. metrics: in the text format of
@@ -79,7 +92,7 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
         """What happened since the start, for Prometheus; names no contender and no model."""
         allowed = operable.metrics_for_all or operators.is_operator(request)
         if operable.metrics is None or not allowed:
-            raise operators.OperatorsOnly
+            raise MetricsClosed
         return Response(await operable.metrics(), media_type=PROMETHEUS)
 
     return router

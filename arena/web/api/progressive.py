@@ -18,13 +18,12 @@ from pydantic import ConfigDict, Field
 from arena.core.battle import Format
 from arena.core.ports import ArenaError, BadInput, StaleVote, State
 from arena.referee import Referee
-from arena.web.api.battles import Body, Key, Label, Prompt, Size
+from arena.web.api.battles import Body, Key, Label, Prompt, Size, by
 from arena.web.api.comparisons import (
     STATUS, Completed, NextRound, Responses, completed, next_round, responses, total, verdict,
 )  # fmt: skip
 from arena.web.api.events import hung_up
 from arena.web.api.problems import problems
-from arena.web.callers import caller_of
 
 WAIT_S = 50.0
 """Less than the minute after which most proxies give up."""
@@ -126,8 +125,7 @@ def routes(referee: Referee) -> APIRouter:
             topic=start.topic,
             session=start.session_id,
             unattended=True,
-            key=key,
-            caller=caller_of(request),
+            **by(request, key),
         )
         said = "The models are answering; get_progressive_responses waits for their replies."
         return Started(state.battle, STATUS[state.phase], total(state), state.round, said)
