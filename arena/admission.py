@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 from arena.core.battle import LETTERS, LONGEST_LABEL, Battle, Format, Origin, open_battle
 from arena.core.matchup import Policy, draw, eligible
-from arena.core.ports import (
-    BadInput, Hosts, Limits, NoCapacity, RateLimited, Readiness, StoreFault,
-)  # fmt: skip
+from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault
+from arena.core.ports import Hosts, Limits, Readiness
 from arena.scoreboard import Scoreboard
 from arena.stage import StageRules
 

@@ -23,7 +23,8 @@ from arena.core import when
 from arena.core.board import Board, Query
 from arena.core.bradley_terry import Method
 from arena.core.covariates import ORDER, STYLE, style_columns
-from arena.core.ports import BadInput, Ledger
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 from arena.core.record import VoteRow
 from arena.core.slices import Slice
 from arena.exchange.receiving import Told, nobody

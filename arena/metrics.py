@@ -20,7 +20,8 @@ from prometheus_client import Counter as Total
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from arena.core.ports import Event, Feed, State, StoreFault
+from arena.core.errors import StoreFault
+from arena.core.ports import Event, Feed, State
 from arena.core.report import HostReport
 from arena.referee import Referee
 

@@ -23,10 +23,8 @@ from arena.core import battle as rules
 from arena.core import record, view
 from arena.core.battle import Battle, Format, Judgement, Origin, Phase, Verdict
 from arena.core.board import Board, Panels, Query
-from arena.core.ports import (
-    BadInput, Battles, Event, Feed, Hosts, Ledger, Limits, NoCapacity, Readiness, StaleVote,
-    State, UnknownBattle,
-)  # fmt: skip
+from arena.core.errors import BadInput, NoCapacity, StaleVote, UnknownBattle
+from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness, State
 from arena.core.slices import Slice
 from arena.rounds import Rounds
 from arena.scoreboard import Scoreboard

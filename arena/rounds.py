@@ -17,9 +17,8 @@ from typing import TypeVar
 from arena.core import battle as rules
 from arena.core import view
 from arena.core.battle import Battle, Phase
-from arena.core.ports import (
-    ArenaError, Battles, Delta, Feed, Hosts, StaleVote, State, StoreFault, UnknownBattle,
-)  # fmt: skip
+from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
+from arena.core.ports import Battles, Delta, Feed, Hosts, State
 from arena.stage import Stage, StageRules
 from arena.writer import FAULT, Abandoned
 

@@ -19,7 +19,8 @@ from arena.core.board import Board, Panels, Query
 from arena.core.bradley_terry import Fit, Method
 from arena.core.certainty import neighbours
 from arena.core.counts import Counts
-from arena.core.ports import BadInput, Ledger
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 
 Answer = TypeVar("Answer")
 

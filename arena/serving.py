@@ -19,7 +19,7 @@ from typing import Any
 
 import uvicorn
 
-from arena.core.ports import ArenaError, ConfigError
+from arena.core.errors import ArenaError, ConfigError
 from arena.settings import reached_at
 
 log = logging.getLogger(__name__)

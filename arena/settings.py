@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from platformdirs import user_cache_path
 
 from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 OLLAMA_PORT = 11434

@@ -16,9 +16,8 @@ from itertools import count
 from arena.core.battle import Reply, Seat
 from arena.core.identity import names_itself
 from arena.core.pace import Track
-from arena.core.ports import (
-    ArenaError, Finished, HostEvent, HostFault, Hosts, NoCapacity, Piece, Queued, Text, Warming,
-)  # fmt: skip
+from arena.core.errors import ArenaError, HostFault, NoCapacity
+from arena.core.ports import Finished, HostEvent, Hosts, Piece, Queued, Text, Warming
 
 log = logging.getLogger(__name__)
 

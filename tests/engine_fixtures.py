@@ -14,7 +14,7 @@ import platformdirs
 import pytest
 
 from arena.adapters.engine import SMOLLM2, Engine, LocalModel, fetch_weights
-from arena.core.ports import EngineFault
+from arena.core.errors import EngineFault
 
 
 @pytest.fixture(scope="session")

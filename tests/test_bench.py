@@ -16,7 +16,8 @@ from arena.adapters.engine import Engine
 from arena.bench.hosts import HostBench, Plan, Row, ratios
 from arena.cli import main
 from arena.core.battle import Contender
-from arena.core.ports import Finished, HostEvent, HostFault, Text
+from arena.core.errors import HostFault
+from arena.core.ports import Finished, HostEvent, Text
 from arena.core.report import Spread
 from arena.core.roster import of_models
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama

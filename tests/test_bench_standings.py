@@ -17,7 +17,8 @@ from arena.bench.standings import Plan, Row, StandingsBench
 from arena.cli import bench_standings, main
 from arena.compose import ledger_of
 from arena.core.counts import Counts
-from arena.core.ports import BadInput, Outcomes
+from arena.core.errors import BadInput
+from arena.core.ports import Outcomes
 from arena.core.votes import OUTCOME_COLUMNS
 from arena.settings import load
 from tests.postgresql import Postgresql

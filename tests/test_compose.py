@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from arena.compose import House
-from arena.core.ports import ConfigError, Readiness
+from arena.core.errors import ConfigError
+from arena.core.ports import Readiness
 from arena.settings import load
 from tests.certificates import self_signed
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama

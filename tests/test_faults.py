@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from arena.adapters.hosts import HostTimeouts
-from arena.core.ports import NoCapacity, StaleVote
+from arena.core.errors import NoCapacity, StaleVote
 from arena.admission import RefereeRules
 from arena.stage import StageRules
 from arena.writer import FAULT

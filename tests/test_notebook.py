@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import arena
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 from tests.fake_ollama import FakeOllama
 from tests.running import fetch, wait_until
 

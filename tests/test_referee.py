@@ -14,8 +14,9 @@ import pytest
 
 from arena.admission import RefereeRules
 from arena.core.battle import Battle
-from arena.core.ports import (
-    BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault, UnknownBattle,
+from arena.core.errors import (
+    BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault,
+    UnknownBattle,
 )  # fmt: skip
 from arena.adapters.battles import MemoryBattles
 from arena.stage import StageRules

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 from arena.serving import listen, url_of
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS

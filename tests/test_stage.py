@@ -18,9 +18,8 @@ from arena.adapters.battles import MemoryFeed
 from arena.core.battle import (
     Battle, Contender, Format, Judgement, Reply, Verdict, answer, open_battle, vote,
 )  # fmt: skip
-from arena.core.ports import (
-    Delta, Event, Finished, HostEvent, HostFault, NoCapacity, Queued, State, Text, Warming,
-)  # fmt: skip
+from arena.core.errors import HostFault, NoCapacity
+from arena.core.ports import Delta, Event, Finished, HostEvent, Queued, State, Text, Warming
 from arena.stage import LEFT, TICK_S, TOO_LONG, Stage, StageRules
 from arena.writer import FAULT, Abandoned
 

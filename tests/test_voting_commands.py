@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.cli import main
+from arena.cli import main, terminal
 from tests.exchange.rows import exported, filled, on_ledger, some_votes, vote
 from tests.running import OURS
 
@@ -50,7 +50,9 @@ def run(monkeypatch: pytest.MonkeyPatch, ledger: Path, capsys: pytest.CaptureFix
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{ledger}")
 
     def command(*arguments: object, columns: int = 120) -> Ran:
-        monkeypatch.setenv("COLUMNS", str(columns))
+        # The consoles have read COLUMNS when they were made, if it was set then.
+        for console in (terminal.console, terminal.errors):
+            monkeypatch.setattr(console, "width", columns)
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as wrong:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from arena.core.battle import Battle, Phase
-from arena.core.ports import Event, StaleVote, UnknownBattle
+from arena.core.errors import StaleVote, UnknownBattle
+from arena.core.ports import Event
 
 T = TypeVar("T")
 

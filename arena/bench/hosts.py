@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from arena.core.battle import Contender
-from arena.core.ports import ArenaError, Finished, Hosts, Text
+from arena.core.errors import ArenaError
+from arena.core.ports import Finished, Hosts, Text
 from arena.core.report import Spread
 
 PROMPTS = (

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from arena.core.bradley_terry import POINTS_PER_LOGIT
-from arena.core.ports import LedgerFault
+from arena.core.errors import LedgerFault
 from arena.core.record import REHEARSAL, VoteRow
 
 SPREAD = 150.0

@@ -25,7 +25,8 @@ from arena.bench import simulated
 from arena.core.bradley_terry import Method
 from arena.core.counts import Counts
 from arena.core.leaderboard import standings
-from arena.core.ports import BadInput, Ledger
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 from arena.core.votes import OUTCOME_COLUMNS
 
 LIKE_FOR_LIKE = Method(prior_sd=math.inf, lean=0, clusters="none")

@@ -14,7 +14,7 @@ from functools import partial
 
 from arena.cli import voting
 from arena.cli.terminal import errors, refused
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 
 INTERRUPTED = 130
 MOST = 1000

@@ -17,7 +17,7 @@ from typing import Any
 from arena import settings as config
 from arena.bench.hosts import HostBench, Plan, Ratio, Row, ratios
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, refused, table
-from arena.core.ports import ConfigError, NoCapacity
+from arena.core.errors import ConfigError, NoCapacity
 from arena.settings import Settings
 
 NUMBERS = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 from arena.settings import Settings, reached_at
 
 SILENT_S = 60.0

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from arena import settings as config
 from arena.cli.terminal import console, errors
-from arena.core.ports import ConfigError, NoCapacity
+from arena.core.errors import ConfigError, NoCapacity
 
 NEW_FILE_MODE = 0o644
 PLAIN = re.compile(r"[\w.:/\[\]~%-]+")

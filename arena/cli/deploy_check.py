@@ -17,7 +17,7 @@ from arena.cli import nginx_files, passage, replicas, sharing
 from arena.cli.calls import local_arena
 from arena.cli.doctor import Finding, told
 from arena.cli.visitor import Visitor
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 
 CHECKS = (
     replicas.ready, passage.stream, passage.operators, passage.bodies, passage.headers,

@@ -18,7 +18,8 @@ from arena import settings as config
 from arena.cli.terminal import errors
 from arena.cli.voting import slice_of
 from arena.core.board import Query
-from arena.core.ports import BadInput, Ledger
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 
 STANDARD_OUTPUT = "-"
 

@@ -19,7 +19,7 @@ import httpx
 from arena import settings as config
 from arena.cli.calls import Arena, local_arena
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, table
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 from arena.core.record import REHEARSAL
 
 QUESTIONS = {

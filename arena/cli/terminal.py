@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from arena.core.ports import ArenaError, Readiness
+from arena.core.errors import ArenaError
+from arena.core.ports import Readiness
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

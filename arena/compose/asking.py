@@ -9,7 +9,7 @@ import ssl
 from typing import Any
 
 from arena.adapters.hosts import HostTimeouts
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 from arena.settings import Settings
 
 

@@ -21,7 +21,8 @@ from arena.compose.supply import LOCAL_OLLAMA, Supply
 from arena.core import overview as overviews
 from arena.core.matchup import Policy
 from arena.core.overview import Overview
-from arena.core.ports import ArenaError, Readiness
+from arena.core.errors import ArenaError
+from arena.core.ports import Readiness
 from arena.metrics import Metrics
 from arena.referee import Referee
 from arena.settings import Settings

@@ -13,7 +13,7 @@ from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
 from arena.core import roster as rosters
 from arena.core.battle import Contender
 from arena.core.naming import Installed, line_up
-from arena.core.ports import ConfigError, HostFault
+from arena.core.errors import ConfigError, HostFault
 from arena.settings import OLLAMA_PORT, ModelSource, Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"

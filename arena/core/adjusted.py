@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from arena.core.bradley_terry import MIN_RATERS, Method, laplacian, strengths
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.sandwich import effective, leaning, means, sandwich, squared
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from arena.core.ports import BadInput, Finished, NotYet, StaleVote
+from arena.core.errors import BadInput, NotYet, StaleVote
+from arena.core.ports import Finished
 
 LETTERS = "ABCDEFGH"
 MIN_CONTENDERS, MAX_CONTENDERS = 2, len(LETTERS)

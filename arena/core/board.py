@@ -13,7 +13,7 @@ import pandas as pd
 
 from arena.core.bradley_terry import Method
 from arena.core.covariates import ORDER, STYLE
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.slices import Slice
 
 

@@ -20,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, ndtri, stdtrit
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.sandwich import leaning, means, sandwich
 
 Floats = NDArray[np.float64]

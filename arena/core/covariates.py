@@ -32,7 +32,7 @@ from arena.core.bradley_terry import (
 )
 from arena.core.clusters import Worth
 from arena.core.counts import Counts, cluster_numbers
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.votes import counting, read, require
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from scipy.special import ndtri
 
 from arena.core.battle import Contender
 from arena.core.bradley_terry import PRIOR_SD, Fit
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 
 Floats = NDArray[np.float64]
 

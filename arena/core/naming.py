@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.core.battle import Contender
-from arena.core.ports import ArenaError, ConfigError, UnknownModel
+from arena.core.errors import ArenaError, ConfigError, UnknownModel
 
 AUTO = "auto"
 """As a model's name: every installed model that can chat."""

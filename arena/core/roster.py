@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from arena.core.battle import Contender
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 
 ALLOWED = {"name", "model", "system", "options", "topics"}
 

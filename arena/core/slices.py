@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 
 LABELS = ("topic", "study", "language", "channel", "rater")
 COLUMNS = (*LABELS, "timestamp")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 
 Ints = NDArray[np.int64]
 

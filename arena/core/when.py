@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 
 
 def since(said: str | date) -> datetime:

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.ports import BadInput, Ledger
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 from arena.core.slices import Slice
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from arena.core import markdown
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.record import VoteRow
 from arena.exchange import lmarena
 

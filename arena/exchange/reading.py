@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.exchange import lmarena, parquet
 
 NEEDED = ("model_a", "model_b", "winner")

@@ -14,7 +14,7 @@ import gradio as gr
 
 from arena.core.overview import Overview
 from arena.core.placement import Share
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 from arena.core.report import HostReport, ModelReport, Spread
 from arena.web import operators
 

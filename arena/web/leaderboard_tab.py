@@ -21,7 +21,7 @@ import pandas as pd
 from gradio.blocks import Block
 
 from arena.core.board import Board, Panels
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arena.core.battle import LETTERS, LONGEST_LABEL, Format, Judgement
-from arena.core.ports import ArenaError, BadInput, HostFault
+from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.web import unmasking
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers of proxies: nginx and Gradio's tunnel reach the page from this machine too."""

@@ -14,7 +14,7 @@ import pytest
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle import Judgement, Phase, Verdict, void, vote
-from arena.core.ports import StaleVote, UnknownBattle
+from arena.core.errors import StaleVote, UnknownBattle
 from tests.adapters.replicas import (
     Follower, Opener, Replica, battle, delta, in_order, in_redis, next_version, run,
 )  # fmt: skip

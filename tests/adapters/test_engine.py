@@ -20,7 +20,7 @@ import ollama
 import pytest
 
 from arena.adapters.engine import Engine, LocalModel
-from arena.core.ports import EngineFault
+from arena.core.errors import EngineFault
 
 MODEL = "smollm2:135m"
 STORY = [{"role": "user", "content": "Write a long story about a fox."}]

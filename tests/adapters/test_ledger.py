@@ -18,7 +18,8 @@ from sqlalchemy.exc import StatementError
 
 from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
 from arena.adapters.ledger.schema import OUTCOME
-from arena.core.ports import BadInput, Ledger, LedgerFault
+from arena.core.errors import BadInput, LedgerFault
+from arena.core.ports import Ledger
 from arena.core.record import VoteRow
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
 from tests.adapters.ledgers import append, ids, on

@@ -19,7 +19,7 @@ from sqlalchemy.pool import Pool
 from arena.adapters.ledger import MIGRATIONS, SqlLedger, outcomes
 from arena.adapters.ledger import sqlite as adapter
 from arena.adapters.ledger.schema import OUTCOME
-from arena.core.ports import ConfigError, LedgerFault
+from arena.core.errors import ConfigError, LedgerFault
 from arena.core.record import VoteRow
 from tests.adapters import ledgers
 from tests.adapters.ledger_rows import ballot
@@ -182,7 +182,7 @@ FILL_THE_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
 from arena.adapters.ledger import SqlLedger
-from arena.core.ports import LedgerFault
+from arena.core.errors import LedgerFault
 from tests.adapters.ledger_rows import ballot
 
 async def main(file):

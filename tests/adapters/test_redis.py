@@ -17,7 +17,8 @@ import pytest
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisPeers, RedisStore
 from arena.core.battle import Phase
 from arena.core.codec import encode
-from arena.core.ports import ArenaError, ConfigError, Event, StaleVote, StoreFault
+from arena.core.errors import ArenaError, ConfigError, StaleVote, StoreFault
+from arena.core.ports import Event
 from arena.core.sharing import Desk, Option, Waiting
 from tests.adapters.replicas import (
     Follower, Opener, Replica, battle, delta, in_order, in_redis, next_version, run,

@@ -14,7 +14,7 @@ from arena.core.battle import (
     open_battle, undo, vote,
 )  # fmt: skip
 from arena.core.outcome import pairs, placings
-from arena.core.ports import ArenaError
+from arena.core.errors import ArenaError
 from tests.core.play import BAD, TIE, contenders, drop, reply
 
 

@@ -13,7 +13,7 @@ from arena.core.battle import (
     void, vote,
 )  # fmt: skip
 from arena.core.outcome import pairs, placings
-from arena.core.ports import BadInput, NotYet, StaleVote
+from arena.core.errors import BadInput, NotYet, StaleVote
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 
 SIZES = range(2, 9)

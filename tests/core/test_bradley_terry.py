@@ -10,7 +10,7 @@ import pytest
 
 from arena.core.bradley_terry import POINTS_PER_LOGIT, PRIOR_SD, Fit, Method
 from arena.core.counts import Counts
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from tests.core.tables import RESULTS, ledger, reference_votes
 
 REFERENCE = Counts.of(reference_votes())

@@ -16,7 +16,7 @@ from scipy.special import expit
 from arena.core import clusters, counts, moments, sandwich
 from arena.core.bradley_terry import MIN_RATERS, Fit, Method
 from arena.core.counts import Counts
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.votes import OUTCOME_COLUMNS
 from tests.core.tables import RESULTS, WINNERS, chance_votes, ledger, reference_votes
 

@@ -23,7 +23,7 @@ from arena.core.covariates import (
     style_columns,
 )
 from arena.core.leaderboard import standings
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from tests.core.tables import REFERENCE, chance_votes, ledger, reference_votes
 
 RESULTS: dict[str, Any] = json.loads((REFERENCE / "style.json").read_text("utf-8"))

@@ -22,7 +22,7 @@ from arena.core.leaderboard import (
     standings,
     superseding,
 )
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
 SWAPPED = {"model_a": "model_b", "model_b": "model_a", "tie": "tie", "both_bad": "both_bad"}

@@ -17,7 +17,7 @@ from arena.core import matchup
 from arena.core.battle import Contender
 from arena.core.bradley_terry import PRIOR_SD, Fit
 from arena.core.matchup import Draw, Policy, draw, eligible
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from tests.core.play import contenders
 
 

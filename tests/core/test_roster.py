@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 from arena.core.roster import demo, of_models, parse
 
 README = Path(__file__).parents[2] / "README.md"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pandas as pd
 import pytest
 
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.slices import LABELS, Slice
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

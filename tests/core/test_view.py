@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arena.core.battle import (
     MAX_TURNS, Battle, Contender, Format, Phase, answer, follow_up, open_battle, void,
 )  # fmt: skip
-from arena.core.ports import NotYet
+from arena.core.errors import NotYet
 from arena.core.view import reveal, state
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from arena.core import when
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 
 
 @pytest.mark.parametrize("said", ["2026-03-01", " 2026-03-01 ", "20260301", "2026-W09-7", date(2026, 3, 1)])

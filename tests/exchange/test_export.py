@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from arena import exchange
 from arena.adapters.ledger import SqlLedger
 from arena.core.board import Query
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.record import VoteRow
 from arena.core.slices import Slice
 from arena.exchange import lmarena

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from arena import exchange
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.record import VoteRow
 from arena.exchange import reading, receiving
 from tests.exchange.rows import NOW, exported, filled, read, some_votes, talk

@@ -9,7 +9,8 @@ import httpx
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.core.battle import Battle
-from arena.core.ports import Event, State, StoreFault
+from arena.core.errors import StoreFault
+from arena.core.ports import Event, State
 from tests.playing import Table, eventually
 from tests.web.calling import MAKERS, Play, Source, called, opened, voting
 

@@ -10,7 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from arena.core.overview import Overview
-from arena.core.ports import LedgerFault, Readiness
+from arena.core.errors import LedgerFault
+from arena.core.ports import Readiness
 from arena.metrics import Metrics
 from arena.web import api
 from arena.web.api import Operable, health

@@ -9,7 +9,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from arena.core.ports import HostFault, Readiness
+from arena.core.errors import HostFault
+from arena.core.ports import Readiness
 from arena.web.api import problems
 from tests.playing import Table
 from tests.web.calling import A, Play, problem

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.core.ports import HostFault, LedgerFault
+from arena.core.errors import HostFault, LedgerFault
 from arena.core.view import Reveal, RevealedSeat
 from arena.web import unmasking
 from arena.web.moves import Moves
@@ -65,6 +65,7 @@ BALLOT: Mapping[str, object] = {
     "round": 1,
     "judgement": "drop",
     "seat": "B",
+    "ballot": "0123456789abcdef",
     "dwell_ms": 1200,
     "rater": "somebody",
 }
@@ -79,7 +80,10 @@ def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
     answer, referee = vote(BALLOT)
     assert answer == {"re": 7}
     assert referee.calls == [
-        ("battle", 1, "drop", "B", {"rater": "somebody", "dwell_ms": 1200}),
+        (
+            *("battle", 1, "drop", "B"),
+            {"rater": "somebody", "ballot": "0123456789abcdef", "dwell_ms": 1200},
+        ),
     ]
 
 
@@ -94,6 +98,8 @@ def test_what_is_no_ballot_is_answered_with_a_sentence(payload: object) -> None:
     [
         ("battle", 5),
         ("battle", "x" * 65),
+        ("ballot", None),
+        ("ballot", "x" * 65),
         ("round", "1"),
         ("round", True),
         ("round", 0),

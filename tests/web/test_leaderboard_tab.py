@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from gradio.blocks import Block
 
-from arena.core.ports import LedgerFault
+from arena.core.errors import LedgerFault
 from arena.web import leaderboard_tab
 from tests.web import boards
 from tests.web.boards import Referee

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from arena.core.ports import EngineFault
+from arena.core.errors import EngineFault
 
 _INSTEAD = "Or give a model of your own: ARENA_ENGINE_MODELS=name=/path/to/model.gguf"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from arena.adapters.engine.weights import LocalModel
-from arena.core.ports import EngineFault
+from arena.core.errors import EngineFault
 
 _ROOT = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 60.0

@@ -15,7 +15,7 @@ from arena.adapters.hosts.state import HostState
 from arena.core.battle import Contender
 from arena.core.naming import Installed, line_up
 from arena.core.placement import fit
-from arena.core.ports import HostFault, NoCapacity
+from arena.core.errors import HostFault, NoCapacity
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from arena.core.placement import Candidate, choose
-from arena.core.ports import NoCapacity
+from arena.core.errors import NoCapacity
 
 CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from arena.adapters.hosts.client import HostTimeouts
 from arena.adapters.hosts.state import HostState
-from arena.core.ports import HostFault
+from arena.core.errors import HostFault
 
 Options = Callable[[str], Mapping[str, Any]]
 Noted = Callable[[HostState, str, HostFault], None]

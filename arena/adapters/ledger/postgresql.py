@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
 from arena.adapters.ledger.schema import OUTCOME
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 
 PREFIX = "postgresql+psycopg://"
 PATIENCE_S = 300.0

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
 from arena.adapters.ledger.schema import OUTCOME_LINE
-from arena.core.ports import ConfigError
+from arena.core.errors import ConfigError
 
 PREFIX = "sqlite:///"
 PATIENCE_S = 300.0

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from arena.adapters.redis.connection import RedisStore
-from arena.core.ports import StoreFault
+from arena.core.errors import StoreFault
 
 BEAT_S = 1.0
 GONE_S = 3.0

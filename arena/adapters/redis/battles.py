@@ -15,7 +15,7 @@ from collections.abc import Callable
 from arena.adapters.redis.connection import RedisStore
 from arena.core.battle import Battle, Phase
 from arena.core.codec import decode, encode
-from arena.core.ports import StaleVote, StoreFault, UnknownBattle
+from arena.core.errors import StaleVote, StoreFault, UnknownBattle
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from arena.adapters.redis.ear import Ear
-from arena.core.ports import ConfigError, StoreFault
+from arena.core.errors import ConfigError, StoreFault
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from arena.adapters.redis.audience import BEAT_S, GONE_S, Audience
 from arena.adapters.redis.connection import RedisStore
 from arena.adapters.redis.mirror import Mirror
 from arena.core.codec import encode
-from arena.core.ports import Event, StaleVote, StoreFault
+from arena.core.errors import StaleVote, StoreFault
+from arena.core.ports import Event
 
 KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0

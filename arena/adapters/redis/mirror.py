@@ -12,7 +12,8 @@ import logging
 
 from arena.adapters.redis.connection import RedisStore
 from arena.core.codec import decode
-from arena.core.ports import Event, StoreFault
+from arena.core.errors import StoreFault
+from arena.core.ports import Event
 
 log = logging.getLogger(__name__)
 

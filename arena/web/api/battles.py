@@ -14,7 +14,8 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
-from arena.core.ports import NotYet, State
+from arena.core.errors import NotYet
+from arena.core.ports import State
 from arena.core.view import Reveal
 from arena.referee import Referee
 from arena.web.api.events import BattleId

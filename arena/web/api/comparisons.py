@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from arena.core.battle import LETTERS, Judgement
-from arena.core.ports import BadInput, State
+from arena.core.errors import BadInput
+from arena.core.ports import State
 from arena.core.view import PastRound, Reveal
 
 STATUS: Mapping[str, str] = {

@@ -17,7 +17,8 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
-from arena.core.ports import Delta, Event, Piece, State, StoreFault
+from arena.core.errors import StoreFault
+from arena.core.ports import Delta, Event, Piece, State
 from arena.referee import Referee
 from arena.web.api.problems import problems
 

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arena.core.ports import ArenaError, HostFault
+from arena.core.errors import ArenaError, HostFault
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from arena.core.battle import Format
-from arena.core.ports import ArenaError, BadInput, StaleVote, State
+from arena.core.errors import ArenaError, BadInput, StaleVote
+from arena.core.ports import State
 from arena.referee import Referee
 from arena.web.api.battles import Body, Key, Label, Prompt, Size, by
 from arena.web.api.comparisons import (

@@ -16,7 +16,7 @@ from arena.core import when
 from arena.core.board import Query
 from arena.core.bradley_terry import Method
 from arena.core.covariates import ORDER, STYLE
-from arena.core.ports import BadInput
+from arena.core.errors import BadInput
 from arena.core.slices import Slice
 
 ALL = {

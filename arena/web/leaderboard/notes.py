@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 
 from arena.core.board import Board, Query
-from arena.core.ports import ArenaError, BadInput
+from arena.core.errors import ArenaError, BadInput
 from arena.web.leaderboard.charts import on_front, timed
 from arena.web.leaderboard.controls import link, said
 

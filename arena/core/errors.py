@@ -1,0 +1,117 @@
+"""The error tree: whatever the arena says no to.
+
+    ArenaError
+    ├── BadInput        what a person typed or clicked cannot be used         (400)
+    ├── ConfigError     a setting has a wrong value                           (500)
+    ├── UnknownBattle   no such battle here (any more)                        (404)
+    ├── StaleVote       the battle has moved on since the page was drawn      (409)
+    ├── NotYet          the move is not open in this phase                    (409)
+    ├── RateLimited     too much from one caller                              (429)
+    ├── NoCapacity      no host can take a battle now                         (503)
+    ├── HostFault       a host failed while it was asked                      (502)
+    │   └── UnknownModel    it does not have the model that was named         (502)
+    ├── EngineFault     the embedded engine or its weights cannot be had      (503)
+    ├── StoreFault      what the replicas share cannot be reached             (503)
+    └── LedgerFault     a vote could not be made durable                      (503)
+
+It does not know who is told: page, API and terminal each have one handler.
+"""
+
+from __future__ import annotations
+
+
+class ArenaError(Exception):
+    """Anything the arena says no to. The text says what happened and what to do next; it is
+    shown to people as it is, so it never names a contender, a model or a secret.
+
+    `status` is the HTTP status, `title` the short name used in problem JSON (RFC 9457)."""
+
+    status = 500
+    title = "The arena failed"
+
+    @property
+    def public(self) -> str:
+        """What anyone may read of it."""
+        return str(self)
+
+
+class BadInput(ArenaError):
+    status = 400
+    title = "That cannot be used"
+
+
+class ConfigError(ArenaError):
+    status = 500
+    title = "A setting is wrong"
+
+
+class UnknownBattle(ArenaError):
+    status = 404
+    title = "No such battle"
+
+
+class StaleVote(ArenaError):
+    status = 409
+    title = "The battle has moved on"
+
+
+class NotYet(ArenaError):
+    status = 409
+    title = "Not yet"
+
+
+class NoCapacity(ArenaError):
+    status = 503
+    title = "No capacity"
+
+
+class HostFault(ArenaError):
+    """A host failed. `kind` is a word for the operator's counts; the text may name hosts and
+    models and is therefore for the operator only, never for the page: that gets `public`."""
+
+    status = 502
+    title = "A host failed"
+
+    def __init__(self, message: str, *, kind: str, host: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.host = host
+
+    @property
+    def public(self) -> str:
+        return "A machine behind the arena failed. Please try again in a moment."
+
+
+class UnknownModel(HostFault):
+    title = "Model not installed"
+
+    def __init__(self, message: str, *, host: str = "") -> None:
+        super().__init__(message, kind="missing", host=host)
+
+
+class RateLimited(ArenaError):
+    """Too much from one caller; `retry_after_s` says when there is room again."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EngineFault(ArenaError):
+    status = 503
+    title = "The embedded engine cannot run"
+
+
+class StoreFault(ArenaError):
+    """What the replicas share cannot be reached; nothing is known to be lost by it."""
+
+    status = 503
+    title = "The arena's memory cannot be reached"
+
+
+class LedgerFault(ArenaError):
+    status = 503
+    title = "The vote was not saved"
