@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from arena.core.battle import LETTERS, LONGEST_LABEL, Battle, Format, Origin, open_battle
-from arena.core.matchup import Policy, draw, eligible
 from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault
+from arena.core.matchup import Policy, draw, eligible
 from arena.core.ports import Hosts, Limits, Readiness
 from arena.scoreboard import Scoreboard
 from arena.stage import StageRules

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.core.battle import Battle, Reply
-from arena.core.pace import Pace
 from arena.core.errors import ArenaError, StoreFault
+from arena.core.pace import Pace
 from arena.core.ports import Feed, Hosts
 from arena.screen import Attendance, Screen
 from arena.writer import Abandoned, Writer

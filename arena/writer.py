@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from arena.core.battle import Reply, Seat
+from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
 from arena.core.identity import names_itself
 from arena.core.pace import Track
-from arena.core.errors import ArenaError, HostFault, NoCapacity
 from arena.core.ports import Finished, HostEvent, Hosts, Piece, Queued, Text, Warming
 
 log = logging.getLogger(__name__)
@@ -113,8 +113,8 @@ class Writer:
 
     def abandoned(self) -> Abandoned:
         """What the writer's fault means for the round."""
-        if isinstance(self.fault, NoCapacity):
-            return Abandoned(str(self.fault))
+        if isinstance(self.fault, (NoCapacity, StoreFault)):
+            return Abandoned(self.fault.public)
         nowhere = isinstance(self.fault, HostFault) and self.fault.kind == "nowhere"
         return Abandoned(FAULT, self.seat.letter if nowhere and not self.shown else "")
 

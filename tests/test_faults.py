@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from arena.adapters.hosts import HostTimeouts
-from arena.core.errors import NoCapacity, StaleVote
 from arena.admission import RefereeRules
+from arena.core.errors import NoCapacity, StaleVote
 from arena.stage import StageRules
 from arena.writer import FAULT
 from tests.fake_ollama import OLD, FakeModel, FakeOllama

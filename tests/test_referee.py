@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from arena.adapters.battles import MemoryBattles
 from arena.admission import RefereeRules
 from arena.core.battle import Battle
 from arena.core.errors import (
     BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault,
     UnknownBattle,
 )  # fmt: skip
-from arena.adapters.battles import MemoryBattles
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, eventually, table

@@ -24,8 +24,8 @@ import pandas as pd
 from arena.bench import simulated
 from arena.core.bradley_terry import Method
 from arena.core.counts import Counts
-from arena.core.leaderboard import standings
 from arena.core.errors import BadInput
+from arena.core.leaderboard import standings
 from arena.core.ports import Ledger
 from arena.core.votes import OUTCOME_COLUMNS
 

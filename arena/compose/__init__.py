@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from arena.adapters.ledger import MIGRATIONS, SqlLedger
 from arena.compose.asking import tls_of
@@ -25,7 +26,8 @@ async def reaching(
 ) -> AsyncIterator[House]:
     """A house that has found and looked at its hosts, for commands: no page, no ledger, nothing
     loaded. engine: start it where there is no host. Raises ArenaError."""
-    house = House(settings, told)
+    # A command is no replica: it would take part in who looks at the hosts, and who holds slots.
+    house = House(replace(settings, redis_url=""), told)
     try:
         await house.supply.find(house.loading, engine=engine)
         await house.hosts.look()

@@ -19,9 +19,9 @@ from arena.compose.asking import options_of, timeouts_of, tls_of
 from arena.compose.stores import stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply
 from arena.core import overview as overviews
+from arena.core.errors import ArenaError
 from arena.core.matchup import Policy
 from arena.core.overview import Overview
-from arena.core.errors import ArenaError
 from arena.core.ports import Readiness
 from arena.metrics import Metrics
 from arena.referee import Referee

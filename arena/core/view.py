@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from arena.core.battle import (
     MAX_TURNS, Battle, Judgement, Phase, Seat, ballot, can_undo,
 )  # fmt: skip
-from arena.core.outcome import placings, unblinded
 from arena.core.errors import NotYet
+from arena.core.outcome import placings, unblinded
 from arena.core.ports import Pane, State
 
 

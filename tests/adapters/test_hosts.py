@@ -12,8 +12,8 @@ import pytest
 
 from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.core.battle import Contender
-from arena.core.placement import Share
 from arena.core.errors import HostFault, NoCapacity
+from arena.core.placement import Share
 from arena.core.ports import Finished, HostEvent, Queued, Text, Warming
 from arena.core.roster import of_models
 from tests.fake_ollama import FakeModel, FakeOllama

@@ -13,8 +13,8 @@ from arena.core.battle import (
     MAX_TURNS, Battle, Format, Judgement, Phase, Verdict, answer, ballot, can_undo, follow_up,
     open_battle, undo, vote,
 )  # fmt: skip
-from arena.core.outcome import pairs, placings
 from arena.core.errors import ArenaError
+from arena.core.outcome import pairs, placings
 from tests.core.play import BAD, TIE, contenders, drop, reply
 
 

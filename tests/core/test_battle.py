@@ -12,8 +12,8 @@ from arena.core.battle import (
     MAX_TURNS, PANES, Battle, Format, Judgement, Phase, Verdict, answer, follow_up, open_battle,
     void, vote,
 )  # fmt: skip
-from arena.core.outcome import pairs, placings
 from arena.core.errors import BadInput, NotYet, StaleVote
+from arena.core.outcome import pairs, placings
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 
 SIZES = range(2, 9)

@@ -22,8 +22,8 @@ from arena.core.covariates import (
     fit_with,
     style_columns,
 )
-from arena.core.leaderboard import standings
 from arena.core.errors import BadInput
+from arena.core.leaderboard import standings
 from tests.core.tables import REFERENCE, chance_votes, ledger, reference_votes
 
 RESULTS: dict[str, Any] = json.loads((REFERENCE / "style.json").read_text("utf-8"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arena.core.bradley_terry import POINTS_PER_LOGIT, PRIOR_SD, Method
 from arena.core.counts import Counts
+from arena.core.errors import BadInput
 from arena.core.leaderboard import (
     HEAD_TO_HEAD,
     MOVEMENT,
@@ -22,7 +23,6 @@ from arena.core.leaderboard import (
     standings,
     superseding,
 )
-from arena.core.errors import BadInput
 from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
 SWAPPED = {"model_a": "model_b", "model_b": "model_a", "tie": "tie", "both_bad": "both_bad"}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from arena.core import matchup
 from arena.core.battle import Contender
 from arena.core.bradley_terry import PRIOR_SD, Fit
-from arena.core.matchup import Draw, Policy, draw, eligible
 from arena.core.errors import BadInput
+from arena.core.matchup import Draw, Policy, draw, eligible
 from tests.core.play import contenders
 
 

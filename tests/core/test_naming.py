@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from arena.core.battle import Contender
-from arena.core.naming import Installed, LineUp, line_up, match
 from arena.core.errors import ConfigError, UnknownModel
+from arena.core.naming import Installed, LineUp, line_up, match
 from arena.core.roster import of_models
 
 INSTALLED = ["llama3.1:8b", "mistral:7b", "phi3:mini", "gemma2:latest", "qwen2.5:7b", "qwen2.5:3b"]

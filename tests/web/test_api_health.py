@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from arena.core.overview import Overview
 from arena.core.errors import LedgerFault
+from arena.core.overview import Overview
 from arena.core.ports import Readiness
 from arena.metrics import Metrics
 from arena.web import api

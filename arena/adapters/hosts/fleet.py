@@ -13,9 +13,9 @@ from typing import Any
 
 from arena.adapters.hosts.state import HostState
 from arena.core.battle import Contender
+from arena.core.errors import HostFault, NoCapacity
 from arena.core.naming import Installed, line_up
 from arena.core.placement import fit
-from arena.core.errors import HostFault, NoCapacity
 
 log = logging.getLogger(__name__)
 

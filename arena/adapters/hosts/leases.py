@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from arena.core.placement import Candidate, choose
 from arena.core.errors import NoCapacity
+from arena.core.placement import Candidate, choose
 
 CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 

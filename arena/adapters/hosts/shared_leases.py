@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from arena.adapters.hosts.leases import CandidatesOf, Leases, Ticket, queue_is_full
-from arena.core.placement import suitable
 from arena.core.errors import StoreFault
+from arena.core.placement import suitable
 from arena.core.sharing import Agreement, Desk, Option, Peers, Waiting
 
 BEAT_S = 2.5

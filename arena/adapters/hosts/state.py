@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
-from arena.core.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.errors import HostFault
+from arena.core.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.ports import Finished
 from arena.core.sharing import Change
 

@@ -12,8 +12,8 @@ from typing import Any
 from arena.adapters.redis.agreeing import AGREE
 from arena.adapters.redis.connection import RedisStore
 from arena.core.codec import Unreadable, decode, encode
-from arena.core.placement import Breaker
 from arena.core.errors import StoreFault
+from arena.core.placement import Breaker
 from arena.core.sharing import Agreement, Change, Desk, Waiting
 
 DESK_S = 10.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from arena.core.overview import Overview
 from arena.core.errors import ArenaError
+from arena.core.overview import Overview
 from arena.core.ports import Readiness
 from arena.referee import Referee
 from arena.web import operators
