@@ -147,7 +147,9 @@ def routes(referee: Referee) -> APIRouter:
         if chosen.format == "latex":
             return _latex(found.standings)
         if chosen.format == "csv":
-            text = found.standings[list(SHOWN)].to_csv(index=False)
+            shown = found.standings[list(SHOWN)]
+            named = shown.assign(contender=shown["contender"].map(exchange.guarded))
+            text = named.to_csv(index=False)
             return Response(text, media_type=CSV.media_type, headers=_saved_as("standings.csv"))
         return JSONResponse(
             {
