@@ -20,9 +20,11 @@ from arena.web.operators import is_loopback
 THREADS = 100
 
 
-def build_app(house: House, *, shared: bool = False) -> FastAPI:
-    """The app of one house, not yet served. shared: it is
-    to get a public link, so that nobody can be taken for an operator."""
+def build_app(house: House, *, shared: bool = False, channel: str = "web") -> FastAPI:
+    """The app of one house, not yet served. shared: it is to get a public link, so that nobody
+    can be taken for an operator. channel: what votes cast on the page are recorded with; those
+    of a shared page with `share`."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await house.open()
@@ -42,7 +44,7 @@ def build_app(house: House, *, shared: bool = False) -> FastAPI:
         house.referee,
         api.Operable(overview, house.metrics.text, house.settings.metrics == "all"),
     )
-    page = ui.build(house.referee, overview)
+    page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads = THREADS
     page.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(app, page, path="", **ui.mount_options())

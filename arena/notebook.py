@@ -50,7 +50,7 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     house = House(loaded)
     house.check()
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
-    server = serving.Server(build_app(house, shared=share), sock, stopping)
+    server = serving.Server(build_app(house, shared=share, channel="notebook"), sock, stopping)
     server.start()
     share_url = ""
     if share:

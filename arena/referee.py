@@ -155,17 +155,18 @@ class Referee:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
         seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. A second
         ballot on the same round changes nothing and gets the first one's result; one on a round
-        to come, or one that was taken back, raises StaleVote. study: instead of the battle's;
-        those of `record.REHEARSAL` are kept but not ranked."""
+        to come, or one that was taken back, raises StaleVote. rater: the session that opened the
+        battle unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
         verdict = _verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
             if _settled(battle, round, ballot):
                 return view.state(battle)
+            who = rater or battle.origin.session
             cast = record.Ballot(
-                id=str(uuid.uuid4()), cast_at=self._now(), rater=rater, channel=channel,
+                id=str(uuid.uuid4()), cast_at=self._now(), rater=who, channel=channel,
                 study=study, dwell_ms=dwell_ms, language=self._language(battle.prompts[0]),
-                abuse=await self._admission.too_many(rater),
+                abuse=await self._admission.too_many(who),
             )  # fmt: skip
             return await self._vote(battle, round, verdict, cast)
 

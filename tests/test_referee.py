@@ -456,13 +456,16 @@ def test_more_ballots_than_a_person_casts_are_kept_as_abuse(tmp_path: Path) -> N
 
 def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
-        state = await at.referee.open("Why is that?", topic="law", study="pilot", size=2)
+        state = await at.referee.open(
+            "Why is that?", topic="law", study="pilot", session="me", size=2
+        )
         async for batch in at.referee.follow(state.battle):
             if batch and any(getattr(e, "phase", "") == "voting" for _, e in batch):
                 break
         await at.referee.vote(state.battle, 1, "tie")
         (row,) = (await at.ledger.votes()).to_dict("records")
         assert (row["topic"], row["study"], row["draw_policy"]) == ("law", "pilot", "fewest")
+        assert row["rater"] == "me", "nobody else is named"
         assert row["draw_probability"] == pytest.approx(1 / 3)
         assert row["draw_probability_a"] == row["draw_probability_b"] == pytest.approx(2 / 3)
         with pytest.raises(BadInput, match="topic"):

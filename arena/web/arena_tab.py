@@ -108,7 +108,7 @@ PANE = """
 """
 
 
-def build(referee: Referee) -> None:
+def build(referee: Referee, channel: str) -> None:
     """Draw the tab into the Blocks that is open, and wire it."""
     html(BANNER, elem_id="notices")
     _form()
@@ -130,7 +130,7 @@ def build(referee: Referee) -> None:
             )
             html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
         html(NEXT, elem_id="next-row")
-    _wire(Moves(referee), panes, reveal)
+    _wire(Moves(referee, channel), panes, reveal)
 
 
 def _form() -> None:

@@ -69,10 +69,12 @@ class Ask:
 
 class Moves:
     """One method a move. Each takes a payload and returns the answer to it, a dict with `re`,
-    the number of the payload, and either what was asked for or `error`, a sentence to show."""
+    the number of the payload, and either what was asked for or `error`, a sentence to show.
+    channel: what votes are recorded with."""
 
-    def __init__(self, referee: Referee) -> None:
+    def __init__(self, referee: Referee, channel: str = "web") -> None:
         self._referee = referee
+        self._channel = channel
 
     async def open(self, payload: object) -> Answer:
         """prompt, format, topic, study → battle."""
@@ -109,6 +111,7 @@ class Moves:
                 ask.one_of("judgement", tuple(Judgement)),
                 ask.one_of("seat", ("", *LETTERS)),
                 rater=ask.rater,
+                channel=self._channel,
                 ballot=ask.text("ballot", longest=64),
                 dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
             )

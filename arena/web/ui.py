@@ -35,15 +35,18 @@ MASTHEAD = f"""
 
 
 def build(
-    referee: Referee, overview: Callable[[], Awaitable[Overview]] | None = None
+    referee: Referee,
+    overview: Callable[[], Awaitable[Overview]] | None = None,
+    *,
+    channel: str = "web",
 ) -> gr.Blocks:
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
-    for them."""
+    for them. channel: what its votes are recorded with."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
             with gr.Tab("Arena", id="arena"):
-                arena_tab.build(referee)
+                arena_tab.build(referee, channel)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
                 leaderboard_tab.build(leaderboard, referee)
             if overview:

@@ -82,9 +82,16 @@ def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
     assert referee.calls == [
         (
             *("battle", 1, "drop", "B"),
-            {"rater": "somebody", "ballot": "0123456789abcdef", "dwell_ms": 1200},
+            {"rater": "somebody", "channel": "web", "ballot": "0123456789abcdef",
+             "dwell_ms": 1200},
         ),
     ]
+
+
+def test_votes_of_a_page_are_recorded_with_its_channel() -> None:
+    referee = Recorder()
+    asyncio.run(Moves(referee, "notebook").vote(BALLOT))  # type: ignore[arg-type]
+    assert referee.calls[0][-1]["channel"] == "notebook"
 
 
 @pytest.mark.parametrize("payload", [None, [], "vote", 3, {}, {"re": 7}])
