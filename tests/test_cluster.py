@@ -107,7 +107,8 @@ class Trouble:
         return [story for story in now if story.mid_generation and story.state["round"] == 1]
 
     async def _restart(self, member: Member, how: signal.Signals) -> None:
-        await asyncio.to_thread(member.end, how)
+        code = await asyncio.to_thread(member.end, how)
+        assert code == (0 if how is signal.SIGTERM else -how)
         await asyncio.to_thread(member.start)
         async with asyncio.timeout(READY_S):
             while not await asyncio.to_thread(member.usable):

@@ -7,6 +7,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,9 @@ READS_ENVIRONMENT = {"settings"}
 
 PASSES_ENVIRONMENT_ON = ("arena/adapters/engine/",)
 """Here os.environ may be handed whole to a child process, and nothing be read from it."""
+
+FROM_ELSEWHERE = {"IPython", "arena_rank"}
+"""Packages that are imported only where they happen to be installed."""
 
 BANNED = {"util", "utils", "common", "manager", "helper", "helpers"}
 
@@ -146,6 +150,37 @@ def test_the_core_has_no_clock_no_chance_and_no_io(path: Path) -> None:
             assert not IMPURE_CALLS.fullmatch(called) and bare != "random.Random()", (
                 f"{_name(path)}:{node.lineno} calls {bare}; pass its result in"
             )
+
+
+@pytest.mark.parametrize("path", **_ids(SOURCES + DOORS + TESTS))
+def test_every_package_that_is_imported_is_pinned(path: Path) -> None:
+    """One that came along with another package, or by hand, may not be there elsewhere."""
+    distributions = packages_distributions()
+    for name in _imports(path):
+        top = name.split(".")[0]
+        if top in {"arena", "tests", *sys.stdlib_module_names, *FROM_ELSEWHERE}:
+            continue
+        names = {canonical(name) for name in distributions.get(top, [top])}
+        assert names & _pinned(), f"{_name(path)} imports {name}; pin it in requirements.txt"
+
+
+def test_every_package_is_pinned_exactly() -> None:
+    for line in _requirements():
+        assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+(; .+)?", line), line
+
+
+def _requirements() -> list[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _pinned() -> set[str]:
+    return {canonical(re.split(r"[\[=]", line)[0]) for line in _requirements()}
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 # Who reads the environment ---------------------------------------------------------------------
