@@ -6,7 +6,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
@@ -155,12 +157,11 @@ def test_the_core_has_no_clock_no_chance_and_no_io(path: Path) -> None:
 @pytest.mark.parametrize("path", **_ids(SOURCES + DOORS + TESTS))
 def test_every_package_that_is_imported_is_pinned(path: Path) -> None:
     """One that came along with another package, or by hand, may not be there elsewhere."""
-    distributions = packages_distributions()
     for name in _imports(path):
         top = name.split(".")[0]
         if top in {"arena", "tests", *sys.stdlib_module_names, *FROM_ELSEWHERE}:
             continue
-        names = {canonical(name) for name in distributions.get(top, [top])}
+        names = {canonical(name) for name in _distributions().get(top, [top])}
         assert names & _pinned(), f"{_name(path)} imports {name}; pin it in requirements.txt"
 
 
@@ -169,11 +170,17 @@ def test_every_package_is_pinned_exactly() -> None:
         assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+(; .+)?", line), line
 
 
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def _requirements() -> list[str]:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
+@cache
 def _pinned() -> set[str]:
     return {canonical(re.split(r"[\[=]", line)[0]) for line in _requirements()}
 
