@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 OUTCOMES = 4
 """A kind of vote is its pair · 4 + its outcome: first won, second won, tie, both_bad."""
 
-FEW_ENTRIES = 50_000
+FEW_ENTRIES = 10_000
 """So many are summed afresh for each fit in about a millisecond."""
 
 NOTHING = np.zeros(0, dtype=np.int64)

@@ -13,7 +13,7 @@ from arena.core import bradley_terry
 from arena.core.bradley_terry import Fit, Method, Pairs
 from arena.core.clusters import OUTCOMES, Clustering, Worth
 from arena.core.moments import pair_of, sides
-from arena.core.votes import Votes, coded, read
+from arena.core.votes import Votes, coded, read, side_by_side
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -64,9 +64,7 @@ class Counts:
         self._times = np.zeros((0, OUTCOMES))
         self._battle_ids, self._rater_ids = _Ids(), _Ids()
         self._waiting: tuple[Votes, Ints] | None = None
-        self._battle: Ints | None = None
-        self._battles: Clustering | None = None
-        self._raters: Clustering | None = None
+        self._clustered: tuple[Clustering, Clustering] | None = None
 
     @classmethod
     def of(cls, votes: pd.DataFrame) -> Counts:
@@ -87,7 +85,7 @@ class Counts:
         if sign < 0 and not self._holds(new):
             raise ValueError("Votes can be taken out only as they were folded in.")
         kinds = self._kinds(new)
-        if len(new.cell) > MANY and self._fresh:
+        if len(new.cell) > MANY and self._clustered is None and not self._waiting:
             self._waiting = new, kinds
         elif len(new.cell):
             self._fold_clusters(new.each(kinds), new, sign)
@@ -171,49 +169,34 @@ class Counts:
             return False
         if not all(name in self._codes for name in old.names):
             return False
-        battles, raters, kind = self._by_battle(), self._by_rater(), old.each(self._kinds(old))
+        (battles, raters), kind = self._clusterings(), old.each(self._kinds(old))
         battle, rater = self._numbers(old.battle_id, old.rater)
         return battles.holds(battle, kind) and raters.holds(rater, kind)
 
     # Whose votes they are ----------------------------------------------------------------------
 
-    @property
-    def _fresh(self) -> bool:
-        return self._waiting is None and self._battles is None and self._raters is None
-
     def _by_battle(self) -> Clustering:
-        if self._battles is None:
-            battle = kind = NOTHING
-            if self._waiting:
-                new, kinds = self._waiting
-                battle, kind = self._waiting_battles(new), new.each(kinds)
-            self._battles = Clustering(battle, kind)
-            self._let_go()
-        return self._battles
+        return self._clusterings()[0]
 
     def _by_rater(self) -> Clustering:
-        if self._raters is None:
-            rater = kind = NOTHING
+        return self._clusterings()[1]
+
+    def _clusterings(self) -> tuple[Clustering, Clustering]:
+        """All votes by battle and by rater."""
+        if self._clustered is None:
+            battle = rater = kind = NOTHING
             if self._waiting:
                 new, kinds = self._waiting
-                rater, kind = self._rater_ids.codes(new.rater), new.each(kinds)
-                if (rater < 0).any():
-                    rater = _or_battle(rater, self._waiting_battles(new))
-            self._raters = Clustering(rater, kind)
-            self._let_go()
-        return self._raters
-
-    def _waiting_battles(self, new: Votes) -> Ints:
-        if self._battle is None:
-            self._battle = self._battle_ids.codes(new.battle_id) + 1
-        return self._battle
-
-    def _let_go(self) -> None:
-        if self._battles is not None and self._raters is not None:
-            self._waiting = self._battle = None
+                kind = new.each(kinds)
+                battle, rater = self._numbers(new.battle_id, new.rater)
+                self._waiting = None
+            self._clustered = tuple(side_by_side(
+                len(kind), lambda: Clustering(battle, kind), lambda: Clustering(rater, kind)
+            ))  # fmt: skip
+        return self._clustered
 
     def _fold_clusters(self, kind: Ints, new: Votes, sign: int) -> None:
-        battles, raters = self._by_battle(), self._by_rater()
+        battles, raters = self._clusterings()
         battle, rater = self._numbers(new.battle_id, new.rater)
         battles.fold(battle, kind, sign, len(self._names))
         raters.fold(rater, kind, sign, len(self._names))
@@ -221,8 +204,12 @@ class Counts:
     def _numbers(self, battle_id: pd.Series, rater: pd.Series) -> tuple[Ints, Ints]:
         """(N,) of the battle and of the rater, which is negative where unknown: that of the
         battle then."""
-        battle = self._battle_ids.codes(battle_id) + 1
-        return battle, _or_battle(self._rater_ids.codes(rater), battle)
+        battle, known = side_by_side(
+            len(rater),
+            lambda: self._battle_ids.codes(battle_id) + 1,
+            lambda: self._rater_ids.codes(rater),
+        )
+        return battle, _or_battle(known, battle)
 
 
 def cluster_numbers(battle_id: pd.Series, rater: pd.Series | None) -> Ints:
@@ -236,4 +223,4 @@ def cluster_numbers(battle_id: pd.Series, rater: pd.Series | None) -> Ints:
 
 def _or_battle(rater: Ints, battle: Ints) -> Ints:
     """Numbers of raters, and negative ones, by battle, for those who are unknown."""
-    return np.where(rater < 0, -1 - battle, rater)
+    return np.where(rater < 0, -1 - battle, rater) if (rater < 0).any() else rater

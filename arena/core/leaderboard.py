@@ -65,6 +65,9 @@ HEAD_TO_HEAD = {
 }
 """Columns of the records of each against each, in order, with their dtypes."""
 
+NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype="str"), dtype=float)
+"""By contender, where none is known."""
+
 MOVEMENT = {
     "contender": "str",
     "rating_before": "float64",
@@ -104,20 +107,20 @@ def standings(
     fitted = source.fit(method) if fitted is None else fitted
     tally = source.tally()
     names = sorted({*tally.index, *fitted.names, *map(str, roster)})
-    record = tally.reindex(names, fill_value=0)
-    columns = {name: record[name].to_numpy() for name in RECORD} | _ratings(fitted, names)
-    votes = np.where(columns["votes"], columns["votes"], np.nan)
-    drawn = columns["ties"] + columns["both_bad"]
-    columns["win_rate"] = (columns["wins"] + drawn / 2) / votes
-    columns["both_bad_rate"] = columns["both_bad"] / votes
-    known = pd.DataFrame() if speeds is None else speeds
-    known = known.reindex(index=names, columns=list(MEASURES)).astype(float)
-    columns |= {measure: known[measure].to_numpy() for measure in MEASURES}
-    columns["contender"] = pd.array(names, dtype="str")
-    table = pd.DataFrame({name: columns[name] for name in STANDINGS})
+    ratings = _ratings(fitted, names)
+    # Built once, in its final order: this is done after each vote.
     unranked = np.iinfo(np.int64).max
-    place = [table[by].to_numpy(np.int64, na_value=unranked) for by in ("rank", "group")]
-    return table.iloc[np.lexsort(place)].reset_index(drop=True)
+    order = np.lexsort([ratings[by].to_numpy(np.int64, na_value=unranked) for by in ("rank", "group")])
+    names = [names[at] for at in order.tolist()]
+    ranked = {what: values[order] for what, values in ratings.items()}
+    record = _by_name(tally, names, 0)
+    drawn = record["ties"] + record["both_bad"]
+    votes = np.where(record["votes"], record["votes"], np.nan)
+    columns = ranked | record | {"contender": pd.array(names, dtype="str")}
+    columns["win_rate"] = (record["wins"] + drawn / 2) / votes
+    columns["both_bad_rate"] = record["both_bad"] / votes
+    columns |= _by_name(NO_SPEEDS if speeds is None else speeds, names, np.nan)
+    return pd.DataFrame({name: columns[name] for name in STANDINGS})
 
 
 def speeds(votes: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +129,7 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
     excluded are left out. A reply that was judged in several pairs is one reply."""
     present = [column for column in SPEED_COLUMNS if column in votes]
     if votes.empty or not present:
-        return pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype="str"), dtype=float)
+        return NO_SPEEDS
     require(votes, ("battle_id", "model_a", "model_b", "excluded_reason"))
     votes = superseding(votes) if "supersedes" in votes else votes
     counts = counting(votes["excluded_reason"])[0]
@@ -219,6 +222,12 @@ def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
     stays = np.empty(len(key), dtype=bool)
     stays[order] = ~again
     return stays
+
+
+def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[str, Any]:
+    """By column, the values of these names, and `missing` for those the table does not have."""
+    at = table.index.get_indexer(pd.Index(names, dtype="str"))
+    return {column: np.append(table[column].to_numpy(), missing)[at] for column in table}
 
 
 def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:

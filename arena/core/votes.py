@@ -6,7 +6,10 @@ different combinations are looked at one by one, so a million rows are read in s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,12 @@ OUTCOME_COLUMNS = ("battle_id", "rater", "model_a", "model_b", "winner", "exclud
 
 WINNERS = ("model_a", "model_b", "tie", "both_bad")
 """What a vote can say, in the order in which outcomes are numbered."""
+
+FEW = 64
+"""Up to so many rows are coded one by one, faster than by setting out to code a whole column."""
+
+MANY = 50_000
+"""From so many rows on columns are coded side by side: coding text lets other threads run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +68,13 @@ def read(votes: pd.DataFrame) -> Votes:
     with an excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row
     without two different contenders or a column that is missing."""
     require(votes, OUTCOME_COLUMNS)
-    a, names_a = _coded_text(votes["model_a"])
-    b, names_b = _coded_text(votes["model_b"])
-    winner, winners = _coded_text(votes["winner"])
+    (a, names_a), (b, names_b), (winner, winners), (counts, excluded) = side_by_side(
+        len(votes),
+        lambda: _coded_text(votes["model_a"]),
+        lambda: _coded_text(votes["model_b"]),
+        lambda: _coded_text(votes["winner"]),
+        lambda: counting(votes["excluded_reason"]),
+    )
     # Number 0 stands for a value that is missing.
     shape = (len(names_a) + 1, len(names_b) + 1, len(winners) + 1)
     cell = a.astype(np.int64)
@@ -80,7 +93,6 @@ def read(votes: pd.DataFrame) -> Votes:
     outcome = _numbered(outcome, winners, {name: n for n, name in enumerate(WINNERS)})
     _check(votes, cell, there, model_a, model_b, outcome)
 
-    counts, excluded = counting(votes["excluded_reason"])
     if counts is not None:
         cell = cell[counts]
         votes = votes.loc[counts, ["battle_id", "rater"]]
@@ -91,11 +103,26 @@ def read(votes: pd.DataFrame) -> Votes:
     )  # fmt: skip
 
 
-def coded(column: pd.Series) -> tuple[Ints, pd.Index]:
+def coded(column: pd.Series) -> tuple[Ints, pd.Index | NDArray[np.object_]]:
     """(N,) a number for each row, −1 where nothing is, and what the numbers stand for."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), column.cat.categories
-    return pd.factorize(column)
+    if len(column) > FEW:
+        return pd.factorize(column)
+    numbers: dict[object, int] = {}
+    codes = [
+        -1 if pd.isna(value) else numbers.setdefault(value, len(numbers))
+        for value in column.tolist()
+    ]
+    return np.array(codes, dtype=np.int64), np.array([*numbers], dtype=object)
+
+
+def side_by_side(rows: int, *works: Callable[[], Any]) -> list[Any]:
+    """What the works return, which are done at the same time if they are about many rows."""
+    if rows < MANY:
+        return [work() for work in works]
+    with ThreadPoolExecutor(len(works)) as threads:
+        return [doing.result() for doing in [threads.submit(work) for work in works]]
 
 
 def _coded_text(column: pd.Series) -> tuple[Ints, list[str]]:
@@ -113,6 +140,10 @@ def require(votes: pd.DataFrame, columns: tuple[str, ...]) -> None:
 
 def counting(reason: pd.Series) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
     """Which rows count, None for all, and how many do not, by reason."""
+    if len(reason) >= MANY and not isinstance(reason.dtype, pd.CategoricalDtype):
+        # Mostly there is none, and to see that is quicker than to code the column.
+        if (reason == "").to_numpy(bool, na_value=False).all():
+            return None, {}
     codes, reasons = _coded_text(reason)
     times = np.bincount(codes.astype(np.int64) + 1, minlength=len(reasons) + 1)[1:]
     excluded = {r: n for r, n in zip(reasons, times.tolist(), strict=True) if r and n}
