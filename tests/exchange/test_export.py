@@ -164,7 +164,7 @@ def test_parquet_has_the_published_nested_types(ledger: Path) -> None:
     full, strict = (
         pq.read_schema(io.BytesIO(exported(ledger, "parquet", strict=how))) for how in (False, True)
     )
-    message = "struct<role: string, content: list<element: struct<type: string, text: string, image: string, mimeType: string>>>"  # fmt: skip # noqa: E501
+    message = "struct<role: string, content: list<element: struct<type: string, text: string, image: string, mimeType: string>>>"  # fmt: skip
     for schema in (full, strict):
         assert str(schema.field("conversation_a").type) == f"list<element: {message}>"
         metadata = schema.field("conv_metadata").type
