@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from arena.bench import simulated, standings
-from arena.bench.standings import Plan, Row, StandingsBench
+from arena.bench.standings import Place, Plan, Row, StandingsBench
 from arena.cli import bench_standings, main
 from arena.compose import ledger_of
 from arena.core.counts import Counts
@@ -37,8 +37,8 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def benched(url: str, told: Callable[[str, float], None] = lambda what, part: None) -> list[Row]:
     settings = load({"DATABASE_URL": url}, None)
-    bench = StandingsBench(PLAN, settings.database_url, partial(ledger_of, settings), told)
-    return asyncio.run(bench.run())
+    place = Place(settings.database_url, partial(ledger_of, settings))
+    return asyncio.run(StandingsBench(PLAN, {"here": place}, told).run())
 
 
 def outcomes(url: str) -> Outcomes:
@@ -80,10 +80,12 @@ def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
     rows = benched(url, lambda what, part: said.append((what, part)))
     assert [row.votes for row in rows] == [1000, 1300]
     for row in rows:
-        assert 0 < row.reading < row.ledger and row.news > 0 and row.refit > 0
-        assert (row.from_disk is not None) == (kind == "sqlite")
+        ledger = row.ledgers["here"]
+        assert 0 < ledger.reading < ledger.standings and ledger.news > 0
+        assert (ledger.from_disk is not None) == (kind == "sqlite")
+        assert 0 < row.refit < row.table
         assert row.beside is None and row.faster is None
-    assert all(0 <= part <= 1 for _, part in said) and "Writing 300 votes" in dict(said)
+    assert all(0 <= part <= 1 for _, part in said) and "here: writing 300 votes" in dict(said)
     written = Counts.of(outcomes(url).rows)
     drawn = Counts.of(simulated.votes(1300, PLAN.contenders, PLAN.seed)[list(OUTCOME_COLUMNS)])
     pd.testing.assert_frame_equal(written.tally(), drawn.tally(), check_like=True)
@@ -115,16 +117,28 @@ def test_arena_rank_is_measured_beside_and_how_far_it_is_apart(
     assert row.faster[1] == row.beside.seconds[1] / row.like_for_like[1]
 
 
-def test_the_command_tells_the_figures_as_a_table_and_as_json(
-    capsys: pytest.CaptureFixture[str],
+def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
+    postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
     assert main(asked) == 0
     table = capsys.readouterr().out
+    assert "from SQLite" in table and "until PostgreSQL tells" in table
     assert "not installed" in table and "5 contenders" in table and "1 000" in table
     assert main((*asked, "--json")) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["votes"] == 1000 and row["beside"] is None and row["ledger"] > 0
+    assert row["votes"] == 1000 and row["beside"] is None and row["ledgers"].keys() == {"SQLite", "PostgreSQL"}
+
+
+def test_a_database_that_is_named_is_measured_and_no_server_is_started(
+    postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgresql.new_url()
+    asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
+    assert main((*asked, "--database", url)) == 0
+    assert outcomes(url).last > 1000
+    assert main((*asked, "--database", url)) == 1
+    assert "The ledger in PostgreSQL has votes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -63,23 +63,32 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class FromLedger:
+    """Medians in seconds. standings: the whole table, clustered, with nothing kept of the ledger;
+    reading is its part before the counting. from_disk: the same when the system has not kept the
+    file in memory either; None where that cannot be brought about. news: until the ledger has
+    told one new vote."""
+
+    standings: float
+    reading: float
+    from_disk: float | None
+    news: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """Medians in seconds. like_for_like: ratings and intervals as arena-rank makes them, from
     columns of text and of categories. standings: the whole table, clustered, the same two ways.
-    ledger: that from the ledger, with nothing kept; reading is its part before the counting.
-    from_disk: the same when the system has not kept the file in memory either. news: until the
-    ledger has told one new vote. refit: that vote folded in and everything fitted again,
-    clustered."""
+    ledgers: the same from each of them, by name. refit: one vote more folded in and everything
+    fitted again, clustered; table: until the whole table is there, too."""
 
     votes: int
     beside: Beside | None
     like_for_like: tuple[float, float]
     standings: tuple[float, float]
-    ledger: float
-    reading: float
-    from_disk: float | None
-    news: float
+    ledgers: Mapping[str, FromLedger]
     refit: float
+    table: float
 
     @property
     def faster(self) -> tuple[float, float] | None:
@@ -95,50 +104,60 @@ def arena_rank() -> str:
     return version("arena-rank") if importlib.util.find_spec("arena_rank") else ""
 
 
-class StandingsBench:
-    """Measures on a ledger that has no votes yet, and fills it. `url` is where it is."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A ledger that has no votes yet: where it is, and how it is opened."""
 
-    def __init__(self, plan: Plan, url: str, opened: Opened, told: Told) -> None:
+    url: str
+    opened: Opened
+
+
+class StandingsBench:
+    """Measures on ledgers, by name, and fills them."""
+
+    def __init__(self, plan: Plan, places: Mapping[str, Place], told: Told) -> None:
         self._plan = plan
-        self._url = url
-        self._opened = opened
+        self._places = places
         self._told = told
         self._asked = 0
 
     async def run(self) -> list[Row]:
-        """A row for each size. Raises `BadInput` where the ledger has votes."""
-        async with self._opened() as ledger:
-            if (await ledger.outcomes()).last:
-                raise BadInput(
-                    "This ledger has votes, and simulated ones could never be taken out again. "
-                    "Name an empty database that is used for nothing else."
-                )
-            await ledger.append([simulated.rehearsed(ALIKE)])
+        """A row for each size. Raises `BadInput` where a ledger has votes."""
+        for name, place in self._places.items():
+            async with place.opened() as ledger:
+                if (await ledger.outcomes()).last:
+                    raise BadInput(
+                        f"The ledger in {name} has votes, and simulated ones could never be taken "
+                        "out again. Name an empty database that is used for nothing else."
+                    )
+                await ledger.append([simulated.rehearsed(ALIKE)])
         sizes = self._plan.votes
         self._tell("Drawing votes", 0, 0.0)
         votes = simulated.votes(sizes[-1], self._plan.contenders, self._plan.seed)
         rows = []
-        for place, size in enumerate(sizes):
-            written = sizes[place - 1] if place else 0
-            what = f"Writing {size - written} votes"
-            for part in simulated.writing(self._url, votes[written:size], ALIKE):
-                self._tell(what, place, part / 2)
-            rows.append(await self._measure(votes[:size], place))
+        for turn, size in enumerate(sizes):
+            written = sizes[turn - 1] if turn else 0
+            for number, (name, place) in enumerate(self._places.items()):
+                what = f"{name}: writing {size - written} votes"
+                for part in simulated.writing(place.url, votes[written:size], ALIKE):
+                    self._tell(what, turn, (number + part) / len(self._places) / 2)
+            rows.append(await self._measure(votes[:size], turn))
         return rows
 
-    def _tell(self, what: str, place: int, part: float) -> None:
+    def _tell(self, what: str, turn: int, part: float) -> None:
         """Each size takes about as much longer as it is larger."""
         sizes = self._plan.votes
-        self._told(what, (sum(sizes[:place]) + part * sizes[place]) / sum(sizes))
+        self._told(what, (sum(sizes[:turn]) + part * sizes[turn]) / sum(sizes))
 
-    async def _measure(self, votes: pd.DataFrame, place: int) -> Row:
+    async def _measure(self, votes: pd.DataFrame, turn: int) -> Row:
         text = votes[list(OUTCOME_COLUMNS)]
         coded = text.astype("category")
         size = f"{len(votes)} votes"
-        self._tell(f"From the ledger, {size}", place, 0.5)
-        ledger, reading = await self._cold()
-        from_disk = await self._from_disk()
-        self._tell(f"From memory, {size}", place, 0.7)
+        ledgers = {}
+        for name, place in self._places.items():
+            self._tell(f"{name}: reading {size}", turn, 0.5)
+            ledgers[name] = await self._from_ledger(place)
+        self._tell(f"From memory, {size}", turn, 0.7)
         works: dict[str, Callable[[], object]] = {
             "plain text": lambda: _plain(text),
             "plain coded": lambda: _plain(coded),
@@ -149,17 +168,16 @@ class StandingsBench:
             works |= {"text": lambda: of_arena_rank(text), "coded": lambda: of_arena_rank(coded)}
         took = self._timed(works)
         beside = _beside(text, (took["text"], took["coded"])) if arena_rank() else None
-        self._tell(f"One more vote, {size}", place, 0.9)
+        self._tell(f"One more vote, {size}", turn, 0.9)
+        refit, table = _refit(coded)
         return Row(
             votes=len(votes),
             beside=beside,
             like_for_like=(took["plain text"], took["plain coded"]),
             standings=(took["table text"], took["table coded"]),
-            ledger=ledger,
-            reading=reading,
-            from_disk=from_disk,
-            news=await self._news(),
-            refit=_refit(coded),
+            ledgers=ledgers,
+            refit=refit,
+            table=table,
         )
 
     def _timed(self, works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
@@ -176,13 +194,19 @@ class StandingsBench:
                     seconds[name].append(time.perf_counter() - started)
         return {name: median(values) for name, values in seconds.items()}
 
-    async def _cold(self, before: Callable[[], None] = lambda: None) -> tuple[float, float]:
+    async def _from_ledger(self, place: Place) -> FromLedger:
+        whole, reading = await self._cold(place)
+        return FromLedger(whole, reading, await self._from_disk(place), await self._news(place))
+
+    async def _cold(
+        self, place: Place, before: Callable[[], None] = lambda: None
+    ) -> tuple[float, float]:
         """Ledger → standings, and the part until the rows are there."""
         whole, reading = [], []
         for _ in range(self._plan.repeat):
             before()
             started = time.perf_counter()
-            async with self._opened() as ledger:
+            async with place.opened() as ledger:
                 rows = (await ledger.outcomes()).rows
                 reading.append(time.perf_counter() - started)
                 standings(Counts.of(rows))
@@ -190,9 +214,9 @@ class StandingsBench:
             del rows
         return median(whole), median(reading)
 
-    async def _from_disk(self) -> float | None:
+    async def _from_disk(self, place: Place) -> float | None:
         """None where the ledger is no file, or the system cannot be told to forget it."""
-        file = Path(self._url.removeprefix("sqlite:///"))
+        file = Path(place.url.removeprefix("sqlite:///"))
         if not hasattr(os, "posix_fadvise") or not file.is_file():
             return None
 
@@ -201,12 +225,12 @@ class StandingsBench:
                 os.fsync(opened.fileno())
                 os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-        return (await self._cold(forget))[0]
+        return (await self._cold(place, forget))[0]
 
-    async def _news(self) -> float:
+    async def _news(self, place: Place) -> float:
         """Until the ledger has told one new vote."""
         seconds = []
-        async with self._opened() as ledger:
+        async with place.opened() as ledger:
             last = (await ledger.outcomes()).last
             for _ in range(TOLD):
                 self._asked += 1
@@ -241,15 +265,18 @@ def of_arena_rank(votes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, list(fitted["competitors"]))
 
 
-def _refit(votes: pd.DataFrame) -> float:
+def _refit(votes: pd.DataFrame) -> tuple[float, float]:
+    """One vote folded in and everything fitted again; and until the table is made of that."""
     counts = Counts.of(votes)
     counts.fit()
     one = votes.iloc[[0]].astype("str")
-    seconds = []
+    fitting, whole = [], []
     for number in range(REFITS):
         vote = one.assign(battle_id=f"new-{number}", rater=votes["rater"].iloc[number])
         started = time.perf_counter()
         counts.fold(vote)
-        counts.fit()
-        seconds.append(time.perf_counter() - started)
-    return median(seconds)
+        fitted = counts.fit()
+        fitting.append(time.perf_counter() - started)
+        standings(counts, fitted=fitted)
+        whole.append(time.perf_counter() - started)
+    return median(fitting), median(whole)

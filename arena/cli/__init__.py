@@ -224,7 +224,8 @@ def _bench(commands: Commands) -> None:
         )
     standings.add_argument(
         "--database", default="", metavar="URL",
-        help="an empty database, which is filled; default: SQLite in a temporary folder",
+        help="an empty database, which is filled, for the one in PostgreSQL; default: a server "
+        "that is started for the bench, where PostgreSQL is installed",
     )  # fmt: skip
     standings.add_argument("--json", action="store_true", help="the figures as JSON")
 
