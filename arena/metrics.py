@@ -116,8 +116,8 @@ class _Heard:
         self._hear = hear
         self._viewers = viewers
 
-    async def publish(self, battle_id: str, event: Event) -> int:
-        number = await self._feed.publish(battle_id, event)
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
+        number = await self._feed.publish(battle_id, event, playing=playing)
         self._hear(battle_id, event)
         return number
 

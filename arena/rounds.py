@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TypeVar
 
 from arena.core import battle as rules
@@ -104,7 +104,8 @@ class Rounds:
         while True:
             try:
                 for battle_id in await self._battles.orphans() if ready() else ():
-                    await self._adopt(battle_id)
+                    with suppress(StaleVote):  # Whoever had it was well, and has moved it on.
+                        await self._adopt(battle_id)
             except StoreFault:
                 pass
             except Exception:

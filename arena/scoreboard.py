@@ -7,7 +7,7 @@ is who. It does not know where votes are kept, how a battle goes, or how a board
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,7 +124,7 @@ class Scoreboard:
         left out; their draw is done."""
         async with self._lock:
             await self._catch_up()
-            return await asyncio.to_thread(self._counts.fit, Method())
+            return await _to_the_end(asyncio.to_thread(self._counts.fit, Method()))
 
     async def board(self, query: Query, roster: Sequence[str] = ()) -> Board:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
@@ -133,9 +133,9 @@ class Scoreboard:
             async with self._lock:
                 await self._catch_up()
                 speeds = await self._speeds()
-                return await asyncio.to_thread(
+                return await _to_the_end(asyncio.to_thread(
                     _board, self._counts, query, roster, speeds=speeds, held_back=len(self._held)
-                )
+                ))  # fmt: skip
         async with self._lock:
             votes = await self._votes()
             held = len(self._held)
@@ -156,7 +156,8 @@ class Scoreboard:
             columns = ("battle_id", "ballot_id", "supersedes", "rater", "model_a", "model_b",
                        "winner", "excluded_reason")  # fmt: skip
             rows = leaderboard.superseding(await self._ledger.votes(columns, battle=battle_id))
-            return await asyncio.to_thread(leaderboard.movement, self._counts, rows)
+            moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
+            return await _to_the_end(moved)
 
     async def statistics(self) -> dict[str, Any]:
         """Totals of all votes: battles, votes, raters, what was decided how often, through
@@ -176,6 +177,9 @@ class Scoreboard:
 
     async def _catch_up(self) -> None:
         """Fold in what the ledger has got since, and what is no longer held back."""
+        await _to_the_end(self._fold_news())
+
+    async def _fold_news(self) -> None:
         live = frozenset(await self._under_way())
         news = await self._ledger.outcomes(self._last)
         await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
@@ -211,9 +215,10 @@ class Scoreboard:
             chunk = await self._ledger.votes(COLUMNS, after=self._read, limit=CHUNK)
             if chunk.empty:
                 break
-            self._read = int(chunk["sequence"].iloc[-1])
-            numbers = await asyncio.to_thread(effects.style_columns, chunk)
+            numbers = await _to_the_end(asyncio.to_thread(effects.style_columns, chunk))
+            # Only what is kept was read, whatever fails before.
             self._rows.append(chunk.drop(columns="conv_metadata").join(numbers))
+            self._read = int(chunk["sequence"].iloc[-1])
         if len(self._rows) > 1:
             self._rows = [await asyncio.to_thread(pd.concat, self._rows, ignore_index=True)]
         if not self._rows:
@@ -240,6 +245,17 @@ class Scoreboard:
         self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
         self._answers[what, query] = self._version, answer
         return answer
+
+
+async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What the work returns. It is not broken off: where whoever asked goes away, its end is
+    awaited all the same, since nobody else may touch the counts before."""
+    doing = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing})
+        raise
 
 
 def _panels(votes: pd.DataFrame, query: Query) -> Panels:

@@ -62,10 +62,10 @@ class Screen:
         if self._told != (told := (*stage, self._flagged)):
             name, place = stage
             public = state(self._battle, name, place=place, flagged=self._flagged)
-            await self._feed.publish(self._battle.id, public)
+            await self._feed.publish(self._battle.id, public, playing=True)
             self._told = told
         if pieces:
-            await self._feed.publish(self._battle.id, Delta(tuple(pieces)))
+            await self._feed.publish(self._battle.id, Delta(tuple(pieces)), playing=True)
         self._levels = reached
 
     def _gives_itself_away(self, writer: Writer, before: int, level: int) -> bool:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arena.adapters.hosts import HostTimeouts
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
 from arena.admission import RefereeRules
+from arena.rounds import RENEW_S
 from arena.stage import StageRules
 from arena.writer import FAULT
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
@@ -18,6 +20,7 @@ from tests.playing import MODELS, Table, Viewer, table
 from tests.redis_server import RedisServer
 
 CLAIM_S = 0.6
+PATIENT = HostTimeouts(connect=2.0, cold=20.0, warm=20.0, gap=2.0, listing=5.0)
 RULES = RefereeRules(stage=StageRules(pace=5000, grace_s=5.0, total_s=30.0))
 
 
@@ -39,7 +42,9 @@ async def replica(
     store = RedisStore(server.url, prefix=prefix, answer_s=0.5)
     battles = RedisBattles(store, owner_s=CLAIM_S)
     feed = RedisFeed(store, patience_s=0.2)
-    async with table(folder, [host], rules=RULES, battles=battles, feed=feed) as at:
+    async with table(
+        folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=PATIENT
+    ) as at:
         looking = asyncio.create_task(at.referee.rounds.look_after_orphans(0.1))
         try:
             yield Replica(at, store)
@@ -58,7 +63,9 @@ def on_two(
     folder: Path, server: RedisServer, prefix: str, scene: Scene, *models: FakeModel
 ) -> None:
     async def run() -> None:
-        async with FakeOllama(models or [LLAMA, MISTRAL, PHI], speed=20, warm=True) as host:
+        async with FakeOllama(
+            models or [LLAMA, MISTRAL, PHI], speed=20, warm=True, num_parallel=2
+        ) as host:
             async with replica(folder, server, prefix, host) as one:
                 async with replica(folder, server, prefix, host) as other:
                     await scene(one, other, host)
@@ -155,3 +162,23 @@ def test_a_redis_that_is_away_for_a_while_costs_a_pause_and_no_battle(
 
     slow = [FakeModel(name, tokens_per_s=10, text="word " * 60) for name in MODELS]
     on_two(tmp_path, redis_server, prefix, scene, *slow)
+
+
+def test_a_round_that_two_replicas_write_is_shown_by_one(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    """A claim that lapses, as when Redis freezes, though whoever held it is well and writes on."""
+
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await host.wait_for(lambda: len(host.stats.answers()) == 6)
+            await seen.voting()
+            for each in (one, other):
+                await each.at.referee.rounds.finished()
+            replies = await other.at.referee.replies(battle)
+            assert {seat: (seen.text(seat),) for seat in replies} == dict(replies)
+
+    assert CLAIM_S < RENEW_S
+    late = [FakeModel(name, ttft_s=60.0, tokens_per_s=10, text="word " * 60) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *late)

@@ -143,9 +143,11 @@ Event = State | Delta
 class Feed(Protocol):
     """The events of a battle, in order, kept from its first to its last."""
 
-    async def publish(self, battle_id: str, event: Event) -> int:
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
         """Append the event; returns its number, from 1. After a StoreFault it is not there, so
-        that it, or one that tells the same and more, can be published again."""
+        that it, or one that tells the same and more, can be published again. playing: it is
+        about a round that this replica plays; raises StaleVote, and the event is not there,
+        where another one has claimed the battle meanwhile."""
         ...
 
     def follow(self, battle_id: str, after: int = 0) -> AsyncIterator[list[tuple[int, Event]]]:

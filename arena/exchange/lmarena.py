@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -36,6 +37,13 @@ TOKENS = (
     "sum_user_tokens", "sum_assistant_a_tokens", "sum_assistant_b_tokens",
     "context_a_tokens", "context_b_tokens", "turns",
 )  # fmt: skip
+
+STYLE = tuple(
+    f"{what}_count_{side}" for what in ("header", "list", "bold") for side in "ab"
+)
+
+MOST_COUNTED = 10**9
+"""Tokens or marks in a conversation, which is more than any has; sums of them fit 32 bits."""
 
 OUTCOMES = {
     "model_a": "model_a",
@@ -183,10 +191,12 @@ def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     if not isinstance(found, Mapping):
         raise ValueError("is no object")
     made = {}
-    for name, count in found.items():
+    for name in (*TOKENS, *STYLE):
+        count = found.get(name)
         kinds = list(count.values()) if isinstance(count, Mapping) else [count]
-        if any(kind is not None for kind in kinds):
-            made[name] = sum(int(kind or 0) for kind in kinds)
+        known = [kind for kind in kinds if kind is not None and kind == kind]
+        if known:
+            made[name] = sum(_count(kind, name) for kind in known)
     if made or not (a or b):
         return made
     tokens = {"sum_user_tokens": len(_said("user", a)) // CHARACTERS_PER_TOKEN}
@@ -198,9 +208,20 @@ def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     return tokens | {"turns": sum(m["role"] == "user" for m in a)}
 
 
+def _count(value: Any, name: str) -> int:
+    """Raises ValueError for what nobody could have counted."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (number.is_integer() and 0 <= number <= MOST_COUNTED):
+        raise ValueError(f"says {value!r:.40} for {name}, which is no count")
+    return int(number)
+
+
 def read_json(value: Any) -> Any:
-    """What a text holds, where it is one, in JSON or as pandas writes lists into CSV; None for
-    an empty one. Raises ValueError."""
+    """What a text holds, where it is one, in JSON or as Python writes lists; None for an empty
+    one. Raises ValueError."""
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -208,4 +229,9 @@ def read_json(value: Any) -> Any:
     for read in (json.loads, ast.literal_eval):
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             return read(value)
+    if "array(" in value:
+        raise ValueError(
+            "is text of arrays as pandas writes them into CSV; save the file as Parquet or as "
+            "JSON lines instead"
+        )
     raise ValueError("is no JSON")

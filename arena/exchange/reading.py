@@ -31,8 +31,10 @@ LARGEST_CELL = 1 << 27
 """Characters; a quotation mark that is never closed would swallow the rest of the file."""
 
 READ_AT_ONCE = 1 << 20
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-BETWEEN = re.compile(r"[\s,]*")
+FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+SPACE = re.compile(r"\s*")
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+"""How files begin that have to be unpacked first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,15 @@ def lines_of(path: Path) -> Iterator[Line]:
     columns that make a vote."""
     with _openable(path):
         size = path.stat().st_size
+        if not path.is_file() and not path.is_dir():
+            raise BadInput(
+                f"{path} is no file but a pipe or a device, which cannot be read twice. Save what "
+                "comes from it in a file, and name that."
+            )
         with path.open("rb") as file:
             start = file.read(4096)
+    if start.startswith(COMPRESSED):
+        raise BadInput(f"{path.name} is compressed. Unpack it, then name what was in it.")
     if not start.strip():
         raise BadInput(f"{path.name} is empty. Name a file with votes.")
     if start.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
@@ -109,6 +118,10 @@ def _no_utf8(path: Path) -> BadInput:
 def _check_columns(name: str, columns: Iterable[Any]) -> None:
     """name: of the file."""
     found = [str(column) for column in columns]
+    if twice := [column for column in WANTED if found.count(column) > 1]:
+        raise BadInput(
+            f"{name} has the column {', '.join(sorted(twice))} more than once. Leave one of each."
+        )
     known = {lmarena.OLDER_NAMES.get(column, column) for column in found}
     if known >= lmarena.FLAGS.keys():
         known.add("winner")
@@ -154,8 +167,8 @@ def _csv(name: str, text: IO[str], size: int) -> Iterator[Line]:
         if not cells:
             continue
         if not header:
-            _check_columns(name, cells)
-            header = cells
+            header = [cell.strip() for cell in cells]
+            _check_columns(name, header)
         elif len(cells) != len(header):
             fault = f"has {len(cells)} cells where the first line has {len(header)}"
             yield Line(number, None, fault, part)
@@ -210,28 +223,43 @@ def _array(name: str, text: IO[str], size: int) -> Iterator[Line]:
     """The objects of one array, by their number in it."""
     decoder = json.JSONDecoder()
     held, number, more = text.read(READ_AT_ONCE), 0, True
-    at = held.index("[") + 1
+    at, due = held.index("[") + 1, "value or ]"
     while True:
-        at = BETWEEN.match(held, at).end()  # type: ignore[union-attr]
-        if held.startswith("]", at):
+        at = SPACE.match(held, at).end()  # type: ignore[union-attr]
+        sign, fault = held[at : at + 1], ""
+        if not sign and due == "nothing" and not more:
             return
-        try:
-            value, at = decoder.raw_decode(held, at)
-        except (ValueError, RecursionError) as error:
-            if not more:
-                fault = f"is no JSON from here on ({error})"
-                yield Line(number + 1, None, fault, 1.0, ROW)
-                return
-            # As much again each time, so that a long object is not begun over and over.
-            piece = text.read(max(READ_AT_ONCE, len(held) - at))
-            held, at, more = held[at:] + piece, 0, bool(piece)
+        if sign and due == "nothing":
+            fault = "something follows the end of the array"
+        elif sign == "]" and due != "value":
+            at, due = at + 1, "nothing"
             continue
-        number += 1
-        part = text.buffer.tell() / size  # type: ignore[attr-defined]
-        made = replace(_object(number, value, part), counted=ROW)
-        if number == 1 and made.record is not None:
-            _check_columns(name, made.record)
-        yield made
+        elif sign == "," and due == ", or ]":
+            at, due = at + 1, "value"
+            continue
+        elif sign and due == ", or ]":
+            fault = "a comma is missing"
+        elif sign:
+            try:
+                value, at = decoder.raw_decode(held, at)
+                due = ", or ]"
+            except (ValueError, RecursionError) as error:
+                sign, fault = "", str(error)
+        if sign and not fault:
+            number += 1
+            part = text.buffer.tell() / size  # type: ignore[attr-defined]
+            made = replace(_object(number, value, part), counted=ROW)
+            if number == 1 and made.record is not None:
+                _check_columns(name, made.record)
+            yield made
+            continue
+        if sign or not more:
+            said = fault or "the array has no end"
+            yield Line(number + 1, None, f"is no JSON from here on ({said})", 1.0, ROW)
+            return
+        # As much again each time, so that a long object is not begun over and over.
+        piece = text.read(max(READ_AT_ONCE, len(held) - at))
+        held, at, more = held[at:] + piece, 0, bool(piece)
 
 
 def _parquet(path: Path) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,9 @@ MOST_TOLD = 20
 LARGEST = 2**31 - 1
 EARLIEST_S = 1e8
 """Seconds since 1970; a smaller number, such as a year, is something else."""
+
+LATEST_S = 1e11
+"""A larger number, some three thousand years ahead, is not of seconds but of smaller parts."""
 
 Told = Callable[[str, float], None]
 """Called with the name of the file and the part of it that is done (0…1)."""
@@ -59,13 +62,13 @@ class Votes:
         """How many votes there are, every one of them read, and taken if somebody takes them.
         Raises BadInput with everything that is wrong and where."""
         right, wrong = 0, []
-        for path, found in self._read(told):
+        for path, place, found in self._read(told):
             if isinstance(found, VoteRow):
                 right += 1
                 if taken:
                     taken(found)
             else:
-                wrong.append(f"{path.name}, {found}" if len(self.paths) > 1 else found)
+                wrong.append(f"{self._named(path, place)}: {found}")
         if wrong:
             listed = "".join(f"\n  {fault}" for fault in wrong[:MOST_TOLD])
             more = len(wrong) - MOST_TOLD
@@ -79,13 +82,24 @@ class Votes:
 
     def rows(self, told: Told = nobody) -> Iterator[VoteRow]:
         """One by one. Raises BadInput at the first that is wrong."""
-        for path, found in self._read(told):
+        for path, place, found in self._read(told):
             if not isinstance(found, VoteRow):
-                raise BadInput(f"{path.name}, {found}. Correct it, then try again.")
+                raise BadInput(f"{path.name}, {place}: {found}. Correct it, then try again.")
             yield found
 
-    def _read(self, told: Told) -> Iterator[tuple[Path, VoteRow | str]]:
-        """Each row, or its place and what is wrong there."""
+    def places(self, ids: Collection[str], told: Told = nobody) -> list[str]:
+        """Where the votes of these ids stand, in words."""
+        return [
+            self._named(path, place)
+            for path, place, found in self._read(told)
+            if isinstance(found, VoteRow) and found.id in ids
+        ]
+
+    def _named(self, path: Path, place: str) -> str:
+        return f"{path.name}, {place}" if len(self.paths) > 1 else place
+
+    def _read(self, told: Told) -> Iterator[tuple[Path, str, VoteRow | str]]:
+        """Each row with its place, or what is wrong there."""
         places = _Places()
         for path in self.paths:
             file, empty = _File(path, self.study, self.now), True
@@ -98,11 +112,11 @@ class Votes:
                 try:
                     if line.record is None:
                         raise Wrong(line.fault)
-                    yield path, places.seated(file.row(line.record, line.number))
+                    yield path, line.place, places.seated(file.row(line.record, line.number))
                 except Wrong as wrong:
-                    yield path, f"{line.place}: {wrong}"
+                    yield path, line.place, str(wrong)
             if empty:
-                raise BadInput(f"{path.name} holds no votes, only the names of its columns.")
+                raise BadInput(f"{path.name} holds no votes.")
 
 
 def _rows(count: int) -> str:
@@ -273,7 +287,8 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _moment(value: Any, name: str) -> datetime:
-    """ISO 8601, UTC where it has no zone, or seconds since 1970."""
+    """ISO 8601, UTC where it has no zone, or the time since 1970 in seconds, milliseconds,
+    microseconds or nanoseconds, which are told apart by their size."""
     try:
         if isinstance(value, str) and not _is_number(value):
             value = datetime.fromisoformat(value.strip())
@@ -281,6 +296,8 @@ def _moment(value: Any, name: str) -> datetime:
             seconds = _number(value, name)
             if seconds < EARLIEST_S:
                 raise ValueError
+            while seconds >= LATEST_S:
+                seconds /= 1000
             return datetime.fromtimestamp(seconds, UTC)
         if hasattr(value, "to_pydatetime"):
             value = value.to_pydatetime(warn=False)

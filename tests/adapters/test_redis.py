@@ -74,6 +74,28 @@ def test_followers_on_all_replicas_are_told_what_any_of_them_publishes(replica: 
     run(scene)
 
 
+def test_a_round_is_told_by_nobody_but_who_has_claimed_it(replica: Opener) -> None:
+    async def scene() -> None:
+        async with replica(owner_s=60.0) as one, replica() as other:
+            await one.battles.save(battle())
+            assert await one.feed.publish("b", delta(1), playing=True) == 1, "nobody has"
+            assert await one.battles.claim("b")
+            assert await one.feed.publish("b", delta(2), playing=True) == 2
+            assert await other.feed.publish("b", delta(3)) == 3, "a move is not of the round"
+            with pytest.raises(StaleVote):
+                await other.feed.publish("b", delta(9), playing=True)
+            assert await other.feed.publish("b", delta(4)) == 4, "what was refused is forgotten"
+            await one.battles.release("b")
+            assert await other.battles.claim("b")
+            with pytest.raises(StaleVote):
+                await one.feed.publish("b", delta(9), playing=True)
+            assert await other.feed.publish("b", delta(5), playing=True) == 5
+            async with Follower(one.feed) as seen:
+                assert await seen.heard(5) == in_order(5)
+
+    run(scene)
+
+
 def test_all_followers_of_a_replica_share_one_connection(
     redis_server: RedisServer, replica: Opener
 ) -> None:

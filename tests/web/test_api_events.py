@@ -113,10 +113,10 @@ def test_a_battle_that_fails_ends_as_void(play: Play) -> None:
 class Deaf(MemoryFeed):
     """A feed that is not told how a battle ends, as when whoever moved it died."""
 
-    async def publish(self, battle_id: str, event: Event) -> int:
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
         if isinstance(event, State) and event.phase == "decided":
             return 0
-        return await super().publish(battle_id, event)
+        return await super().publish(battle_id, event, playing=playing)
 
 
 def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ end
 if turn ~= ARGV[4] then
     return 0
 end
+local owner = redis.call('GET', KEYS[3])
+if ARGV[6] ~= '' and owner and owner ~= ARGV[6] then
+    return -1
+end
 number = redis.call('XLEN', KEYS[1]) + 1
 redis.call('XADD', KEYS[1], '0-' .. number, 'event', ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3] .. ' ' .. number)
@@ -42,6 +46,9 @@ redis.call('PUBLISH', KEYS[1], number .. ' ' .. ARGV[1])
 return number
 """
 
+ELSEWHERE = -1
+"""What PUBLISH answers where another replica has claimed the battle."""
+
 LENGTH = "return redis.call('XLEN', KEYS[1])"
 
 
@@ -49,13 +56,18 @@ LENGTH = "return redis.call('XLEN', KEYS[1])"
 class _Author:
     """This replica as one that adds events to a battle, one after the other. `told` is the turn
     known to be added last; `owed` an event of which that is not known, as its caller was
-    cancelled meanwhile."""
+    cancelled meanwhile, and `playing` whether it is one for who plays the round."""
 
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     turn: int = 0
     told: int = 0
     owed: str = ""
+    playing: bool = False
+
+
+class PlayedElsewhere(StaleVote):
+    """Another replica has claimed the battle."""
 
 
 class RedisFeed:
@@ -83,16 +95,17 @@ class RedisFeed:
 
     # Adding -----------------------------------------------------------------------------------
 
-    async def publish(self, battle_id: str, event: Event) -> int:
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
         """Raises StoreFault, and then the event is not there and will not be, so that it, or one
         that tells the same and more, can be published again. Raises StaleVote where it turns out
         to be there nevertheless, or the stream was lost."""
         author = self._authors.setdefault(battle_id, _Author())
         async with author.lock:
             if author.owed:
-                await self._add(battle_id, author)
+                with suppress(PlayedElsewhere):
+                    await self._add(battle_id, author)
             author.turn += 1
-            author.owed = json.dumps(encode(event, Event))
+            author.owed, author.playing = json.dumps(encode(event, Event)), playing
             return await self._add(battle_id, author)
 
     async def _add(self, battle_id: str, author: _Author) -> int:
@@ -102,8 +115,9 @@ class RedisFeed:
         while True:
             try:
                 number = await self._store.ask(
-                    PUBLISH, [stream, f"{stream}:authors"],
+                    PUBLISH, [stream, f"{stream}:authors", self._store.key("owner", battle_id)],
                     author.owed, author.name, author.turn, author.told, self._keep_ms,
+                    self._store.replica if author.playing else "",
                 )  # fmt: skip
                 break
             except StoreFault:
@@ -112,6 +126,8 @@ class RedisFeed:
                     raise
                 await asyncio.sleep(self._store.retry_s)
         author.owed = ""
+        if number == ELSEWHERE:
+            raise PlayedElsewhere("Another replica plays this round. The page shows where it is.")
         if not number:
             self._authors.pop(battle_id, None)
             raise StaleVote("The battle has moved on. The page shows where it is now.")
