@@ -27,6 +27,8 @@ from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.record import VoteRow
 from arena.core.slices import Slice
+from arena.core.votes import require
+from arena.exchange.lmarena import OUTCOMES, metadata
 from arena.exchange.receiving import Told, nobody
 from arena.scoreboard import COLUMNS, board_of
 
@@ -97,8 +99,8 @@ def leaderboard(
 ) -> pd.DataFrame:
     """The standings: one row a contender, with the columns of `core.leaderboard.STANDINGS`.
 
-    votes: instead of the ledger's; rows of a ledger, or a file in a format that can be
-    imported. ties, bad: how they count in the fit. style, order: correct the ratings for length
+    votes: instead of the ledger's; rows of a ledger or of one of LMArena's releases, or a file
+    in a format that can be imported. ties, bad: how they count in the fit. style, order: correct the ratings for length
     and formatting of replies, for seat and incumbency. anchor: whose rating is to be 1000. The
     slice and settings are as in `votes`. Raises ArenaError."""
     query = query_of(
@@ -152,12 +154,33 @@ def board(settings: Settings, query: Query) -> Board:
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
-    """Of rows from elsewhere, which need only say who met and how it was judged. Raises
-    BadInput."""
+    """Of rows from elsewhere, in the ledger's columns or those of LMArena's releases, which need
+    only say who met and how it was judged. Raises BadInput."""
+    if not isinstance(rows, pd.DataFrame):
+        raise BadInput(
+            f"votes cannot be a {type(rows).__name__}. Give a DataFrame, or the name of a file."
+        )
+    require(rows, ("model_a", "model_b", "winner"))
     empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
     made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
     if "battle_id" not in made:
-        made["battle_id"] = [f"row {number}" for number in range(len(made))]
+        numbered = pd.Series([f"row {number}" for number in range(len(made))], index=made.index)
+        session = "evaluation_session_id"
+        made["battle_id"] = made[session].fillna(numbered) if session in made else numbered
+    said = made["winner"].dropna().unique().tolist()
+    meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
+    if any(meant[one] != one for one in said):
+        made["winner"] = made["winner"].map(meant)
+    if "timestamp" in made:
+        try:
+            made["timestamp"] = pd.to_datetime(made["timestamp"], utc=True)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BadInput(f"timestamp holds what is no time ({error}).") from None
+    if METADATA in made and query.covariates:
+        try:
+            made[METADATA] = [metadata(known, (), ()) for known in made[METADATA]]
+        except (ValueError, TypeError) as error:
+            raise BadInput(f"{METADATA} {error}.") from None
     return _anchored(board_of(made, query))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def empty(tmp_path: Path) -> dict[str, str]:
     return {"DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
+
+
+MEASURED = ["ttft_ms", "tokens_per_s", "reply_tokens"]
 
 
 def votes(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -129,9 +133,54 @@ def test_rows_of_ones_own_are_ranked(place: dict[str, str]) -> None:
     pd.testing.assert_frame_equal(
         arena.leaderboard(votes=arena.votes(**place)), arena.leaderboard(**place)
     )
+    with pytest.raises(BadInput, match="votes cannot be a list"):
+        arena.leaderboard(votes=[("x", "y", "tie")])  # type: ignore[arg-type]
     found = arena.leaderboard(votes=votes(("x", "y", "model_a"), ("y", "x", "both_bad")))
     assert list(found["contender"]) == ["x", "y"]
     with pytest.raises(BadInput, match="unknown outcome 'oops'"):
         arena.leaderboard(votes=votes(("x", "y", "oops")))
     with pytest.raises(BadInput, match="lack the columns winner"):
         arena.leaderboard(votes=votes(("x", "y", "tie")).drop(columns="winner"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_a_published_file_is_ranked_alike_as_a_file_and_as_a_dataframe(
+    place: dict[str, str], tmp_path: Path, suffix: str
+) -> None:
+    file = tmp_path / f"votes.{suffix}"
+    ledger = Path(place["DATABASE_URL"].removeprefix("sqlite:///"))
+    file.write_bytes(exported(ledger, suffix, strict=True))
+    rows = {
+        "csv": lambda: pd.read_csv(file),
+        "parquet": lambda: pd.read_parquet(file),
+        "jsonl": lambda: pd.read_json(file, lines=True),
+    }[suffix]()
+    for how in ({}, {"since": "2026-01-01"}):
+        pd.testing.assert_frame_equal(
+            arena.leaderboard(votes=rows, **how).drop(columns=MEASURED),  # type: ignore[arg-type]
+            arena.leaderboard(votes=file, **how).drop(columns=MEASURED),  # type: ignore[arg-type]
+        )
+    spelt = rows.assign(winner=rows["winner"].replace("both_bad", "tie (bothbad)"))
+    found = arena.leaderboard(votes=spelt)
+    assert found["both_bad"].sum() == arena.leaderboard(votes=file)["both_bad"].sum() > 0
+
+
+def test_metadata_of_rows_is_read_in_every_shape() -> None:
+    def told(length: int) -> dict[str, Any]:
+        counts = {f"{mark}_count_{side}": {"h1": 1, "h2": 0} for mark in ("header", "list", "bold") for side in "ab"}
+        return counts | {"sum_assistant_a_tokens": length, "sum_assistant_b_tokens": 50}
+
+    rows = votes(*[("x", "y", "model_a")] * 3, ("x", "y", "model_b"))
+    shaped = rows.assign(conv_metadata=[told(length) for length in (60, 70, 80, 20)])
+    texts = shaped.assign(conv_metadata=shaped["conv_metadata"].map(json.dumps))
+    corrected = arena.leaderboard(votes=shaped, style=True)
+    pd.testing.assert_frame_equal(corrected, arena.leaderboard(votes=texts, style=True))
+    assert not corrected["rating"].equals(arena.leaderboard(votes=shaped)["rating"])
+    with pytest.raises(BadInput, match="which is no count"):
+        arena.leaderboard(votes=rows.assign(conv_metadata=[{"turns": -1}] * 4), style=True)
+
+
+@pytest.mark.parametrize("wrong", [{"since": 5}, {"since": pd.NaT}, {"study": ["pilot"]}])
+def test_what_is_no_choice_is_told(place: dict[str, str], wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="is no time|give one name"):
+        arena.leaderboard(**wrong, **place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from arena.adapters.ledger import SqlLedger
+from arena.core import covariates as effects
 from arena.core.board import Board, Query
 from arena.core.bradley_terry import Method
 from arena.core.record import VoteRow
@@ -220,5 +223,36 @@ def test_a_battle_has_moved_its_contenders(tmp_path: Path) -> None:
         again = (await at.board.movement("new")).set_index("contender")
         pd.testing.assert_frame_equal(moved, again)
         assert (await at.board.board(Query())).votes == 2
+
+    played(tmp_path, scene)
+
+
+def test_what_a_failing_or_broken_off_read_has_not_kept_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slowly(chunk: pd.DataFrame) -> pd.DataFrame:
+        reading.set()
+        assert go_on.wait(10)
+        raise ValueError("unreadable")
+
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        with monkeypatch.context() as patch:
+            patch.setattr(effects, "style_columns", slowly)
+            asking = asyncio.create_task(at.board.statistics())
+            await asyncio.to_thread(reading.wait, 10)
+            asking.cancel()
+            waiting = asyncio.create_task(at.board.version())
+            await asyncio.sleep(0)
+            assert not waiting.done(), "nobody begins before what was begun has ended"
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await waiting
+            with pytest.raises(ValueError, match="unreadable"):
+                await at.board.statistics()
+        assert (await at.board.statistics())["votes"] == 1
 
     played(tmp_path, scene)

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from arena.cli import main, terminal
 from tests.exchange.rows import exported, filled, on_ledger, some_votes, vote
-from tests.running import OURS
+from tests.running import OURS, ROOT
 
 HEADER = "model_a,model_b,winner"
 
@@ -249,7 +251,8 @@ def test_of_several_files_all_are_imported_or_none(run: Run, ledger: Path, file:
     assert "3 votes imported." in run("import", file, other).out
     third = file.with_name("third.csv")
     third.write_text(f"{HEADER}\nx,y,model_b\n")
-    assert run("import", third, file).code == 1
+    shown = run("import", third, file)
+    assert shown.code == 1 and "pilot.csv, line 2\n  pilot.csv, line 3" in shown.err
     assert len(ids(ledger)) == 3
 
 
@@ -264,6 +267,31 @@ def test_an_export_is_imported_into_another_ledger_with_the_same_standings(
     assert "9 votes imported." in run("import", file).out
     after = run("leaderboard", "--format", "json").json
     assert after == before and after["votes"] == 7
+
+
+def test_a_name_cannot_steer_the_terminal(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote(model_a="red\x1b[31m", model_b="y")])
+    shown = run("leaderboard").out
+    assert "red\N{REPLACEMENT CHARACTER}[31m" in shown and "\x1b" not in shown
+
+
+def test_votes_that_tell_nothing_are_not_called_none(run: Run, file: Path) -> None:
+    file.write_text(f"{HEADER}\nx,y,tie\ny,x,both_bad\n")
+    shown = run("leaderboard", "--votes", file, "--ties", "drop", "--bad", "drop")
+    assert shown.code == 0 and "None of 2 votes tells who is better" in shown.out
+
+
+def test_a_full_disk_is_one_line(ledger: Path) -> None:
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    filled(ledger, [vote(model_a="x", model_b="y")])
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "arena", "leaderboard", "--format", "csv"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+            env=settings | {"DATABASE_URL": f"sqlite:///{ledger}"},
+        )  # fmt: skip
+    assert done.returncode == 1 and done.stderr.startswith("There is no room left")
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 
 
 def test_the_commands_are_explained(run: Run) -> None:

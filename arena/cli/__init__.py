@@ -7,8 +7,12 @@ adapters; what commands need of them they get through compose.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import logging
+import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -29,13 +33,26 @@ def main(arguments: Sequence[str]) -> int:
         parser.print_help()
         return 0
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a sign gets another one instead of nothing at all.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except ArenaError as error:
         refused(error)
         return 1
     except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        errors.print("There is no room left to write to. Make some, then try again.", style="red")
+        # What could not be written would be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         errors.print("Interrupted.")

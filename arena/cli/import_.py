@@ -17,7 +17,9 @@ from arena import exchange, frames
 from arena import settings as config
 from arena.cli import INTERRUPTED
 from arena.cli.terminal import Bar, console, errors
+from arena.core.errors import BadInput, KnownVotes
 from arena.core.record import VoteRow
+from arena.exchange.receiving import MOST_TOLD
 
 
 class Stopped(Exception):
@@ -38,6 +40,14 @@ def import_(options: argparse.Namespace) -> int:
             with _stopping() as stop:
                 until = _until(stop, rows)
                 count = frames.from_ledger(settings, lambda ledger: ledger.add(until))
+        except KnownVotes as fault:
+            places = votes.places(fault.ids, lambda name, part: bar.show(f"Reading {name}", part))
+            listed = "".join(f"\n  {place}" for place in places)
+            raise BadInput(
+                "These votes, or others on the same two replies, are here already, so nothing "
+                f"was imported. Leave them out, then import again:{listed}"
+                + ("\n  … and perhaps more" if len(fault.ids) == MOST_TOLD else "")
+            ) from None
         except Stopped:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED

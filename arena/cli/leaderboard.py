@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from arena import exchange, frames
 from arena import settings as config
-from arena.cli.terminal import Bar, add_row, console, figure, print_json, table
+from arena.cli.terminal import Bar, add_row, console, figure, harmless, print_json, table
 from arena.cli.voting import slice_of
 from arena.core.board import Board, Query
 
@@ -124,7 +125,7 @@ def _print_table(board: Board) -> None:
     console.print(drawn, soft_wrap=False)
     read = [f"{name}: {meaning}" for name, meaning in MEANINGS.items() if name in columns]
     for line in (*_notes(board, rated), *_to_settle(board), *read):
-        console.print(line, markup=False, soft_wrap=False)
+        console.print(harmless(line), markup=False, soft_wrap=False)
 
 
 def _columns(width: int) -> list[str]:
@@ -136,6 +137,11 @@ def _columns(width: int) -> list[str]:
 
 
 def _nothing(board: Board) -> str:
+    if board.votes:
+        return (
+            f"None of {board.votes} votes tells who is better: all are ties or both bad, which "
+            "are left out here. Ask without --ties drop and --bad drop."
+        )
     if board.excluded:
         return f"No vote counts here yet. {_left_out(board)}"
     if not board.query.slice.everything:

@@ -6,6 +6,7 @@ It does not know what is told, only how it is drawn.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DASH = "–"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def refused(error: ArenaError) -> None:
@@ -44,8 +46,13 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 def add_row(drawn: Table, *cells: str) -> None:
-    """Exactly these texts; a name with brackets is no markup."""
-    drawn.add_row(*(Text(cell) for cell in cells))
+    """These texts; a name with brackets is no markup, and none can steer the terminal."""
+    drawn.add_row(*(Text(harmless(cell)) for cell in cells))
+
+
+def harmless(text: str) -> str:
+    """Without the signs by which a text could steer the terminal."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def figure(value: float | None, how: str = "{:.1f}") -> str:

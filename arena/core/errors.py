@@ -2,6 +2,7 @@
 
     ArenaError
     ├── BadInput        what a person typed or clicked cannot be used         (400)
+    │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
@@ -18,6 +19,8 @@ It does not know who is told: page, API and terminal each have one handler.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class ArenaError(Exception):
@@ -38,6 +41,16 @@ class ArenaError(Exception):
 class BadInput(ArenaError):
     status = 400
     title = "That cannot be used"
+
+
+class KnownVotes(BadInput):
+    """Votes that are to be added are in the ledger already; `ids` are some of theirs."""
+
+    title = "These votes are here already"
+
+    def __init__(self, message: str, *, ids: Sequence[str]) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
 
 
 class ConfigError(ArenaError):

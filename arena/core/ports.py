@@ -238,8 +238,8 @@ class Ledger(Protocol):
         ...
 
     async def add(self, rows: Iterable[VoteRow]) -> int:
-        """Votes that were cast elsewhere, all or none; returns how many. Raises `BadInput`
-        where one is here already."""
+        """Votes that were cast elsewhere, all or none; returns how many. Raises `KnownVotes`
+        where some are here already."""
         ...
 
     async def votes(

@@ -33,6 +33,9 @@ class Slice:
     until: datetime | None = None
 
     def __post_init__(self) -> None:
+        for label in LABELS:
+            if not isinstance(getattr(self, label), str):
+                raise BadInput(f"{label} is {getattr(self, label)!r:.40}; give one name.")
         for moment in (self.since, self.until):
             if moment is not None and moment.utcoffset() is None:
                 raise BadInput(

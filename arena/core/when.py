@@ -37,6 +37,9 @@ def _moment(said: str | date) -> tuple[datetime, bool]:
                 said = datetime.fromisoformat(text)
             except ValueError:
                 raise _unknown(text) from None
+    # A moment that is none, such as pandas', is not even equal to itself.
+    if not isinstance(said, date) or said != said:
+        raise _unknown(said)
     if not isinstance(said, datetime):
         return datetime.combine(said, time(), UTC), True
     return (said if said.tzinfo else said.replace(tzinfo=UTC)), False

@@ -294,10 +294,10 @@ def _moment(value: Any, name: str) -> datetime:
             value = datetime.fromisoformat(value.strip())
         if not isinstance(value, datetime):
             seconds = _number(value, name)
-            if seconds < EARLIEST_S:
+            for _ in ("milliseconds", "microseconds", "nanoseconds"):
+                seconds = seconds / 1000 if seconds >= LATEST_S else seconds
+            if not EARLIEST_S <= seconds < LATEST_S:
                 raise ValueError
-            while seconds >= LATEST_S:
-                seconds /= 1000
             return datetime.fromtimestamp(seconds, UTC)
         if hasattr(value, "to_pydatetime"):
             value = value.to_pydatetime(warn=False)

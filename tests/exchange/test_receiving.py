@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +109,19 @@ def test_votes_whose_voters_knew_the_names_are_kept_and_not_ranked(tmp_path: Pat
     assert one(tmp_path, {**MINIMAL, "anony": False}).excluded_reason == "identity"
 
 
+@pytest.mark.parametrize("factor", [1, 1000, 1_000_000, 1_000_000_000])
+def test_a_time_since_1970_is_read_in_whatever_parts_it_is_told(tmp_path: Path, factor: int) -> None:
+    read = one(tmp_path, {**MINIMAL, "timestamp": 1_767_236_400 * factor})
+    assert read.timestamp == datetime.fromtimestamp(1_767_236_400, UTC)
+
+
+def test_an_array_is_read_whatever_stands_between_its_objects(tmp_path: Path) -> None:
+    file = tmp_path / "votes.json"
+    both = [json.dumps({**MINIMAL, "winner": winner}) for winner in ("tie", "model_b")]
+    file.write_text(f"\n[\n {both[0]} \n , {both[1]}\n\n]\n\n")
+    assert [row.winner for row in read(file)] == ["tie", "model_b"]
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
@@ -201,6 +216,11 @@ def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
         ({"timestamp": "yesterday"}, "timestamp is 'yesterday'; it must be a time"),
         ({"timestamp": 2026}, "timestamp is 2026; it must be a time"),
         ({"timestamp": 1e300}, "it must be a time"),
+        ({"conv_metadata": {"turns": -1}}, "conv_metadata says -1 for turns, which is no count"),
+        ({"conv_metadata": {"bold_count_a": {"**": 10**400}}}, "which is no count"),
+        ({"conv_metadata": '{"sum_user_tokens": 1e400}'}, "which is no count"),
+        ({"conv_metadata": {"turns": "many"}}, "says 'many' for turns, which is no count"),
+        ({"conversation_a": "[{'content': array([1], dtype=object)}]"}, "save the file as Parquet"),
         ({"is_code": "perhaps"}, "is_code is 'perhaps'; it must be true or false"),
         ({"conversation_a": "[{"}, "conversation_a is no JSON"),
         ({"conversation_a": {"role": "user"}}, "conversation_a is no list of messages"),
@@ -264,6 +284,35 @@ def test_twenty_wrong_rows_are_listed_and_the_rest_is_counted(tmp_path: Path) ->
 )  # fmt: skip
 def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, name: str, why: str) -> None:
     assert re.search(why, told(tmp_path, content, name), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        (" garbage", "row 2: is no JSON from here on (something follows the end of the array)"),
+        ('\n[{"model_a": "x"}]', "something follows the end of the array"),
+    ],
+)
+def test_what_follows_an_array_is_told(tmp_path: Path, rest: str, why: str) -> None:
+    assert why in told(tmp_path, f"[{json.dumps(MINIMAL)}]{rest}", "votes.json")
+
+
+@pytest.mark.parametrize("array", ["[{0}{0}]", "[{0}, ]", "[{0}", "[{0},", "[,{0}]"])
+def test_an_array_that_is_none_is_told(tmp_path: Path, array: str) -> None:
+    text = array.replace("{0}", json.dumps(MINIMAL))
+    assert "is no JSON from here on" in told(tmp_path, text, "votes.json")
+
+
+def test_a_column_that_stands_twice_is_told(tmp_path: Path) -> None:
+    assert "has the column winner more than once" in told(tmp_path, f"{HEADER},winner\nx,y,tie,tie")
+
+
+def test_a_pipe_and_a_compressed_file_are_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match="is no file but a pipe"):
+        exchange.Votes([tmp_path / "pipe"], NOW).check()
+    packed = gzip.compress(f"{HEADER}\nx,y,tie".encode())
+    assert "Unpack it" in told(tmp_path, packed, "votes.csv.gz")
 
 
 def test_a_parquet_file_without_the_columns_is_told(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES, values_of
-from arena.core.errors import BadInput
+from arena.core.errors import BadInput, KnownVotes
 from arena.core.record import VoteRow
 
 AT_ONCE = 500
+
+MOST_TOLD = 20
 
 NOTHING = "Nothing was imported."
 
@@ -68,14 +70,15 @@ def _refuse_twice(connection: Connection) -> None:
 
 
 def _refuse_known(connection: Connection) -> None:
-    """Raises `BadInput` where one of the votes to come is here already."""
+    """Raises `KnownVotes` where some of the votes to come are here already."""
     same: ColumnElement[bool] = and_(*(INCOMING.c[name] == VOTES.c[name] for name in ONE_BALLOT))
     for agree in (INCOMING.c.id == VOTES.c.id, same):
-        here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place).limit(1)
-        if (known := connection.scalar(here)) is not None:
-            raise BadInput(
-                f"The vote {_shown(known)}, or another on the same two replies, is here already. "
-                f"{NOTHING} Leave it out, then import again."
+        here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place).limit(MOST_TOLD)
+        if known := connection.scalars(here).all():
+            raise KnownVotes(
+                f"The vote {_shown(known[0])}, or another on the same two replies, is here "
+                f"already. {NOTHING} Leave it out, then import again.",
+                ids=known,
             )
 
 
