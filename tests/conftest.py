@@ -37,6 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: most tests wait for others more than they work."""
+    return (os.cpu_count() or 1) + 1
+
+
 def missing(what: str, how_to_get_it: str) -> None:
     """Skip the test for want of something; fail on CI, where nothing may be missing."""
     (pytest.fail if ON_CI else pytest.skip)(f"{what} is missing. {how_to_get_it}")

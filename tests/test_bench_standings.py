@@ -117,6 +117,7 @@ def test_arena_rank_is_measured_beside_and_how_far_it_is_apart(
     assert row.faster[1] == row.beside.seconds[1] / row.like_for_like[1]
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
     postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_local_ollama_without_the_models_is_left_alone(
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama([LLAMA, MISTRAL, PHI], speed=50) as host:

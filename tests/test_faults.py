@@ -360,6 +360,7 @@ class Elsewhere:
     url: str
 
 
+@pytest.mark.slow
 def test_a_busy_host_is_left_in_peace_for_a_second_and_never_shut_off(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:

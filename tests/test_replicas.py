@@ -181,11 +181,15 @@ def test_a_round_that_two_replicas_write_is_shown_by_one(
     async def unheard(battle_id: str) -> bool:
         raise StoreFault("The claim was not renewed.")
 
+    async def unseen() -> tuple[str, ...]:
+        return ()
+
     async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
         battle = (await one.at.referee.open("Why?")).battle
         async with Viewer(other.at.referee, battle) as seen:
             await host.wait_for(lambda: len(asked(host)) == 3)
             one.at.battles.claim = unheard  # type: ignore[method-assign]
+            one.at.battles.orphans = unseen  # type: ignore[method-assign]
             await host.wait_for(lambda: len(asked(host)) == 6)
             await seen.voting()
             for each in (one, other):
@@ -193,7 +197,7 @@ def test_a_round_that_two_replicas_write_is_shown_by_one(
             replies = await other.at.referee.replies(battle)
             assert {seat: (seen.text(seat),) for seat in replies} == dict(replies)
 
-    late = [FakeModel(name, ttft_s=60.0, tokens_per_s=10, text="word " * 60) for name in MODELS]
+    late = [FakeModel(name, ttft_s=40.0, tokens_per_s=10, text="word " * 60) for name in MODELS]
     on_two(tmp_path, redis_server, prefix, scene, *late)
 
 

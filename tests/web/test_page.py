@@ -188,6 +188,7 @@ def test_a_vote_is_taken_back_and_cast_anew_in_a_study(page: Any, app: App) -> N
     page.wait_for_selector(f"#send{OPEN}")
 
 
+@pytest.mark.slow
 def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
     enter(page, app)
     ask(page, "Write two sentences about rain.")
@@ -240,6 +241,7 @@ def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
     assert other.locator(VOTE_OUT).count() == 3
 
 
+@pytest.mark.slow
 def test_closing_the_tab_stops_the_models(
     browser: Any, engine_weights: Any, tmp_path: Any
 ) -> None:
@@ -321,6 +323,7 @@ HOSTILE = """<img src=x onerror="window.hacked=1"> <script>window.hacked=2</scri
 """
 
 
+@pytest.mark.slow
 def test_what_a_model_writes_is_never_executed_nor_fetched(browser: Any, tmp_path: Any) -> None:
     models = [FakeModel(name, text=HOSTILE) for name in MODELS]
     with FakeOllama.in_thread(models, speed=50, warm=True) as host:
