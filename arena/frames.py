@@ -150,7 +150,7 @@ def board(settings: Settings, query: Query) -> Board:
             chunks.append(chunk)
             after = int(chunk[SEQUENCE].max()) if len(chunk) else after
 
-    return _anchored(board_of(from_ledger(settings, read), query))
+    return board_of(from_ledger(settings, read), query)
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
@@ -181,7 +181,7 @@ def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
             made[METADATA] = [metadata(known, (), ()) for known in made[METADATA]]
         except (ValueError, TypeError) as error:
             raise BadInput(f"{METADATA} {error}.") from None
-    return _anchored(board_of(made, query))
+    return board_of(made, query)
 
 
 def of_files(paths: Sequence[Path], told: Told = nobody) -> pd.DataFrame:
@@ -210,15 +210,6 @@ def from_ledger(
 
 def _settings(overrides: dict[str, Any]) -> Settings:
     return config.load(**{key: str(value) for key, value in overrides.items()})
-
-
-def _anchored(found: Board) -> Board:
-    """Raises BadInput where the anchor has no rating."""
-    anchor = found.query.method.anchor
-    rated = found.standings.loc[found.standings["rating"].notna(), "contender"]
-    if anchor and len(rated) and anchor not in set(rated):
-        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {_list(rated)}.")
-    return found
 
 
 def _list(names: Any) -> str:

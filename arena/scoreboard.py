@@ -51,6 +51,7 @@ def board_of(
     """The board of these rows of a ledger. roster: contenders to be named also without votes.
     Raises BadInput for rows that cannot be counted, and for corrections without what they need."""
     chosen = query.slice.of(leaderboard.superseding(votes))
+    chosen = effects.measurable(chosen, query.covariates)
     return _board(Counts.of(chosen), query, roster, votes=chosen, held_back=held_back)
 
 
@@ -68,6 +69,10 @@ def _board(
         fitted, found = effects.fit_with(votes, query.covariates, query.method)
     else:
         fitted = counts.fit(query.method)
+    anchor = query.method.anchor
+    if anchor and fitted.names and anchor not in fitted.names:
+        known = ", ".join(sorted(fitted.names))
+        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {known}.")
     if votes is not None:
         speeds = leaderboard.speeds(votes)
     return Board(
@@ -276,7 +281,7 @@ def _panels(votes: pd.DataFrame, query: Query) -> Panels:
 def _effects(votes: pd.DataFrame, names: tuple[str, ...], method: Method) -> pd.DataFrame:
     """Of votes that know what they need; empty where none does."""
     try:
-        return effects.fit_with(votes, names, method)[1]
+        return effects.fit_with(effects.measurable(votes, names), names, method)[1]
     except BadInput:
         return pd.DataFrame()
 

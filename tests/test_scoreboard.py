@@ -186,6 +186,25 @@ def test_slices_and_methods_are_answered_from_the_same_votes(tmp_path: Path) -> 
     played(tmp_path, scene)
 
 
+def test_votes_whose_style_nobody_knows_are_left_out_of_what_is_corrected_for_it(
+    tmp_path: Path,
+) -> None:
+    async def scene(at: Scene) -> None:
+        for winner in OUTCOMES:
+            await at.cast("x", "y", winner)
+        style = Query(covariates=("length", "bold"))
+        before = await at.board.board(style)
+        await at.cast("x", "z", "model_b", conv_metadata={})
+        after = await at.board.board(style)
+        assert after.excluded == {"unmeasured": 1} and after.votes == before.votes == len(OUTCOMES)
+        pd.testing.assert_frame_equal(ratings(after), ratings(before))
+        assert len((await at.board.panels(Query())).style) == 4
+        plain = await at.board.board(Query())
+        assert plain.votes == len(OUTCOMES) + 1 and not plain.excluded
+
+    played(tmp_path, scene)
+
+
 def test_panels_tell_days_without_gaps_and_what_can_be_chosen(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         assert (await at.board.panels(Query())).days.empty

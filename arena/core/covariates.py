@@ -49,6 +49,9 @@ METADATA = {
 STYLE = tuple(METADATA)
 ORDER = ("seat", "incumbent")
 STYLE_COLUMNS = {name: f"style_{name}" for name in STYLE}
+UNMEASURED = "unmeasured"
+"""Why votes are left out of ratings that are corrected for style: nobody knows theirs."""
+
 SEATS = ("incumbent", "seat_a", "seat_b")
 """The ledger's columns that incumbency is read from."""
 
@@ -112,6 +115,24 @@ def style_columns(votes: pd.DataFrame) -> pd.DataFrame:
         total = a + b
         columns[STYLE_COLUMNS[name]] = (a - b) / np.where(total == 0, 1.0, total)
     return pd.DataFrame(columns, index=votes.index)
+
+
+def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """The rows, with their style as numbers; where some count that do not say what a correction
+    for these covariates needs, those have the excluded_reason `UNMEASURED`. If none says it, the
+    rows are as they were, and `fit_with` refuses them."""
+    named = [name for name in covariates if name in STYLE]
+    if votes.empty or not named:
+        return votes
+    columns = [STYLE_COLUMNS[name] for name in named]
+    if missing := [column for column in columns if column not in votes]:
+        votes = votes.join(style_columns(votes)[missing])
+    counts = (votes["excluded_reason"].astype("str") == "").to_numpy()
+    unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
+    if not unknown.any() or (unknown == counts).all():
+        return votes
+    reason = votes["excluded_reason"].astype("str").mask(unknown, UNMEASURED)
+    return votes.assign(excluded_reason=reason)
 
 
 def _numbers(known: Sequence[Any], key: str) -> Iterable[float]:

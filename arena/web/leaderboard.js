@@ -19,6 +19,21 @@ async function keepLooking() {
   setTimeout(keepLooking, LOOK_MS);
 }
 
+// To those who cannot see it, a chart is its title; what it shows stands in words beside it.
+function nameCharts() {
+  for (const chart of document.querySelectorAll("#board .board-plot")) {
+    const title = chart.closest(".board-card")?.querySelector("h3")?.textContent;
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", `Chart: ${title}. Its figures are in the table of standings.`);
+  }
+}
+
+// A menu that is left by the keyboard would stay open over the fields below it.
+function closeMenu({ target }) {
+  if (!target.closest?.("#board-choice") || target.tagName !== "INPUT") return;
+  target.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+}
+
 function drawn() {
   if (props.value) trigger("panels");
 }
@@ -27,3 +42,6 @@ watch("value", drawn);
 drawn();
 setTimeout(keepLooking, LOOK_MS);
 document.addEventListener("visibilitychange", look);
+document.addEventListener("focusout", closeMenu);
+const board = document.getElementById("board") ?? document.body;
+new MutationObserver(nameCharts).observe(board, { childList: true, subtree: true });

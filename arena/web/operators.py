@@ -44,7 +44,10 @@ def is_operator(request: AnyRequest) -> bool:
     """The request comes from a program on this machine that asked for this machine."""
     if any(request.headers.get(name) for name in PASSED_ON):
         return False
-    asked_for = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    try:
+        asked_for = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
     came_from = request.client.host if request.client else ""
     return is_loopback(came_from) and is_loopback(asked_for)
 

@@ -69,6 +69,20 @@ def test_whatever_the_last_event_was_all_others_follow_once(play: Play) -> None:
     play(scene)
 
 
+def test_an_id_beyond_the_end_stands_for_all_there_is_so_far(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        seen = Source(client, path, "999999")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: at.feed.viewers(path.split("/")[-1]))
+            await client.post(f"{path}/votes", json={"round": 1, "judgement": "drop", "seat": "A"})
+        assert seen.names == ["eliminated", "finished"]
+
+    play(scene)
+
+
 def test_a_client_that_drops_out_while_text_comes_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client)

@@ -127,6 +127,40 @@ def test_nothing_under_our_paths_falls_through_to_the_page(play: Play) -> None:
     play(scene)
 
 
+def test_head_is_answered_wherever_get_is(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        for path in ("/healthz", f"{A}/status", f"{A}/leaderboard", "/docs", f"{A}/export"):
+            whole, head = await client.get(path), await client.head(path)
+            assert (head.status_code, head.content) == (whole.status_code, b"") == (200, b"")
+            assert head.headers["content-type"] == whole.headers["content-type"]
+        assert (await client.head(f"{BATTLES}/nowhere")).status_code == 404
+        assert (await client.head(f"{BATTLES}/nowhere/events")).status_code == 405
+        assert (await client.head(BATTLES)).status_code == 405
+
+    play(scene)
+
+
+def test_a_body_that_is_said_to_be_too_long_ends_the_connection(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        head = f"POST {VOTE} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+
+    play(scene)
+
+
+def test_a_host_that_is_none_makes_nobody_an_operator(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        for host in ("[bad", "a]", "[::1"):
+            for path in ("/metrics", f"{A}/hosts"):
+                assert problem(await client.get(path, headers={"Host": host}))[0] == 403
+
+    play(scene)
+
+
 def test_what_fails_behind_the_api_is_told_without_names(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.playing import MODELS, Table
-from tests.web.calling import A, Play, called, opened, voting
+from tests.web.calling import A, Play, called, opened, problem, voting
 
 FIRST = {"round": 1, "judgement": "drop", "seat": "A"}
 
@@ -77,6 +77,15 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
         assert (await client.get(f"{A}/leaderboard")).json()["votes"] == 4
 
     called(tmp_path, scene)
+
+
+def test_an_anchor_that_no_vote_rates_is_told(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await decided(client)
+        status, detail = problem(await client.get(f"{A}/leaderboard?anchor=nobody"))
+        assert status == 400 and "The anchor can be" in detail
+
+    play(scene)
 
 
 def test_votes_come_as_files_that_say_what_they_are(play: Play) -> None:

@@ -95,6 +95,18 @@ def lands(site: SimpleNamespace, page: Any) -> None:
     shows(page, f"{len(site.referee.cast):,} votes")
 
 
+def test_menus_that_are_left_by_the_keyboard_close(browser: Any, site: SimpleNamespace) -> None:
+    page = opened(browser, site)
+    page.get_by_role("button", name="Which votes").click()
+    page.locator("#board-topic input").focus()
+    page.wait_for_selector("#board-topic [role=listbox]")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.clock.run_for(1000)
+    page.wait_for_function("document.querySelectorAll('#board-choice [role=listbox]').length <= 1")
+    assert page.locator(".board-plot[role=img][aria-label^='Chart: ']").count() == 4
+
+
 @pytest.mark.parametrize(
     ("width", "theme", "contenders"),
     [(360, "light", 3), *((w, t, 30) for w in (360, 768, 1440) for t in ("light", "dark"))],

@@ -98,7 +98,8 @@ def _number(event_id: str) -> float:
 
 
 async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGenerator[bytes, None]:
-    """The feed is read from its start whatever `after` is."""
+    """The feed is read from its start whatever `after` is. An id beyond its end, which is none
+    of ours, stands for all there is so far."""
     yield format_sse_event(retry=RECONNECT_MS)
     before: State | None = None
     last = 0
@@ -107,6 +108,8 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
             if not batch:
                 batch = await _untold_end(referee, battle_id, last)
                 yield format_sse_event(comment="still here")
+            if batch and not last:
+                after = min(after, float(batch[-1][0]))
             for number, event in _joined(batch, after):
                 last = number
                 for name, at, body in _named(number, event, before):

@@ -141,13 +141,20 @@ async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
 
 class Elsewhere:
     """An endpoint for every path of ours that no route takes, so that none falls through to the
-    page: 405 where another method would do, else 404."""
+    page: what GET would answer for HEAD, 405 where another method would do, else 404."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = tuple(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = ", ".join(filter(lambda method: self._takes(scope, method), METHODS))
+        if scope["method"] == "HEAD" and (route := self._taking(scope, "GET")):
+            # The server itself sends no body then; events would never end.
+            if not scope["path"].endswith("/events"):
+                asked = {**scope, "method": "GET"}
+                asked |= route.matches(asked)[1]
+                await route.handle(asked, receive, send)
+                return
+        allowed = ", ".join(method for method in METHODS if self._taking(scope, method))
         if allowed:
             said = f"This address takes {allowed}, not {scope['method']:.20}."
             answer = problem(405, TITLES[405], said, {"Allow": allowed})
@@ -155,9 +162,10 @@ class Elsewhere:
             answer = problem(404, TITLES[404], DETAILS[404])
         await answer(scope, receive, send)
 
-    def _takes(self, scope: Scope, method: str) -> bool:
+    def _taking(self, scope: Scope, method: str) -> BaseRoute | None:
         asked = {**scope, "method": method}
-        return any(route.matches(asked)[0] is Match.FULL for route in self._routes)
+        fitting = (route for route in self._routes if route.matches(asked)[0] is Match.FULL)
+        return next(fitting, None)
 
 
 class BodyLimit:
@@ -175,7 +183,7 @@ class BodyLimit:
             return
         told = dict(scope["headers"]).get(b"content-length", b"")
         if told.isdigit() and int(told) > self._largest:
-            await problem(413, TITLES[413], DETAILS[413])(scope, receive, send)
+            await problem(413, TITLES[413], DETAILS[413], HANG_UP)(scope, receive, send)
             return
         taken = 0
 

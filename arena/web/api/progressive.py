@@ -41,6 +41,13 @@ MEANT: Mapping[str, str] = {
 }
 """What a spelling stands for, where it is not itself."""
 
+SAID: Mapping[str, str] = {
+    "in_progress": "The models are answering; get_progressive_responses waits for their replies.",
+    "completed": "This battle is completed; get_progressive_responses has its last round.",
+    "void": "This battle ended without a result. Start another one, with another key.",
+}
+"""What an opening is answered with, by the battle's status: a key may be one of long ago."""
+
 ONE_OF: list[Any] = [{"required": [name]} for name in ("choice", "winner", "vote")]
 BattleId = Annotated[str, Field(max_length=64, description="`battle_id` of start_progressive.")]
 Ballot = Annotated[
@@ -128,8 +135,8 @@ def routes(referee: Referee) -> APIRouter:
             unattended=True,
             **by(request, key),
         )
-        said = "The models are answering; get_progressive_responses waits for their replies."
-        return Started(state.battle, STATUS[state.phase], total(state), state.round, said)
+        status = STATUS[state.phase]
+        return Started(state.battle, status, total(state), state.round, SAID[status])
 
     @router.post(
         "/get_progressive_responses", responses=problems(404, 409, 410, 503, 504, body=True)

@@ -48,9 +48,9 @@ def _summary(settled: int, pairs: int) -> str:
     if settled == pairs:
         return "Every place is settled against the next one, with 95 % confidence."
     return (
-        f"<b>{settled} of {pairs}</b> places are settled against the next one: the gap is more "
-        "than chance would make of equals, with 95 % confidence (the mark on each bar). The "
-        "others may still change."
+        f"<b>{settled} of {pairs}</b> places are settled against the next one: the 95 % interval "
+        "of the gap leaves out that both are equal, which takes 97.5 % for the order (the mark on "
+        "each bar). The others may still change."
     )
 
 

@@ -57,7 +57,7 @@ def ratings(standings: pd.DataFrame) -> go.Figure:
             customdata=[_label(row) for row in group.itertuples()],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    names = [f"{place}  {_shortened(name)}" for place, name in enumerate(rated["contender"], 1)]
+    names = [f"{row.rank}  {_shortened(row.contender)}" for row in rated.itertuples()]
     _captions(chart, names, rated)
     _bare(chart, height=ROW_PX * len(rated) + (110 if groups > 1 else 80))
     mean = {"type": "line", "x0": MEAN_RATING, "x1": MEAN_RATING, "y0": 0, "y1": 1, "yref": "paper"}
@@ -75,7 +75,7 @@ def speed(standings: pd.DataFrame) -> go.Figure:
     """Rating against tokens per second, with intervals, and the front of those that nobody beats
     in both. Points carry the contender's place in the standings."""
     known = timed(standings)
-    size = 24 if len(known) <= 12 else 18
+    size = 20 if len(known) <= 12 else 16
     chart = go.Figure()
     for _, group in known.groupby("group"):
         front = group[on_front(group)].sort_values("tokens_per_s")

@@ -161,8 +161,8 @@ def said(query: Query) -> list[str]:
     part = query.slice
     told = [f"{field} “{value}”" for field in ALL if (value := getattr(part, field))]
     told += ["only votes from this browser"] if part.rater else []
-    told += [f"since {part.since:%Y-%m-%d}"] if part.since else []
-    told += [f"until {part.until - timedelta(1):%Y-%m-%d}"] if part.until else []
+    told += [f"since {part.since.date().isoformat()}"] if part.since else []
+    told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
     told += ["ties left out"] if query.method.ties == "drop" else []
     told += ["both bad left out"] if query.method.bad == "drop" else []
     told += ["corrected for style"] if set(STYLE) <= set(query.covariates) else []

@@ -21,12 +21,16 @@ each with a rating, a 95 % interval, its wins and losses, and how fast it answer
 start wide; some 100 votes per contender narrow them to about ±60 points.</p>
 """
 NO_MATCH = """
+<div role="alert">
 <h3>No votes here</h3>
 <p>None of the votes is of this kind: {said}. Choose something else above, or clear it all.</p>
+</div>
 """
 FAULT = """
+<div role="alert">
 <h3>{title}</h3>
 <p>{reason}</p>
+</div>
 """
 BROKEN = "Something went wrong on the server. The votes are kept; this page tries again by itself."
 APART = """
@@ -43,6 +47,8 @@ REASONS = {
     "superseded": "Taken back and cast anew by the one who voted",
     "abuse": "More than one person may cast in an hour",
     "rehearsal": "Rehearsals, which only try out the arena",
+    "unmeasured": "Nobody knows how long and how formatted their replies were, so they cannot be "
+    "corrected for style",
 }
 FILES = (
     ("format=csv", "Votes as CSV", "every column, for a spreadsheet"),
