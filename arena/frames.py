@@ -100,9 +100,9 @@ def leaderboard(
     """The standings: one row a contender, with the columns of `core.leaderboard.STANDINGS`.
 
     votes: instead of the ledger's; rows of a ledger or of one of LMArena's releases, or a file
-    in a format that can be imported. ties, bad: how they count in the fit. style, order: correct the ratings for length
-    and formatting of replies, for seat and incumbency. anchor: whose rating is to be 1000. The
-    slice and settings are as in `votes`. Raises ArenaError."""
+    in a format that can be imported. ties, bad: how they count in the fit. style, order: correct
+    the ratings for length and formatting of replies, for seat and incumbency. anchor: whose
+    rating is to be 1000. The slice and settings are as in `votes`. Raises ArenaError."""
     query = query_of(
         slice_of(
             topic=topic, study=study, language=language, channel=channel, rater=rater,

@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 COLUMN_BITS = 32
-DENSE = 16
-"""Cells for each key; up to so many it is quicker to count into cells than to sort."""
+DENSE, MOST_CELLS = 16, 32_000_000
+"""Cells for each key, and in all; up to so many it is quicker to count into cells than to sort."""
 
 LONGEST_TAIL = 1024
 """…or an eighth of the head, whichever is more."""
@@ -144,7 +144,7 @@ def _counted(keys: Ints) -> tuple[Ints, Floats]:
     """The different keys in order, and how often each is there."""
     rows, columns = keys >> COLUMN_BITS, keys & ((1 << COLUMN_BITS) - 1)
     lowest, width = rows.min(initial=0), columns.max(initial=0) + 1
-    if (rows.max(initial=0) - lowest + 1) * width <= DENSE * len(keys):
+    if (rows.max(initial=0) - lowest + 1) * width <= min(DENSE * len(keys), MOST_CELLS):
         times = np.bincount((rows - lowest) * width + columns)
         there = np.flatnonzero(times)
         row, column = np.divmod(there, width)
