@@ -38,8 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: most tests wait for others more than they work."""
-    return (os.cpu_count() or 1) + 1
+    """One more than there are cores, as most tests wait more than they work; on CI, where the long
+    tests run too and nobody waits, as many as there are."""
+    return (os.cpu_count() or 1) + (not ON_CI)
 
 
 def missing(what: str, how_to_get_it: str) -> None:

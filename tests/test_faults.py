@@ -23,7 +23,7 @@ from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table
 
 VICTIM = "mistral:7b"
 SWIFT = HostTimeouts(connect=0.5, cold=3.0, warm=1.0, gap=0.7, listing=2.0)
-PATIENT = replace(SWIFT, warm=3.0)
+PATIENT = replace(SWIFT, warm=5.0, gap=0.8)
 Rule = dict[str, Any]
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
 
