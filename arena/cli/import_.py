@@ -19,7 +19,6 @@ from arena.cli import INTERRUPTED
 from arena.cli.terminal import Bar, console, errors
 from arena.core.errors import BadInput, KnownVotes
 from arena.core.record import VoteRow
-from arena.exchange.receiving import MOST_TOLD
 
 
 class Stopped(Exception):
@@ -46,7 +45,7 @@ def import_(options: argparse.Namespace) -> int:
             raise BadInput(
                 "These votes, or others on the same two replies, are here already, so nothing "
                 f"was imported. Leave them out, then import again:{listed}"
-                + ("\n  … and perhaps more" if len(fault.ids) == MOST_TOLD else "")
+                + ("\n  … and perhaps more" if len(fault.ids) == fault.most else "")
             ) from None
         except Stopped:
             errors.print("Interrupted. Nothing was imported.")

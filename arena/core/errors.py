@@ -44,9 +44,10 @@ class BadInput(ArenaError):
 
 
 class KnownVotes(BadInput):
-    """Votes that are to be added are in the ledger already; `ids` are some of theirs."""
+    """Votes that are to be added are in the ledger already; `ids` are theirs, at most `most`."""
 
     title = "These votes are here already"
+    most = 20
 
     def __init__(self, message: str, *, ids: Sequence[str]) -> None:
         super().__init__(message)

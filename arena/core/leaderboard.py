@@ -51,8 +51,6 @@ STANDINGS = {
 }
 """Columns of the standings, in order, with their dtypes."""
 
-RECORD = ("battles", "votes", "wins", "ties", "both_bad", "losses")
-
 HEAD_TO_HEAD = {
     "contender": "str",
     "opponent": "str",

@@ -18,8 +18,6 @@ from arena.core.record import VoteRow
 
 AT_ONCE = 500
 
-MOST_TOLD = 20
-
 NOTHING = "Nothing was imported."
 
 
@@ -73,8 +71,8 @@ def _refuse_known(connection: Connection) -> None:
     """Raises `KnownVotes` where some of the votes to come are here already."""
     same: ColumnElement[bool] = and_(*(INCOMING.c[name] == VOTES.c[name] for name in ONE_BALLOT))
     for agree in (INCOMING.c.id == VOTES.c.id, same):
-        here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place).limit(MOST_TOLD)
-        if known := connection.scalars(here).all():
+        here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place)
+        if known := connection.scalars(here.limit(KnownVotes.most)).all():
             raise KnownVotes(
                 f"The vote {_shown(known[0])}, or another on the same two replies, is here "
                 f"already. {NOTHING} Leave it out, then import again.",
