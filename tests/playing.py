@@ -21,10 +21,10 @@ from tests.fake_ollama import FakeOllama
 
 MODELS = ("llama3.1:8b", "mistral:7b", "phi3:mini")
 QUICK = StageRules(pace=5000, grace_s=5.0, total_s=20.0)
-IMPATIENT = HostTimeouts(connect=0.5, cold=2.0, warm=1.0, gap=0.4, listing=2.0)
+CALM = HostTimeouts(connect=10.0, cold=30.0, warm=20.0, gap=20.0, listing=10.0)
 
 
-async def eventually(met: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def eventually(met: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for what no event tells, looking again at each turn of the loop."""
     async with asyncio.timeout(timeout_s):
         while not met():
@@ -81,7 +81,7 @@ class Viewer:
         pieces = [p for d in self.deltas for p in d.pieces]
         return "".join(p.text for p in pieces if (p.seat, p.turn) == (seat, turn))
 
-    async def until(self, met: Callable[[], object], timeout_s: float = 10.0) -> None:
+    async def until(self, met: Callable[[], object], timeout_s: float = 30.0) -> None:
         """Wait for the next events until `met`."""
         async with asyncio.timeout(timeout_s):
             while not (self.states and met()):
@@ -127,7 +127,7 @@ async def table(
     *,
     models: Sequence[str] = MODELS,
     rules: RefereeRules = RefereeRules(stage=QUICK),
-    timeouts: HostTimeouts = IMPATIENT,
+    timeouts: HostTimeouts = CALM,
     slots: int = 1,
     warm: bool = True,
     battles: Battles | None = None,

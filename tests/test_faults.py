@@ -19,11 +19,11 @@ from arena.core.errors import NoCapacity, StaleVote
 from arena.stage import StageRules
 from arena.writer import FAULT
 from tests.fake_ollama import OLD, FakeModel, FakeOllama
-from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table
+from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, table
 
 VICTIM = "mistral:7b"
-SWIFT = HostTimeouts(connect=0.5, cold=3.0, warm=1.0, gap=0.7, listing=2.0)
-PATIENT = replace(SWIFT, warm=5.0, gap=0.8)
+SILENT = replace(CALM, warm=5.0, gap=1.5)
+"""The patience of tests that use it up."""
 Rule = dict[str, Any]
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
 
@@ -101,7 +101,7 @@ async def playing(
     folder: Path,
     *hosts: FakeOllama,
     stage: StageRules = QUICK,
-    timeouts: HostTimeouts = SWIFT,
+    timeouts: HostTimeouts = CALM,
     mischief: Callable[[FakeOllama], object] = lambda host: None,
     addresses: tuple[str, ...] = (),
     **options: Any,
@@ -120,10 +120,10 @@ async def playing(
         assert not [w for w in (*MODELS, "127.0.0.1", "rror", "host fault") if w in public]
         for host in hosts:
             host.release()
-        await eventually(lambda: not at.pool.under_way(), 3)
-        await eventually(lambda: not any(host.stats.active_streams for host in hosts), 3)
+        await eventually(lambda: not at.pool.under_way())
+        await eventually(lambda: not any(host.stats.active_streams for host in hosts))
     own = {t for host in hosts for t in _tasks_of(host)}
-    await eventually(lambda: asyncio.all_tasks() <= before | own, 3)
+    await eventually(lambda: asyncio.all_tasks() <= before | own)
 
 
 def _tasks_of(host: FakeOllama) -> set[asyncio.Task[Any]]:
@@ -138,6 +138,11 @@ def _tasks_of(host: FakeOllama) -> set[asyncio.Task[Any]]:
 def struck(kind: str, **rule: Any) -> Callable[[FakeOllama], object]:
     """Mischief: this fault is played by the host."""
     return lambda host: host.fault(kind, **rule)
+
+
+def patience(told: str) -> HostTimeouts:
+    """For a fault of which the operator is told this."""
+    return SILENT if told == "silent" else CALM
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -206,7 +211,7 @@ def test_a_reply_that_fails_at_its_start_is_asked_for_again(
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             strike = struck(kind, model=VICTIM, **rule)
-            async with playing(tmp_path, host, mischief=strike) as play:
+            async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:
                 await play.ends_whole(seeds_after=told == "garbled")
                 assert play.asked(host) == 2
                 assert play.kinds() == {told}
@@ -234,7 +239,7 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
         async with FakeOllama(models(), warm=True) as bad, FakeOllama(models(), warm=True) as good:
             victim = {"model": VICTIM, "times": None} if told else {}
             strike = struck(kind, **victim, **rule)
-            async with playing(tmp_path, bad, good, mischief=strike) as play:
+            async with playing(tmp_path, bad, good, mischief=strike, timeouts=patience(told)) as play:
                 await play.ends_whole(seeds_after=told == "garbled")
                 assert play.asked(good) == 1
                 if told:
@@ -248,10 +253,10 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
     async def scene() -> None:
-        shut_s = 1.5 if kind == "stall" else 0.3
+        shut_s = 2.5 if kind == "stall" else 0.3
         async with FakeOllama(slow_to_begin(shut_s), warm=True) as host:
             strike = struck(kind, model=VICTIM, **rule)
-            async with playing(tmp_path, host, mischief=strike, timeouts=PATIENT) as play:
+            async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:
                 await play.ends_whole(seeds_after=told == "garbled")
                 assert play.asked(host) == 2
                 assert play.kinds() == {told}
@@ -271,7 +276,7 @@ def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
         async with FakeOllama(slower, warm=True) as host, FakeOllama(slower, warm=True) as other:
             strike = struck(kind, model=VICTIM, **{**rule, "frame": 30})
             both = (host, other)[:hosts]
-            async with playing(tmp_path, *both, mischief=strike) as play:
+            async with playing(tmp_path, *both, mischief=strike, timeouts=patience(told)) as play:
                 await play.ends_void()
                 assert play.shown
                 assert sum(play.asked(h) for h in both) == 1, "not written again"
@@ -327,9 +332,9 @@ def test_a_host_that_is_gone_is_given_up_quickly_and_then_battles_are_refused(
 ) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
-            async with table(tmp_path, [host], timeouts=SWIFT) as at:
+            async with table(tmp_path, [host], timeouts=replace(CALM, connect=0.5)) as at:
                 await getattr(host, death)()
-                async with asyncio.timeout(3), at.battle() as seen:
+                async with asyncio.timeout(10), at.battle() as seen:
                     state = await seen.phase("void")
                 assert state.notice.startswith(NEUTRAL[1:])
                 with pytest.raises(NoCapacity, match="Ollama host"):
@@ -344,11 +349,11 @@ def test_a_name_that_does_not_resolve_is_a_host_that_is_gone(tmp_path: Path) -> 
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             nowhere: Any = Elsewhere("http://arena.invalid:11434")
-            async with table(tmp_path, [nowhere, host], timeouts=SWIFT) as at:
+            async with table(tmp_path, [nowhere, host]) as at:
                 assert [report.up for report in at.pool.reports()] == [False, True]
                 async with at.battle() as seen:
                     await seen.voting()
-            async with table(tmp_path, [nowhere], timeouts=SWIFT) as at:
+            async with table(tmp_path, [nowhere]) as at:
                 with pytest.raises(NoCapacity, match="does not answer"):
                     await at.referee.open("Hello?")
 
@@ -419,7 +424,7 @@ def test_a_host_restarted_between_rounds_is_warmed_again_while_all_panes_say_so(
     async def scene() -> None:
         slow_to_load = [replace(m, load_s=0.3) for m in models()]
         async with FakeOllama(slow_to_load, warm=True) as host:
-            async with table(tmp_path, [host], timeouts=SWIFT) as at, at.battle() as seen:
+            async with table(tmp_path, [host]) as at, at.battle() as seen:
                 await seen.voting()
                 await at.referee.vote(seen.battle, 1, "drop", "A")
                 await host.stop()
@@ -440,8 +445,7 @@ def test_a_model_that_was_evicted_is_asked_where_it_is_still_loaded(tmp_path: Pa
     async def scene() -> None:
         first, second = FakeOllama(models(), warm=True), FakeOllama(models(), warm=True)
         async with first, second:
-            stale = replace(SWIFT, listing=1.0)
-            async with table(tmp_path, [first, second], timeouts=stale) as at:
+            async with table(tmp_path, [first, second]) as at:
                 first.evict(VICTIM)
                 await at.pool.look()
                 async with at.battle() as seen:
@@ -457,7 +461,7 @@ def test_a_reply_that_takes_too_long_voids_the_battle_and_is_counted(tmp_path: P
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             strike = struck("slow", model=VICTIM, rate=8)
-            short = replace(SWIFT, total=0.7)
+            short = replace(CALM, total=0.7)
             async with playing(tmp_path, host, mischief=strike, timeouts=short) as play:
                 await play.ends_void()
                 assert play.shown
@@ -526,7 +530,7 @@ def test_a_contender_that_no_host_has_is_replaced_before_anything_is_shown(
         spare = FakeModel("gemma2:2b", load_s=0.05, text="another voice", tokens_per_s=400)
         async with FakeOllama([*models(), spare], warm=True, max_loaded=4) as host:
             everyone = [*MODELS, "gemma2:2b"]
-            async with table(tmp_path, [host], models=everyone, timeouts=SWIFT) as at:
+            async with table(tmp_path, [host], models=everyone) as at:
                 host.fault("missing_model")
                 async with at.battle(format=format) as seen:
                     await seen.voting()
@@ -545,16 +549,16 @@ def test_a_model_half_on_the_cpu_takes_no_replies(tmp_path: Path) -> None:
         first, second = FakeOllama(models(), warm=True), FakeOllama(models(), warm=True)
         async with first, second:
             first.offload(VICTIM)
-            async with table(tmp_path, [first, second], timeouts=SWIFT) as at, at.battle() as seen:
+            async with table(tmp_path, [first, second]) as at, at.battle() as seen:
                 await seen.voting()
                 assert not first.stats.answers(VICTIM)
                 assert len(first.stats.answers()) == 2, "the others are as good there"
                 assert any("on the GPU" in p and VICTIM in p for p in at.pool.problems)
-            async with table(tmp_path, [first], timeouts=SWIFT) as at, at.battle() as seen:
+            async with table(tmp_path, [first]) as at, at.battle() as seen:
                 await seen.voting()
                 assert len(seen.now.panes) == 2, "drawn without it"
             first.offload("phi3:mini")
-            async with table(tmp_path, [first], timeouts=SWIFT) as at:
+            async with table(tmp_path, [first]) as at:
                 with pytest.raises(NoCapacity, match="fewer than two"):
                     await at.referee.open("Hello?")
 
@@ -566,7 +570,7 @@ def test_a_model_that_turns_out_to_be_half_on_the_cpu_is_asked_elsewhere(tmp_pat
         others = [name for name in MODELS if name != VICTIM]
         async with FakeOllama(models(), warm=others) as first, FakeOllama(models()) as second:
             first.offload(VICTIM)
-            async with table(tmp_path, [first, second], timeouts=SWIFT, warm=False) as at:
+            async with table(tmp_path, [first, second], warm=False) as at:
                 async with at.battle() as seen:
                     await seen.voting()
                 assert first.stats.loads.count(VICTIM) == 1
@@ -582,7 +586,7 @@ def test_a_host_that_loads_nothing_any_more_is_used_for_what_it_holds_only(tmp_p
         wedged = FakeOllama(models(), warm=["phi3:mini"])
         async with wedged, FakeOllama(models(), warm=True) as good:
             wedged.scheduler.wedge()
-            stuck = replace(SWIFT, cold=0.4)
+            stuck = replace(CALM, cold=0.4)
             async with table(tmp_path, [wedged, good], timeouts=stuck) as at:
                 assert any("loads no models any more" in p for p in at.pool.problems)
                 async with at.battle() as seen:
@@ -599,7 +603,7 @@ def test_a_host_that_loads_nothing_any_more_is_used_for_what_it_holds_only(tmp_p
 def test_a_load_that_hangs_under_a_battle_ends_it_and_raises_the_alarm(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
-            stuck = replace(SWIFT, cold=0.4)
+            stuck = replace(CALM, cold=0.4)
 
             def strike(host: FakeOllama) -> None:
                 host.scheduler.wedge()

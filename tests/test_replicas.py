@@ -12,18 +12,16 @@ from typing import Any
 import pytest
 
 from arena import rounds
-from arena.adapters.hosts import HostTimeouts
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
 from arena.admission import RefereeRules
 from arena.core.errors import StoreFault
 from arena.stage import StageRules
 from arena.writer import FAULT
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import MODELS, Table, Viewer, table
+from tests.playing import CALM, MODELS, Table, Viewer, table
 from tests.redis_server import RedisServer
 
 CLAIM_S = 0.6
-PATIENT = HostTimeouts(connect=2.0, cold=20.0, warm=20.0, gap=2.0, listing=5.0)
 RULES = RefereeRules(stage=StageRules(pace=5000, grace_s=5.0, total_s=30.0))
 
 
@@ -52,7 +50,7 @@ async def replica(
     battles = RedisBattles(store, owner_s=CLAIM_S)
     feed = RedisFeed(store, patience_s=0.2)
     async with table(
-        folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=PATIENT
+        folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=CALM
     ) as at:
         looking = asyncio.create_task(at.referee.rounds.look_after_orphans(0.1))
         try:

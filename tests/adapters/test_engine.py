@@ -422,7 +422,7 @@ def test_closing_a_stream_stops_the_generation(engine: Engine) -> None:
         before = stats(engine)
         async with writing(client, 1) as firsts:
             await firsts[0]
-        await until(lambda: stats(engine)["active"] == 0, 5)
+        await until(lambda: stats(engine)["active"] == 0, 30)
         after = stats(engine)
         assert after["cancelled"] == before["cancelled"] + 1
         assert after["completed"] == before["completed"]
@@ -439,7 +439,7 @@ def test_leaving_a_call_that_is_not_streamed_stops_it_too(engine: Engine) -> Non
         await until(lambda: stats(engine)["tokens_generated"] > before["tokens_generated"])
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        await until(lambda: stats(engine)["active"] == 0, 5)
+        await until(lambda: stats(engine)["active"] == 0, 30)
         assert stats(engine)["cancelled"] == before["cancelled"] + 1
 
     talk(engine, play)
@@ -470,7 +470,7 @@ def test_leaving_while_the_prompt_is_read_stops_soon(engine: Engine) -> None:
         await until(lambda: stats(engine)["active"] == 1)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        await until(lambda: stats(engine)["active"] == 0, 10)
+        await until(lambda: stats(engine)["active"] == 0, 30)
         assert stats(engine)["tokens_generated"] == begun["tokens_generated"]
         assert stats(engine)["cancelled"] == begun["cancelled"] + 1
 
@@ -515,11 +515,11 @@ def test_it_starts_and_stops_in_no_time(engine_weights: LocalModel) -> None:
     url = asyncio.run(engine.start())
     started = time.monotonic()
     assert url == engine.url
-    assert started - begun < 3
+    assert started - begun < 20
     pid = engine.pid
     assert pid is not None
     asyncio.run(engine.stop())
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
     assert not engine.alive
     assert not exists(pid)
     assert engine.fault() is None
@@ -608,7 +608,7 @@ def test_engine_dies_with_its_parent(engine_weights: LocalModel, keeps_pipe_open
         assert exists(pid)
         parent.kill()
         parent.wait()
-        asyncio.run(until(lambda: not exists(pid), 5))
+        asyncio.run(until(lambda: not exists(pid), 30))
     finally:
         parent.stdout.close()
         if other > 0:

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from arena.adapters.hosts import HostPool, HostTimeouts
+from arena.adapters.hosts import HostPool
 from arena.core.battle import Contender
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.placement import Share
 from arena.core.ports import Finished, HostEvent, Queued, Text, Warming
 from arena.core.roster import of_models
 from tests.fake_ollama import FakeModel, FakeOllama
-from tests.playing import eventually
+from tests.playing import CALM, eventually
 
-QUICK = HostTimeouts(connect=0.5, cold=3.0, warm=2.0, gap=1.0, listing=2.0)
 OPTIONS = {"num_ctx": 4096, "num_predict": 64}
 ASK = [{"role": "user", "content": "Why?"}]
 SMALL = {"load_s": 0.05, "ttft_s": 0.01, "tokens_per_s": 500.0, "text": "one two three"}
@@ -42,7 +41,7 @@ async def pool_of(
     token: str = "",
     **options: Any,
 ) -> AsyncIterator[HostPool]:
-    pool = HostPool(options=OPTIONS, **{"timeouts": QUICK, **options})
+    pool = HostPool(options=OPTIONS, **{"timeouts": CALM, **options})
     await pool.use([(host.url, token) for host in hosts], roster or of_models(names), slots)
     await pool.look()
     if warm:
@@ -382,9 +381,10 @@ def test_a_full_queue_is_refused_in_words() -> None:
 
 def test_those_who_wait_are_told_when_the_last_host_goes_down() -> None:
     async def scene() -> None:
-        async with FakeOllama([replace(A, tokens_per_s=2.0), B], warm=True) as host:
-            hasty = replace(QUICK, listing=0.2)
+        async with FakeOllama([A, B], warm=True) as host:
+            hasty = replace(CALM, listing=0.5)
             async with pool_of(host, timeouts=hasty) as pool:
+                host.fault("stall", model="a:1", frame=2)
                 first = asyncio.create_task(reply(pool, "a:1"))
                 await host.wait_for(lambda: host.stats.active_streams)
                 waiting = asyncio.create_task(reply(pool, "a:1"))
@@ -394,6 +394,7 @@ def test_those_who_wait_are_told_when_the_last_host_goes_down() -> None:
                 await pool.look()
                 with pytest.raises(NoCapacity, match="does not answer"):
                     await waiting
+                host.release()
                 assert isinstance((await first)[-1], Finished)
                 assert not pool.under_way()
 
@@ -520,7 +521,7 @@ def test_a_host_that_came_back_serves_at_once() -> None:
 def test_one_silent_poll_is_no_outage_but_two_are() -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as host:
-            hasty = replace(QUICK, listing=0.1)
+            hasty = replace(CALM, listing=0.5)
             async with pool_of(host, timeouts=hasty) as pool:
                 host.fault("no_first_frame", on="/api/version", times=2)
                 await pool.look()

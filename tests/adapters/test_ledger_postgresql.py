@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,8 @@ class Line:
                 server.sendall(data)
                 break
             server.sendall(data)
-        server.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the line was closed meanwhile
+            server.shutdown(socket.SHUT_WR)
 
     def _down(self, server: socket.socket, client: socket.socket) -> None:
         while data := _received(server):

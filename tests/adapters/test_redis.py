@@ -35,7 +35,7 @@ def replica(redis_server: RedisServer, prefix: str) -> Opener:
 
 
 async def until_it_answers(here: Replica) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await here.battles.under_way()
@@ -198,7 +198,7 @@ def test_what_a_replica_that_died_was_writing_is_taken_over_by_exactly_one(
             await dead.die()
             async with replica(owner_s=0.3) as other:
                 taken: list[str] = []
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while len(taken) < 2:
                         found = await asyncio.gather(*(r.battles.orphans() for r in (one, other)))
                         taken += [name for names in found for name in names]

@@ -23,7 +23,7 @@ from arena.core.ports import Finished
 from arena.core.roster import of_models
 from arena.core.sharing import Desk, Option, Waiting
 from tests.fake_ollama import FakeModel, FakeOllama
-from tests.playing import IMPATIENT, eventually
+from tests.playing import CALM, eventually
 from tests.redis_server import RedisServer
 
 ANYWHERE: frozenset[str] = frozenset()
@@ -249,14 +249,14 @@ def test_a_lease_that_is_returned_goes_to_the_next_at_once_wherever_that_waits(
     replica: Opener,
 ) -> None:
     async def scene() -> None:
-        async with replica(House()) as one, replica(House()) as other:
+        no_beat = {"beat_s": 600.0, "desk_s": 600.0}
+        async with replica(House(), **no_beat) as one, replica(House(), **no_beat) as other:
             (held,) = await take(one, 1)
             (waiting,) = await take(other, 1)
             waiting.moved.clear()
-            begun = time.monotonic()
             one.leases.give_back(held)
             await waiting.moved.wait()
-            assert waiting.host and time.monotonic() - begun < 0.5, "long before any beat"
+            assert waiting.host
 
     run(scene)
 
@@ -352,7 +352,7 @@ def test_what_a_replica_holds_stays_its_own_while_nobody_can_say_anything(
     replica: Opener,
 ) -> None:
     async def scene() -> None:
-        times = {"desk_s": 0.1, "pause_s": 0.1}
+        times = {"desk_s": 0.1, "pause_s": 1.0}
         async with replica(House(), **times) as one, replica(House(), **times) as other:
             assert one.peers and other.peers
             holds = replace(NOTHING, held={"t1": ("h", "m")})
@@ -368,8 +368,8 @@ def test_what_a_replica_holds_stays_its_own_while_nobody_can_say_anything(
             roomy = {"w": (Option("h", "m", 9, 2, 0.0),)}
             early = await other.peers.agree(replace(wants, wishes=roomy))
             assert not early.granted, "others may have yet to say what they hold"
-            assert 0 < early.again_s <= 0.1
-            async with asyncio.timeout(5):
+            assert 0 < early.again_s <= 1.0
+            async with asyncio.timeout(30):
                 while not (await other.peers.agree(replace(wants, wishes=roomy))).granted:
                     await one.peers.agree(holds)
 
@@ -383,7 +383,7 @@ def test_while_redis_is_away_no_lease_is_given_and_afterwards_none_is_lost_or_do
     redis_server: RedisServer, replica: Opener
 ) -> None:
     async def scene() -> None:
-        quick = {"desk_s": 1.0, "beat_s": 0.1, "pause_s": 0.5, "answer_s": 0.2}
+        quick = {"desk_s": 1.0, "beat_s": 0.1, "pause_s": 1.5}
         async with replica(House(slots=2), **quick) as one:
             async with replica(House(slots=2), **quick) as other:
                 (mine,), (theirs,) = await take(one, 1), await take(other, 1)
@@ -409,14 +409,14 @@ def test_leases_outlast_a_redis_that_freezes_for_longer_than_a_desk_lasts(
     redis_server: RedisServer, replica: Opener
 ) -> None:
     async def scene() -> None:
-        quick = {"desk_s": 0.4, "beat_s": 0.1, "pause_s": 0.6, "answer_s": 0.2}
+        quick = {"desk_s": 1.0, "beat_s": 0.1, "pause_s": 2.0, "answer_s": 1.0}
         async with replica(House(), **quick) as one, replica(House(), **quick) as other:
             (held,) = await take(one, 1)
             (waiting,) = await take(other, 1)
             with redis_server.frozen():
                 with pytest.raises(StoreFault):
                     await take(other, 1)
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # Together with the answer waited for: longer.
             await eventually(lambda: other.leases.held("h") == 1)
             (last,) = await take(one, 1)
             assert not waiting.host and not last.host, "the one slot is still held"
@@ -430,7 +430,7 @@ def test_leases_are_known_again_to_a_redis_that_forgot_everything(
     redis_server: RedisServer, replica: Opener, prefix: str
 ) -> None:
     async def scene() -> None:
-        quick = {"desk_s": 1.0, "beat_s": 0.1, "pause_s": 0.5}
+        quick = {"desk_s": 2.0, "beat_s": 0.1, "pause_s": 1.0}
         async with replica(House(), **quick) as one, replica(House(), **quick) as other:
             await take(one, 1)
             (second,), (third,) = await take(other, 1), await take(one, 1)
@@ -464,7 +464,7 @@ async def pool_of(
     store = RedisStore(server.url, prefix=prefix)
     pool = HostPool(
         options={"num_ctx": 4096, "num_predict": 64},
-        timeouts=IMPATIENT,
+        timeouts=CALM,
         peers=RedisPeers(store, **times),
         clock=lambda: time.monotonic() + ahead_s,
     )
@@ -575,10 +575,10 @@ def test_another_replica_looks_when_the_one_that_did_is_gone(
 ) -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as host:
-            async with pool_of(redis_server, prefix, host, lead_s=0.2) as one:
-                async with pool_of(redis_server, prefix, host, lead_s=0.2) as other:
+            async with pool_of(redis_server, prefix, host, lead_s=1.5) as one:
+                async with pool_of(redis_server, prefix, host, lead_s=1.5) as other:
                     before = looks(host)
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(30):
                         while looks(host) == before:
                             await other.look()
                     await one.look()
@@ -647,7 +647,7 @@ def test_while_redis_is_away_replies_go_on_new_ones_are_refused_and_each_looks_f
                     await writing
                     redis_server.start()
                     await eventually(lambda: not other.refusal())
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(30):
                         while True:
                             try:
                                 await reply(other, "b:1")

@@ -218,7 +218,7 @@ class FakeOllama:
         if known := self._named(model):
             self.scheduler.offload(known.blob)
 
-    async def wait_for(self, met: Callable[[], object], timeout_s: float = 5.0) -> None:
+    async def wait_for(self, met: Callable[[], object], timeout_s: float = 30.0) -> None:
         """Returns when `met()` is true, asked after every change of `stats` or of who is resident."""
         await self.stats.until(met, timeout_s)
 

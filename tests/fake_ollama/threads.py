@@ -89,6 +89,6 @@ class FakeOllamaThread:
     def offload(self, model: str) -> None:
         self._call(lambda: self._host.offload(model))
 
-    def wait_for(self, met: Callable[[], object], timeout_s: float = 5.0) -> None:
+    def wait_for(self, met: Callable[[], object], timeout_s: float = 30.0) -> None:
         """As FakeOllama.wait_for; `met` is asked in the host's thread."""
         self._run(self._host.wait_for(met, timeout_s))
