@@ -22,7 +22,7 @@ from tests.fake_ollama import OLD, FakeModel, FakeOllama
 from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, table
 
 VICTIM = "mistral:7b"
-SILENT = replace(CALM, warm=5.0, gap=1.5)
+SILENT = replace(CALM, warm=7.0, gap=3.0)
 """The patience of tests that use it up."""
 Rule = dict[str, Any]
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
@@ -253,7 +253,7 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
     async def scene() -> None:
-        shut_s = 2.5 if kind == "stall" else 0.3
+        shut_s = 4.5 if kind == "stall" else 0.3
         async with FakeOllama(slow_to_begin(shut_s), warm=True) as host:
             strike = struck(kind, model=VICTIM, **rule)
             async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:

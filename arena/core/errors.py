@@ -128,4 +128,4 @@ class StoreFault(ArenaError):
 
 class LedgerFault(ArenaError):
     status = 503
-    title = "The vote was not saved"
+    title = "The ledger cannot be used"

@@ -98,9 +98,12 @@ def _said(state: str) -> str:
 
 def _models(models: Iterable[ModelReport], watched: bool) -> str:
     headers = SHORT_HEADERS if watched else HEADERS
-    head = "".join(f"<th>{name}</th>" for name in headers)
+    head = "".join(f'<th scope="col">{name}</th>' for name in headers)
     rows = "".join(_row(model, watched) for model in sorted(models, key=lambda m: not m.plays))
-    return f'<div class="host-models"><table><tr>{head}</tr>{rows}</table></div>'
+    return (
+        '<div class="host-models" tabindex="0" role="region" aria-label="Models">'
+        f"<table><tr>{head}</tr>{rows}</table></div>"
+    )
 
 
 def _row(model: ModelReport, watched: bool) -> str:

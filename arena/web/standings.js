@@ -1,7 +1,7 @@
 // The table of standings sorts by its headings, and stays sorted when it is drawn anew. Runs inside
 // its component, which lends `element` and `watch`.
 
-let key = null;
+let key = "rank";
 let descending = false;
 
 const cell = (row, at) => row.children[at]?.dataset.by ?? "";
@@ -40,4 +40,5 @@ element.addEventListener("click", (event) => {
   sort();
 });
 
+sort();
 watch("value", sort);

@@ -503,7 +503,7 @@ def opening(url: str, **options: Any) -> ArenaError:
     """Why the store cannot be opened."""
 
     async def scene() -> None:
-        store = RedisStore(url, answer_s=0.5, **options)
+        store = RedisStore(url, answer_s=5.0, **options)
         try:
             await store.open()
         finally:
