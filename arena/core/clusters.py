@@ -26,6 +26,9 @@ FEW_ENTRIES = 10_000
 """So many are summed afresh for each fit in about a millisecond."""
 
 NOTHING = np.zeros(0, dtype=np.int64)
+MOST_EMPTY = 16
+"""Cells of the vectors of clusters for each entry; with more, few of them would be used."""
+
 MOST_FLAGS = 64_000_000
 """Bytes used to tell which clusters know whom."""
 
@@ -206,7 +209,8 @@ class Weighed:
         surplus = (self._worth.score - self._worth.votes * p[:, None]).ravel()
         lowest, highest = self._sums.bounds
         entries = len(self._sums.keys)
-        if lowest >= 0 and (highest + 1) * max(size, SMALL) <= min(FEW_CELLS, entries):
+        cells = (highest + 1) * max(size, SMALL)
+        if lowest >= 0 and cells <= min(FEW_CELLS, MOST_EMPTY * entries):
             return self._by_kept_vectors(surplus, highest + 1, size)
         cluster, _, kind, times = self._entries()
         if self._sums.head < len(cluster):
@@ -225,13 +229,13 @@ class Weighed:
         for part in (slice(0, head), slice(head, None)):
             kind, first, second = self._kept if part.stop else self._places(part, size)
             gained = self._sums.values[part] * surplus[kind]
-            u += np.bincount(first, gained, len(u))
-            u -= np.bincount(second, gained, len(u))
+            np.add.at(u, first, gained)
+            np.subtract.at(u, second, gained)
         return gram(u.reshape(clusters, size))
 
     def _places(self, part: slice, size: int) -> tuple[Ints, Ints, Ints]:
         """Of entries: the kind, and where in (clusters, K) their two contenders are."""
-        kind, at = self._sums.columns[part], self._sums.rows[part] * size
+        kind, at = self._sums.columns_at(part), self._sums.rows_at(part) * size
         first, second = (np.repeat(side, OUTCOMES)[kind] for side in sides(size))
         return kind, at + first, at + second
 

@@ -70,7 +70,7 @@ class Moments:
         """votes: (G, m) by pair, without repeated entries; score: (G, K) by contender."""
         pairs, self._size = votes.shape[1], score.shape[1]
         self._score_score = (score.T @ score).toarray()
-        self._votes_score = (votes.T @ score).toarray()
+        self._votes_score = (votes.T @ score).toarray(order="C")
         few = np.diff(votes.indptr) * PROLIFIC <= pairs
         product = (votes[few].T @ votes[few]).tocoo()
         upper = product.row <= product.col

@@ -52,8 +52,11 @@ class Sums:
     def columns(self) -> Ints:
         return self.keys & ((1 << COLUMN_BITS) - 1)
 
-    def columns_at(self, places: Ints) -> Ints:
-        return self._keys[places] & ((1 << COLUMN_BITS) - 1)
+    def rows_at(self, places: Ints | slice) -> Ints:
+        return self.keys[places] >> COLUMN_BITS
+
+    def columns_at(self, places: Ints | slice) -> Ints:
+        return self.keys[places] & ((1 << COLUMN_BITS) - 1)
 
     @property
     def bounds(self) -> tuple[int, int]:
