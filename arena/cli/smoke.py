@@ -153,7 +153,8 @@ class Player:
 
 
 def _print(url: str, timings: list[Timing]) -> None:
-    numbers = ("First text", "Voting open", "Reveal", "In all", "Characters", "Votes", "Rows")
+    # Narrow enough for a terminal of 80 columns.
+    numbers = ("First text", "Voting", "Reveal", "In all", "Length", "Votes")
     drawn = table(f"Battles at {url}", "Question", *numbers, "Result", numbers=numbers)
     for timing in timings:
         add_row(
@@ -165,7 +166,6 @@ def _print(url: str, timings: list[Timing]) -> None:
             f"{timing.total_s:.2f} s",
             str(timing.characters),
             str(timing.votes),
-            str(timing.rows),
             "failed" if timing.failed else "decided",
         )
     console.print(drawn)
