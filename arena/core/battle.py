@@ -258,8 +258,8 @@ def ballot(battle: Battle) -> str:
 def can_undo(battle: Battle) -> bool:
     """The last vote can be taken back: until the names are known or the survivors have been
     asked something else, and not while somebody writes, as what is half shown cannot be
-    taken back with it."""
-    open_again = battle.phase is Phase.VOTING and bool(battle.rounds)
+    taken back with it. One at a time: the next vote is to supersede that ballot."""
+    open_again = battle.phase is Phase.VOTING and bool(battle.rounds) and not battle.superseding
     return open_again and len(battle.prompts) == battle.rounds[-1].turns
 
 
@@ -268,8 +268,8 @@ def undo(battle: Battle) -> Battle:
     ballot."""
     if not can_undo(battle):
         raise NotYet(
-            "No vote can be taken back now: none was cast, a reply is still being written, a "
-            "follow-up was sent since, or the battle is over."
+            "No vote can be taken back now: none was cast since, a reply is still being written, "
+            "a follow-up was sent, or the battle is over."
         )
     last = battle.rounds[-1]
     letters = [seat.letter for seat in battle.seats]

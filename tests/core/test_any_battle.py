@@ -57,6 +57,7 @@ def _check_that_a_vote_can_be_taken_back(before: Battle, after: Battle) -> None:
     if not can_undo(after):
         return
     again = undo(after)
+    assert not can_undo(again), "one at a time"
     superseded = after.rounds[-1].ballot_id
     assert again == replace(before, version=after.version + 1, superseding=superseded)
     assert ballot(again) not in ("", ballot(before), ballot(after))
