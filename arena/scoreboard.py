@@ -185,8 +185,9 @@ class Scoreboard:
         await _to_the_end(self._fold_news())
 
     async def _fold_news(self) -> None:
-        live = frozenset(await self._under_way())
+        # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
+        live = frozenset(await self._under_way())
         await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
         self._last, self._live = news.last, live
 

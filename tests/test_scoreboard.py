@@ -98,6 +98,24 @@ def test_counts_that_are_kept_equal_counts_that_are_made_afresh(tmp_path: Path) 
     played(tmp_path, scene)
 
 
+def test_votes_of_a_battle_that_begins_during_a_read_are_held_back(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        read = at.ledger.outcomes
+
+        async def meanwhile(after: int) -> Any:
+            at.ledger.outcomes = read  # type: ignore[method-assign]
+            at.live = {"secret"}
+            await at.cast("z", "y", "model_a", battle_id="secret")
+            return await read(after)
+
+        at.ledger.outcomes = meanwhile  # type: ignore[method-assign]
+        board = await at.board.board(Query())
+        assert (board.votes, board.held_back) == (1, 1)
+
+    played(tmp_path, scene)
+
+
 def test_votes_of_a_battle_under_way_are_held_back_until_it_is_over(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         await at.cast("x", "y", "model_a")
