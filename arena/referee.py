@@ -249,10 +249,10 @@ class Referee:
 
     # The life of the process ------------------------------------------------------------------
 
-    def watched(self) -> bool:
+    async def watched(self) -> bool:
         """Somebody follows a battle that is not over: nothing that tells of models may move
         before their eyes."""
-        return self.rounds.watched()
+        return await self.rounds.watched()
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""

@@ -62,9 +62,12 @@ class Rounds:
         """How many rounds are being written here."""
         return len(self._tasks)
 
-    def watched(self) -> bool:
-        """Somebody follows a battle that is played here and not over."""
-        return any(self._feed.viewers(battle_id) for battle_id in self._stages)
+    async def watched(self) -> bool:
+        """Somebody follows a battle that is not over, or nobody can tell."""
+        try:
+            return any(map(self._feed.viewers, await self._battles.under_way()))
+        except StoreFault:
+            return True
 
     async def go_on(self, battle: Battle) -> State:
         """Tell the viewers, then do what the phase asks for."""
@@ -78,6 +81,11 @@ class Rounds:
         else:
             await self._leave(battle.id)
         return public
+
+    async def tell(self, battle_id: str) -> None:
+        """Tell the viewers what is stored; for when whoever moved the battle on could not."""
+        with suppress(StoreFault):
+            await self._feed.publish(battle_id, view.state(await self._battles.load(battle_id)))
 
     async def stop(self, battle_id: str) -> None:
         """Let nobody of the battle write on; what was written and not stored is lost."""
@@ -131,13 +139,18 @@ class Rounds:
         task.add_done_callback(ended)
 
     async def _play(self, battle: Battle) -> None:
-        if not await self._patiently(lambda: self._battles.claim(battle.id)):
+        try:
+            if not await self._patiently(lambda: self._battles.claim(battle.id)):
+                return
+        except StoreFault:
+            log.warning("a round could not be begun: the store is away")
             return
         renewing = asyncio.create_task(self._renew(battle.id))
         try:
             battle = await self._round(battle)
         except StaleVote:
             log.info("a battle moved on elsewhere while it was played here")
+            await self._leave(battle.id)
             return
         except (StoreFault, UnknownBattle):
             log.warning("a round was played, but the battle could not be stored")
@@ -149,7 +162,10 @@ class Rounds:
         self._told(battle)
         # What comes next, such as a round with another contender, is a task of its own.
         self._tasks.pop(battle.id, None)
-        await self._patiently(lambda: self.go_on(battle))
+        try:
+            await self._patiently(lambda: self.go_on(battle))
+        except StoreFault:
+            log.warning("how a round ended could not be told: the store is away")
 
     async def _round(self, battle: Battle) -> Battle:
         try:
@@ -180,7 +196,8 @@ class Rounds:
         return battle
 
     async def _give_up(self, battle: Battle, reason: str) -> Battle:
-        battle = rules.void(await self._battles.load(battle.id), reason)
+        """This battle, as it was played: one that moved on elsewhere stays as it is there."""
+        battle = rules.void(battle, reason)
         await self._save(battle)
         return battle
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine
@@ -12,17 +13,19 @@ from typing import Any
 
 import pytest
 
-from arena.adapters.battles import MemoryBattles
+from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.admission import RefereeRules
-from arena.core.battle import Battle
+from arena.core.battle import Battle, Reply, answer, void
 from arena.core.errors import (
     BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault,
     UnknownBattle,
 )  # fmt: skip
+from arena.core.ports import Finished
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, eventually, table
 
+WRITTEN = Finished("host", "stop", 1.0, 2.0)
 Scene = Callable[[Table, FakeOllama], Coroutine[Any, Any, None]]
 
 
@@ -477,7 +480,7 @@ def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:
 def test_who_comes_back_for_the_replies_need_not_watch(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         state = await at.referee.open("Why?", unattended=True)
-        assert not at.referee.watched()
+        assert not await at.referee.watched()
         await at.referee.rounds.finished()
         assert (await at.referee.state(state.battle)).phase == "voting"
         replies = await at.referee.replies(state.battle)
@@ -485,6 +488,41 @@ def test_who_comes_back_for_the_replies_need_not_watch(tmp_path: Path) -> None:
 
     rules = RefereeRules(stage=StageRules(pace=5000, grace_s=0.0, total_s=20.0))
     on_stage(tmp_path, scene, rules=rules)
+
+
+def test_a_round_that_is_given_up_leaves_a_battle_alone_that_has_moved_on(tmp_path: Path) -> None:
+    async def scene(elsewhere: str) -> str:
+        faults: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        battles, feed = MemoryBattles(), MemoryFeed()
+        rules = RefereeRules(stage=StageRules(pace=5000, grace_s=60, total_s=0.5))
+        slow = [FakeModel(name, tokens_per_s=1.0) for name in MODELS]
+        async with FakeOllama(slow, warm=True) as host:
+            async with table(tmp_path, [host], battles=battles, feed=feed, rules=rules) as at:
+                battle = await battles.load((await at.referee.open("Why?")).battle)
+                if elsewhere == "void":
+                    battle = void(battle, "It was left.")
+                    await battles.save(battle)
+                for letter in battle.live if elsewhere == "voting" else ():
+                    battle = answer(battle, letter, Reply("words", WRITTEN))
+                    await battles.save(battle)
+                await at.referee.rounds.finished()
+                gc.collect()
+                assert not faults and await battles.load(battle.id) == battle
+                assert not at.referee.rounds._stages
+        return battle.phase
+
+    assert [asyncio.run(scene(elsewhere)) for elsewhere in ("void", "voting")] == ["void", "voting"]
+
+
+def test_a_battle_is_watched_also_after_a_restart(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            async with table(tmp_path, [host], battles=at.battles, feed=at.feed) as again:
+                assert await again.referee.watched()
+
+    on_stage(tmp_path, scene)
 
 
 def test_draining_lets_rounds_be_finished_and_opens_no_more(tmp_path: Path) -> None:

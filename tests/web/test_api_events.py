@@ -147,6 +147,48 @@ def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: P
     called(tmp_path, scene, feed=Deaf(heartbeat_s=0.02))
 
 
+class Hoarse(MemoryFeed):
+    """A feed that is not told that voting is open, until it is said once more."""
+
+    said = 0
+
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
+        if isinstance(event, State) and event.phase == "voting":
+            self.said += 1
+            if self.said == 1:
+                return 0
+        return await super().publish(battle_id, event, playing=playing)
+
+
+def test_who_waits_is_told_at_last_what_nobody_told(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        seen = Source(client, path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: seen.bodies and seen.bodies[-1].get("state", {}).get("ballot"))
+            await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
+        assert seen.names[-1] == "finished"
+
+    called(tmp_path, scene, feed=Hoarse(heartbeat_s=0.02))
+
+
+def test_a_stream_ends_with_a_battle_that_is_forgotten(tmp_path: Path) -> None:
+    store = MemoryBattles()
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        seen = Source(client, path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seen.follow())
+            await eventually(lambda: seen.ids)
+            store._battles.clear()
+        assert (await client.get(path)).status_code == 404
+
+    called(tmp_path, scene, battles=store, feed=MemoryFeed(heartbeat_s=0.02))
+
+
 class Away(MemoryBattles):
     """A store that cannot be read while `away`."""
 

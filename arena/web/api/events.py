@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
-from arena.core.errors import StoreFault
+from arena.core.errors import StoreFault, UnknownBattle
 from arena.core.ports import Delta, Event, Piece, State
 from arena.referee import Referee
 from arena.web.api.problems import problems
@@ -102,35 +102,42 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     of ours, stands for all there is so far."""
     yield format_sse_event(retry=RECONNECT_MS)
     before: State | None = None
-    last = 0
-    async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
-        async for batch in batches:
-            if not batch:
-                batch = await _untold_end(referee, battle_id, last)
-                yield format_sse_event(comment="still here")
-            if batch and not last:
-                after = min(after, float(batch[-1][0]))
-            for number, event in _joined(batch, after):
-                last = number
-                for name, at, body in _named(number, event, before):
-                    if at > after:
-                        yield format_sse_event(
-                            event=name, data_str=json.dumps(body), id=f"{at:.1f}".removesuffix(".0")
-                        )
-                if isinstance(event, State):
-                    if event.phase in OVER:
-                        return
-                    before = event
+    last = untold = 0
+    with suppress(UnknownBattle):  # Nobody voted for a day; told anew, it is a 404.
+        async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+            async for batch in batches:
+                if not batch:
+                    yield format_sse_event(comment="still here")
+                    if (now := await _now(referee, battle_id)) is None:
+                        continue
+                    if now.phase in OVER:
+                        batch = [(last + 1, now)]
+                    elif before and now.phase == "voting":
+                        if before.version < now.version == untold:
+                            await referee.rounds.tell(battle_id)
+                        untold = now.version
+                if batch and not last:
+                    after = min(after, float(batch[-1][0]))
+                for number, event in _joined(batch, after):
+                    last = number
+                    if isinstance(event, State) and before and event.version < before.version:
+                        continue  # Told late, by a replica that was slow.
+                    for name, at, body in _named(number, event, before):
+                        if at > after:
+                            data, own = json.dumps(body), f"{at:.1f}".removesuffix(".0")
+                            yield format_sse_event(event=name, data_str=data, id=own)
+                    if isinstance(event, State):
+                        if event.phase in OVER:
+                            return
+                        before = event
 
 
-async def _untold_end(referee: Referee, battle_id: str, last: int) -> Sequence[tuple[int, Event]]:
-    """Whoever ended the battle may have died before it told the feed. A store that is away now
-    may be back at the next sign of life."""
-    try:
-        state = await referee.state(battle_id)
-    except StoreFault:
-        return ()
-    return [(last + 1, state)] if state.phase in OVER else ()
+async def _now(referee: Referee, battle_id: str) -> State | None:
+    """The battle as it is stored: whoever moved it on may have died before it told the feed. A
+    store that is away now may be back at the next sign of life."""
+    with suppress(StoreFault):
+        return await referee.state(battle_id)
+    return None
 
 
 def _joined(batch: Sequence[tuple[int, Event]], after: float) -> Iterator[tuple[int, Event]]:
