@@ -48,12 +48,12 @@ class Design:
 @dataclass(frozen=True, slots=True, eq=False)
 class Joint:
     """θ (K,) and β (Q,), their covariance (K + Q)² with each group's θ around its mean, and the
-    degrees of freedom."""
+    degrees of freedom (K + Q,): of θ those of its group, of β those of all votes."""
 
     theta: Floats
     beta: Floats
     covariance: Floats
-    df: float
+    df: Floats
 
 
 def fit(design: Design, method: Method) -> Joint:
@@ -61,11 +61,15 @@ def fit(design: Design, method: Method) -> Joint:
     where without a prior the votes leave something unbounded."""
     theta, beta, information, p = _mode(design, method)
     meat, df, alone = _meat(design, method, p)
-    size = len(theta)
-    lean = 1.0 if alone else leaning(size, len(design.unit), method.lean)
-    meat = lean * information + (1 - lean) * meat
+    size = np.r_[np.bincount(design.group), len(theta)]
+    votes = np.r_[np.bincount(design.group[design.first], design.votes), design.votes.sum()]
+    member = _members(design)
+    lean = np.where(alone, 1.0, leaning(size, votes, method.lean))[member]
+    # Weights on both sides, so that what differs between groups leaves it a covariance.
+    own, seen = np.sqrt(lean), np.sqrt(1 - lean)
+    meat = own[:, None] * information * own + seen[:, None] * meat * seen
     level = means(design.group, len(beta))
-    return Joint(theta, beta, sandwich(information, meat, method.precision, level), df)
+    return Joint(theta, beta, sandwich(information, meat, method.precision, level), df[member])
 
 
 def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, Floats]:
@@ -134,19 +138,36 @@ def _information(design: Design, cell: Ints, weight: Floats) -> Floats:
     return both
 
 
-def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, float, bool]:
-    """The observed (K + Q,)², the degrees of freedom, and whether there is but one cluster."""
+def _members(design: Design) -> Ints:
+    """(K + Q,) the group of each parameter; effects are of all groups, which come last."""
+    return np.r_[design.group, np.full(len(design.covariates), design.group.max() + 1)]
+
+
+def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """The observed (K + Q,)²; by group and for all, the degrees of freedom and whether there is
+    but one cluster. As without covariates, each group's votes are clustered by rater where its
+    raters are effectively enough."""
     surplus = design.gained - p[design.unit]
+    groups = int(design.group.max()) + 1
     if method.clusters == "none":
         cell = design.first * len(design.group) + design.second
         by_unit = np.bincount(design.unit, surplus**2, len(p))
-        return _information(design, cell, by_unit), np.inf, False
+        df, alone = np.full(groups + 1, np.inf), np.zeros(groups + 1, dtype=bool)
+        return _information(design, cell, by_unit), df, alone
+    group = design.group[design.first][design.unit]
     by_rater = method.clusters == "auto"
-    order, cluster, sizes = _clusters(design.clusters(by_rater))
-    if by_rater and effective(sizes) < MIN_RATERS:
-        order, cluster, sizes = _clusters(design.clusters(False))
+    numbers = design.clusters(by_rater)
+    order, cluster = _clusters(numbers)
+    sizes = _sizes(cluster, group[order])
+    enough = np.array([effective(of) >= MIN_RATERS for of in sizes])
+    if by_rater and not enough.all():
+        # Even and odd, so that no battle has the number of a rater.
+        numbers = np.where(enough[group], 2 * numbers, 2 * design.clusters(False) + 1)
+        order, cluster = _clusters(numbers)
+        sizes = _sizes(cluster, group[order])
+    sizes.append(np.bincount(cluster).astype(float))
     unit, surplus = design.unit[order], surplus[order]
-    number, size = len(sizes), len(design.group)
+    number, size = len(sizes[-1]), len(design.group)
     first, second = design.first[unit], design.second[unit]
     meat = np.zeros((size + len(design.covariates),) * 2)
     meat[:size, :size] = squared(cluster, first, second, surplus, size)
@@ -158,15 +179,22 @@ def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, float, boo
         by_pair = np.bincount(first * size + second, surplus * effect[cluster], size**2)
         by_pair = by_pair.reshape(size, size)
         meat[at, :size] = meat[:size, at] = by_pair.sum(axis=1) - by_pair.sum(axis=0)
-    correction = number / max(number - 1, 1)
-    return correction * meat, max(effective(sizes) - 1, 1.0), number < 2
+    count = np.array([len(of) for of in sizes])
+    correction = np.sqrt(count / np.maximum(count - 1, 1))[_members(design)]
+    df = np.array([max(effective(of) - 1, 1.0) for of in sizes])
+    return correction[:, None] * meat * correction, df, count < 2
 
 
-def _clusters(numbers: Ints) -> tuple[Ints, Ints, Floats]:
-    """Votes in the order of their cluster, the clusters of these from 0, and their sizes."""
+def _clusters(numbers: Ints) -> tuple[Ints, Ints]:
+    """Votes in the order of their cluster, and the clusters of these from 0."""
     order = np.argsort(numbers)
     ordered = numbers[order]
     new = np.ones(len(ordered), dtype=bool)
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    sizes = np.diff(np.flatnonzero(new), append=len(ordered)).astype(float)
-    return order, np.cumsum(new) - 1, sizes
+    return order, np.cumsum(new) - 1
+
+
+def _sizes(cluster: Ints, group: Ints) -> list[Floats]:
+    """By group, how many of its votes each cluster has that has any. Both (N,)."""
+    sizes = (np.bincount(cluster[group == g]) for g in range(int(group.max()) + 1))
+    return [of[of > 0].astype(float) for of in sizes]

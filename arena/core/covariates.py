@@ -80,8 +80,8 @@ def fit_with(
     logits, for one standard deviation where it is style; points, lower and upper the same on
     the scale of the ratings with its 95 % interval, which is never wider than the prior's own;
     p_value two-sided, of no effect. NaN
-    without votes. Effects are taken for the same in all groups, and clusters and degrees of
-    freedom are those of all votes together. Raises `BadInput` for an unknown covariate, for
+    without votes. Effects are taken for the same in all groups; clusters and degrees of freedom
+    are each group's own, and for the effects those of all votes together. Raises `BadInput` for an unknown covariate, for
     votes that do not say what is needed, and as `votes.read` and `bradley_terry.fit` do."""
     for name in covariates:
         if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
@@ -96,10 +96,10 @@ def fit_with(
     joint = adjusted.fit(_design(met, covariates), method)
     size = len(met.names)
     covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)
-    df = np.full(size, joint.df)
-    fit = Fit(met.names, joint.theta, covariance, met.group, df, method.prior_sd, method.anchor)
+    df, prior_sd = joint.df, method.prior_sd
+    fit = Fit(met.names, joint.theta, covariance, met.group, df[:size], prior_sd, method.anchor)
     error = np.sqrt(np.diag(joint.covariance)[size:])
-    return fit, _table(covariates, joint.beta, error, joint.df, method.prior_sd)
+    return fit, _table(covariates, joint.beta, error, float(df[-1]), prior_sd)
 
 
 def style_columns(votes: pd.DataFrame) -> pd.DataFrame:

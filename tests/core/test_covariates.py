@@ -171,6 +171,17 @@ def test_contenders_that_never_met_stay_apart() -> None:
     assert len(standings(Counts.of(VOTES), fitted=alone)) == 5
 
 
+def test_a_few_votes_are_no_surer_for_many_of_contenders_they_never_met() -> None:
+    few, many = chance_votes(13, 3, 1, seed=1), chance_votes(4000, 8, 60, seed=2)
+    own = ["battle_id", "rater", "model_a", "model_b"]
+    few = few.assign(**{column: "few " + few[column] for column in own})
+    plain = Counts.of(few).fit()
+    fit, _ = fit_with(pd.concat([many, few]), ("seat",))
+    theirs = [fit.names.index(name) for name in plain.names]
+    assert fit.df[theirs].tolist() == plain.df.tolist() and fit.df[0] > 30
+    np.testing.assert_allclose(fit.half_width[theirs], plain.half_width, rtol=0.1)
+
+
 def test_no_votes_tell_nothing_of_effects() -> None:
     nothing = (pd.DataFrame(), VOTES[:0], VOTES.assign(excluded_reason="identity"))
     for votes in nothing:
