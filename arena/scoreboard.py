@@ -38,9 +38,9 @@ COLUMNS = (
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
 
-CHOICES = ("topic", "study", "language", "channel", "rater")
+CHOICES = ("topic", "study", "language", "channel")
 MOST_CHOICES = 200
-"""Values of a field that are offered at most: raters can be thousands."""
+"""Values of a field that are offered at most."""
 
 UnderWay = Callable[[], Awaitable[Collection[str]]]
 

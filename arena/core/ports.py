@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,8 @@ class Hosts(Protocol):
 @dataclass(frozen=True, slots=True)
 class Pane:
     """One seat as anybody may see it. `state` is one of waiting, queued, warming, writing,
-    complete, eliminated, champion, void; `turns` the texts shown so far, one a prompt."""
+    complete, eliminated, champion, void. flagged: a reply gave its identity away. cut: one
+    was ended by its length."""
 
     seat: str
     state: str
@@ -151,8 +152,8 @@ class Feed(Protocol):
         ...
 
     def follow(self, battle_id: str, after: int = 0) -> AsyncIterator[list[tuple[int, Event]]]:
-        """All events numbered above `after`, then those to come, in batches that are never
-        empty. An empty list is a sign of life each few seconds. Whoever follows is a viewer."""
+        """All events numbered above `after`, then those to come, in batches; an empty one is a
+        sign of life, each few seconds. Whoever follows is a viewer."""
         ...
 
     def viewers(self, battle_id: str) -> int:
@@ -274,12 +275,3 @@ class Readiness:
     detail: str = ""
     progress: float | None = None
     demo: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "ready": self.ready,
-            "headline": self.headline,
-            "detail": self.detail,
-            "progress": self.progress,
-            "demo": self.demo,
-        }
