@@ -5,18 +5,20 @@ It does not know how a battle goes on once it is open.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from arena.core.battle import LETTERS, LONGEST_LABEL, Battle, Format, Origin, open_battle
-from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault
+from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
 from arena.core.matchup import Policy, draw, eligible
-from arena.core.ports import Hosts, Limits, Readiness
+from arena.core.ports import Battles, Hosts, Limits, Readiness
 from arena.scoreboard import Scoreboard
 from arena.stage import StageRules
 
 SEEDS = 2**31
+OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Admission:
         self,
         *,
         hosts: Hosts,
+        battles: Battles,
         limits: Limits,
         scoreboard: Scoreboard,
         rules: RefereeRules,
@@ -48,6 +51,7 @@ class Admission:
     ) -> None:
         self.closed = False
         self._hosts = hosts
+        self._battles = battles
         self._limits = limits
         self._scoreboard = scoreboard
         self._rules = rules
@@ -66,6 +70,21 @@ class Admission:
                 "shorten it."
             )
         return text
+
+    async def opened(self, key: str, battle_id: str) -> Battle | None:
+        """The battle that another request opens under this key, or has opened; None where the
+        key names this one. One that does not appear was given up, and loses the key. Raises
+        NoCapacity."""
+        for _ in range(2):
+            if (first := await self._battles.first(key, battle_id)) == battle_id:
+                return None
+            for _ in range(OPENING_LOOKS):
+                try:
+                    return await self._battles.load(first)
+                except UnknownBattle:
+                    await asyncio.sleep(OPENING_LOOK_S)
+            await self._battles.unkey(key, first)
+        raise NoCapacity("This battle is still being opened. Please try again in a moment.")
 
     async def admit(self, caller: str) -> None:
         """Raises NoCapacity when no battle can be had now, RateLimited."""

@@ -23,7 +23,7 @@ from arena.core import battle as rules
 from arena.core import record, view
 from arena.core.battle import Battle, Format, Judgement, Origin, Phase, Verdict
 from arena.core.board import Board, Panels, Query
-from arena.core.errors import BadInput, NoCapacity, StaleVote, UnknownBattle
+from arena.core.errors import BadInput, StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness, State
 from arena.core.slices import Slice
 from arena.rounds import Rounds
@@ -31,7 +31,6 @@ from arena.scoreboard import Scoreboard
 
 log = logging.getLogger(__name__)
 
-OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 ABANDONED = "The battle was ended before its last vote. The votes already cast are kept."
 
 
@@ -66,8 +65,8 @@ class Referee:
         self._locks: dict[str, asyncio.Lock] = {}
         self.scoreboard = Scoreboard(ledger, battles.under_way)
         self._admission = Admission(
-            hosts=hosts, limits=limits, scoreboard=self.scoreboard, rules=rules,
-            readiness=lambda: self.readiness(), rng=self._rng,
+            hosts=hosts, battles=battles, limits=limits, scoreboard=self.scoreboard,
+            rules=rules, readiness=lambda: self.readiness(), rng=self._rng,
         )  # fmt: skip
         self.rounds = Rounds(
             hosts=hosts, battles=battles, feed=feed, rules=rules.stage, rng=self._rng,
@@ -99,28 +98,23 @@ class Referee:
         NoCapacity when no battle can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
-        if key and (first := await self._battles.first(key, battle_id)) != battle_id:
-            return await self._opened(first)
+        if key and (there := await self._admission.opened(key, battle_id)):
+            return view.state(there)
         try:
             await self._admission.admit(caller)
             origin = Origin(topic=topic, study=study, session=session, unattended=unattended)
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
+            # Whoever lost patience with this opening may have the key now.
+            if key and (there := await self._admission.opened(key, battle_id)):
+                await self._battles.save(rules.void(battle, ABANDONED))
+                return view.state(there)
         except BaseException:
             if key:
                 await self._battles.unkey(key, battle_id)
             raise
         self.counted["opened"] += 1
         return await self.rounds.go_on(battle)
-
-    async def _opened(self, battle_id: str) -> State:
-        """The battle that another request is opening just now, or has opened."""
-        for _ in range(OPENING_LOOKS):
-            try:
-                return await self.state(battle_id)
-            except UnknownBattle:
-                await asyncio.sleep(OPENING_LOOK_S)
-        raise NoCapacity("This battle is still being opened. Please try again in a moment.")
 
     async def again(self, battle_id: str, *, caller: str = "") -> State:
         """The same first prompt, format and purpose with a new draw."""

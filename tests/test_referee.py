@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from arena import admission
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.admission import RefereeRules
 from arena.core.battle import Battle, Reply, answer, void
@@ -430,6 +431,71 @@ def test_a_key_is_free_again_when_nothing_could_be_opened(tmp_path: Path) -> Non
         assert (await at.referee.open("Why?", key="k")).phase == "answering"
 
     on_stage(tmp_path, scene)
+
+
+class _Failing(MemoryBattles):
+    """Cannot be reached while it is away, after a key was claimed."""
+
+    away = True
+
+    async def save(self, battle: Battle) -> None:
+        if self.away:
+            raise StoreFault("away")
+        await super().save(battle)
+
+    async def unkey(self, key: str, battle_id: str) -> None:
+        if self.away:
+            raise StoreFault("away")
+        await super().unkey(key, battle_id)
+
+
+def test_a_key_whose_battle_was_never_stored_opens_one_at_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "OPENING_LOOK_S", 0.001)
+    battles = _Failing()
+
+    async def scene(at: Table, host: FakeOllama) -> None:
+        with pytest.raises(StoreFault):
+            await at.referee.open("Why?", key="k")
+        battles.away = False
+        states = await asyncio.gather(*(at.referee.open("Why?", key="k") for _ in range(3)))
+        assert {state.battle for state in states} == await battles.under_way()
+        assert len(await battles.under_way()) == 1
+
+    on_stage(tmp_path, scene, battles=battles)
+
+
+class _Slow(MemoryBattles):
+    """The first battle is stored only when it may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may, self.slow = asyncio.Event(), ""
+
+    async def save(self, battle: Battle) -> None:
+        self.slow = self.slow or battle.id
+        if battle.id == self.slow:
+            await self.may.wait()
+        await super().save(battle)
+
+
+def test_an_opening_that_was_given_up_ends_as_the_one_that_has_its_key_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "OPENING_LOOK_S", 0.001)
+    battles = _Slow()
+
+    async def scene(at: Table, host: FakeOllama) -> None:
+        slow = asyncio.create_task(at.referee.open("Why?", key="k"))
+        await eventually(lambda: battles.slow)
+        quick = await at.referee.open("Why?", key="k")
+        battles.may.set()
+        assert (await slow).battle == quick.battle != battles.slow
+        assert (await at.referee.state(battles.slow)).phase == "void"
+        assert await battles.under_way() == {quick.battle}
+
+    on_stage(tmp_path, scene, battles=battles)
 
 
 def test_one_place_opens_so_many_battles_a_minute(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ class MemoryBattles:
         return self._keys.setdefault(key, (self._clock(), battle_id))[1]
 
     async def unkey(self, key: str, battle_id: str) -> None:
-        if key in self._keys and self._keys[key][1] == battle_id:
+        named = self._keys.get(key, (0.0, ""))[1]
+        if named == battle_id and battle_id not in self._battles:
             del self._keys[key]
 
     def _forget_old(self) -> None:

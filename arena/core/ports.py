@@ -203,7 +203,8 @@ class Battles(Protocol):
         ...
 
     async def unkey(self, key: str, battle_id: str) -> None:
-        """Let go of the key if it still names this battle, as it could not be opened."""
+        """Let go of the key if it still names this battle and the battle is not stored: it could
+        not be opened."""
         ...
 
 

@@ -164,6 +164,17 @@ def test_a_key_names_the_battle_that_came_first(opened: Opener) -> None:
     run(scene)
 
 
+def test_a_key_stays_with_a_battle_that_is_stored(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            await here.battles.first("key", "b")
+            await here.battles.save(battle("b"))
+            await here.battles.unkey("key", "b")
+            assert await here.battles.first("key", "late") == "b"
+
+    run(scene)
+
+
 def test_a_key_is_forgotten_in_time(opened: Opener) -> None:
     async def scene() -> None:
         async with opened(keep_s=0.05) as here:

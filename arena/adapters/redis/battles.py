@@ -82,6 +82,13 @@ redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
 return redis.call('GET', KEYS[1])
 """
 
+UNKEY = """
+if redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('EXISTS', KEYS[2]) == 0 then
+    redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+
 
 class RedisBattles:
     """`core.ports.Battles` for all replicas. keep_s: what is not touched for so long is
@@ -169,7 +176,8 @@ class RedisBattles:
         return str(await self._store.ask(FIRST, [place], battle_id, self._keep_ms))
 
     async def unkey(self, key: str, battle_id: str) -> None:
-        await self._store.ask(LET_GO, [self._store.key("key", key)], battle_id)
+        places = [self._store.key("key", key), self._store.key("battle", battle_id)]
+        await self._store.ask(UNKEY, places, battle_id)
 
     def _touch(self, battle_id: str) -> None:
         """Remember that it passed through here, and forget those that did so long ago."""
