@@ -7,11 +7,13 @@ import asyncio
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,7 +30,9 @@ from arena.web.api import problems
 from tests.certificates import self_signed
 from tests.conftest import missing
 from tests.fake_ollama import LLAMA, FakeOllama
-from tests.nginx import DEPLOY, configured, free_port, listens, nginx, program_nginx
+from tests.nginx import (
+    DEPLOY, OUTSIDE, configured, free_port, listens, nginx, program_nginx,
+)  # fmt: skip
 from tests.running import wait_until
 
 ROOT = DEPLOY.parents[1]
@@ -291,6 +295,29 @@ def test_what_is_for_operators_is_refused_however_it_is_spelt(closed: str, path:
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with stand() as one, nginx(tmp_path_factory.mktemp("closed"), [address(one)]) as url:
         yield url
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("POST /api/arena/battles HTTP/1.1\r\nContent-Length: 3000000", 413),
+        ("GET /api/arena/battles/%00 HTTP/1.1", 400),
+        (f"GET /api/arena/status HTTP/1.1\r\nX: {'x' * 40_000}", 400),
+        (f"GET /api/arena/status?{'x' * 40_000} HTTP/1.1", 414),
+        ("TRACE /api/arena/status HTTP/1.1", 405),
+    ],
+    ids=["body", "NUL", "header", "address", "method"],
+)
+def test_what_nginx_refuses_is_a_problem_too(closed: str, line: str, status: int) -> None:
+    host = closed.removeprefix("http://")
+    with socket.create_connection((OUTSIDE, int(host.rpartition(":")[2])), timeout=10) as sock:
+        sock.sendall(f"{line}\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = HTTPResponse(sock)
+        answer.begin()
+        told = json.load(answer)
+    assert (answer.status, told["status"]) == (status, status) and told["title"] and told["detail"]
+    assert answer.headers["content-type"] == problems.PROBLEM_JSON
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_while_all_replicas_are_gone_people_and_programs_are_told_so(tmp_path: Path) -> None:
