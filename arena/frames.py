@@ -15,7 +15,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from arena import exchange
 from arena import settings as config
@@ -28,8 +30,8 @@ from arena.core.ports import Ledger
 from arena.core.record import VoteRow
 from arena.core.slices import Slice
 from arena.core.votes import require
-from arena.exchange.lmarena import OUTCOMES, metadata
-from arena.exchange.receiving import Told, nobody
+from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
+from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED, Told, nobody
 from arena.scoreboard import COLUMNS, board_of
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def votes(
     long: name columns where the ledger is large. since, until: days or times in ISO 8601, in
     UTC where they have no zone; until a day includes it. settings: any key of the settings
     table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
+    if isinstance(columns, str):
+        raise BadInput(f"columns is a text. Give a list, such as [{columns!r:.40}].")
     known = {field.name for field in fields(VoteRow)} | {SEQUENCE}
     if unknown := [str(name) for name in columns if name not in known]:
         raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
@@ -112,7 +116,8 @@ def leaderboard(
     )  # fmt: skip
     if isinstance(votes, (str, Path)):
         votes = of_files([Path(votes)])
-    found = board(_settings(settings), query) if votes is None else board_of_rows(votes, query)
+    where = _settings(settings)
+    found = board(where, query) if votes is None else board_of_rows(votes, query)
     return found.standings
 
 
@@ -160,6 +165,9 @@ def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
         raise BadInput(
             f"votes cannot be a {type(rows).__name__}. Give a DataFrame, or the name of a file."
         )
+    if twice := rows.columns[rows.columns.duplicated()].tolist():
+        raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
+    rows = _modern(rows)
     require(rows, ("model_a", "model_b", "winner"))
     empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
     made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
@@ -171,17 +179,47 @@ def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
     meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
     if any(meant[one] != one for one in said):
         made["winner"] = made["winner"].map(meant)
+    if "anony" in made:
+        named = made["anony"].astype("str").str.strip().str.lower().isin(["false", "0", "0.0"])
+        made["excluded_reason"] = made["excluded_reason"].mask(named, UNBLINDED)
     if "timestamp" in made:
-        try:
-            made["timestamp"] = pd.to_datetime(made["timestamp"], utc=True)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise BadInput(f"timestamp holds what is no time ({error}).") from None
+        made["timestamp"] = _times(made["timestamp"])
     if METADATA in made and query.covariates:
         try:
             made[METADATA] = [metadata(known, (), ()) for known in made[METADATA]]
         except (ValueError, TypeError) as error:
             raise BadInput(f"{METADATA} {error}.") from None
     return board_of(made, query)
+
+
+def _modern(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of any of LMArena's releases, with the column names of the ledger."""
+    older = {old: new for old, new in OLDER_NAMES.items() if old in rows and new not in rows}
+    rows = rows.rename(columns=older)
+    if "winner" in rows or not set(FLAGS) <= set(rows):
+        return rows
+    flags = rows[list(FLAGS)].astype("str").isin(["1", "1.0"]).to_numpy()
+    which = np.where(flags.sum(axis=1) == 1, flags.argmax(axis=1), -1)
+    outcome = np.array([*FLAGS.values(), ""])[which]
+    return rows.assign(winner=pd.array(outcome, dtype="str"))
+
+
+def _times(column: pd.Series) -> pd.Series:
+    """In UTC: of ISO 8601, or since 1970 in seconds or smaller parts, told apart by their size."""
+    try:
+        if not is_numeric_dtype(column):
+            dated = is_datetime64_any_dtype(column)
+            return pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
+        seconds = column.to_numpy(float, na_value=np.nan)
+        for _ in ("milliseconds", "microseconds", "nanoseconds"):
+            seconds = np.where(seconds >= LATEST_S, seconds / 1000, seconds)
+        if ((seconds < EARLIEST_S) | (seconds >= LATEST_S)).any():
+            raise ValueError
+        return pd.Series(pd.to_datetime(seconds, unit="s", utc=True), index=column.index)
+    except (ValueError, TypeError, OverflowError):
+        raise BadInput(
+            "timestamp holds what is no time. Give it as 2026-03-01T12:30:00Z."
+        ) from None
 
 
 def of_files(paths: Sequence[Path], told: Told = nobody) -> pd.DataFrame:

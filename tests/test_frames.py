@@ -180,6 +180,47 @@ def test_metadata_of_rows_is_read_in_every_shape() -> None:
         arena.leaderboard(votes=rows.assign(conv_metadata=[{"turns": -1}] * 4), style=True)
 
 
+def test_rows_of_every_release_are_ranked_as_their_file_is(tmp_path: Path) -> None:
+    known = ["model_a", "model_b", "winner", "anony", "judge", "tstamp"]
+    older = pd.DataFrame(
+        [["x", "y", "model_a", True, "j1", 1.68e9], ["x", "y", "model_a", False, "j2", 1.69e9],
+         ["y", "x", "tie (bothbad)", True, "j1", 1.68e9]], columns=known,
+    )  # fmt: skip
+    flags = pd.DataFrame({
+        "model_a": ["x", "y"], "model_b": ["y", "z"],
+        "winner_model_a": [1, 0], "winner_model_b": [0, 0], "winner_tie": [0, 1],
+    })  # fmt: skip
+    for name, frame, chosen in (
+        ("older", older, {}),
+        ("older", older, {"rater": "j1", "since": "2023-01-01", "until": "2023-04-01"}),
+        ("flags", flags, {}),
+    ):
+        frame.to_json(file := tmp_path / f"{name}.jsonl", orient="records", lines=True)
+        found = arena.leaderboard(votes=frame, **chosen)
+        pd.testing.assert_frame_equal(found, arena.leaderboard(votes=file, **chosen))
+        assert found["votes"].sum() > 0
+
+
+def test_times_may_be_written_with_and_without_parts_of_a_second() -> None:
+    rows = votes(*[("x", "y", "model_a")] * 2)
+    rows["timestamp"] = ["2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00.5+02:00"]
+    assert arena.leaderboard(votes=rows, since="2026-03-01")["votes"].max() == 2
+    with pytest.raises(BadInput, match="holds what is no time. Give it as 2026"):
+        arena.leaderboard(votes=rows.assign(timestamp="soon"))
+    with pytest.raises(BadInput, match="no time"):
+        arena.leaderboard(votes=rows.assign(timestamp=[2026, 2027]))
+
+
+def test_what_cannot_be_asked_is_told(place: dict[str, str]) -> None:
+    rows = votes(("x", "y", "model_a"))
+    with pytest.raises(ConfigError, match="There is no setting 'studdy'"):
+        arena.leaderboard(votes=rows, studdy="pilot")
+    with pytest.raises(BadInput, match="winner stands twice"):
+        arena.leaderboard(votes=pd.concat([rows, rows["winner"]], axis=1))
+    with pytest.raises(BadInput, match="Give a list"):
+        arena.votes("winner", **place)
+
+
 @pytest.mark.parametrize("wrong", [{"since": 5}, {"since": pd.NaT}, {"study": ["pilot"]}])
 def test_what_is_no_choice_is_told(place: dict[str, str], wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="is no time|give one name"):

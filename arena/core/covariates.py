@@ -127,11 +127,12 @@ def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     columns = [STYLE_COLUMNS[name] for name in named]
     if missing := [column for column in columns if column not in votes]:
         votes = votes.join(style_columns(votes)[missing])
-    counts = (votes["excluded_reason"].astype("str") == "").to_numpy()
+    counted = counting(votes["excluded_reason"])[0]
+    counts = np.ones(len(votes), dtype=bool) if counted is None else counted
     unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
     if not unknown.any() or (unknown == counts).all():
         return votes
-    reason = votes["excluded_reason"].astype("str").mask(unknown, UNMEASURED)
+    reason = votes["excluded_reason"].astype("str").fillna("").mask(unknown, UNMEASURED)
     return votes.assign(excluded_reason=reason)
 
 
@@ -227,8 +228,9 @@ def _values(votes: pd.DataFrame, name: str) -> Floats:
             f"{unknown} of {len(votes)} votes do not say {' and '.join(METADATA[name])} in "
             f"their conv_metadata. Leave them out, or do not correct for {name}."
         )
-    spread = difference.std()
-    return (difference - difference.mean()) / (spread if spread > 0 else 1.0)
+    if not np.ptp(difference):
+        return np.zeros(len(votes))  # What is left by the rounding of a mean is no difference.
+    return (difference - difference.mean()) / difference.std()
 
 
 def _table(

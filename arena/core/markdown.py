@@ -19,9 +19,10 @@ _ITEM = re.compile(r"^[ \t]*(?:([-*+])|\d+[.)])\s", re.MULTILINE)
 _BOLD = re.compile(r"(\*\*)[^*\n]+\*\*|__[^_\n]+__")
 
 
-def counts(text: str) -> dict[str, dict[str, int]]:
-    """What → kind → how often, for all of `KINDS`. Code between fences is no Markdown."""
-    prose = _FENCED.sub("", text)
+def counts(*texts: str) -> dict[str, dict[str, int]]:
+    """What → kind → how often in all texts, for all of `KINDS`. Code between fences is no
+    Markdown; a fence that is never closed ends with its text."""
+    prose = "\n".join(_FENCED.sub("", text) for text in texts)
     found = {what: dict.fromkeys(kinds, 0) for what, kinds in KINDS.items()}
     for signs in _HEADER.findall(prose):
         found["header"][f"h{len(signs)}"] += 1

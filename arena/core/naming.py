@@ -80,7 +80,7 @@ def match(typed: str, installed: Sequence[str]) -> str:
     for candidate in (wanted, wanted if ":" in wanted.rsplit("/", 1)[-1] else f"{wanted}:latest"):
         if candidate in names:
             return names[candidate]
-    by_key = [n for n in installed if _squeeze(n) == _squeeze(typed)]
+    by_key = [n for n in installed if _squeeze(n) == _squeeze(typed) and _sizes(n) == _sizes(typed)]
     by_base = [n for n in installed if _plain(n).split(":")[0] == wanted]
     for fitting in (by_key, by_base):
         if len(fitting) == 1:
@@ -124,6 +124,11 @@ def _plain(name: str) -> str:
     for prefix in ("https://", "http://", "registry.ollama.ai/", "library/"):
         name = name.removeprefix(prefix)
     return name
+
+
+def _sizes(name: str) -> list[str]:
+    """Versions and numbers of parameters; 2.5:7b is not 2:57b."""
+    return re.findall(r"[0-9]+", _plain(name))
 
 
 def _squeeze(name: str) -> str:

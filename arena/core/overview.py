@@ -83,7 +83,7 @@ def _written(battle: pd.DataFrame) -> dict[str, tuple[str, float]]:
         for side in "ab":
             mean = row[f"total_ms_{side}"]
             if not pd.isna(mean):
-                seconds = mean * row["conv_metadata"]["turns"] / 1000
+                seconds = mean * row["conv_metadata"].get("turns", 1) / 1000
                 found[row[f"seat_{side}"]] = (row[f"host_{side}"], seconds)
     return found
 

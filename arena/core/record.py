@@ -234,10 +234,10 @@ def _metadata(a: Seat, b: Seat, prompts: Sequence[str]) -> dict[str, int]:
     values = {"sum_user_tokens": sum(map(len, prompts)) // CHARACTERS_PER_TOKEN}
     for side, seat in (("a", a), ("b", b)):
         replies = seat.replies[: len(prompts)]
-        text = "\n".join(r.text for r in replies)
+        texts = [r.text for r in replies]
         tokens = _sum([r.facts.output_tokens for r in replies])
-        values[f"sum_assistant_{side}_tokens"] = tokens or len(text) // CHARACTERS_PER_TOKEN
-        formatted = markdown.counts(text)
+        values[f"sum_assistant_{side}_tokens"] = tokens or len("\n".join(texts)) // CHARACTERS_PER_TOKEN
+        formatted = markdown.counts(*texts)
         values |= {f"{what}_count_{side}": sum(n.values()) for what, n in formatted.items()}
     return values | {"turns": len(prompts)}
 

@@ -5,6 +5,7 @@ Pure: the TOML comes as text. It does not know which models a host has.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable
 from typing import Any
@@ -80,4 +81,11 @@ def _contender(table: Any, source: str) -> Contender:
         raise ConfigError(
             f"ARENA_ROSTER={source}: {name}: system is a text, options a table, topics a list."
         )
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"ARENA_ROSTER={source}: {name}: options are numbers, texts, true or false, or lists "
+            "of them."
+        ) from None
     return Contender(name, model, system, options, tuple(map(str, topics)))

@@ -7,7 +7,6 @@ not know who may have the votes, nor where files come from and go to.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
-from arena.core.slices import Slice
+from arena.core.slices import Slice, pseudonym
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex
 from arena.exchange.parquet import ParquetRows
@@ -107,7 +106,7 @@ async def _pieces(
         if ranked:
             votes = votes[votes["excluded_reason"] == ""]
         if public:
-            raters = votes["rater"].map(_pseudonym)
+            raters = votes["rater"].map(pseudonym)
             votes = votes.assign(rater=raters, host_a="", host_b="")
         return made.rows(_shaped(format, ranked, votes))
 
@@ -119,11 +118,6 @@ async def _pieces(
             yield data
         at = int(np.searchsorted(wanted, votes["sequence"].iloc[-1], side="right"))
     yield await asyncio.to_thread(made.end)
-
-
-def _pseudonym(rater: str) -> str:
-    """The same for the same rater, so that votes still cluster; it cannot be used to vote."""
-    return hashlib.sha256(rater.encode()).hexdigest()[:16] if rater else ""
 
 
 def _rows_of(format: str, strict: bool) -> _Rows:

@@ -119,7 +119,7 @@ def _turns(a: Messages, b: Messages) -> list[dict[str, Any]]:
 def _metadata(kept: Record, a: Messages, b: Messages) -> dict[str, Any]:
     made: dict[str, Any] = {name: kept.get(name) for name in TOKENS}
     for side, conversation in (("a", a), ("b", b)):
-        formatted = markdown.counts(_said("assistant", conversation))
+        formatted = markdown.counts(*_said("assistant", conversation))
         for what, by_kind in formatted.items():
             name = f"{what}_count_{side}"
             made[name] = _by_kind(kept.get(name), by_kind)
@@ -136,8 +136,8 @@ def _by_kind(total: int | None, counted: dict[str, int]) -> dict[str, int] | Non
     return {**dict.fromkeys(counted, 0), next(iter(counted)): total}
 
 
-def _said(role: str, conversation: Messages) -> str:
-    return "\n".join(m["content"] for m in conversation if m["role"] == role)
+def _said(role: str, conversation: Messages) -> list[str]:
+    return [m["content"] for m in conversation if m["role"] == role]
 
 
 # In --------------------------------------------------------------------------------------------
@@ -150,13 +150,25 @@ def modern(record: Record) -> dict[str, Any]:
         true = [outcome for flag, outcome in FLAGS.items() if str(made[flag]) in ("1", "1.0")]
         made["winner"] = true[0] if len(true) == 1 else ""
         for side in "ab":
-            said = (read_json(made.get(name)) or () for name in ("prompt", f"response_{side}"))
+            said = (_texts(made.get(name)) for name in ("prompt", f"response_{side}"))
             made[f"conversation_{side}"] = [
                 {"role": role, "content": text}
                 for turn in zip(*said, strict=False)
                 for role, text in zip(("user", "assistant"), turn, strict=True)
             ]
     return made
+
+
+def _texts(value: Any) -> list[Any]:
+    """Raises ValueError."""
+    texts = [] if _nothing(value) else read_json(value) or []
+    if not isinstance(texts, list):
+        raise ValueError("is no list of texts")
+    return texts
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def conversation(value: Any) -> list[dict[str, str]]:
@@ -187,7 +199,7 @@ def _text(content: Any) -> str:
 def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     """Counts as the ledger keeps them, of all kinds together. Where a file has none but
     conversations, they are counted as for a battle. Raises ValueError."""
-    found = read_json(value) or {}
+    found = {} if _nothing(value) else read_json(value) or {}
     if not isinstance(found, Mapping):
         raise ValueError("is no object")
     made = {}
@@ -199,13 +211,18 @@ def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
             made[name] = sum(_count(kind, name) for kind in known)
     if made or not (a or b):
         return made
-    tokens = {"sum_user_tokens": len(_said("user", a)) // CHARACTERS_PER_TOKEN}
+    tokens = {"sum_user_tokens": _tokens(_said("user", a))}
     for side, messages in (("a", a), ("b", b)):
-        text = _said("assistant", messages)
-        tokens[f"sum_assistant_{side}_tokens"] = len(text) // CHARACTERS_PER_TOKEN
-        for what, kinds_of in markdown.counts(text).items():
+        texts = _said("assistant", messages)
+        tokens[f"sum_assistant_{side}_tokens"] = _tokens(texts)
+        for what, kinds_of in markdown.counts(*texts).items():
             tokens[f"{what}_count_{side}"] = sum(kinds_of.values())
     return tokens | {"turns": sum(m["role"] == "user" for m in a)}
+
+
+def _tokens(texts: Sequence[str]) -> int:
+    """About so many."""
+    return len("\n".join(texts)) // CHARACTERS_PER_TOKEN
 
 
 def _count(value: Any, name: str) -> int:

@@ -174,7 +174,8 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
+        # Texts that are no UTF-8, times that no year has and zones that nobody knows as well.
         raise BadInput(
             f"{path.name} cannot be read as Parquet: it is cut short, damaged or something else. "
             f"Copy it again, or export it again. ({str(error).splitlines()[0]:.120})"

@@ -35,6 +35,11 @@ def test_every_kind_is_told_also_when_there_is_none() -> None:
     assert {what: tuple(kinds) for what, kinds in counts("").items()} == KINDS
 
 
+def test_a_fence_that_is_never_closed_ends_with_its_text() -> None:
+    several = counts("```\n# none", "# one\n- two")
+    assert sum(several["header"].values()) == sum(several["list"].values()) == 1
+
+
 @pytest.mark.parametrize("text", ["\n" * 200_000, "**" * 100_000, "__a" * 100_000, "```" * 99_999, " " * 200_000])
 def test_no_text_takes_long(text: str) -> None:
     began = time.perf_counter()

@@ -32,6 +32,12 @@ def test_a_typed_name_finds_the_one_model_that_is_meant(typed: str, meant: str) 
     assert match(typed, INSTALLED) == meant
 
 
+@pytest.mark.parametrize(("typed", "other"), [("qwen2.5:7b", "qwen2:57b"), ("a:1.8b", "a:18b")])
+def test_another_size_is_another_model(typed: str, other: str) -> None:
+    with pytest.raises(UnknownModel):
+        match(typed, [other, "mistral:7b"])
+
+
 def test_an_exact_name_comes_before_a_squeezed_one() -> None:
     assert match("phi3-mini", ["phi3:mini", "phi3-mini:latest"]) == "phi3-mini:latest"
 

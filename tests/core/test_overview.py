@@ -42,6 +42,10 @@ def test_follow_ups_are_paid_for() -> None:
     assert spent(talked) == {"h": (60.0, 0.06, 1)}
 
 
+def test_an_imported_vote_that_does_not_say_how_many_turns_is_of_one() -> None:
+    assert spent(row("1", 1, "AB", "A", "B", conv_metadata={})) == {"h": (20.0, 0.02, 1)}
+
+
 def test_each_host_is_paid_for_what_it_wrote_and_the_median_battle_counts() -> None:
     rows = [row(str(n), 1, "AB", "A", "B", host_b="g", total_ms_a=1000.0 * n) for n in (1, 2, 9)]
     assert spent(*rows) == {"h": (2.0, 0.002, 3), "g": (20.0, 0.02, 3)}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from arena.core.errors import BadInput
-from arena.core.slices import LABELS, Slice
+from arena.core.slices import LABELS, Slice, pseudonym
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -48,6 +48,15 @@ def test_labels_may_be_categories_or_objects() -> None:
         table = votes().astype(dict.fromkeys(LABELS, kind))
         assert rows(Slice(study="pilot", channel="api"), table) == [1]
         assert rows(Slice(study="unheard of"), table) == []
+
+
+def test_labels_that_a_file_has_as_numbers_are_read_as_they_are_written() -> None:
+    assert rows(Slice(study="2024"), votes().assign(study=[2024, 2025, 2024])) == [0, 2]
+
+
+def test_a_rater_may_be_named_by_the_pseudonym() -> None:
+    assert rows(Slice(rater=pseudonym("r2"))) == [1]
+    assert pseudonym("") == "" != pseudonym("r1") != pseudonym("r2")
 
 
 def test_a_span_begins_with_its_first_moment_and_ends_before_its_last() -> None:

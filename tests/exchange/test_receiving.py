@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from arena import exchange
@@ -228,12 +230,19 @@ def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
         ({"conversation_b": [{"role": "user", "content": 3}]}, "whose content is no text"),
         ({"conv_metadata": [1]}, "conv_metadata is no object"),
         ({"topic": ["a"]}, "topic is no text"),
+        ({"winner_model_a": 1, "prompt": 42}, "prompt or response is no list of texts"),
+        ({"winner_model_a": 1, "prompt": '"hello"'}, "prompt or response is no list of texts"),
+        ({"winner_model_a": 1, "response_a": {"a": 1}}, "prompt or response is no list of texts"),
         ({"topic": "\ud83d"}, "topic holds half a character"),
     ],
 )
 def test_what_is_wrong_with_a_row_is_told(tmp_path: Path, row: dict[str, Any], why: str) -> None:
     good = json.dumps(MINIMAL)
-    text = told(tmp_path, f"{good}\n\n{json.dumps({**MINIMAL, **row})}\n", "votes.jsonl")
+    bad = {**MINIMAL, **row}
+    if "winner_model_a" in row:
+        bad = {**bad, "winner_model_b": 0, "winner_tie": 0}
+        del bad["winner"]
+    text = told(tmp_path, f"{good}\n\n{json.dumps(bad)}\n", "votes.jsonl")
     assert text.startswith("1 row of 2 in votes.jsonl cannot be read, so none is taken.")
     assert "\n  line 3: " in text and why in text
 
@@ -320,6 +329,15 @@ def test_a_parquet_file_without_the_columns_is_told(tmp_path: Path) -> None:
     content = (tmp_path / "made").read_bytes()
     assert "no column model_a, model_b, winner" in told(tmp_path, content, "votes.parquet")
     assert "cannot be read as Parquet" in told(tmp_path, content[:-20], "votes.parquet")
+
+
+@pytest.mark.parametrize("seconds", [10**15, -(10**15)])
+def test_a_parquet_file_with_times_that_no_year_has_is_told(tmp_path: Path, seconds: int) -> None:
+    table = pa.table({**{name: [value] for name, value in MINIMAL.items()},
+                      "timestamp": pa.array([seconds], pa.timestamp("s"))})  # fmt: skip
+    pq.write_table(table, tmp_path / "votes.parquet")
+    with pytest.raises(BadInput, match="cannot be read as Parquet"):
+        exchange.Votes([tmp_path / "votes.parquet"], NOW).check()
 
 
 def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from arena.core.board import Query
 from arena.core.bradley_terry import Method
 from arena.core.covariates import ORDER, STYLE
 from arena.core.errors import BadInput
-from arena.core.slices import Slice
+from arena.core.slices import Slice, pseudonym
 
 ALL = {
     "topic": "All topics",
@@ -144,7 +144,9 @@ def build() -> Controls:
 
 def link(query: Query) -> str:
     """The query as the parameters of an address, empty for the default one."""
-    chosen = {field: getattr(query.slice, field) for field in (*ALL, "rater")}
+    chosen = {field: getattr(query.slice, field) for field in ALL}
+    # The rater's own word would let whoever reads the address vote.
+    chosen["rater"] = pseudonym(query.slice.rater)
     for field in ("since", "until"):
         if (moment := getattr(query.slice, field)) is not None:
             chosen[field] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
