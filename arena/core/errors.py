@@ -127,5 +127,14 @@ class StoreFault(ArenaError):
 
 
 class LedgerFault(ArenaError):
+    """The text names the database and what its operator can do; everybody else gets `public`."""
+
     status = 503
     title = "The ledger cannot be used"
+
+    @property
+    def public(self) -> str:
+        return (
+            "The arena's ledger cannot be used just now. Votes that were acknowledged are kept. "
+            "Please try again in a moment; a vote cannot count twice."
+        )

@@ -33,10 +33,11 @@ def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.Mon
         assert (await client.get(f"{A}/status")).json()["detail"] == "Model 2 of 3."
 
         async def broken() -> None:
-            raise LedgerFault("The disk is full.")
+            raise LedgerFault("The ledger arena at db.example cannot be used.")
 
         monkeypatch.setattr(at.referee, "health", broken)
-        assert await ready() == (503, "The disk is full.")
+        status, told = await ready()
+        assert status == 503 and "ledger cannot be used" in told and "db.example" not in told
         monkeypatch.setattr(at.referee, "health", asyncio.Event().wait)
         monkeypatch.setattr(health, "PATIENCE_S", 0.01)
         assert (await ready())[0] == 503

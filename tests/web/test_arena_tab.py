@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.core.errors import HostFault, LedgerFault
+from arena.core.errors import HostFault, LedgerFault, StaleVote
 from arena.core.view import Reveal, RevealedSeat
 from arena.web import unmasking
 from arena.web.moves import Moves
@@ -127,12 +127,17 @@ def test_a_forged_field_never_reaches_the_referee(field: str, forged: object) ->
 
 
 def test_a_refusal_is_shown_in_its_own_words() -> None:
-    answer, _ = vote(BALLOT, LedgerFault("The disk is full. Free some space and vote again."))
-    assert answer["error"] == "The disk is full. Free some space and vote again."
+    answer, _ = vote(BALLOT, StaleVote("The battle has moved on."))
+    assert answer["error"] == "The battle has moved on."
 
 
 @pytest.mark.parametrize(
-    "fault", [HostFault("llama3 broke on 10.0.0.1", kind="reset"), RuntimeError("llama3 broke")]
+    "fault",
+    [
+        HostFault("llama3 broke on 10.0.0.1", kind="reset"),
+        LedgerFault("The ledger llama3 at 10.0.0.1 cannot be used: the disk is full."),
+        RuntimeError("llama3 broke"),
+    ],
 )
 def test_the_text_of_a_fault_stays_on_the_server(fault: Exception) -> None:
     answer, _ = vote(BALLOT, fault)

@@ -296,11 +296,12 @@ def test_votes_held_back_are_told_even_where_there_is_nothing_else() -> None:
 
 def test_a_fault_is_told_in_words_and_mended_at_the_next_look() -> None:
     referee = Referee(CAST)
-    referee.fault = LedgerFault("The disk is full. Free some space.")
+    referee.fault = LedgerFault("The ledger arena at db.example cannot be used.")
 
     async def do(page: Page) -> None:
         await page.after("select")
-        assert "The disk is full. Free some space." in page.shown["board-message"]
+        told = page.shown["board-message"]
+        assert "Please try again in a moment" in told and "db.example" not in told
         assert not page.visible["board-body"]
         referee.fault = None
         await page.after("tick")
