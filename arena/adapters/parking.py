@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from arena.core.battle import Battle
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.ports import Event
+
+if sys.platform != "win32":
+    import fcntl
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +34,19 @@ class Parked:
 
 
 def park(path: Path, battles: Sequence[Parked]) -> None:
-    """Write them, one a line. What cannot be written is told in the log: the votes are safe."""
+    """Write them, one a line, beside those that another process left there. What cannot be
+    written is told in the log: the votes are safe."""
     if not battles:
         return
-    lines = [json.dumps(encode(parked, Parked)) for parked in battles]
+    lines = [json.dumps(encode(parked, Parked)).encode() for parked in battles]
     draft = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write("\n".join(lines))
-        draft.replace(path)
+        with _alone(path.parent):
+            there = [path.read_bytes()] if path.exists() else []
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(b"\n".join(there + lines))
+            draft.replace(path)
     except OSError as error:
         log.warning("%d battles under way are lost: %s (%s)", len(lines), path, error.strerror)
 
@@ -47,12 +55,17 @@ def unpark(path: Path) -> list[Parked]:
     """What was put aside, once: the file is gone then. One that cannot be read is left beside
     it under another name."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with _alone(path.parent):
+            return _taken(path)
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError):
         log.warning("battles put aside in %s cannot be read", path)
         return []
+
+
+def _taken(path: Path) -> list[Parked]:
+    text = path.read_text(encoding="utf-8")
     try:
         battles = [decode(json.loads(line), Parked) for line in text.split("\n")]
     except (Unreadable, json.JSONDecodeError):
@@ -62,3 +75,18 @@ def unpark(path: Path) -> list[Parked]:
         return []
     path.unlink()
     return battles
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process is in here with the same folder: those on one ledger share the file. On
+    Windows, which opens no folders, the others are only trusted to come at other times."""
+    if sys.platform == "win32":
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_what_is_put_aside_comes_back_the_same_and_once(tmp_path: Path) -> None:
     park(file, [parked(), parked()])
     assert unpark(file) == [parked(), parked()]
     assert unpark(file) == []
+
+
+def test_what_several_processes_put_aside_at_once_is_all_there(tmp_path: Path) -> None:
+    file = tmp_path / "battles.parked"
+    with ThreadPoolExecutor(8) as processes:
+        list(processes.map(lambda _: park(file, [parked(), parked()]), range(8)))
+        taken = list(processes.map(unpark, [file] * 8))
+    assert sorted(map(len, taken)) == [0] * 7 + [16]
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
