@@ -31,6 +31,7 @@ def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.Mon
         monkeypatch.setattr(at.referee, "readiness", lambda: warming)
         assert await ready() == (503, "Warming up. Model 2 of 3.")
         assert (await client.get(f"{A}/status")).json()["detail"] == "Model 2 of 3."
+        monkeypatch.undo()
 
         async def broken() -> None:
             raise LedgerFault("The ledger arena at db.example cannot be used.")
@@ -38,9 +39,14 @@ def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.Mon
         monkeypatch.setattr(at.referee, "health", broken)
         status, told = await ready()
         assert status == 503 and "ledger cannot be used" in told and "db.example" not in told
+        now = (await client.get(f"{A}/status")).json()
+        assert (now["ready"], now["detail"]) == (False, told)
         monkeypatch.setattr(at.referee, "health", asyncio.Event().wait)
         monkeypatch.setattr(health, "PATIENCE_S", 0.01)
-        assert (await ready())[0] == 503
+        status, told = await ready()
+        assert status == 503
+        now = (await client.get(f"{A}/status")).json()
+        assert (now["ready"], now["detail"]) == (False, told) and now["headline"]
 
     play(scene)
 

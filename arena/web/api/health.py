@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -72,13 +72,7 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
     @router.get("/readyz", responses=problems(503))
     async def readyz() -> Health:
         """A battle can be had: ledger, store and hosts are there. 503 says what is not."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await referee.health()
-        except TimeoutError:
-            raise NotReady("The ledger or the store does not answer in time.") from None
-        except ArenaError as fault:
-            raise NotReady(fault.public) from fault
+        await _reach_stores(referee)
         now = referee.readiness()
         if not now.ready:
             raise NotReady(f"{now.headline} {now.detail}".strip())
@@ -105,7 +99,15 @@ def routes(referee: Referee, operable: Operable) -> APIRouter:
     @router.get("/status")
     async def status() -> Readiness:
         """How far the house is. `progress` is 0 to 1, null where it cannot be told."""
-        return referee.readiness()
+        now = referee.readiness()
+        if not now.ready:
+            return now
+        try:
+            await _reach_stores(referee)
+        except NotReady as fault:
+            headline = "No battle can be had now."
+            return replace(now, ready=False, headline=headline, detail=fault.public)
+        return now
 
     @router.get("/hosts", responses=problems(403))
     async def hosts(request: Request) -> Overview:
@@ -116,3 +118,14 @@ def routes(referee: Referee, operable: Operable) -> APIRouter:
         return await operable.overview()
 
     return router
+
+
+async def _reach_stores(referee: Referee) -> None:
+    """Raises NotReady where the ledger or the store cannot be used."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await referee.health()
+    except TimeoutError:
+        raise NotReady("The ledger or the store does not answer in time.") from None
+    except ArenaError as fault:
+        raise NotReady(fault.public) from fault
