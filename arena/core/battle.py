@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from arena.core.errors import BadInput, NotYet, StaleVote
+from arena.core.errors import BadInput, NotYet, Over, StaleVote
 from arena.core.ports import Finished
 
 LETTERS = "ABCDEFGH"
@@ -187,7 +187,7 @@ def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
 
     A waiting seat may answer ahead of its entry: that is how its reply is there at once."""
     if battle.phase not in (Phase.ANSWERING, Phase.VOTING):
-        raise NotYet("This battle is over.")
+        raise Over("This battle is over.")
     if not battle.owed(letter):
         raise NotYet(f"Model {letter} owes no reply.")
     seats = tuple(
@@ -288,7 +288,7 @@ def undo(battle: Battle) -> Battle:
 def void(battle: Battle, reason: str) -> Battle:
     """End the battle without a result: a fault, or everybody left. Earlier votes stand."""
     if battle.phase in (Phase.DECIDED, Phase.VOID):
-        raise NotYet("This battle is over.")
+        raise Over("This battle is over.")
     return replace(battle, phase=Phase.VOID, void_reason=reason, version=battle.version + 1)
 
 

@@ -7,6 +7,7 @@
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
     ├── NotYet          the move is not open in this phase                    (409)
+    │   └── Over            nor in any to come: the battle is over                (409)
     ├── RateLimited     too much from one caller                              (429)
     ├── NoCapacity      no host can take a battle now                         (503)
     ├── HostFault       a host failed while it was asked                      (502)
@@ -72,6 +73,10 @@ class StaleVote(ArenaError):
 class NotYet(ArenaError):
     status = 409
     title = "Not yet"
+
+
+class Over(NotYet):
+    title = "The battle is over"
 
 
 class NoCapacity(ArenaError):

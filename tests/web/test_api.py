@@ -91,8 +91,10 @@ def test_a_battle_that_is_ended_is_void_and_stays_so(play: Play) -> None:
         path = await opened(client)
         ended = (await client.delete(path)).json()
         assert ended["phase"] == "void" and ended["notice"]
-        assert problem(await client.delete(path))[0] == 409
-        assert problem(await client.get(f"{path}/reveal"))[0] == 409
+        again = await client.delete(path)
+        assert problem(again)[0] == 409 and again.json()["title"] == "The battle is over"
+        revealed = await client.get(f"{path}/reveal")
+        assert problem(revealed) == (410, ended["notice"])
 
     play(scene)
 

@@ -23,7 +23,9 @@ def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.Mon
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         async def ready() -> tuple[int, str]:
             assert (await client.get("/healthz")).json() == {"status": "alive"}
-            return problem(await client.get("/readyz"))
+            answer = await client.get("/readyz")
+            assert answer.headers["retry-after"] == "5"
+            return problem(answer)
 
         assert (await client.get("/readyz")).json() == {"status": "ready"}
         assert (await client.get(f"{A}/status")).json()["ready"] is True

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
-from arena.core.errors import NotYet
+from arena.core.errors import ArenaError, NotYet
 from arena.core.ports import State
 from arena.core.view import Reveal
 from arena.referee import Referee
@@ -51,6 +51,13 @@ Key = Annotated[
         description="Anything new for each battle; a second call with it gets the first's battle.",
     ),
 ]
+
+
+class NoResult(ArenaError):
+    """The battle is void."""
+
+    status = 410
+    title = "The battle ended without a result"
 
 
 class Body(BaseModel):
@@ -196,9 +203,12 @@ def routes(referee: Referee) -> APIRouter:
         """Another prompt to everyone in play, each with its own history."""
         return await referee.follow_up(battle_id, asked.prompt)
 
-    @router.get("/battles/{battle_id}/reveal", responses=problems(404, 409, 503))
+    @router.get("/battles/{battle_id}/reveal", responses=problems(404, 409, 410, 503))
     async def reveal(battle_id: BattleId) -> Unmasked:
         """The names and speeds, once the battle is decided."""
+        state = await referee.state(battle_id)
+        if state.phase == "void":
+            raise NoResult(state.notice)
         revealed, moved = await referee.reveal(battle_id)
         rows = moved.astype(object).where(moved.notna(), None).to_dict("records")
         standings = tuple(Movement(**{str(k): v for k, v in row.items()}) for row in rows)

@@ -30,6 +30,8 @@ BYTES_PER_CHARACTER = 12
 """A character outside of the basic plane that JSON writes as two escapes."""
 
 LONGEST_DETAIL = 1000
+AWAY_S = 5.0
+"""After so long what is away may be there again."""
 HANG_UP = {"Connection": "close"}
 """Else the server would read on to the end of a body that is refused, which may have none."""
 
@@ -100,7 +102,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ArenaError)
     if isinstance(error, HostFault):
         log.warning("a request failed on a host: %s", type(error).__name__)
-    wait = getattr(error, "retry_after_s", 0.0)
+    wait = getattr(error, "retry_after_s", AWAY_S if error.status == 503 else 0.0)
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
     return problem(error.status, error.title, error.public, headers)
 

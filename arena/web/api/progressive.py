@@ -19,7 +19,7 @@ from arena.core.battle import Format
 from arena.core.errors import ArenaError, BadInput, StaleVote
 from arena.core.ports import State
 from arena.referee import Referee
-from arena.web.api.battles import Body, Key, Label, Prompt, Size, by
+from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (
     STATUS, Completed, NextRound, Responses, completed, next_round, responses, total, verdict,
 )  # fmt: skip
@@ -66,13 +66,6 @@ class StillWriting(ArenaError):
     status = 504
     title = "Not yet"
     retry_after_s = 1.0
-
-
-class NoResult(ArenaError):
-    """The battle is void."""
-
-    status = 410
-    title = "The battle ended without a result"
 
 
 class Start(Body):
