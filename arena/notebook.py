@@ -39,16 +39,16 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     port: 0 takes any free one. share: also ask Gradio for a public link; needed where the
     notebook runs on another machine than the browser. settings: any key of the settings table,
     for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
-    overrides = {key: str(value) for key, value in settings.items()}
-    loaded = config.load(ARENA_PORT=str(port), **overrides)
+    overrides = {"ARENA_PORT": port} | settings
+    loaded = config.load(**{key: str(value) for key, value in overrides.items()})
     config.quiet_libraries()
     from arena import serving
     from arena.application import build_app
     from arena.compose import House
 
-    sock = serving.listen(loaded.bind, loaded.port)
     house = House(loaded)
     house.check()
+    sock = serving.listen(loaded.bind, loaded.port)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
     server = serving.Server(build_app(house, shared=share, channel="notebook"), sock, stopping)
     server.start()

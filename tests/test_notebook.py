@@ -32,3 +32,5 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None
 def test_a_wrong_setting_is_told_where_it_is_made() -> None:
     with pytest.raises(ConfigError, match="ARENA_PACE"):
         arena.launch(ARENA_PACE="fast")
+    with pytest.raises(ConfigError, match="ARENA_PORT"):
+        arena.launch(ARENA_PORT="many")

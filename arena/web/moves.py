@@ -11,9 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
+
 from arena.core.battle import LETTERS, LONGEST_LABEL, Format, Judgement
 from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.web import unmasking
+from arena.web.callers import caller_of
 
 if TYPE_CHECKING:
     from arena.referee import Referee
@@ -76,7 +79,7 @@ class Moves:
         self._referee = referee
         self._channel = channel
 
-    async def open(self, payload: object) -> Answer:
+    async def open(self, payload: object, request: gr.Request) -> Answer:
         """prompt, format, topic, study → battle."""
 
         async def move(ask: Ask) -> Answer:
@@ -86,17 +89,17 @@ class Moves:
                 topic=ask.text("topic", longest=LONGEST_LABEL),
                 study=ask.text("study", longest=LONGEST_LABEL),
                 session=ask.rater,
-                caller=ask.rater,
+                caller=caller_of(request),
             )
             return {"battle": state.battle}
 
         return await _answer(payload, move)
 
-    async def again(self, payload: object) -> Answer:
+    async def again(self, payload: object, request: gr.Request) -> Answer:
         """battle → the new battle with the same prompt."""
 
         async def move(ask: Ask) -> Answer:
-            state = await self._referee.again(ask.battle, caller=ask.rater)
+            state = await self._referee.again(ask.battle, caller=caller_of(request))
             return {"battle": state.battle}
 
         return await _answer(payload, move)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -74,6 +75,28 @@ BALLOT: Mapping[str, object] = {
 def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any], Recorder]:
     referee = Recorder(fault)
     return asyncio.run(Moves(referee).vote(payload)), referee  # type: ignore[arg-type]
+
+
+def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
+    class Door:
+        callers: list[str] = []
+
+        async def open(self, *args: Any, caller: str, **options: Any) -> SimpleNamespace:
+            self.callers.append(caller)
+            return SimpleNamespace(battle="b")
+
+        async def again(self, battle_id: str, *, caller: str) -> SimpleNamespace:
+            return await self.open(caller=caller)
+
+    asked = {"re": 1, "prompt": "x", "format": "elimination", "topic": "", "study": "",
+             "rater": "", "battle": "b"}  # fmt: skip
+    moves = Moves(Door())  # type: ignore[arg-type]
+    for host in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        request: Any = SimpleNamespace(client=SimpleNamespace(host=host))
+        for move in (moves.open, moves.again):
+            assert asyncio.run(move(asked, request)) == {"re": 1, "battle": "b"}
+    first, _, second, _, other, _ = Door.callers
+    assert first and first == second != other
 
 
 def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:

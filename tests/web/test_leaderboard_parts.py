@@ -154,6 +154,12 @@ def test_a_long_name_is_shortened_in_the_chart() -> None:
     assert any("y" * 24 + "…" in text for text in texts) and not any("y" * 25 in t for t in texts)
 
 
+def test_a_name_reads_as_it_is_where_plotly_draws_it() -> None:
+    cast = boards.votes({'a<b>&"c\'': 0.0, "x": 1.0}, 5)
+    texts = " ".join(n.text for n in charts.ratings(board(cast).standings).layout.annotations)
+    assert 'a&lt;b&gt;&amp;"c\'' in texts
+
+
 def raced(*speeds_and_ratings: tuple[float, float], group: int = 0) -> pd.DataFrame:
     speeds, ratings = zip(*speeds_and_ratings, strict=True)
     return pd.DataFrame(

@@ -240,10 +240,15 @@ def _captions(chart: go.Figure, names: list[str], rows: pd.DataFrame) -> None:
 
 
 def _label(row: Any) -> str:
-    name = escape(str(row.contender))
+    name = _text(str(row.contender))
     return f"<b>{name}</b><br>{row.rating:.0f} ({interval(row.lower, row.upper)})"
 
 
 def _shortened(name: str) -> str:
     short = name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
-    return escape(short)
+    return _text(short)
+
+
+def _text(name: str) -> str:
+    """As Plotly takes it, which does not know `&quot;`."""
+    return escape(name, quote=False)
