@@ -35,7 +35,7 @@ def export(options: argparse.Namespace) -> int:
 
     def work(file: IO[bytes]) -> None:
         if options.format == "latex":
-            file.write(exchange.latex(frames.board(settings, Query(chosen)).standings).encode())
+            file.write(exchange.latex(frames.board(settings, Query(chosen))).encode())
         else:
             frames.from_ledger(settings, lambda ledger: votes(ledger, file))
 

@@ -67,7 +67,7 @@ def _print_csv(board: Board) -> None:
 
 
 def _print_latex(board: Board) -> None:
-    print(exchange.latex(board.standings), end="")
+    print(exchange.latex(board), end="")
 
 
 def _print_as_json(board: Board) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pandas as pd
 
@@ -33,6 +34,20 @@ class Query:
                 f"Ratings cannot be corrected for {unknown[0]!s:.20}. Choose from "
                 f"{', '.join(known)}."
             )
+
+    def said(self, one_rater: str = "one rater’s votes only") -> list[str]:
+        """What sets it apart from all votes by the usual method, in words."""
+        part = self.slice
+        labels = ("topic", "study", "language", "channel")
+        told = [f"{label} “{value}”" for label in labels if (value := getattr(part, label))]
+        told += [one_rater] if part.rater else []
+        told += [f"since {part.since.date().isoformat()}"] if part.since else []
+        told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
+        told += ["ties left out"] if self.method.ties == "drop" else []
+        told += ["both bad left out"] if self.method.bad == "drop" else []
+        told += ["corrected for style"] if set(STYLE) <= set(self.covariates) else []
+        told += ["corrected for order"] if set(ORDER) <= set(self.covariates) else []
+        return told
 
 
 @dataclass(frozen=True, slots=True, eq=False)

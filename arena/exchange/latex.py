@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from arena.core.board import Board
+
 _SIGNS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -20,17 +22,19 @@ _ESCAPES = {ord(sign): written for sign, written in _SIGNS.items()}
 UNKNOWN = "--"
 
 
-def latex(standings: pd.DataFrame) -> str:
-    """Standings in the columns of `leaderboard.STANDINGS` as a table with rank, rating and its
+def latex(board: Board) -> str:
+    """The standings as a table with rank, rating and its
     95 % interval, votes, wins, losses, ties and both bad. Whoever has no rating is left out.
-    Groups that never met stand apart: their ratings cannot be compared."""
-    rated = standings[standings["rating"].notna()]
+    Groups that never met stand apart: their ratings cannot be compared. A comment says which
+    votes they are of, and by which method."""
+    rated = board.standings[board.standings["rating"].notna()]
     groups = [_lines(group) for _, group in rated.groupby("group", sort=True)]
     body = "\\midrule\n".join(groups)
     apart = "% Groups between the rules never met; ratings cannot be compared across them.\n"
     return (
         "% \\usepackage{booktabs}\n"
         "% Bradley--Terry ratings on the Elo scale around 1000, with 95 % intervals.\n"
+        f"% {'; '.join(_choice(board))}.\n"
         f"{apart if len(groups) > 1 else ''}"
         "\\begin{tabular}{rlrlrrrrr}\n"
         "\\toprule\n"
@@ -41,6 +45,14 @@ def latex(standings: pd.DataFrame) -> str:
         "\\bottomrule\n"
         "\\end{tabular}\n"
     )
+
+
+def _choice(board: Board) -> list[str]:
+    """In words, each on one line: what follows a comment's line is no comment."""
+    votes = "1 vote" if board.votes == 1 else f"{board.votes} votes"
+    anchor = board.query.method.anchor
+    words = [votes, *board.query.said(), *([f"{anchor} at 1000"] if anchor else [])]
+    return [" ".join(each.split()) for each in words]
 
 
 def _lines(group: pd.DataFrame) -> str:

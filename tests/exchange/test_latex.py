@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
-from arena.core.board import Query
+from arena.core.board import Board, Query
+from arena.core.bradley_terry import Method
+from arena.core.slices import Slice
 from arena.exchange.latex import escaped, latex
 from arena.frames import board_of_rows
 
 NASTY = r"""a_b & 100% #1 $x$ {y} \input{z} ~^ <|> "q" 'r' `s` --- \\ é"""
 
 
-def standings(*votes: tuple[str, str, str]) -> pd.DataFrame:
-    return board_of_rows(pd.DataFrame(votes, columns=["model_a", "model_b", "winner"]), Query()).standings
+def standings(*votes: tuple[str, str, str], query: Query = Query()) -> Board:
+    return board_of_rows(pd.DataFrame(votes, columns=["model_a", "model_b", "winner"]), query)
 
 
 def cells(table: str) -> list[list[str]]:
@@ -31,6 +34,16 @@ def test_it_has_rank_rating_interval_and_counts() -> None:
     assert first[4:] == ["3", "2", "0", "0", "1"] and second[4:] == ["3", "0", "2", "0", "1"]
     for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
         assert table.count(rule) == 1
+
+
+def test_a_comment_says_what_the_ratings_are_of() -> None:
+    query = Query(method=Method(ties="drop", anchor="x"), covariates=("seat", "incumbent"))
+    rows = pd.DataFrame({"model_a": ["x"], "model_b": ["y"], "winner": ["model_a"],
+                         "seat_a": "A", "seat_b": "B", "incumbent": ""})  # fmt: skip
+    table = latex(board_of_rows(rows, query))
+    assert "\n% 1 vote; ties left out; corrected for order; x at 1000.\n" in table
+    table = latex(replace(standings(("x", "y", "tie")), query=Query(Slice(topic="a\n\\input"))))
+    assert "topic “a \\input”.\n" in table
 
 
 def test_groups_that_never_met_stand_apart() -> None:

@@ -20,7 +20,7 @@ from arena.core.when import since, until
 from arena.scoreboard import board_of
 from arena.web import ui
 from arena.web.api.standings import Export
-from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
+from arena.web.leaderboard import certainty, charts, effects, meetings, notes, table
 from tests.web import boards
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -345,10 +345,10 @@ def test_downloads_are_relative_links_that_the_api_reads_as_the_same_choice(quer
 
 
 def test_what_was_chosen_is_said() -> None:
-    assert controls.said(Query()) == []
-    assert controls.said(CHOSEN) == [
+    assert Query().said() == []
+    assert CHOSEN.said("only mine") == [
         "topic “a&b”", "study “s”", "language “en”", "channel “web”",
-        "only votes from this browser", "since 2026-05-01", "until 2026-05-02", "ties left out",
+        "only mine", "since 2026-05-01", "until 2026-05-02", "ties left out",
         "both bad left out", "corrected for style", "corrected for order",
     ]  # fmt: skip
 

@@ -145,7 +145,7 @@ def routes(referee: Referee) -> APIRouter:
         """The standings, as the page computes them."""
         found = await referee.board(chosen.query())
         if chosen.format == "latex":
-            return _latex(found.standings)
+            return _latex(found)
         if chosen.format == "csv":
             shown = found.standings[list(SHOWN)]
             named = shown.assign(contender=shown["contender"].map(exchange.guarded))
@@ -185,7 +185,7 @@ def routes(referee: Referee) -> APIRouter:
         (dpo), or the standings as a LaTeX table."""
         query = chosen.query()
         if chosen.format == "latex":
-            return _latex((await referee.board(query)).standings)
+            return _latex(await referee.board(query))
         made = exchange.FORMATS[chosen.format]
         pieces = referee.export(chosen.format, query.slice, strict=chosen.strict)
         # What cannot be read at all is still told as a problem.
@@ -206,8 +206,8 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
             yield piece
 
 
-def _latex(standings: pd.DataFrame) -> Response:
-    text = exchange.latex(standings)
+def _latex(found: board.Board) -> Response:
+    text = exchange.latex(found)
     return Response(text, media_type=TEX.media_type, headers=_saved_as("standings.tex"))
 
 

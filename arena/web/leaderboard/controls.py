@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -156,20 +155,6 @@ def link(query: Query) -> str:
     chosen["style"] = "true" if set(STYLE) <= set(query.covariates) else ""
     chosen["order"] = "true" if set(ORDER) <= set(query.covariates) else ""
     return urlencode({field: value for field, value in chosen.items() if value})
-
-
-def said(query: Query) -> list[str]:
-    """What sets the query apart from all votes by the usual method, in words."""
-    part = query.slice
-    told = [f"{field} “{value}”" for field in ALL if (value := getattr(part, field))]
-    told += ["only votes from this browser"] if part.rater else []
-    told += [f"since {part.since.date().isoformat()}"] if part.since else []
-    told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
-    told += ["ties left out"] if query.method.ties == "drop" else []
-    told += ["both bad left out"] if query.method.bad == "drop" else []
-    told += ["corrected for style"] if set(STYLE) <= set(query.covariates) else []
-    told += ["corrected for order"] if set(ORDER) <= set(query.covariates) else []
-    return told
 
 
 def _day_field(label: str, name: str) -> gr.HTML:

@@ -11,7 +11,7 @@ import pandas as pd
 from arena.core.board import Board, Query
 from arena.core.errors import ArenaError, BadInput
 from arena.web.leaderboard.charts import on_front, timed
-from arena.web.leaderboard.controls import link, said
+from arena.web.leaderboard.controls import link
 
 COUNTING = "<p>Counting the votes …</p>"
 NO_VOTES = """
@@ -33,6 +33,7 @@ FAULT = """
 </div>
 """
 BROKEN = "Something went wrong on the server. The votes are kept; this page tries again by itself."
+OWN = "only votes from this browser"
 APART = """
 <p class="board-note"><b>These contenders form {groups} groups that never met</b>, not even through
 others. Ranks count within a group, and ratings of different groups cannot be compared: 1000 is
@@ -87,7 +88,7 @@ def status(board: Board, *, counting: bool) -> str:
     parts = [
         f"<b>{_votes(board.votes)}</b>",
         f"{contenders} contender{'' if contenders == 1 else 's'}",
-        *(escape(text) for text in said(board.query)),
+        *(escape(text) for text in board.query.said(OWN)),
     ]
     tail = "counting the votes …" if counting else "updates by itself"
     return f'<p role="status">{" · ".join([*parts, tail])}</p>'
@@ -95,7 +96,7 @@ def status(board: Board, *, counting: bool) -> str:
 
 def nothing(board: Board) -> str:
     """Why there are no standings, and what to do."""
-    chosen = said(board.query)
+    chosen = board.query.said(OWN)
     shown = NO_MATCH.format(said=escape(", ".join(chosen))) if chosen else NO_VOTES
     return shown + aside(board)
 
