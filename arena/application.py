@@ -13,11 +13,19 @@ import gradio as gr
 from fastapi import FastAPI
 
 from arena.compose import House
+from arena.core.errors import ArenaError
 from arena.web import api, replica, ui
 from arena.web.headers import PageHeaders
 from arena.web.operators import is_loopback
 
 THREADS = 100
+
+
+class NoFiles(ArenaError):
+    """Somebody sent a file."""
+
+    status = 403
+    title = "Not taken"
 
 
 def build_app(house: House, *, shared: bool = False, channel: str = "web") -> FastAPI:
@@ -44,10 +52,16 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
         house.referee,
         api.Operable(overview, house.metrics.text, house.settings.metrics == "all"),
     )
+    app.add_api_route("/gradio_api/upload", _no_files, methods=["POST"], include_in_schema=False)
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads = THREADS
     page.queue(default_concurrency_limit=None)
     return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+
+
+async def _no_files() -> None:
+    """Gradio would keep any file of anybody, of any size, and hand it out again."""
+    raise NoFiles("The arena takes no files.")
 
 
 def _settle_memory() -> None:

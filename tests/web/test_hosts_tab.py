@@ -142,6 +142,9 @@ def test_the_tab_and_the_route_are_only_on_a_private_loopback_page(
         answer = await asyncio.to_thread(local.get, "/api/arena/hosts")
         page = await asyncio.to_thread(local.get, "/config")
         assert ('"Hosts"' in page.text) is there
+        file = {"files": ("x.html", b"<b>")}
+        refused = await asyncio.to_thread(local.post, "/gradio_api/upload", files=file)
+        assert refused.status_code == refused.json()["status"] == 403, "no file is taken"
         far = TestClient(app, base_url="http://127.0.0.1:7860", client=("192.168.1.9", 5000))
         assert (await asyncio.to_thread(far.get, "/api/arena/hosts")).status_code == 403
         await house.close()
