@@ -30,6 +30,22 @@ WRITTEN = Finished("host", "stop", 1.0, 2.0)
 Scene = Callable[[Table, FakeOllama], Coroutine[Any, Any, None]]
 
 
+class _Failing(MemoryBattles):
+    """Keeps nothing more while it is away."""
+
+    away = False
+
+    async def save(self, battle: Battle) -> None:
+        if self.away:
+            raise StoreFault("away")
+        await super().save(battle)
+
+    async def unkey(self, key: str, battle_id: str) -> None:
+        if self.away:
+            raise StoreFault("away")
+        await super().unkey(key, battle_id)
+
+
 def on_stage(folder: Path, scene: Scene, **options: Any) -> None:
     """Run the scene with a referee on one warm fake host."""
     fake = options.pop("fake", {})
@@ -357,15 +373,7 @@ def test_a_vote_that_was_recorded_but_did_not_move_the_battle_moves_it_when_cast
 ) -> None:
     """As when the process that recorded it died, or the store was away just then."""
 
-    class Forgetful(MemoryBattles):
-        away = False
-
-        async def save(self, battle: Battle) -> None:
-            if self.away:
-                raise StoreFault("The store is away.")
-            await super().save(battle)
-
-    battles = Forgetful()
+    battles = _Failing()
 
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle() as seen:
@@ -433,27 +441,12 @@ def test_a_key_is_free_again_when_nothing_could_be_opened(tmp_path: Path) -> Non
     on_stage(tmp_path, scene)
 
 
-class _Failing(MemoryBattles):
-    """Cannot be reached while it is away, after a key was claimed."""
-
-    away = True
-
-    async def save(self, battle: Battle) -> None:
-        if self.away:
-            raise StoreFault("away")
-        await super().save(battle)
-
-    async def unkey(self, key: str, battle_id: str) -> None:
-        if self.away:
-            raise StoreFault("away")
-        await super().unkey(key, battle_id)
-
-
 def test_a_key_whose_battle_was_never_stored_opens_one_at_the_next_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "OPENING_LOOK_S", 0.001)
     battles = _Failing()
+    battles.away = True
 
     async def scene(at: Table, host: FakeOllama) -> None:
         with pytest.raises(StoreFault):

@@ -15,7 +15,7 @@ import pandas as pd
 from arena.core.bradley_terry import Method
 from arena.core.covariates import ORDER, STYLE
 from arena.core.errors import BadInput
-from arena.core.slices import Slice
+from arena.core.slices import LABELS, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,10 @@ class Query:
     def said(self, one_rater: str = "one rater’s votes only") -> list[str]:
         """What sets it apart from all votes by the usual method, in words."""
         part = self.slice
-        labels = ("topic", "study", "language", "channel")
-        told = [f"{label} “{value}”" for label in labels if (value := getattr(part, label))]
-        told += [one_rater] if part.rater else []
+        labels = {label: getattr(part, label) for label in LABELS}
+        rater = labels.pop("rater")
+        told = [f"{label} “{value}”" for label, value in labels.items() if value]
+        told += [one_rater] if rater else []
         told += [f"since {part.since.date().isoformat()}"] if part.since else []
         told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
         told += ["ties left out"] if self.method.ties == "drop" else []

@@ -79,10 +79,10 @@ def fit_with(
     The second table has a row for each covariate, with the columns of `EFFECTS`: effect in
     logits, for one standard deviation where it is style; points, lower and upper the same on
     the scale of the ratings with its 95 % interval, which is never wider than the prior's own;
-    p_value two-sided, of no effect. NaN
-    without votes. Effects are taken for the same in all groups; clusters and degrees of freedom
-    are each group's own, and for the effects those of all votes together. Raises `BadInput` for an unknown covariate, for
-    votes that do not say what is needed, and as `votes.read` and `bradley_terry.fit` do."""
+    p_value two-sided, of no effect. NaN without votes. Effects are taken for the same in all
+    groups; clusters and degrees of freedom are each group's own, and for the effects those of
+    all votes together. Raises `BadInput` for an unknown covariate, for votes that do not say
+    what is needed, and as `votes.read` and `bradley_terry.fit` do."""
     for name in covariates:
         if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
             raise BadInput(

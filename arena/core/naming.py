@@ -80,7 +80,8 @@ def match(typed: str, installed: Sequence[str]) -> str:
     for candidate in (wanted, wanted if ":" in wanted.rsplit("/", 1)[-1] else f"{wanted}:latest"):
         if candidate in names:
             return names[candidate]
-    by_key = [n for n in installed if _squeeze(n) == _squeeze(typed) and _sizes(n) == _sizes(typed)]
+    key = _squeeze(typed), _sizes(typed)
+    by_key = [n for n in installed if (_squeeze(n), _sizes(n)) == key]
     by_base = [n for n in installed if _plain(n).split(":")[0] == wanted]
     for fitting in (by_key, by_base):
         if len(fitting) == 1:

@@ -236,7 +236,8 @@ def _metadata(a: Seat, b: Seat, prompts: Sequence[str]) -> dict[str, int]:
         replies = seat.replies[: len(prompts)]
         texts = [r.text for r in replies]
         tokens = _sum([r.facts.output_tokens for r in replies])
-        values[f"sum_assistant_{side}_tokens"] = tokens or len("\n".join(texts)) // CHARACTERS_PER_TOKEN
+        estimate = len("\n".join(texts)) // CHARACTERS_PER_TOKEN
+        values[f"sum_assistant_{side}_tokens"] = tokens or estimate
         formatted = markdown.counts(*texts)
         values |= {f"{what}_count_{side}": sum(n.values()) for what, n in formatted.items()}
     return values | {"turns": len(prompts)}

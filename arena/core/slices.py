@@ -21,7 +21,6 @@ LABELS = ("topic", "study", "language", "channel", "rater")
 COLUMNS = (*LABELS, "timestamp")
 """The ledger's columns that are read here."""
 
-
 PSEUDONYM = re.compile("[0-9a-f]{16}")
 
 
@@ -32,8 +31,8 @@ def pseudonym(rater: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Votes that agree with every label that is given (a rater may go by the pseudonym), cast from `since` on and before `until`
-    (with time zones). Raises `BadInput` for a time without a zone or a span that is none."""
+    """Votes that agree with every label that is given (a rater may go by the pseudonym), cast
+    from `since` on and before `until` (with time zones). Raises `BadInput` for a time without a zone or a span that is none."""
 
     topic: str = ""
     study: str = ""

@@ -23,10 +23,9 @@ UNKNOWN = "--"
 
 
 def latex(board: Board) -> str:
-    """The standings as a table with rank, rating and its
-    95 % interval, votes, wins, losses, ties and both bad. Whoever has no rating is left out.
-    Groups that never met stand apart: their ratings cannot be compared. A comment says which
-    votes they are of, and by which method."""
+    """The standings as a table with rank, rating and its 95 % interval, votes, wins, losses, ties
+    and both bad. Whoever has no rating is left out. Groups that never met stand apart: their
+    ratings cannot be compared. A comment says which votes they are of, and by which method."""
     rated = board.standings[board.standings["rating"].notna()]
     groups = [_lines(group) for _, group in rated.groupby("group", sort=True)]
     body = "\\midrule\n".join(groups)

@@ -161,14 +161,10 @@ def modern(record: Record) -> dict[str, Any]:
 
 def _texts(value: Any) -> list[Any]:
     """Raises ValueError."""
-    texts = [] if _nothing(value) else read_json(value) or []
+    texts = read_json(value) or []
     if not isinstance(texts, list):
         raise ValueError("is no list of texts")
     return texts
-
-
-def _nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def conversation(value: Any) -> list[dict[str, str]]:
@@ -199,7 +195,7 @@ def _text(content: Any) -> str:
 def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     """Counts as the ledger keeps them, of all kinds together. Where a file has none but
     conversations, they are counted as for a battle. Raises ValueError."""
-    found = {} if _nothing(value) else read_json(value) or {}
+    found = read_json(value) or {}
     if not isinstance(found, Mapping):
         raise ValueError("is no object")
     made = {}
@@ -238,7 +234,9 @@ def _count(value: Any, name: str) -> int:
 
 def read_json(value: Any) -> Any:
     """What a text holds, where it is one, in JSON or as Python writes lists; None for an empty
-    one. Raises ValueError."""
+    one, and for NaN. Raises ValueError."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
     if not isinstance(value, str):
         return value
     if not value.strip():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -124,6 +126,18 @@ def test_a_battle_that_fails_ends_as_void(play: Play) -> None:
     play(scene)
 
 
+@asynccontextmanager
+async def followed(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, Source]]:
+    """A battle of two that can be voted on, and somebody who follows it to its end."""
+    path = await opened(client, size=2)
+    await voting(client, path)
+    seen = Source(client, path)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(seen.follow())
+        await eventually(lambda: seen.ids)
+        yield path, seen
+
+
 class Deaf(MemoryFeed):
     """A feed that is not told how a battle ends, as when whoever moved it died."""
 
@@ -135,11 +149,7 @@ class Deaf(MemoryFeed):
 
 def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        path = await opened(client, size=2)
-        await voting(client, path)
-        seen = Source(client, path)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(seen.follow())
+        async with followed(client) as (path, seen):
             await eventually(lambda: seen.comments > 1)
             await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
         assert seen.names[-1] == "finished"
@@ -177,12 +187,7 @@ def test_a_stream_ends_with_a_battle_that_is_forgotten(tmp_path: Path) -> None:
     store = MemoryBattles()
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        path = await opened(client, size=2)
-        await voting(client, path)
-        seen = Source(client, path)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(seen.follow())
-            await eventually(lambda: seen.ids)
+        async with followed(client) as (path, _):
             store._battles.clear()
         assert (await client.get(path)).status_code == 404
 
@@ -204,12 +209,7 @@ def test_a_stream_outlives_a_store_that_is_away_for_a_while(tmp_path: Path) -> N
     store = Away()
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        path = await opened(client, size=2)
-        await voting(client, path)
-        seen = Source(client, path)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(seen.follow())
-            await eventually(lambda: seen.ids)
+        async with followed(client) as (path, seen):
             store.away, before = True, seen.comments
             await eventually(lambda: seen.comments > before + 2)
             store.away = False
