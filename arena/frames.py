@@ -72,9 +72,14 @@ def votes(
     if unknown := [str(name) for name in columns if name not in known]:
         raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
     chosen = slice_of(
-        topic=topic, study=study, language=language, channel=channel, rater=rater,
-        since=since, until=until,
-    )  # fmt: skip
+        topic=topic,
+        study=study,
+        language=language,
+        channel=channel,
+        rater=rater,
+        since=since,
+        until=until,
+    )
 
     async def read(ledger: Ledger) -> pd.DataFrame:
         wanted = tuple(dict.fromkeys((*columns, *chosen.columns))) if columns else ()
@@ -109,11 +114,20 @@ def leaderboard(
     rating is to be 1000. The slice and settings are as in `votes`. Raises ArenaError."""
     query = query_of(
         slice_of(
-            topic=topic, study=study, language=language, channel=channel, rater=rater,
-            since=since, until=until,
+            topic=topic,
+            study=study,
+            language=language,
+            channel=channel,
+            rater=rater,
+            since=since,
+            until=until,
         ),
-        ties=ties, bad=bad, style=style, order=order, anchor=anchor,
-    )  # fmt: skip
+        ties=ties,
+        bad=bad,
+        style=style,
+        order=order,
+        anchor=anchor,
+    )
     if isinstance(votes, (str, Path)):
         votes = of_files([Path(votes)])
     where = _settings(settings)
@@ -130,9 +144,7 @@ def slice_of(*, since: When = None, until: When = None, **labels: str) -> Slice:
     )
 
 
-def query_of(
-    chosen: Slice, *, ties: str, bad: str, style: bool, order: bool, anchor: str
-) -> Query:
+def query_of(chosen: Slice, *, ties: str, bad: str, style: bool, order: bool, anchor: str) -> Query:
     """Raises BadInput for a choice that there is not."""
     method = Method(ties=ties, bad=bad, anchor=anchor)  # type: ignore[arg-type]
     return Query(chosen, method, (*(STYLE if style else ()), *(ORDER if order else ())))

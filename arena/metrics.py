@@ -13,9 +13,13 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from prometheus_client import (
-    CollectorRegistry, Gauge, Histogram, ProcessCollector, disable_created_metrics,
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
     generate_latest,
-)  # fmt: skip
+)
 from prometheus_client import Counter as Total
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -179,8 +183,9 @@ def _total(name: str, says: str, label: str, counted: dict[str, int]) -> Counter
 def _goes_on(before: State, now: State) -> bool:
     """The same replies are waited for as before."""
     return before.phase == "answering" and (before.round, before.prompts) == (
-        now.round, now.prompts,
-    )  # fmt: skip
+        now.round,
+        now.prompts,
+    )
 
 
 def _completed(before: State, now: State) -> int:

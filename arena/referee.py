@@ -65,13 +65,22 @@ class Referee:
         self._locks: dict[str, asyncio.Lock] = {}
         self.scoreboard = Scoreboard(ledger, battles.under_way)
         self._admission = Admission(
-            hosts=hosts, battles=battles, limits=limits, scoreboard=self.scoreboard,
-            rules=rules, readiness=lambda: self.readiness(), rng=self._rng,
-        )  # fmt: skip
+            hosts=hosts,
+            battles=battles,
+            limits=limits,
+            scoreboard=self.scoreboard,
+            rules=rules,
+            readiness=lambda: self.readiness(),
+            rng=self._rng,
+        )
         self.rounds = Rounds(
-            hosts=hosts, battles=battles, feed=feed, rules=rules.stage, rng=self._rng,
+            hosts=hosts,
+            battles=battles,
+            feed=feed,
+            rules=rules.stage,
+            rng=self._rng,
             told=self._count_end,
-        )  # fmt: skip
+        )
 
     @property
     def battle_size(self) -> int:
@@ -120,9 +129,14 @@ class Referee:
         """The same first prompt, format and purpose with a new draw."""
         old = await self._battles.load(battle_id)
         return await self.open(
-            old.prompts[0], old.format, size=len(old.seats), topic=old.origin.topic,
-            study=old.origin.study, session=old.origin.session, caller=caller,
-        )  # fmt: skip
+            old.prompts[0],
+            old.format,
+            size=len(old.seats),
+            topic=old.origin.topic,
+            study=old.origin.study,
+            session=old.origin.session,
+            caller=caller,
+        )
 
     async def follow_up(self, battle_id: str, prompt: str) -> State:
         """Another prompt to everyone in play, before the next vote."""
@@ -158,10 +172,15 @@ class Referee:
                 return view.state(battle)
             who = rater or battle.origin.session
             cast = record.Ballot(
-                id=str(uuid.uuid4()), cast_at=self._now(), rater=who, channel=channel,
-                study=study, dwell_ms=dwell_ms, language=self._language(battle.prompts[0]),
+                id=str(uuid.uuid4()),
+                cast_at=self._now(),
+                rater=who,
+                channel=channel,
+                study=study,
+                dwell_ms=dwell_ms,
+                language=self._language(battle.prompts[0]),
                 abuse=await self._admission.too_many(who),
-            )  # fmt: skip
+            )
             return await self._vote(battle, round, verdict, cast)
 
         return await self._exclusively(battle_id, move)

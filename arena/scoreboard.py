@@ -138,9 +138,16 @@ class Scoreboard:
             async with self._lock:
                 await self._catch_up()
                 speeds = await self._speeds()
-                return await _to_the_end(asyncio.to_thread(
-                    _board, self._counts, query, roster, speeds=speeds, held_back=len(self._held)
-                ))  # fmt: skip
+                return await _to_the_end(
+                    asyncio.to_thread(
+                        _board,
+                        self._counts,
+                        query,
+                        roster,
+                        speeds=speeds,
+                        held_back=len(self._held),
+                    )
+                )
         async with self._lock:
             votes = await self._votes()
             held = len(self._held)
@@ -158,8 +165,16 @@ class Scoreboard:
         """How one battle moved its contenders: see `leaderboard.movement`."""
         async with self._lock:
             await self._catch_up()
-            columns = ("battle_id", "ballot_id", "supersedes", "rater", "model_a", "model_b",
-                       "winner", "excluded_reason")  # fmt: skip
+            columns = (
+                "battle_id",
+                "ballot_id",
+                "supersedes",
+                "rater",
+                "model_a",
+                "model_b",
+                "winner",
+                "excluded_reason",
+            )
             rows = leaderboard.superseding(await self._ledger.votes(columns, battle=battle_id))
             moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
             return await _to_the_end(moved)
@@ -306,8 +321,16 @@ def _choices(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 def _statistics(votes: pd.DataFrame) -> dict[str, Any]:
     if votes.empty:
-        return {"battles": 0, "votes": 0, "ballots": 0, "raters": 0, "winner": {}, "channel": {},
-                "study": {}, "excluded": {}}  # fmt: skip
+        return {
+            "battles": 0,
+            "votes": 0,
+            "ballots": 0,
+            "raters": 0,
+            "winner": {},
+            "channel": {},
+            "study": {},
+            "excluded": {},
+        }
     told = leaderboard.superseding(votes)
     reasons = told["excluded_reason"]
     ranked = told[reasons == ""]

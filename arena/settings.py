@@ -289,7 +289,9 @@ def load(
     An empty text means: not set. Raises ConfigError."""
     known = {spec.metadata["key"] for spec in setting_fields()}
     if unknown := sorted(overrides.keys() - known):
-        raise ConfigError(f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}."
+        )
     from_file = dotenv_values(file) if file and file.is_file() else {}
     values: dict[str, Any] = {}
     for spec in setting_fields():

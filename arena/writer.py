@@ -98,9 +98,7 @@ class Writer:
                 self.fault = HostFault("The writer failed.", kind="internal")
                 return
 
-    async def _attempt(
-        self, hosts: Hosts, seed: int, avoid: frozenset[str], retries: int
-    ) -> None:
+    async def _attempt(self, hosts: Hosts, seed: int, avoid: frozenset[str], retries: int) -> None:
         messages = _history(self.seat, self.prompts)
         for prompt in self.prompts[len(self.seat.replies) :]:
             messages.append({"role": "user", "content": prompt})

@@ -129,9 +129,18 @@ def clustered(folder: Path, redis: RedisServer, postgresql: Postgresql) -> Itera
 def _host(folder: Path, number: int) -> Member:
     port = free_port()
     command = [
-        sys.executable, "-m", "tests.fake_ollama", "--port", str(port), "--warm", "--speed", "0.8",
-        "--parallel", "2", "--keep-alive=-1s",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.fake_ollama",
+        "--port",
+        str(port),
+        "--warm",
+        "--speed",
+        "0.8",
+        "--parallel",
+        "2",
+        "--keep-alive=-1s",
+    ]
     return Member(command, {}, port, folder / f"host{number}.log", "/api/version")
 
 

@@ -113,7 +113,9 @@ class Table:
     feed: Feed
 
     @asynccontextmanager
-    async def battle(self, prompt: str = "Why?", format: str = "elimination") -> AsyncIterator[Viewer]:
+    async def battle(
+        self, prompt: str = "Why?", format: str = "elimination"
+    ) -> AsyncIterator[Viewer]:
         """Open a battle and watch it."""
         state = await self.referee.open(prompt, format)
         async with Viewer(self.referee, state.battle) as viewer:

@@ -19,8 +19,13 @@ NUMBERS = count(1)
 
 # `fsync` is off, as no test pulls the plug of the machine; `synchronous_commit`, so that a test
 # sees whether the ledger turns it on.
-OPTIONS = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'16MB'",
-           "wal_writer_delay": "'10s'", "max_connections": "60"}  # fmt: skip
+OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "'16MB'",
+    "wal_writer_delay": "'10s'",
+    "max_connections": "60",
+}
 
 
 class Postgresql:

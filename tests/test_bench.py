@@ -78,14 +78,27 @@ def test_everyone_is_measured_alone_in_pairs_together_and_by_many() -> None:
     rows = measured(hosts)
     found = [(r.scene, r.contender, r.with_, r.users, r.replies) for r in rows]
     assert found == [
-        ("alone", "a", "", 1, 2), ("alone", "b", "", 1, 2), ("alone", "c", "", 1, 2),
-        ("pair", "a", "b", 1, 2), ("pair", "b", "a", 1, 2),
-        ("pair", "a", "c", 1, 2), ("pair", "c", "a", 1, 2),
-        ("pair", "b", "c", 1, 2), ("pair", "c", "b", 1, 2),
-        ("together", "a", "b, c", 1, 2), ("together", "b", "a, c", 1, 2), ("together", "c", "a, b", 1, 2),
-        ("users", "a", "", 1, 1), ("users", "b", "", 1, 1), ("users", "c", "", 1, 1), ("users", "all", "", 1, 3),
-        ("users", "a", "", 4, 4), ("users", "b", "", 4, 4), ("users", "c", "", 4, 4), ("users", "all", "", 4, 12),
-    ]  # fmt: skip
+        ("alone", "a", "", 1, 2),
+        ("alone", "b", "", 1, 2),
+        ("alone", "c", "", 1, 2),
+        ("pair", "a", "b", 1, 2),
+        ("pair", "b", "a", 1, 2),
+        ("pair", "a", "c", 1, 2),
+        ("pair", "c", "a", 1, 2),
+        ("pair", "b", "c", 1, 2),
+        ("pair", "c", "b", 1, 2),
+        ("together", "a", "b, c", 1, 2),
+        ("together", "b", "a, c", 1, 2),
+        ("together", "c", "a, b", 1, 2),
+        ("users", "a", "", 1, 1),
+        ("users", "b", "", 1, 1),
+        ("users", "c", "", 1, 1),
+        ("users", "all", "", 1, 3),
+        ("users", "a", "", 4, 4),
+        ("users", "b", "", 4, 4),
+        ("users", "c", "", 4, 4),
+        ("users", "all", "", 4, 12),
+    ]
     assert hosts.most == 12
 
 
@@ -135,19 +148,35 @@ def test_a_cold_load_is_what_the_first_token_takes_longer() -> None:
         if model == "b":
             raise HostFault("It does not unload.", kind="load")
 
-    rows = [r for r in measured(Scripted(models=("a", "b")), users=(), unload=forget) if r.scene == "cold"]
+    rows = [
+        r
+        for r in measured(Scripted(models=("a", "b")), users=(), unload=forget)
+        if r.scene == "cold"
+    ]
     assert forgotten == ["a", "b"]
     assert [r.contender for r in rows] == ["a", "b"]
     assert rows[0].load_s is not None and rows[0].load_s >= 0
     assert (rows[1].load_s, rows[1].failed, rows[1].faults) == (None, 1, "load")
 
 
-def figure(host: str, scene: str, contender: str, speed: float, ttft: float, throughput: float) -> Row:
+def figure(
+    host: str, scene: str, contender: str, speed: float, ttft: float, throughput: float
+) -> Row:
     return Row(
-        host=host, version="1", scene=scene, contender=contender, with_="", users=1, replies=1, failed=0,
-        ttft_s=Spread(ttft, ttft, 1), total_s=Spread(1.0, 1.0, 1), tokens_per_s=Spread(speed, speed, 1),
-        throughput=throughput, cost=0.1,
-    )  # fmt: skip
+        host=host,
+        version="1",
+        scene=scene,
+        contender=contender,
+        with_="",
+        users=1,
+        replies=1,
+        failed=0,
+        ttft_s=Spread(ttft, ttft, 1),
+        total_s=Spread(1.0, 1.0, 1),
+        tokens_per_s=Spread(speed, speed, 1),
+        throughput=throughput,
+        cost=0.1,
+    )
 
 
 def test_two_hosts_are_compared_figure_by_figure() -> None:
@@ -182,7 +211,9 @@ def test_two_hosts_side_by_side_are_measured_printed_and_written(
     ):
         settings.setenv("OLLAMA_HOSTS", f"{slow.url},{fast.url}")
         settings.setenv("ARENA_MODELS", "llama3.1:8b,phi3:mini")
-        code = main(["bench", "hosts", "--repeat", "1", "--users", "1,2", "--cold", "--out", str(out)])
+        code = main(
+            ["bench", "hosts", "--repeat", "1", "--users", "1,2", "--cold", "--out", str(out)]
+        )
         assert fast.stats.loads.count("llama3.1:8b") == 2, "warmed, then loaded again to be timed"
         assert all("keep_alive" not in call.body for call in fast.stats.answers())
         assert all(call.options["num_predict"] == 512 for call in fast.stats.answers())
@@ -220,7 +251,17 @@ def test_a_hosts_token_is_sent_and_never_shown(
     with FakeOllama.in_thread([LLAMA, PHI], speed=60, token="s3cret") as host:
         settings.setenv("OLLAMA_HOST", host.url)
         settings.setenv("OLLAMA_TOKENS", "s3cret")
-        arguments = ["bench", "hosts", "--repeat", "1", "--users", "1", "--cold", "--out", str(tmp_path)]
+        arguments = [
+            "bench",
+            "hosts",
+            "--repeat",
+            "1",
+            "--users",
+            "1",
+            "--cold",
+            "--out",
+            str(tmp_path),
+        ]
         assert main(arguments) == 0
         assert main(["doctor"]) == 0
     told = "".join(capsys.readouterr()) + (tmp_path / "hosts.json").read_text()
@@ -232,7 +273,10 @@ def test_the_embedded_engine_is_measured_like_any_host(
     engine: Engine, settings: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     roster = tmp_path / "roster.toml"
-    personas = [f'[[contender]]\nname = "{n}"\nmodel = "smollm2:135m"\nsystem = "Be {n}."\n' for n in ("brief", "kind")]
+    personas = [
+        f'[[contender]]\nname = "{n}"\nmodel = "smollm2:135m"\nsystem = "Be {n}."\n'
+        for n in ("brief", "kind")
+    ]
     roster.write_text("\n".join(personas))
     settings.setenv("OLLAMA_HOST", engine.url)
     settings.setenv("ARENA_ROSTER", str(roster))

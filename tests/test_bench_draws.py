@@ -72,9 +72,12 @@ def test_arenas_are_fitted_as_the_standings_are(size: int, policy: Policy) -> No
 def test_arenas_draw_as_battles_are_drawn(size: int, policy: Policy) -> None:
     one = played(strengths(1, 5), size, 12)
     belief = Fit(
-        tuple(f"name-{i}" for i in range(5)), one.theta[0], one.covariance[0],
-        np.zeros(5, int), np.full(5, 9.0),
-    )  # fmt: skip
+        tuple(f"name-{i}" for i in range(5)),
+        one.theta[0],
+        one.covariance[0],
+        np.zeros(5, int),
+        np.full(5, 9.0),
+    )
     votes = {f"name-{i}": int(n) for i, n in enumerate(one.met[0].sum(axis=1))}
     drawn = draw(contenders(5), size, votes, random.Random(3), policy=policy, belief=belief)
     times = np.zeros(5)

@@ -128,7 +128,11 @@ def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
     assert "not installed" in table and "5 contenders" in table and "1 000" in table
     assert main((*asked, "--json")) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["votes"] == 1000 and row["beside"] is None and row["ledgers"].keys() == {"SQLite", "PostgreSQL"}
+    assert (
+        row["votes"] == 1000
+        and row["beside"] is None
+        and row["ledgers"].keys() == {"SQLite", "PostgreSQL"}
+    )
 
 
 def test_a_database_that_is_named_is_measured_and_no_server_is_started(

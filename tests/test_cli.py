@@ -98,9 +98,17 @@ def test_alone_it_prints_what_can_be_done(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [("dance",), ("bench",), ("configure",), ("bench", "hosts", "--users", "0,x"), ("monitor", "--every", "no")],
+    [
+        ("dance",),
+        ("bench",),
+        ("configure",),
+        ("bench", "hosts", "--users", "0,x"),
+        ("monitor", "--every", "no"),
+    ],
 )
-def test_a_wrong_command_line_is_explained_with_exit_code_2(run: Run, wrong: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_explained_with_exit_code_2(
+    run: Run, wrong: tuple[str, ...]
+) -> None:
     shown = run(*wrong)
     assert shown.code == 2 and "usage: " in shown.err and "error: " in shown.err
 
@@ -119,7 +127,9 @@ def findings(ran: Ran, check: str) -> list[tuple[str, str]]:
     return [(f["status"], f["message"]) for f in ran.json["findings"] if f["check"] == check]
 
 
-def test_doctor_finds_nothing_wrong_with_warm_equal_hosts(run: Run, warm_host: FakeOllamaThread) -> None:
+def test_doctor_finds_nothing_wrong_with_warm_equal_hosts(
+    run: Run, warm_host: FakeOllamaThread
+) -> None:
     with FakeOllama.in_thread(ROSTER, speed=30, warm=True) as other:
         shown = run("doctor", OLLAMA_HOSTS=f"{warm_host.url},{other.url}")
     assert (shown.code, shown.out.splitlines()[-1]) == (0, "0 problems, 0 warnings.")
@@ -145,7 +155,9 @@ def test_doctor_says_how_to_mend_a_host_that_is_down(run: Run) -> None:
     assert "Start Ollama there" in shown.out and "ollama pull" not in shown.out
 
 
-def test_doctor_compares_the_hosts_versions_and_models(run: Run, warm_host: FakeOllamaThread) -> None:
+def test_doctor_compares_the_hosts_versions_and_models(
+    run: Run, warm_host: FakeOllamaThread
+) -> None:
     with FakeOllama.in_thread([LLAMA, PHI], version="0.32.14", warm=True) as other:
         shown = run("doctor", "--json", OLLAMA_HOSTS=f"{warm_host.url},{other.url}")
     assert shown.code == 0
@@ -154,7 +166,9 @@ def test_doctor_compares_the_hosts_versions_and_models(run: Run, warm_host: Fake
     assert status == "warn" and f"{other.url} lacks mistral:7b" in said
 
 
-def test_doctor_finds_a_model_that_is_partly_on_the_cpu(run: Run, warm_host: FakeOllamaThread) -> None:
+def test_doctor_finds_a_model_that_is_partly_on_the_cpu(
+    run: Run, warm_host: FakeOllamaThread
+) -> None:
     warm_host.offload("mistral:7b")
     shown = run("doctor", OLLAMA_HOST=warm_host.url)
     assert shown.code == 1
@@ -242,7 +256,9 @@ def test_without_a_date_nothing_is_said_of_the_clock(date: str) -> None:
 def test_warm_loads_the_roster_on_every_host(run: Run, host: FakeOllamaThread) -> None:
     with FakeOllama.in_thread(ROSTER, speed=30) as other:
         shown = run("warm", OLLAMA_HOSTS=f"{host.url},{other.url}")
-        assert sorted(host.stats.loads) == sorted(other.stats.loads) == sorted(m.name for m in ROSTER)
+        assert (
+            sorted(host.stats.loads) == sorted(other.stats.loads) == sorted(m.name for m in ROSTER)
+        )
     assert shown.code == 0 and shown.out.count("on the GPU") == 6
     assert "Loading model 6 of 6" in shown.err
 
@@ -275,7 +291,9 @@ def test_configure_writes_the_host_and_keeps_the_rest(
     run: Run, warm_host: FakeOllamaThread, env_file: Path
 ) -> None:
     port = str(warm_host.port)
-    shown = run("configure", "--ollama-host", "127.0.0.1", "--ollama-port", port, "--file", str(env_file))
+    shown = run(
+        "configure", "--ollama-host", "127.0.0.1", "--ollama-port", port, "--file", str(env_file)
+    )
     assert shown.code == 0 and "Ollama 0.32.15" in shown.out and "phi3:mini" in shown.out
     after = BEFORE.replace("OLLAMA_HOST=", "OLLAMA_HOST=127.0.0.1").replace("HOSTS=a,b", "HOSTS=")
     assert env_file.read_text() == f"{after}OLLAMA_PORT={port}\n"
@@ -293,7 +311,9 @@ def test_configure_writes_nothing_when_the_host_does_not_answer(run: Run, env_fi
 
 
 @pytest.mark.parametrize("wrong", ["http://me:secret@10.0.0.1", "a,b", "", "x'y", "two words"])
-def test_configure_refuses_what_is_no_host_even_by_force(run: Run, env_file: Path, wrong: str) -> None:
+def test_configure_refuses_what_is_no_host_even_by_force(
+    run: Run, env_file: Path, wrong: str
+) -> None:
     shown = run("configure", "--ollama-host", wrong, "--file", str(env_file), "--force")
     assert shown.code == 1 and "secret" not in shown.err and len(shown.err.splitlines()) == 1
     assert env_file.read_text() == BEFORE
@@ -308,7 +328,9 @@ def test_configure_says_when_the_environment_wins(
     assert "wins" not in run(*given).err
 
 
-def test_configure_says_where_it_cannot_write(run: Run, warm_host: FakeOllamaThread, env_file: Path) -> None:
+def test_configure_says_where_it_cannot_write(
+    run: Run, warm_host: FakeOllamaThread, env_file: Path
+) -> None:
     shown = run("configure", "--ollama-host", warm_host.url, "--file", str(env_file / "below"))
     assert shown.code == 1 and "cannot be written" in shown.err
 
@@ -332,7 +354,9 @@ def test_a_value_is_changed_where_it_stands(before: str, after: str) -> None:
 # monitor and smoke -----------------------------------------------------------------------------
 
 
-def test_monitor_looks_at_the_hosts_itself_and_says_so(run: Run, warm_host: FakeOllamaThread) -> None:
+def test_monitor_looks_at_the_hosts_itself_and_says_so(
+    run: Run, warm_host: FakeOllamaThread
+) -> None:
     shown = run("monitor", "--once", OLLAMA_HOST=warm_host.url)
     assert shown.code == 0 and "the hosts were asked directly" in shown.out
     assert shown.out.count("on the GPU") == 3 and "Tokens/s" not in shown.out
@@ -351,7 +375,9 @@ def test_an_arena_that_is_not_there_is_told(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["monitor", "smoke"])
-def test_something_else_at_the_address_is_told(run: Run, warm_host: FakeOllamaThread, command: str) -> None:
+def test_something_else_at_the_address_is_told(
+    run: Run, warm_host: FakeOllamaThread, command: str
+) -> None:
     shown = run(command, "--url", warm_host.url)
     assert shown.code == 1 and "not as an arena does" in shown.err
 
@@ -360,8 +386,12 @@ def test_the_live_monitor_ends_well_with_ctrl_c(warm_host: FakeOllamaThread) -> 
     env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(unused_port()), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [sys.executable, "-m", "arena", "monitor", "--json", "--every", "0.2"],
-        cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout and process.stderr
         looks = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
@@ -391,7 +421,9 @@ def test_smoke_plays_whole_battles_that_are_never_ranked(run: Run, arena: App, f
         assert 0 < battle["first_text_s"] <= battle["voting_open_s"] <= battle["total_s"]
     rows = arena.votes()[before:]
     assert len(rows) == sum(battle["rows"] for battle in shown.json["battles"]) > 0
-    assert {(r["study"], r["excluded_reason"], r["channel"]) for r in rows} == {("smoke", "rehearsal", "api")}
+    assert {(r["study"], r["excluded_reason"], r["channel"]) for r in rows} == {
+        ("smoke", "rehearsal", "api")
+    }
 
 
 def test_monitor_shows_what_a_running_arena_has_measured(run: Run, arena: App) -> None:

@@ -166,7 +166,9 @@ def test_nothing_acknowledged_is_lost_or_doubled_while_parts_are_killed(cluster:
     for story in stories:
         assert story.ids == sorted(set(story.ids)), "an event came twice or out of order"
     for story in decided:
-        shown = {(seat, turn) for seat, texts in story.replies.items() for turn in range(len(texts))}
+        shown = {
+            (seat, turn) for seat, texts in story.replies.items() for turn in range(len(texts))
+        }
         assert shown == story.texts.keys()
         for (seat, turn), text in story.texts.items():
             assert text == story.replies[seat][turn], "text was lost or doubled"
@@ -192,10 +194,22 @@ def test_deploy_check_finds_this_deployment_sound(cluster: Cluster) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
     shared = {"DATABASE_URL": cluster.database_url, "REDIS_URL": cluster.redis.url}
     done = subprocess.run(
-        [sys.executable, "-m", "arena", "deploy-check", "--json", "--url", cluster.url,
-         "--nginx", cluster.nginx_file],
-        cwd=ROOT, env=kept | shared, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "arena",
+            "deploy-check",
+            "--json",
+            "--url",
+            cluster.url,
+            "--nginx",
+            cluster.nginx_file,
+        ],
+        cwd=ROOT,
+        env=kept | shared,
+        capture_output=True,
+        text=True,
+    )
     findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
     wrong = [f for f in findings if f["status"] != "ok"]
     # The PostgreSQL of the tests is set up so, as no test pulls the plug of the machine.

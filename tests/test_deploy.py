@@ -30,9 +30,7 @@ from arena.web.api import problems
 from tests.certificates import self_signed
 from tests.conftest import missing
 from tests.fake_ollama import LLAMA, FakeOllama
-from tests.nginx import (
-    DEPLOY, OUTSIDE, configured, free_port, listens, nginx, program_nginx,
-)  # fmt: skip
+from tests.nginx import DEPLOY, OUTSIDE, configured, free_port, listens, nginx, program_nginx
 from tests.running import wait_until
 
 ROOT = DEPLOY.parents[1]
@@ -74,7 +72,9 @@ def test_nginx_takes_our_configuration(tmp_path: Path, listen: str) -> None:
     certificate.rename(tmp_path / "arena.pem")
     (tmp_path / "key.pem").rename(tmp_path / "arena.key")
     file = configured(tmp_path, free_port(), ["127.0.0.1:7861"], listen)
-    assert "[warn]" not in run(program_nginx(), "-t", "-c", file, "-p", tmp_path, "-g", "user root;")
+    assert "[warn]" not in run(
+        program_nginx(), "-t", "-c", file, "-p", tmp_path, "-g", "user root;"
+    )
 
 
 def test_haproxy_takes_our_configuration() -> None:
@@ -99,16 +99,25 @@ def test_systemd_takes_our_units(tmp_path: Path) -> None:
 def test_redis_takes_our_configuration(tmp_path: Path) -> None:
     port = free_port()
     server = subprocess.Popen(
-        [program("redis-server", "redis-server"), DEPLOY / "stores" / "redis.conf",
-         "--port", str(port), "--bind", "127.0.0.1", "--dir", tmp_path],
+        [
+            program("redis-server", "redis-server"),
+            DEPLOY / "stores" / "redis.conf",
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            tmp_path,
+        ],
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         with redis.Redis(port=port, retry=Retry(NoBackoff(), 0), decode_responses=True) as client:
             wait_until(lambda: answers(client), "redis-server answers", 10)
             assert client.config_get("appendonly", "maxmemory-policy") == {
-                "appendonly": "yes", "maxmemory-policy": "noeviction",
-            }  # fmt: skip
+                "appendonly": "yes",
+                "maxmemory-policy": "noeviction",
+            }
     finally:
         server.kill()
         server.wait()
@@ -175,7 +184,9 @@ def test_bodies_that_the_arena_takes_pass_nginx() -> None:
 
 
 def test_the_pool_lets_in_what_its_boxes_can_answer() -> None:
-    box = dict(item.split("=", 1) for item in found(r"^Environment=(.+)$", "ollama/progressive-arena.conf"))
+    box = dict(
+        item.split("=", 1) for item in found(r"^Environment=(.+)$", "ollama/progressive-arena.conf")
+    )
     assert int(box["OLLAMA_CONTEXT_LENGTH"]) == SETTINGS.context
     assert int(box["OLLAMA_MAX_LOADED_MODELS"]) == TRIO
     most = int(found(r"^ +default-server .*\bmaxconn (\d+)", "haproxy/haproxy.cfg")[0])
@@ -209,7 +220,10 @@ class Stand(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        told = {"replica": self.server.server_port, **{k.lower(): v for k, v in self.headers.items()}}
+        told = {
+            "replica": self.server.server_port,
+            **{k.lower(): v for k, v in self.headers.items()},
+        }
         body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -273,7 +287,11 @@ def test_a_page_whose_replica_is_gone_is_answered_by_the_other(tmp_path: Path) -
 
 def test_a_visitor_cannot_claim_to_be_somebody_else(tmp_path: Path) -> None:
     with stand() as one, nginx(tmp_path, [address(one)]) as url:
-        claims = {"X-Forwarded-For": "10.1.2.3", "Forwarded": "for=10.1.2.3", "X-Forwarded-Proto": "https"}
+        claims = {
+            "X-Forwarded-For": "10.1.2.3",
+            "Forwarded": "for=10.1.2.3",
+            "X-Forwarded-Proto": "https",
+        }
         told = httpx.get(f"{url}/api/arena/status", headers=claims).json()
         assert told["x-forwarded-for"] == "127.0.0.1" and "forwarded" not in told
         assert told["x-forwarded-proto"] == "http" and told["host"] == url.removeprefix("http://")
@@ -281,9 +299,17 @@ def test_a_visitor_cannot_claim_to_be_somebody_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/metrics", "/api/arena/hosts", "/api/arena/hosts/", "/monitoring/summary", "/%6detrics",
-     "//metrics", "/x/../metrics", "/gradio_api/upload"],
-)  # fmt: skip
+    [
+        "/metrics",
+        "/api/arena/hosts",
+        "/api/arena/hosts/",
+        "/monitoring/summary",
+        "/%6detrics",
+        "//metrics",
+        "/x/../metrics",
+        "/gradio_api/upload",
+    ],
+)
 def test_what_is_for_operators_is_refused_however_it_is_spelt(closed: str, path: str) -> None:
     with httpx.Client(trust_env=False) as client:
         answer = client.get(f"{closed}{path}")

@@ -103,8 +103,20 @@ def test_two_replicas_behind_our_nginx_are_sound(tmp_path: Path) -> None:
                     findings = await visited(visitor)
         assert not_ok(findings) == []
         said = {f.check: f.message for f in findings}
-        assert said["replicas"] == "2 replicas answer" and "is followed on another" in said["shared"]
-        checks = ("url", "ready", "stream", "gzip", "address", "operators", "body", "headers", "sticky")
+        assert (
+            said["replicas"] == "2 replicas answer" and "is followed on another" in said["shared"]
+        )
+        checks = (
+            "url",
+            "ready",
+            "stream",
+            "gzip",
+            "address",
+            "operators",
+            "body",
+            "headers",
+            "sticky",
+        )
         assert not set(checks) - said.keys()
 
     asyncio.run(scene())
@@ -249,7 +261,9 @@ def test_a_database_that_can_lose_votes_is_found(postgresql: Postgresql) -> None
     url = postgresql.new_url()
     (answers, durable, clock) = shared(load({"DATABASE_URL": url}, None), replicas=1)[1:]
     assert answers.status == clock.status == "ok" and "PostgreSQL" in answers.message
-    assert durable.status == "fail" and "fsync" in durable.message and "voter" not in answers.message
+    assert (
+        durable.status == "fail" and "fsync" in durable.message and "voter" not in answers.message
+    )
 
 
 def test_a_database_that_is_away_is_told_without_its_password() -> None:

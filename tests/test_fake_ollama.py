@@ -29,21 +29,29 @@ TRUST = ssl.create_default_context()  # made once: each costs as much as a whole
 
 
 def client_of(host: FakeOllama, **settings: Any) -> ollama.AsyncClient:
-    return ollama.AsyncClient(host.url, **{"timeout": 10, "verify": TRUST, "trust_env": False, **settings})
+    return ollama.AsyncClient(
+        host.url, **{"timeout": 10, "verify": TRUST, "trust_env": False, **settings}
+    )
 
 
 def play(
-    scene: Callable[[FakeOllama, ollama.AsyncClient], Awaitable[None]], *models: FakeModel | str, **settings: Any
+    scene: Callable[[FakeOllama, ollama.AsyncClient], Awaitable[None]],
+    *models: FakeModel | str,
+    **settings: Any,
 ) -> None:
     async def scenario() -> None:
-        async with FakeOllama(models or (LLAMA, MISTRAL, PHI), **{"speed": 100, **settings}) as host:
+        async with FakeOllama(
+            models or (LLAMA, MISTRAL, PHI), **{"speed": 100, **settings}
+        ) as host:
             async with client_of(host) as client:
                 await scene(host, client)
 
     asyncio.run(scenario())
 
 
-async def streamed(client: ollama.AsyncClient, model: str, **call: Any) -> list[ollama.ChatResponse]:
+async def streamed(
+    client: ollama.AsyncClient, model: str, **call: Any
+) -> list[ollama.ChatResponse]:
     return [part async for part in await client.chat(model, ASK, stream=True, **call)]
 
 
@@ -71,7 +79,9 @@ def test_a_stream_is_content_frames_and_one_done_frame_with_metrics() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
         *parts, last = await streamed(client, "phi3:mini")
         assert len(parts) > 10
-        assert all(part.message.content and not part.done and part.done_reason is None for part in parts)
+        assert all(
+            part.message.content and not part.done and part.done_reason is None for part in parts
+        )
         assert (last.done, last.done_reason, last.message.content) == (True, "stop", "")
         assert last.eval_count == len(parts)
         spent = last.load_duration + last.prompt_eval_duration + last.eval_duration
@@ -90,7 +100,9 @@ def test_text_depends_on_model_messages_and_seed_alone_and_names_no_model() -> N
     async def texts() -> list[str]:
         async with FakeOllama(speed=1000) as host, client_of(host) as client:
             asked = [("phi3:mini", 1), ("phi3:mini", 2), ("mistral:7b", 1), ("PHI3:mini", 1)]
-            replies = [await client.chat(model, ASK, options={"seed": seed}) for model, seed in asked]
+            replies = [
+                await client.chat(model, ASK, options={"seed": seed}) for model, seed in asked
+            ]
             return [reply.message.content or "" for reply in replies]
 
     first, second = asyncio.run(texts()), asyncio.run(texts())
@@ -119,7 +131,9 @@ def test_bytes_are_as_go_writes_them_and_no_header_comes_before_the_first_frame(
             lines = answer.content.splitlines()
             assert b"\\u003cb\\u003e\\u0026" in answer.content
             assert b"\\u2028\\u2029" in answer.content
-            assert [json.loads(line)["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+            assert [json.loads(line)["done"] for line in lines] == [False] * (len(lines) - 1) + [
+                True
+            ]
 
     play(scene, odd)
 
@@ -152,7 +166,10 @@ def test_thinking_comes_before_content_and_is_on_by_default_only_on_a_new_server
     thinker = FakeModel("qwen3:4b", thinking="hmm, let me see", text="Done.")
 
     async def said(version: str, think: Any) -> tuple[str, str]:
-        async with FakeOllama([thinker], speed=100, version=version) as host, client_of(host) as client:
+        async with (
+            FakeOllama([thinker], speed=100, version=version) as host,
+            client_of(host) as client,
+        ):
             reply = (await client.chat("qwen3:4b", ASK, think=think)).message
             return reply.thinking or "", reply.content or ""
 
@@ -196,19 +213,26 @@ def test_what_the_server_refuses_has_its_status_and_its_words() -> None:
         assert await refusal(ask("nobody", ASK)) == (404, "model 'nobody' not found")
         assert await refusal(ask("bad name!", ASK)) == (400, "invalid model name")
         assert (await refusal(ask("gpt:120b-cloud", ASK)))[0] == 403
-        assert await refusal(ask("phi3:mini", ASK, think=True)) == (400, '"phi3:mini" does not support thinking')
+        assert await refusal(ask("phi3:mini", ASK, think=True)) == (
+            400,
+            '"phi3:mini" does not support thinking',
+        )
         assert await refusal(ask("embed:1b", ASK)) == (400, '"embed:1b" does not support chat')
         assert await refusal(ask("phi3:mini", ASK, options={"seed": "x"})) == (
-            500, 'option "seed" must be of type integer',
-        )  # fmt: skip
+            500,
+            'option "seed" must be of type integer',
+        )
         assert await refusal(ask("phi3:mini", ASK, keep_alive="300")) == (
-            400, 'time: missing unit in duration "300"',
-        )  # fmt: skip
+            400,
+            'time: missing unit in duration "300"',
+        )
         picture = [{"role": "user", "content": "What?", "images": [b"\x89PNG"]}]
         assert (await refusal(ask("phi3:mini", picture)))[0] == 400
         async with httpx.AsyncClient(base_url=host.url, trust_env=False) as http:
             assert (await http.post("/api/chat")).json() == {"error": "missing request body"}
-            assert (await http.post("/api/chat", json={"model": ""})).json() == {"error": "model is required"}
+            assert (await http.post("/api/chat", json={"model": ""})).json() == {
+                "error": "model is required"
+            }
             assert (await http.post("/api/chat", content=b"{")).status_code == 400
             assert (await http.post("/api/chat", json={"model": 3})).status_code == 400
             assert (await http.get("/", headers={"Host": "example.com"})).status_code == 403
@@ -218,7 +242,10 @@ def test_what_the_server_refuses_has_its_status_and_its_words() -> None:
 
 def test_an_old_server_refuses_in_its_own_words() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
-        assert await refusal(client.chat("nobody", ASK)) == (404, 'model "nobody" not found, try pulling it first')
+        assert await refusal(client.chat("nobody", ASK)) == (
+            404,
+            'model "nobody" not found, try pulling it first',
+        )
         assert (await refusal(client.generate("nobody", "x")))[1] == "model 'nobody' not found"
         picture = [{"role": "user", "content": "What?", "images": [b"\x89PNG"]}]
         assert (await client.chat("phi3:mini", picture)).done
@@ -295,7 +322,10 @@ def test_warm_calls_queue_without_bound_and_only_calls_that_need_a_load_are_shed
         cold += [asyncio.create_task(client.chat("b:1b")) for _ in range(2)]
         await host.wait_for(lambda: len(host.stats.in_state("pending")) == 3)
         status, text = await refusal(client.chat("b:1b"))
-        assert (status, text) == (503, "server busy, please try again.  maximum pending requests exceeded")
+        assert (status, text) == (
+            503,
+            "server busy, please try again.  maximum pending requests exceeded",
+        )
         host.clear_faults()
         assert all(parts[-1].done for parts in await asyncio.gather(*warm))
         assert all(reply.done for reply in await asyncio.gather(*cold))
@@ -309,7 +339,9 @@ def test_loads_are_serial_in_order_of_arrival() -> None:
         calls = []
         for name in names:
             calls.append(asyncio.create_task(client.chat(name)))
-            await host.wait_for(lambda name=name: any(call.model == name for call in host.stats.requests))
+            await host.wait_for(
+                lambda name=name: any(call.model == name for call in host.stats.requests)
+            )
         assert all(reply.done_reason == "load" for reply in await asyncio.gather(*calls))
         assert host.stats.log == [(what, name) for name in names for what in ("loading", "loaded")]
 
@@ -320,7 +352,9 @@ def test_loads_are_serial_in_order_of_arrival() -> None:
     ("num_ctx", "parallel", "fits"),
     [(4096, 1, 3), (4096, 2, 3), (8192, 1, 3), (4096, 3, 3), (4096, 4, 2), (8192, 2, 2)],
 )
-@pytest.mark.parametrize("order", [(LLAMA, MISTRAL, PHI), (PHI, MISTRAL, LLAMA), (MISTRAL, PHI, LLAMA)])
+@pytest.mark.parametrize(
+    "order", [(LLAMA, MISTRAL, PHI), (PHI, MISTRAL, LLAMA), (MISTRAL, PHI, LLAMA)]
+)
 def test_three_models_share_an_a10g_or_evict_one_another(
     num_ctx: int, parallel: int, fits: int, order: tuple[FakeModel, ...]
 ) -> None:
@@ -334,7 +368,9 @@ def test_three_models_share_an_a10g_or_evict_one_another(
 
 
 def test_the_victim_is_idle_then_has_the_least_keep_alive_then_the_first_blob() -> None:
-    models = [FakeModel(f"{name}:1b", weights_gib=0.5, blob=name * 64, text=LONG) for name in "abcd"]
+    models = [
+        FakeModel(f"{name}:1b", weights_gib=0.5, blob=name * 64, text=LONG) for name in "abcd"
+    ]
 
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
         for name, keep_alive in (("c:1b", None), ("b:1b", None), ("a:1b", "1h")):
@@ -383,7 +419,13 @@ def test_a_victim_revived_by_a_keep_alive_blocks_every_load() -> None:
 
 def test_other_load_options_reload_the_model_and_sampling_options_do_not() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
-        for options in ({}, {"temperature": 0.1, "seed": 3}, {"num_ctx": 4096}, {"num_ctx": 2048}, {"num_gpu": 0}):
+        for options in (
+            {},
+            {"temperature": 0.1, "seed": 3},
+            {"num_ctx": 4096},
+            {"num_ctx": 2048},
+            {"num_gpu": 0},
+        ):
             await client.chat("phi3:mini", ASK, options=options)
         assert host.stats.log.count(("reloaded", "phi3:mini")) == 2
         (running,) = (await client.ps()).models
@@ -417,7 +459,12 @@ def test_leaving_during_a_load_aborts_it_and_the_next_in_line_starts_over() -> N
         await host.wait_for(lambda: host.stats.in_state("pending"))
         first.cancel()
         assert (await second)[-1].done
-        assert [what for what, _ in host.stats.log] == ["loading", "load aborted", "loading", "loaded"]
+        assert [what for what, _ in host.stats.log] == [
+            "loading",
+            "load aborted",
+            "loading",
+            "loaded",
+        ]
         assert [call.was for call in host.stats.cancelled] == ["loading"]
 
     play(scene, speed=10)
@@ -450,12 +497,20 @@ def test_models_that_decode_together_share_the_gpu() -> None:
 
 def test_the_default_context_follows_the_version_and_the_vram() -> None:
     async def context(version: str, vram_gib: float) -> int | None:
-        host = FakeOllama([FakeModel("m:1b", 0.1, 1, max_ctx=10**6)], version=version, vram_gib=vram_gib, speed=500)
+        host = FakeOllama(
+            [FakeModel("m:1b", 0.1, 1, max_ctx=10**6)],
+            version=version,
+            vram_gib=vram_gib,
+            speed=500,
+        )
         async with host, client_of(host) as client:
             await client.chat("m:1b")
             return (await client.ps()).models[0].context_length
 
-    seen = [asyncio.run(context(version, vram)) for version, vram in ((OLD, 80), (NEW, 21.7), (NEW, 24), (NEW, 80))]
+    seen = [
+        asyncio.run(context(version, vram))
+        for version, vram in ((OLD, 80), (NEW, 21.7), (NEW, 24), (NEW, 80))
+    ]
     assert seen == [4096, 4096, 32768, 262144]
 
 
@@ -505,7 +560,17 @@ def test_two_fakes_never_share_a_port() -> None:
 
 
 def test_it_is_started_by_hand() -> None:
-    command = [sys.executable, "-m", "tests.fake_ollama", "--port", "0", "--speed", "100", "--fault", "4,times=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fake_ollama",
+        "--port",
+        "0",
+        "--speed",
+        "100",
+        "--fault",
+        "4,times=1",
+    ]
     root = Path(__file__).parents[1]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as server:
         try:

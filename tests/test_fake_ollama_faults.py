@@ -16,7 +16,16 @@ import ollama
 import pydantic
 import pytest
 
-from tests.fake_ollama import FAULTS, NEW, OLD, ControlPort, FakeModel, FakeOllama, Fault, parse_fault
+from tests.fake_ollama import (
+    FAULTS,
+    NEW,
+    OLD,
+    ControlPort,
+    FakeModel,
+    FakeOllama,
+    Fault,
+    parse_fault,
+)
 
 MESSAGES = [{"role": "user", "content": "Say something."}]
 MODEL = FakeModel("phi3:mini", 2.03, 384, text="one two three four five six seven eight")
@@ -27,7 +36,13 @@ ResponseError = ollama.ResponseError
 
 
 def client_of(host: FakeOllama, **settings: Any) -> ollama.AsyncClient:
-    settings = {"timeout": PATIENT, "verify": TRUST, "trust_env": False, "follow_redirects": False, **settings}
+    settings = {
+        "timeout": PATIENT,
+        "verify": TRUST,
+        "trust_env": False,
+        "follow_redirects": False,
+        **settings,
+    }
     return ollama.AsyncClient(host.url, **settings)
 
 
@@ -182,8 +197,13 @@ def test_a_pooled_connection_of_before_a_restart_recovers_by_itself() -> None:
 
 def test_a_name_that_does_not_resolve_is_a_connect_error() -> None:
     async def scenario() -> None:
-        async with ollama.AsyncClient("http://arena.invalid:11434", trust_env=False, timeout=IMPATIENT) as client:
-            assert type(await outcome(streamed(client))) in (httpx.ConnectError, httpx.ConnectTimeout)
+        async with ollama.AsyncClient(
+            "http://arena.invalid:11434", trust_env=False, timeout=IMPATIENT
+        ) as client:
+            assert type(await outcome(streamed(client))) in (
+                httpx.ConnectError,
+                httpx.ConnectTimeout,
+            )
 
     asyncio.run(scenario())
 
@@ -320,7 +340,9 @@ def test_a_model_half_on_the_cpu_shows_it_and_is_slow() -> None:
         full = host.scheduler.tokens_per_s(runner)
         host.fault("cpu_offload", model="phi3:mini")
         last = (await streamed(client))[-1]
-        states = {model.model: model.size_vram == model.size for model in (await client.ps()).models}
+        states = {
+            model.model: model.size_vram == model.size for model in (await client.ps()).models
+        }
         assert states == {"phi3:mini": False, "mistral:7b": True}
         assert host.scheduler.tokens_per_s(runner) == full / 5
         assert last.eval_count / last.eval_duration * 1e9 < 1.1 * full / 5
@@ -347,11 +369,16 @@ def test_a_held_call_goes_on_when_it_is_released() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
         host.fault("no_first_frame", model="phi3:mini")
         host.fault("stall", model="mistral:7b", frame=3)
-        calls = [asyncio.create_task(streamed(client, model)) for model in ("phi3:mini", "mistral:7b")]
+        calls = [
+            asyncio.create_task(streamed(client, model)) for model in ("phi3:mini", "mistral:7b")
+        ]
         await host.wait_for(lambda: host.stats.held == 2)
         assert host.stats.tokens_sent == 2
         host.release()
-        assert [text_of(parts) for parts in await asyncio.gather(*calls)] == [MODEL.text, OTHER.text]
+        assert [text_of(parts) for parts in await asyncio.gather(*calls)] == [
+            MODEL.text,
+            OTHER.text,
+        ]
 
     play(scene)
 
@@ -443,8 +470,12 @@ def test_the_control_port_adds_lists_and_clears_rules_and_is_not_on_ollamas_port
         async with a_host() as host, ControlPort(host) as control, client_of(host) as client:
             async with httpx.AsyncClient(trust_env=False) as http:
                 assert (await http.get(f"{host.url}/__fake__")).status_code == 404
-                assert (await http.post(f"{control.url}/faults", content="busy,times=all")).status_code == 200
-                assert (await http.post(f"{control.url}/faults", content="nonsense")).status_code == 400
+                assert (
+                    await http.post(f"{control.url}/faults", content="busy,times=all")
+                ).status_code == 200
+                assert (
+                    await http.post(f"{control.url}/faults", content="nonsense")
+                ).status_code == 400
                 assert (await outcome(streamed(client))).status_code == 503
                 state = (await http.get(control.url)).json()
                 assert [rule["kind"] for rule in state["faults"]] == ["busy"]

@@ -192,12 +192,12 @@ MID_STREAM: list[tuple[str, Rule, str]] = [
 """Faults within the stream."""
 
 SOME_MID_STREAM = [
-    case if case[1] == MID_STREAM[0][1] or case[0] != before[0]
+    case
+    if case[1] == MID_STREAM[0][1] or case[0] != before[0]
     else pytest.param(*case, marks=pytest.mark.slow)
     for before, case in zip([MID_STREAM[-1], *MID_STREAM], MID_STREAM, strict=False)
-]  # fmt: skip
+]
 """The same; all but the first of a kind are slow."""
-
 
 
 def ids(case: object) -> str | None:
@@ -239,7 +239,9 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
         async with FakeOllama(models(), warm=True) as bad, FakeOllama(models(), warm=True) as good:
             victim = {"model": VICTIM, "times": None} if told else {}
             strike = struck(kind, **victim, **rule)
-            async with playing(tmp_path, bad, good, mischief=strike, timeouts=patience(told)) as play:
+            async with playing(
+                tmp_path, bad, good, mischief=strike, timeouts=patience(told)
+            ) as play:
                 await play.ends_whole(seeds_after=told == "garbled")
                 assert play.asked(good) == 1
                 if told:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import arena
-from arena.core.leaderboard import STANDINGS
 from arena.core.errors import BadInput, ConfigError
+from arena.core.leaderboard import STANDINGS
 from arena.exchange.lmarena import FIELDS
 from tests.exchange.rows import exported, filled, some_votes, vote
 
@@ -167,7 +167,11 @@ def test_a_published_file_is_ranked_alike_as_a_file_and_as_a_dataframe(
 
 def test_metadata_of_rows_is_read_in_every_shape() -> None:
     def told(length: int) -> dict[str, Any]:
-        counts = {f"{mark}_count_{side}": {"h1": 1, "h2": 0} for mark in ("header", "list", "bold") for side in "ab"}
+        counts = {
+            f"{mark}_count_{side}": {"h1": 1, "h2": 0}
+            for mark in ("header", "list", "bold")
+            for side in "ab"
+        }
         return counts | {"sum_assistant_a_tokens": length, "sum_assistant_b_tokens": 50}
 
     rows = votes(*[("x", "y", "model_a")] * 3, ("x", "y", "model_b"))
@@ -183,13 +187,22 @@ def test_metadata_of_rows_is_read_in_every_shape() -> None:
 def test_rows_of_every_release_are_ranked_as_their_file_is(tmp_path: Path) -> None:
     known = ["model_a", "model_b", "winner", "anony", "judge", "tstamp"]
     older = pd.DataFrame(
-        [["x", "y", "model_a", True, "j1", 1.68e9], ["x", "y", "model_a", False, "j2", 1.69e9],
-         ["y", "x", "tie (bothbad)", True, "j1", 1.68e9]], columns=known,
-    )  # fmt: skip
-    flags = pd.DataFrame({
-        "model_a": ["x", "y"], "model_b": ["y", "z"],
-        "winner_model_a": [1, 0], "winner_model_b": [0, 0], "winner_tie": [0, 1],
-    })  # fmt: skip
+        [
+            ["x", "y", "model_a", True, "j1", 1.68e9],
+            ["x", "y", "model_a", False, "j2", 1.69e9],
+            ["y", "x", "tie (bothbad)", True, "j1", 1.68e9],
+        ],
+        columns=known,
+    )
+    flags = pd.DataFrame(
+        {
+            "model_a": ["x", "y"],
+            "model_b": ["y", "z"],
+            "winner_model_a": [1, 0],
+            "winner_model_b": [0, 0],
+            "winner_tie": [0, 1],
+        }
+    )
     for name, frame, chosen in (
         ("older", older, {}),
         ("older", older, {"rater": "j1", "since": "2023-01-01", "until": "2023-04-01"}),

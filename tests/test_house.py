@@ -24,9 +24,25 @@ PURE_NEEDS = {"numpy", "scipy", "pandas"}
 """What the core may import from outside of the standard library."""
 
 IMPURE = {
-    "asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "secrets", "shutil",
-    "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "urllib",
-}  # fmt: skip
+    "asyncio",
+    "http",
+    "io",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "secrets",
+    "shutil",
+    "signal",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+}
 """Standard modules through which a clock, chance or the outside world would come in."""
 
 IMPURE_CALLS = re.compile(
@@ -263,9 +279,10 @@ def _map() -> dict[str, str]:
 
 def test_the_readme_maps_exactly_the_files_that_exist() -> None:
     there = {
-        _name(p) for p in HOUSE.rglob("*")
+        _name(p)
+        for p in HOUSE.rglob("*")
         if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".pyc"
-    }  # fmt: skip
+    }
     mapped = {p for p in _map() if p.startswith("arena/") and not p.endswith("/")}
     assert not there - mapped, f"not in the README's map: {sorted(there - mapped)}"
     assert not mapped - there, f"in the README's map but not there: {sorted(mapped - there)}"

@@ -16,10 +16,17 @@ def state(phase: str, panes: str, *, round: int = 1, prompts: int = 1, battle: s
     """panes: one letter a pane: w for writing, c for complete, e for eliminated."""
     words = {"w": "writing", "c": "complete", "e": "eliminated"}
     return State(
-        battle=battle, version=1, format="knockout", phase=phase, round=round, final=False,
+        battle=battle,
+        version=1,
+        format="knockout",
+        phase=phase,
+        round=round,
+        final=False,
         panes=tuple(Pane(s, words[p]) for s, p in zip("ABCD", panes, strict=False)),
-        prompts=("Why?",) * prompts, to_come=0, follow_up=False,
-    )  # fmt: skip
+        prompts=("Why?",) * prompts,
+        to_come=0,
+        follow_up=False,
+    )
 
 
 class Heard:

@@ -18,9 +18,15 @@ from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.admission import RefereeRules
 from arena.core.battle import Battle, Reply, answer, void
 from arena.core.errors import (
-    BadInput, LedgerFault, NoCapacity, NotYet, RateLimited, StaleVote, StoreFault,
+    BadInput,
+    LedgerFault,
+    NoCapacity,
+    NotYet,
+    RateLimited,
+    StaleVote,
+    StoreFault,
     UnknownBattle,
-)  # fmt: skip
+)
 from arena.core.ports import Finished
 from arena.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama

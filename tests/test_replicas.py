@@ -49,9 +49,7 @@ async def replica(
     store = RedisStore(server.url, prefix=prefix, answer_s=0.5)
     battles = RedisBattles(store, owner_s=CLAIM_S)
     feed = RedisFeed(store, patience_s=0.2)
-    async with table(
-        folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=CALM
-    ) as at:
+    async with table(folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=CALM) as at:
         looking = asyncio.create_task(at.referee.rounds.look_after_orphans(0.1))
         try:
             yield Replica(at, store)

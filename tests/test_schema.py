@@ -82,9 +82,25 @@ def schemathesis(folder: Path, url: str, *options: str) -> str:
     """What it says after all of its checks have passed."""
     file = folder / "schemathesis.toml"
     file.write_text(SETTINGS)
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(file), "run",
-               f"{url}/openapi.json", "--url", url, "--checks", "all", "--no-color", "--warnings",
-               "off", "--generation-deterministic", "--continue-on-failure", *options]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        str(file),
+        "run",
+        f"{url}/openapi.json",
+        "--url",
+        url,
+        "--checks",
+        "all",
+        "--no-color",
+        "--warnings",
+        "off",
+        "--generation-deterministic",
+        "--continue-on-failure",
+        *options,
+    ]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=280)
     assert ran.returncode == 0, "\n".join(line[:300] for line in ran.stdout.splitlines())
     return ran.stdout

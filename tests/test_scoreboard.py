@@ -27,16 +27,31 @@ NAMES = ("x", "y", "z")
 
 
 METADATA = {
-    "sum_user_tokens": 5, "turns": 1, "sum_assistant_a_tokens": 40, "sum_assistant_b_tokens": 60,
+    "sum_user_tokens": 5,
+    "turns": 1,
+    "sum_assistant_a_tokens": 40,
+    "sum_assistant_b_tokens": 60,
     **{f"{mark}_count_{side}": 1 for mark in ("header", "list", "bold") for side in "ab"},
-}  # fmt: skip
+}
 
 
 def row(**fields: Any) -> VoteRow:
     """An ordinary vote of the first round."""
-    ordinary = {"round": 1, "supersedes": "", "excluded_reason": "", "seat_a": "A", "seat_b": "B",
-                "incumbent": "", "channel": "web", "topic": "", "study": "", "language": "en",
-                "conv_metadata": METADATA, "conversation_a": [], "conversation_b": []}  # fmt: skip
+    ordinary = {
+        "round": 1,
+        "supersedes": "",
+        "excluded_reason": "",
+        "seat_a": "A",
+        "seat_b": "B",
+        "incumbent": "",
+        "channel": "web",
+        "topic": "",
+        "study": "",
+        "language": "en",
+        "conv_metadata": METADATA,
+        "conversation_a": [],
+        "conversation_b": [],
+    }
     return replace(full_row(), **{**ordinary, **fields})  # type: ignore[arg-type]
 
 
@@ -57,8 +72,9 @@ class Scene:
         self._number += 1
         ballot = f"ballot-{self._number}"
         known = {"battle_id": f"battle-{self._number}", "rater": f"rater-{self._number % 7}"}
-        cast = row(id=ballot, ballot_id=ballot, model_a=a, model_b=b, winner=winner,
-                   **{**known, **fields})  # fmt: skip
+        cast = row(
+            id=ballot, ballot_id=ballot, model_a=a, model_b=b, winner=winner, **{**known, **fields}
+        )
         assert await self.ledger.append([cast])
         return ballot
 
@@ -227,8 +243,13 @@ def test_panels_tell_days_without_gaps_and_what_can_be_chosen(tmp_path: Path) ->
     async def scene(at: Scene) -> None:
         assert (await at.board.panels(Query())).days.empty
         for day in (1, 1, 4):
-            await at.cast("x", "y", "model_a", study=f"study-{day}",
-                          timestamp=datetime(2026, 5, day, 9, tzinfo=UTC))  # fmt: skip
+            await at.cast(
+                "x",
+                "y",
+                "model_a",
+                study=f"study-{day}",
+                timestamp=datetime(2026, 5, day, 9, tzinfo=UTC),
+            )
         panels = await at.board.panels(Query())
         assert panels.days["votes"].tolist() == [2, 0, 0, 1]
         assert panels.choices["study"] == ("study-1", "study-4")

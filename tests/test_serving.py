@@ -65,7 +65,9 @@ def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, ho
             )
             with urllib.request.urlopen(request, timeout=10) as answer:
                 battle = answer.read().decode().split('"battle":"')[1].split('"')[0]
-            events = urllib.request.urlopen(f"{app.url}/api/arena/battles/{battle}/events", timeout=10)
+            events = urllib.request.urlopen(
+                f"{app.url}/api/arena/battles/{battle}/events", timeout=10
+            )
             assert events.readline().startswith(b"retry:")
             code = app.stop(how)
             events.close()
@@ -119,6 +121,7 @@ def test_a_battle_that_a_sigterm_came_into_goes_on_at_the_next_start(
             assert app.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
             assert "Traceback" not in app.printed, app.printed
         with running(tmp_path, OLLAMA_HOST=host.url) as app:
+
             def voting() -> bool:
                 return app.get(f"api/arena/battles/{battle}")["phase"] == "voting"
 

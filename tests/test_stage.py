@@ -16,8 +16,16 @@ from hypothesis import strategies as st
 
 from arena.adapters.battles import MemoryFeed
 from arena.core.battle import (
-    Battle, Contender, Format, Judgement, Reply, Verdict, answer, open_battle, vote,
-)  # fmt: skip
+    Battle,
+    Contender,
+    Format,
+    Judgement,
+    Reply,
+    Verdict,
+    answer,
+    open_battle,
+    vote,
+)
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.ports import Delta, Event, Finished, HostEvent, Queued, State, Text, Warming
 from arena.stage import LEFT, TICK_S, TOO_LONG, Stage, StageRules
@@ -292,9 +300,21 @@ GOOD = writes("good text", 50)
 
 @pytest.mark.parametrize(
     "kind",
-    ["unreachable", "silent", "dropped", "missing", "failed", "crashed", "garbled", "cut off",
-     "load", "wrong model", "redirected", "empty"],
-)  # fmt: skip
+    [
+        "unreachable",
+        "silent",
+        "dropped",
+        "missing",
+        "failed",
+        "crashed",
+        "garbled",
+        "cut off",
+        "load",
+        "wrong model",
+        "redirected",
+        "empty",
+    ],
+)
 def test_what_failed_before_anything_was_shown_is_written_again_elsewhere(kind: str) -> None:
     scripts = {"a": [[*BEGINS, fails(kind)], GOOD], "b": [writes("fine", 50, first=5.0)]}
     result = round_of(scripts)

@@ -107,7 +107,10 @@ def test_contenders_that_never_met_are_not_compared(run: Run, ledger: Path) -> N
 def test_when_nothing_is_ranked_it_says_why(run: Run, ledger: Path) -> None:
     filled(ledger, [vote(excluded_reason="rehearsal")])
     shown = run("leaderboard")
-    assert shown.code == 0 and "No vote counts here yet. Kept but not ranked: 1 rehearsal." in shown.out
+    assert (
+        shown.code == 0
+        and "No vote counts here yet. Kept but not ranked: 1 rehearsal." in shown.out
+    )
     shown = run("leaderboard", "--topic", "no such topic")
     assert shown.code == 0 and "No vote is in this slice" in shown.out
 
@@ -118,8 +121,21 @@ def test_json_carries_everything(run: Run, ledger: Path) -> None:
     assert told["votes"] == 7 and told["excluded"] == {"identity": 1, "superseded": 1}
     assert told["slice"]["since"] == "2020-01-01T00:00:00+00:00" and told["method"]["bad"] == "drop"
     first = told["standings"][0]
-    assert first.keys() >= {"contender", "rating", "lower", "upper", "rank", "rank_best", "rank_worst",
-                            "votes", "wins", "losses", "ties", "both_bad", "group"}  # fmt: skip
+    assert first.keys() >= {
+        "contender",
+        "rating",
+        "lower",
+        "upper",
+        "rank",
+        "rank_best",
+        "rank_worst",
+        "votes",
+        "wins",
+        "losses",
+        "ties",
+        "both_bad",
+        "group",
+    }
     assert first["contender"] == "x" and first["lower"] < first["rating"] < first["upper"]
     assert isinstance(told["neighbours"], list) and told["effects"] == []
 
@@ -155,7 +171,9 @@ def test_a_file_is_ranked_without_being_imported(run: Run, ledger: Path, tmp_pat
         (("--votes", "not-there.csv"), "There is no file"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(run: Run, ledger: Path, wrong: tuple[str, ...], why: str) -> None:
+def test_what_cannot_be_asked_is_one_line(
+    run: Run, ledger: Path, wrong: tuple[str, ...], why: str
+) -> None:
     filled(ledger, [vote()])
     shown = run("leaderboard", *wrong)
     assert shown.code == 1 and shown.out == "" and why in shown.err
@@ -163,15 +181,26 @@ def test_what_cannot_be_asked_is_one_line(run: Run, ledger: Path, wrong: tuple[s
 
 def test_style_and_order_correct_the_ratings(run: Run, ledger: Path) -> None:
     def counts(a: int, b: int) -> dict[str, int]:
-        sides = {f"{what}_{side}": n for what in ("header_count", "list_count", "bold_count")
-                 for side, n in (("a", a), ("b", b))}  # fmt: skip
-        return sides | {"sum_assistant_a_tokens": 50 + a, "sum_assistant_b_tokens": 50 + b, "turns": 1}
+        sides = {
+            f"{what}_{side}": n
+            for what in ("header_count", "list_count", "bold_count")
+            for side, n in (("a", a), ("b", b))
+        }
+        return sides | {
+            "sum_assistant_a_tokens": 50 + a,
+            "sum_assistant_b_tokens": 50 + b,
+            "turns": 1,
+        }
 
     rows = [
-        vote(f"v{n}", *("xyz"[n % 3], "xyz"[(n + 1) % 3]), ("model_a", "model_b")[n % 5 < 2],
-             conv_metadata=counts(n % 7, n % 4))
+        vote(
+            f"v{n}",
+            *("xyz"[n % 3], "xyz"[(n + 1) % 3]),
+            ("model_a", "model_b")[n % 5 < 2],
+            conv_metadata=counts(n % 7, n % 4),
+        )
         for n in range(60)
-    ]  # fmt: skip
+    ]
     filled(ledger, rows)
     told = run("leaderboard", "--style", "--order", "--format", "json").json
     assert told["covariates"] == ["length", "header", "bold", "list", "seat", "incumbent"]
@@ -232,7 +261,12 @@ def test_votes_are_imported_once(run: Run, ledger: Path, file: Path) -> None:
     shown = run("import", file, "--study", "again")
     assert shown.code == 1 and "here already" in shown.err
     assert len(ids(ledger)) == 2
-    assert run("leaderboard", "--format", "json", "--study", "pilot", "--channel", "import").json["votes"] == 2
+    assert (
+        run("leaderboard", "--format", "json", "--study", "pilot", "--channel", "import").json[
+            "votes"
+        ]
+        == 2
+    )
 
 
 def test_a_dry_run_writes_nothing(run: Run, ledger: Path, file: Path) -> None:
@@ -287,9 +321,12 @@ def test_a_full_disk_is_one_line(ledger: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "arena", "leaderboard", "--format", "csv"],
-            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
             env=settings | {"DATABASE_URL": f"sqlite:///{ledger}"},
-        )  # fmt: skip
+        )
     assert done.returncode == 1 and done.stderr.startswith("There is no room left")
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
 

@@ -97,9 +97,16 @@ def rehearsed(id: str) -> VoteRow:
     values = {f.name: _ORDINARY[str(f.type).split("[")[0].split(" ")[0]] for f in fields(VoteRow)}
     row = VoteRow(**values)  # type: ignore[arg-type]
     return replace(
-        row, id=id, ballot_id=id, battle_id=id, model_a="a", model_b="b", winner="tie",
-        study=REHEARSAL, excluded_reason="rehearsal",
-    )  # fmt: skip
+        row,
+        id=id,
+        ballot_id=id,
+        battle_id=id,
+        model_a="a",
+        model_b="b",
+        winner="tie",
+        study=REHEARSAL,
+        excluded_reason="rehearsal",
+    )
 
 
 def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:

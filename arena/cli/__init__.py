@@ -124,9 +124,12 @@ def _deploy_check(commands: Commands) -> None:
     )
     check.add_argument("--url", default="", help="the public address; default: ARENA_PORT here")
     check.add_argument(
-        "--nginx", nargs="+", default=[], metavar="FILE",
+        "--nginx",
+        nargs="+",
+        default=[],
+        metavar="FILE",
         help="also read these nginx configurations; without --url only these",
-    )  # fmt: skip
+    )
     check.add_argument("--json", action="store_true", help="the checks as JSON, for scripts")
 
 
@@ -186,13 +189,17 @@ def _bench(commands: Commands) -> None:
     )
     hosts.set_defaults(run=_in_module("bench"))
     hosts.add_argument(
-        "--users", type=_counts, default=(1, 5), metavar="N,N,…",
+        "--users",
+        type=_counts,
+        default=(1, 5),
+        metavar="N,N,…",
         help="how many users at once, each asking all models; default: 1,5",
-    )  # fmt: skip
+    )
     hosts.add_argument(
-        "--cold", action="store_true",
+        "--cold",
+        action="store_true",
         help="also unload each model once and time how long it takes to load",
-    )  # fmt: skip
+    )
     hosts.add_argument(
         "--repeat", type=_count, default=3, metavar="N", help="replies a figure; default: 3"
     )
@@ -216,9 +223,12 @@ def _bench(commands: Commands) -> None:
             f"--{name}", type=type, default=default, metavar="N", help=f"{help}; default: {default}"
         )
     draws.add_argument(
-        "--spread", type=_counts, default=(130, 260), metavar="N,N,…",
+        "--spread",
+        type=_counts,
+        default=(130, 260),
+        metavar="N,N,…",
         help="standard deviations of the strengths, in points; default: 130,260",
-    )  # fmt: skip
+    )
     draws.add_argument("--json", action="store_true", help="the figures as JSON")
     standings = kinds.add_parser(
         "standings",
@@ -228,9 +238,12 @@ def _bench(commands: Commands) -> None:
     )
     standings.set_defaults(run=_in_module("bench_standings"))
     standings.add_argument(
-        "--votes", type=_sizes, default=(10_000, 100_000, 1_000_000), metavar="N,N,…",
+        "--votes",
+        type=_sizes,
+        default=(10_000, 100_000, 1_000_000),
+        metavar="N,N,…",
         help="sizes of the ledger; default: 10000,100000,1000000",
-    )  # fmt: skip
+    )
     for name, type, default, help in (
         ("contenders", _whole(4, 300), 30, "that meet each other"),
         ("repeat", _count, 5, "of each figure"),
@@ -240,10 +253,12 @@ def _bench(commands: Commands) -> None:
             f"--{name}", type=type, default=default, metavar="N", help=f"{help}; default: {default}"
         )
     standings.add_argument(
-        "--database", default="", metavar="URL",
+        "--database",
+        default="",
+        metavar="URL",
         help="an empty database, which is filled, for the one in PostgreSQL; default: a server "
         "that is started for the bench, where PostgreSQL is installed",
-    )  # fmt: skip
+    )
     standings.add_argument("--json", action="store_true", help="the figures as JSON")
 
 

@@ -13,10 +13,7 @@ from arena.bench.draws import ERROR_AT, NEWCOMER_SE, DrawBench, Plan, Row
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, table
 from arena.core.matchup import Policy
 
-NUMBERS = (
-    *("Votes to the best", "Of uniform's", "Coverage", "Leader's"),
-    *("Error", "Newcomer"),
-)
+NUMBERS = (*("Votes to the best", "Of uniform's", "Coverage", "Leader's"), *("Error", "Newcomer"))
 
 
 def bench_draws(options: argparse.Namespace) -> int:

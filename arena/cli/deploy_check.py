@@ -20,9 +20,13 @@ from arena.cli.visitor import Visitor
 from arena.core.errors import ConfigError
 
 CHECKS = (
-    replicas.ready, passage.stream, passage.operators, passage.bodies, passage.headers,
+    replicas.ready,
+    passage.stream,
+    passage.operators,
+    passage.bodies,
+    passage.headers,
     replicas.together,
-)  # fmt: skip
+)
 
 
 def deploy_check(options: argparse.Namespace) -> int:

@@ -35,9 +35,13 @@ MEANINGS = {
 
 def leaderboard(options: argparse.Namespace) -> int:
     query = frames.query_of(
-        slice_of(options), ties=options.ties, bad=options.bad, style=options.style,
-        order=options.order, anchor=options.anchor,
-    )  # fmt: skip
+        slice_of(options),
+        ties=options.ties,
+        bad=options.bad,
+        style=options.style,
+        order=options.order,
+        anchor=options.anchor,
+    )
     board = _of_file(Path(options.votes), query) if options.votes else _of_ledger(query)
     {"table": _print_table, "csv": _print_csv, "json": _print_as_json, "latex": _print_latex}[
         options.format

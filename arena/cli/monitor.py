@@ -105,8 +105,15 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
             hosts = [asdict(report) for report in house.hosts.reports()]
             notes = list(house.hosts.problems)
             price = settings.gpu_cost
-            return {"from": "", "source": house.supply.source, "hosts": hosts, "notes": notes,
-                    "costs": {}, "price": price, "watched": False}  # fmt: skip
+            return {
+                "from": "",
+                "source": house.supply.source,
+                "hosts": hosts,
+                "notes": notes,
+                "costs": {},
+                "price": price,
+                "watched": False,
+            }
 
         yield look
 

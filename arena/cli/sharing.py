@@ -111,9 +111,7 @@ def _kept(info: Mapping[str, Any]) -> Iterator[Finding]:
 def _postgresql(url: str) -> list[Finding]:
     where = _place(url)
     try:
-        engine = create_engine(
-            url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_S}
-        )
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_S})
         with engine.connect() as connection:
             rows = connection.execute(ASKED).all()
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()

@@ -102,9 +102,7 @@ class Player:
     async def play(self, prompt: str, format: str) -> None:
         """Raises ArenaError where the battle does not come to its end."""
         self._started = time.monotonic()
-        opened = await self._arena.post(
-            "/api/arena/battles", {"prompt": prompt, "format": format}
-        )
+        opened = await self._arena.post("/api/arena/battles", {"prompt": prompt, "format": format})
         battle = opened["battle"]
         async with aclosing(self._events(battle)) as events:
             async for state in events:

@@ -50,26 +50,35 @@ def _leaderboard(command: Command) -> None:
         "Exit code 0, also where there are no votes yet.",
     )
     leaderboard.add_argument(
-        "--format", choices=("table", "csv", "json", "latex"), default="table",
+        "--format",
+        choices=("table", "csv", "json", "latex"),
+        default="table",
         help="default: table",
-    )  # fmt: skip
+    )
     leaderboard.add_argument(
-        "--votes", default="", metavar="FILE",
+        "--votes",
+        default="",
+        metavar="FILE",
         help="rank the votes of a file, in any format that can be imported, without importing it",
-    )  # fmt: skip
+    )
     _slices(leaderboard)
     leaderboard.add_argument(
-        "--ties", choices=("half", "drop"), default="half",
+        "--ties",
+        choices=("half", "drop"),
+        default="half",
         help="a tie is half a win each, or left out; default: half",
-    )  # fmt: skip
+    )
     leaderboard.add_argument(
-        "--bad", choices=("tie", "drop"), default="tie",
+        "--bad",
+        choices=("tie", "drop"),
+        default="tie",
         help="both bad is taken for a tie, or left out; default: tie",
-    )  # fmt: skip
+    )
     leaderboard.add_argument(
-        "--style", action="store_true",
+        "--style",
+        action="store_true",
         help="correct the ratings for length and formatting of the replies",
-    )  # fmt: skip
+    )
     leaderboard.add_argument(
         "--order", action="store_true", help="correct them for seat and for having stayed"
     )
@@ -86,13 +95,16 @@ def _export(command: Command) -> None:
         "not ranked. dpo: pairs to train on, in TRL's format. latex: the standings as a table.",
     )
     export.add_argument(
-        "--format", choices=("csv", "parquet", "jsonl", "dpo", "latex"), default="csv",
+        "--format",
+        choices=("csv", "parquet", "jsonl", "dpo", "latex"),
+        default="csv",
         help="default: csv",
-    )  # fmt: skip
+    )
     export.add_argument(
-        "--strict", action="store_true",
+        "--strict",
+        action="store_true",
         help="only LMArena's columns, and only votes that are ranked",
-    )  # fmt: skip
+    )
     export.add_argument(
         "--output", default="-", metavar="FILE", help="default: -, the standard output"
     )
@@ -110,9 +122,11 @@ def _import(command: Command) -> None:
     )
     take.add_argument("files", nargs="+", metavar="FILE")
     take.add_argument(
-        "--study", default="", metavar="NAME",
+        "--study",
+        default="",
+        metavar="NAME",
         help="what to call these votes; default: as they say, else the file's name",
-    )  # fmt: skip
+    )
     take.add_argument("--dry-run", action="store_true", help="check the files and write nothing")
 
 

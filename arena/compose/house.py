@@ -103,7 +103,9 @@ class House:
     async def drain(self) -> None:
         """Open no more battles, and wait until the rounds that are being written are stored."""
         self._leaving = True
-        self._tell(Readiness(False, "The arena is being restarted.", DRAINING, demo=self.supply.demo))
+        self._tell(
+            Readiness(False, "The arena is being restarted.", DRAINING, demo=self.supply.demo)
+        )
         await self.referee.drain()
 
     async def close(self) -> None:

@@ -171,9 +171,9 @@ def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, ND
     first, second = design.first[unit], design.second[unit]
     meat = np.zeros((size + len(design.covariates),) * 2)
     meat[:size, :size] = squared(cluster, first, second, surplus, size)
-    effects = np.array([
-        np.bincount(cluster, surplus * covariate[unit], number) for covariate in design.covariates
-    ])  # fmt: skip
+    effects = np.array(
+        [np.bincount(cluster, surplus * covariate[unit], number) for covariate in design.covariates]
+    )
     meat[size:, size:] = effects @ effects.T
     for at, effect in enumerate(effects, start=size):
         by_pair = np.bincount(first * size + second, surplus * effect[cluster], size**2)

@@ -35,11 +35,7 @@ MEAN_RATING = 1000.0
 MIN_RATERS = 4
 """Fewer effective raters than this say too little about how much tastes differ."""
 
-CHOICES = {
-    "ties": ("half", "drop"),
-    "bad": ("tie", "drop"),
-    "clusters": ("auto", "battle", "none"),
-}
+CHOICES = {"ties": ("half", "drop"), "bad": ("tie", "drop"), "clusters": ("auto", "battle", "none")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,9 +190,11 @@ class Counts:
                 kind = new.each(kinds)
                 battle, rater = self._numbers(new.battle_id, new.rater)
                 self._waiting = None
-            self._clustered = tuple(side_by_side(
-                len(kind), lambda: Clustering(battle, kind), lambda: Clustering(rater, kind)
-            ))  # fmt: skip
+            self._clustered = tuple(
+                side_by_side(
+                    len(kind), lambda: Clustering(battle, kind), lambda: Clustering(rater, kind)
+                )
+            )
         return self._clustered
 
     def _fold_clusters(self, kind: Ints, new: Votes, sign: int) -> None:

@@ -92,7 +92,9 @@ def fit_with(
     met = _met(votes, method) if covariates and not votes.empty else None
     if met is None:
         unknown = np.full(len(covariates), np.nan)
-        return Counts.of(votes).fit(method), _table(covariates, *[unknown] * 2, math.inf, method.prior_sd)
+        return Counts.of(votes).fit(method), _table(
+            covariates, *[unknown] * 2, math.inf, method.prior_sd
+        )
     joint = adjusted.fit(_design(met, covariates), method)
     size = len(met.names)
     covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)

@@ -10,20 +10,64 @@ from __future__ import annotations
 import re
 
 _FAMILIES = (
-    r"llama-?[234](?:\.\d)?", r"(?-i:Llama) [234](?:\.\d)?", r"(?:code|tiny)llama", r"mixtral",
-    r"mistral[\s-](?:\d+b|large|small|nemo|instruct)", r"mistralai", r"(?-i:Phi)-?[34](?:\.\d)?",
-    r"smollm\d?", r"qwen[\d.]*", r"gemma[\s-]?\d", r"deepseek", r"chatgpt", r"gpt-?[345][.\w]*",
-    r"claude[\s-]\d", r"vicuna-?\d+b", r"olmo-?\d", r"granite-\d", r"solar-\d+b",
-)  # fmt: skip
+    r"llama-?[234](?:\.\d)?",
+    r"(?-i:Llama) [234](?:\.\d)?",
+    r"(?:code|tiny)llama",
+    r"mixtral",
+    r"mistral[\s-](?:\d+b|large|small|nemo|instruct)",
+    r"mistralai",
+    r"(?-i:Phi)-?[34](?:\.\d)?",
+    r"smollm\d?",
+    r"qwen[\d.]*",
+    r"gemma[\s-]?\d",
+    r"deepseek",
+    r"chatgpt",
+    r"gpt-?[345][.\w]*",
+    r"claude[\s-]\d",
+    r"vicuna-?\d+b",
+    r"olmo-?\d",
+    r"granite-\d",
+    r"solar-\d+b",
+)
 _MAKERS = (
-    "meta", "facebook", "mistral ai", "mistral", "microsoft", "openai", "anthropic", "google",
-    "deepmind", "alibaba", "hugging ?face", "deepseek", "cohere", "ibm", "nvidia", "apple",
-    "stability ai", r"01\.ai", "upstage", "allen institute",
-)  # fmt: skip
+    "meta",
+    "facebook",
+    "mistral ai",
+    "mistral",
+    "microsoft",
+    "openai",
+    "anthropic",
+    "google",
+    "deepmind",
+    "alibaba",
+    "hugging ?face",
+    "deepseek",
+    "cohere",
+    "ibm",
+    "nvidia",
+    "apple",
+    "stability ai",
+    r"01\.ai",
+    "upstage",
+    "allen institute",
+)
 _NAMES = (
-    "llama", "phi", "gemini", "gemma", "bard", "claude", "copilot", "granite", "falcon", "yi",
-    "orca", "zephyr", "vicuna", r"command[\s-]r", "olmo",
-)  # fmt: skip
+    "llama",
+    "phi",
+    "gemini",
+    "gemma",
+    "bard",
+    "claude",
+    "copilot",
+    "granite",
+    "falcon",
+    "yi",
+    "orca",
+    "zephyr",
+    "vicuna",
+    r"command[\s-]r",
+    "olmo",
+)
 
 _MAKER = rf"(?:{'|'.join(_MAKERS)})\b"
 _PROPER = rf"[*_\"“]{{0,3}}(?-i:(?=[A-Z0]))(?:{'|'.join(_NAMES + _MAKERS)})\b(?!-\w)"

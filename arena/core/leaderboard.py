@@ -108,7 +108,9 @@ def standings(
     ratings = _ratings(fitted, names)
     # Built once, in its final order: this is done after each vote.
     unranked = np.iinfo(np.int64).max
-    order = np.lexsort([ratings[by].to_numpy(np.int64, na_value=unranked) for by in ("rank", "group")])
+    order = np.lexsort(
+        [ratings[by].to_numpy(np.int64, na_value=unranked) for by in ("rank", "group")]
+    )
     names = [names[at] for at in order.tolist()]
     ranked = {what: values[order] for what, values in ratings.items()}
     record = _by_name(tally, names, 0)

@@ -86,4 +86,3 @@ def _written(battle: pd.DataFrame) -> dict[str, tuple[str, float]]:
                 seconds = mean * row["conv_metadata"].get("turns", 1) / 1000
                 found[row[f"seat_{side}"]] = (row[f"host_{side}"], seconds)
     return found
-

@@ -81,8 +81,11 @@ def _by_products(
         other = at + distance
         value = gained[at] * gained[other]
         for sign, side, other_side in (
-            (1, first, first), (1, second, second), (-1, first, second), (-1, second, first)
-        ):  # fmt: skip
+            (1, first, first),
+            (1, second, second),
+            (-1, first, second),
+            (-1, second, first),
+        ):
             where = side[at] * size + other_side[other]
             total += sign * np.bincount(where, value, size**2).reshape(size, size)
         if distance == 0:

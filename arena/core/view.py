@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from arena.core.battle import (
-    MAX_TURNS, Battle, Judgement, Phase, Seat, ballot, can_undo,
-)  # fmt: skip
+from arena.core.battle import MAX_TURNS, Battle, Judgement, Phase, Seat, ballot, can_undo
 from arena.core.errors import NotYet
 from arena.core.outcome import placings, unblinded
 from arena.core.ports import Pane, State
 
 
-def state(
-    battle: Battle, stage: str = "", place: int = 0, flagged: Collection[str] = ()
-) -> State:
+def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[str] = ()) -> State:
     """The public state. `stage` says what panes do that still owe a reply: waiting, queued,
     warming or writing, the same for all of them, so that a cold model cannot be told.
     `flagged` are seats whose unfinished reply gave its identity away."""
@@ -124,11 +120,12 @@ def reveal(battle: Battle, votes: int) -> Reveal:
     return Reveal(
         battle=battle.id,
         outcome=_outcome(battle),
-        seats=tuple(_revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False)))
-                    for s in seats),
+        seats=tuple(
+            _revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False))) for s in seats
+        ),
         votes=votes,
         counted=not any(unblinded(battle, played) for played in battle.rounds),
-    )  # fmt: skip
+    )
 
 
 def _outcome(battle: Battle) -> str:

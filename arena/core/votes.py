@@ -86,9 +86,14 @@ def read(votes: pd.DataFrame) -> Votes:
     seen = np.bincount(cell, minlength=shape[0] * shape[1] * shape[2])
     there = np.flatnonzero(seen)
     model_a, model_b, outcome = (np.array(part) for part in np.unravel_index(there, shape))
-    names = {name: n for n, name in enumerate(dict.fromkeys(
-        [names_a[n - 1] for n in _used(model_a)] + [names_b[n - 1] for n in _used(model_b)]
-    ))}  # fmt: skip
+    names = {
+        name: n
+        for n, name in enumerate(
+            dict.fromkeys(
+                [names_a[n - 1] for n in _used(model_a)] + [names_b[n - 1] for n in _used(model_b)]
+            )
+        )
+    }
     model_a, model_b = _numbered(model_a, names_a, names), _numbered(model_b, names_b, names)
     outcome = _numbered(outcome, winners, {name: n for n, name in enumerate(WINNERS)})
     _check(votes, cell, there, model_a, model_b, outcome)
@@ -98,9 +103,17 @@ def read(votes: pd.DataFrame) -> Votes:
         votes = votes.loc[counts, ["battle_id", "rater"]]
         seen = np.bincount(cell, minlength=len(seen))
     return Votes(
-        seen[there], tuple(names), model_a, model_b, outcome,
-        votes["battle_id"], votes["rater"], excluded, cell, there,
-    )  # fmt: skip
+        seen[there],
+        tuple(names),
+        model_a,
+        model_b,
+        outcome,
+        votes["battle_id"],
+        votes["rater"],
+        excluded,
+        cell,
+        there,
+    )
 
 
 def coded(column: pd.Series) -> tuple[Ints, pd.Index | NDArray[np.object_]]:

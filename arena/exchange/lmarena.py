@@ -24,23 +24,36 @@ Record = Mapping[str, Any]
 Messages = Sequence[Mapping[str, Any]]
 
 COLUMNS = (
-    "id", "model_a", "model_b", "winner", "evaluation_session_id", "evaluation_order",
-    "conversation_a", "conversation_b", "full_conversation", "conv_metadata", "category_tag",
-    "language", "is_code", "timestamp",
-)  # fmt: skip
+    "id",
+    "model_a",
+    "model_b",
+    "winner",
+    "evaluation_session_id",
+    "evaluation_order",
+    "conversation_a",
+    "conversation_b",
+    "full_conversation",
+    "conv_metadata",
+    "category_tag",
+    "language",
+    "is_code",
+    "timestamp",
+)
 """Of the release, in its order."""
 
 FIELDS = tuple(field.name for field in fields(VoteRow))
 """Of the ledger, in its order: LMArena's first, then ours."""
 
 TOKENS = (
-    "sum_user_tokens", "sum_assistant_a_tokens", "sum_assistant_b_tokens",
-    "context_a_tokens", "context_b_tokens", "turns",
-)  # fmt: skip
-
-STYLE = tuple(
-    f"{what}_count_{side}" for what in ("header", "list", "bold") for side in "ab"
+    "sum_user_tokens",
+    "sum_assistant_a_tokens",
+    "sum_assistant_b_tokens",
+    "context_a_tokens",
+    "context_b_tokens",
+    "turns",
 )
+
+STYLE = tuple(f"{what}_count_{side}" for what in ("header", "list", "bold") for side in "ab")
 
 MOST_COUNTED = 10**9
 """Tokens or marks in a conversation, which is more than any has; sums of them fit 32 bits."""
@@ -58,12 +71,7 @@ OUTCOMES = {
 }
 """How releases spell an outcome, in small letters → what it is here."""
 
-OLDER_NAMES = {
-    "question_id": "id",
-    "tstamp": "timestamp",
-    "judge": "rater",
-    "judge_hash": "rater",
-}
+OLDER_NAMES = {"question_id": "id", "tstamp": "timestamp", "judge": "rater", "judge_hash": "rater"}
 """Column of chatbot_arena_conversations and arena-human-preference-100k → its name here."""
 
 FLAGS = {"winner_model_a": "model_a", "winner_model_b": "model_b", "winner_tie": "tie"}

@@ -80,9 +80,13 @@ def build(tab: gr.Tab, referee: Referee) -> None:
     quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
     gr.on(
-        [tab.select, parts.drawn.tick, *chosen.changes], page.draw, asked, shown,
-        trigger_mode="always_last", **quietly,
-    )  # fmt: skip
+        [tab.select, parts.drawn.tick, *chosen.changes],
+        page.draw,
+        asked,
+        shown,
+        trigger_mode="always_last",
+        **quietly,
+    )
     parts.drawn.panels(page.fill, asked, shown, trigger_mode="always_last", **quietly)
     emptied = chosen.clear.click(chosen.cleared, None, chosen.all, **quietly)
     emptied.then(page.draw, asked, shown, **quietly)
@@ -124,10 +128,25 @@ def _parts(status: gr.HTML) -> Parts:
     looks = {"html_template": "<span></span>", "js_on_load": _script("leaderboard.js")}
     drawn = html(None, elem_id="board-drawn", **looks)
     return Parts(
-        status=status, message=message, body=body, apart=apart, table=table, ratings=ratings,
-        sure=sure, meetings=meetings, front=front, speed=speed, lengths=lengths, days=days,
-        when=when, aside=aside, effects=effects, method=method, files=files, drawn=drawn,
-    )  # fmt: skip
+        status=status,
+        message=message,
+        body=body,
+        apart=apart,
+        table=table,
+        ratings=ratings,
+        sure=sure,
+        meetings=meetings,
+        front=front,
+        speed=speed,
+        lengths=lengths,
+        days=days,
+        when=when,
+        aside=aside,
+        effects=effects,
+        method=method,
+        files=files,
+        drawn=drawn,
+    )
 
 
 def _script(name: str) -> str:

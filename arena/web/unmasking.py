@@ -21,8 +21,16 @@ def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
     rank_before, rank_after; the two before are missing for a contender that was never judged."""
     moved = {str(row["contender"]): row for row in standings.to_dict("records")}
     rows = "".join(_row(seat, moved.get(seat.name, {})) for seat in reveal.seats)
-    heads = ("Place", "Contender", "Eliminated", "First token", "Speed", "Tokens", "Standing",
-             "Rating")  # fmt: skip
+    heads = (
+        "Place",
+        "Contender",
+        "Eliminated",
+        "First token",
+        "Speed",
+        "Tokens",
+        "Standing",
+        "Rating",
+    )
     return f"""
 <section class="unmasked" aria-label="The reveal">
 <h2 tabindex="-1">{_champions(reveal)}</h2>

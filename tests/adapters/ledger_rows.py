@@ -35,16 +35,30 @@ def full_row(*, optional: bool = True) -> VoteRow:
 
 
 def ballot(
-    battle: str = "battle", *, id: str = "", round: int = 1, supersedes: str = "",
-    pairs: str = "AB AC", text: str = "text",
-) -> tuple[VoteRow, ...]:  # fmt: skip
+    battle: str = "battle",
+    *,
+    id: str = "",
+    round: int = 1,
+    supersedes: str = "",
+    pairs: str = "AB AC",
+    text: str = "text",
+) -> tuple[VoteRow, ...]:
     """The rows of one ballot; contenders are named after their seats."""
     id = id or f"{battle}-{round}"
     return tuple(
         replace(
-            full_row(), id=f"{id}-{a}{b}", battle_id=battle, ballot_id=id, round=round,
-            supersedes=supersedes, seat_a=a, seat_b=b, model_a=f"name-{a}", model_b=f"name-{b}",
-            conversation_a=[{"role": "user", "content": text}], excluded_reason="",
+            full_row(),
+            id=f"{id}-{a}{b}",
+            battle_id=battle,
+            ballot_id=id,
+            round=round,
+            supersedes=supersedes,
+            seat_a=a,
+            seat_b=b,
+            model_a=f"name-{a}",
+            model_b=f"name-{b}",
+            conversation_a=[{"role": "user", "content": text}],
+            excluded_reason="",
         )
         for a, b in pairs.split()
-    )  # fmt: skip
+    )

@@ -16,8 +16,16 @@ from arena.adapters.limits import MemoryLimits
 from arena.core.battle import Judgement, Phase, Verdict, void, vote
 from arena.core.errors import StaleVote, UnknownBattle
 from tests.adapters.replicas import (
-    Follower, Opener, Replica, battle, delta, in_order, in_redis, next_version, run,
-)  # fmt: skip
+    Follower,
+    Opener,
+    Replica,
+    battle,
+    delta,
+    in_order,
+    in_redis,
+    next_version,
+    run,
+)
 from tests.core.play import answered
 from tests.playing import eventually
 

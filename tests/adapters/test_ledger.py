@@ -55,8 +55,14 @@ def test_the_dtypes_are_those_one_computes_with_also_when_empty(url: str) -> Non
     filled = on(url, lambda ledger: ledger.votes())
     assert list(empty.columns) == [f.name for f in fields(VoteRow)] and empty.empty
     assert empty.dtypes.equals(filled.dtypes)
-    wanted = {"winner": "str", "round": "int64", "is_code": "bool", "dwell_ms": "Int64",
-              "ttft_ms_a": "float64", "timestamp": "datetime64[us, UTC]"}  # fmt: skip
+    wanted = {
+        "winner": "str",
+        "round": "int64",
+        "is_code": "bool",
+        "dwell_ms": "Int64",
+        "ttft_ms_a": "float64",
+        "timestamp": "datetime64[us, UTC]",
+    }
     assert {name: str(filled[name].dtype) for name in wanted} == wanted
 
 
@@ -108,9 +114,7 @@ def test_other_rounds_battles_and_superseding_ballots_are_recorded(url: str) -> 
     assert len(ids(url)) == 8
 
 
-def test_a_ballot_id_that_another_battle_has_used_is_a_fault_and_writes_nothing(
-    url: str,
-) -> None:
+def test_a_ballot_id_that_another_battle_has_used_is_a_fault_and_writes_nothing(url: str) -> None:
     append(url, *ballot("one", id="same"))
     with pytest.raises(LedgerFault):
         append(url, *ballot("two", id="same"))
@@ -249,9 +253,12 @@ def test_outcomes_are_told_since_any_sequence_as_the_rows_have_them(
         for n in range(24):
             older = [f"ballot-{chance.randrange(n + 5)}" for _ in range(n % 3)]
             rows = ballot(
-                f"battle-{n // 3}", id=f"ballot-{n}", round=n,
-                pairs=chance.choice(("AB", "AB AC")), supersedes=older[0] if older else "",
-            )  # fmt: skip
+                f"battle-{n // 3}",
+                id=f"ballot-{n}",
+                round=n,
+                pairs=chance.choice(("AB", "AB AC")),
+                supersedes=older[0] if older else "",
+            )
             reason = chance.choice(("", "", "identity"))
             rater = chance.choice(("", "one", "two"))
             assert await ledger.append(
@@ -300,10 +307,38 @@ def test_outcomes_have_the_same_columns_and_dtypes_also_when_empty(url: str) -> 
 
 
 ODD = (
-    "", " ", ",", '"', '""', "'", "a,b", 'say "so"', "two\nlines", "two\r\nlines", "\r", "\n", "\t",
-    "unit\x1fseparator", "record\x1eseparator", "\ufeffmark", "back\\slash", "\\N", "\\.", "NULL",
-    "null", "NA", "nan", "None", "0", "-1", "é 🙂 漢", "%s %(x)s {}", "x" * 700, '","', '"\n2,"',
-)  # fmt: skip
+    "",
+    " ",
+    ",",
+    '"',
+    '""',
+    "'",
+    "a,b",
+    'say "so"',
+    "two\nlines",
+    "two\r\nlines",
+    "\r",
+    "\n",
+    "\t",
+    "unit\x1fseparator",
+    "record\x1eseparator",
+    "\ufeffmark",
+    "back\\slash",
+    "\\N",
+    "\\.",
+    "NULL",
+    "null",
+    "NA",
+    "nan",
+    "None",
+    "0",
+    "-1",
+    "é 🙂 漢",
+    "%s %(x)s {}",
+    "x" * 700,
+    '","',
+    '"\n2,"',
+)
 
 
 @pytest.mark.parametrize("piece", [1, 1_000_000])
@@ -314,10 +349,20 @@ def test_any_text_comes_back_in_outcomes_as_it_is(
     monkeypatch.setattr(postgresql, "PIECE", piece)
     (row,) = ballot(pairs="AB")
     rows = [
-        replace(row, id=str(n), round=n, ballot_id=str(n), model_a=text, model_b=text[::-1],
-                rater=text, winner=text, excluded_reason=text, battle_id=text)
+        replace(
+            row,
+            id=str(n),
+            round=n,
+            ballot_id=str(n),
+            model_a=text,
+            model_b=text[::-1],
+            rater=text,
+            winner=text,
+            excluded_reason=text,
+            battle_id=text,
+        )
         for n, text in enumerate(ODD)
-    ]  # fmt: skip
+    ]
     assert on(url, lambda ledger: ledger.add(rows)) == len(rows)
     found = on(url, lambda ledger: ledger.outcomes()).rows.sort_values("sequence")
     for name in OUTCOME:

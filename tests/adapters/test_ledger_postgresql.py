@@ -125,8 +125,12 @@ def test_a_server_that_is_killed_loses_no_acknowledged_vote_and_is_used_again_wh
 
 def test_every_connection_waits_for_the_disk_and_never_forever(url: str) -> None:
     seen: set[tuple[str, ...]] = set()
-    names = ("synchronous_commit", "lock_timeout", "statement_timeout",
-             "idle_in_transaction_session_timeout")  # fmt: skip
+    names = (
+        "synchronous_commit",
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+    )
 
     def look(connection: Any, *_: object) -> None:
         seen.add(tuple(connection.execute(f"SHOW {name}").fetchone()[0] for name in names))
@@ -290,9 +294,11 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_given_up_in_seconds(
 
 @pytest.mark.parametrize(
     ("there", "told"),
-    [(USER, "does not accept the user or the password.*Correct them"),
-     (DATABASE, "no such database.*Create it")],
-)  # fmt: skip
+    [
+        (USER, "does not accept the user or the password.*Correct them"),
+        (DATABASE, "no such database.*Create it"),
+    ],
+)
 def test_a_user_or_a_database_that_is_not_there_is_told(
     postgresql: Postgresql, there: str, told: str
 ) -> None:
@@ -312,10 +318,14 @@ def raising(state: str) -> str:
 
 @pytest.mark.parametrize(
     ("state", "told"),
-    [("53100", "disk is full.*Free some space"), ("53200", "too much to do.*Wait a moment"),
-     ("40P01", "too much to do"), ("42501", "may not do this.*Give it the right"),
-     ("XX000", "refused.*See the log")],
-)  # fmt: skip
+    [
+        ("53100", "disk is full.*Free some space"),
+        ("53200", "too much to do.*Wait a moment"),
+        ("40P01", "too much to do"),
+        ("42501", "may not do this.*Give it the right"),
+        ("XX000", "refused.*See the log"),
+    ],
+)
 def test_what_the_server_says_is_told_in_other_words_and_the_ballot_can_be_cast_again(
     postgresql: Postgresql, schema: str, url: str, state: str, told: str
 ) -> None:
@@ -382,11 +392,16 @@ def test_a_text_with_nul_is_told_and_nothing_is_written(url: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "me:hunter2@db", "me:hunter2@db/", "me:hunter2@/arena", "me:hunter2@db:port/arena",
-        "me:x@hunter2@db/arena", "me:x@y/hunter2@db/arena", "me:x@db/arena?hunter2=1",
+        "me:hunter2@db",
+        "me:hunter2@db/",
+        "me:hunter2@/arena",
+        "me:hunter2@db:port/arena",
+        "me:x@hunter2@db/arena",
+        "me:x@y/hunter2@db/arena",
+        "me:x@db/arena?hunter2=1",
         "me:hunter2@[::1/arena",
     ],
-)  # fmt: skip
+)
 def test_a_wrong_address_is_refused_without_being_repeated(address: str) -> None:
     with pytest.raises(ConfigError, match="DATABASE_URL.*user:password@host/database") as told:
         SqlLedger(f"postgresql+psycopg://{address}")

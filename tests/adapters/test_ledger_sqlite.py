@@ -295,9 +295,7 @@ def test_a_row_that_no_arena_wrote_and_that_cannot_be_read_is_told(
         assert len(on(file, lambda ledger: ledger.outcomes()).rows) == 3
 
 
-def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(
-    tmp_path: Path,
-) -> None:
+def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
     with pytest.raises(ConfigError, match="DATABASE_URL.*cannot be created"):
         append(tmp_path / "data" / "arena.db", *ballot())
@@ -324,11 +322,18 @@ def test_no_message_to_people_tells_a_path_or_a_contender(file: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "", "data/arena.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://host/a.db",
-        "sqlite:///file:a.db?uri=true", "sqlite+aiosqlite:///a.db",
-        "postgresql://me:hunter2@db/arena", "mysql://me:hunter2@db:port/arena",
+        "",
+        "data/arena.db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite://host/a.db",
+        "sqlite:///file:a.db?uri=true",
+        "sqlite+aiosqlite:///a.db",
+        "postgresql://me:hunter2@db/arena",
+        "mysql://me:hunter2@db:port/arena",
     ],
-)  # fmt: skip
+)
 def test_another_address_is_refused_and_what_is_allowed_is_told(url: str) -> None:
     with pytest.raises(ConfigError, match="DATABASE_URL.*Allowed is sqlite:///") as caught:
         SqlLedger(url)
@@ -360,8 +365,11 @@ def test_a_new_file_is_migrated_once_and_opening_again_changes_nothing(file: Pat
 
 def write_old_row(old: sqlite3.Connection) -> None:
     """With what has to be there; texts are named after their columns or empty."""
-    needed = [(name, kind) for _, name, kind, needed, *_ in old.execute("PRAGMA table_info(votes)")
-              if needed and name != "sequence"]  # fmt: skip
+    needed = [
+        (name, kind)
+        for _, name, kind, needed, *_ in old.execute("PRAGMA table_info(votes)")
+        if needed and name != "sequence"
+    ]
     of_kind = {"TEXT": "", "JSON": "[]", "DATETIME": "2026-03-01 12:30:15.123456"}
     named = {"id": "old", "battle_id": "old battle", "ballot_id": "old ballot"}
     row = {name: named.get(name, of_kind.get(kind, 0)) for name, kind in needed}

@@ -21,8 +21,16 @@ from arena.core.errors import ArenaError, ConfigError, StaleVote, StoreFault
 from arena.core.ports import Event
 from arena.core.sharing import Desk, Option, Waiting
 from tests.adapters.replicas import (
-    Follower, Opener, Replica, battle, delta, in_order, in_redis, next_version, run,
-)  # fmt: skip
+    Follower,
+    Opener,
+    Replica,
+    battle,
+    delta,
+    in_order,
+    in_redis,
+    next_version,
+    run,
+)
 from tests.playing import eventually
 from tests.redis_server import RedisServer
 
@@ -184,9 +192,7 @@ def test_of_many_who_claim_at_once_one_succeeds(replica: Opener) -> None:
     run(scene)
 
 
-def test_what_a_replica_that_died_was_writing_is_taken_over_by_exactly_one(
-    replica: Opener,
-) -> None:
+def test_what_a_replica_that_died_was_writing_is_taken_over_by_exactly_one(replica: Opener) -> None:
     async def scene() -> None:
         async with replica(owner_s=0.3) as dead, replica(owner_s=0.3) as one:
             for name in "abcd":

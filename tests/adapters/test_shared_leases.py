@@ -205,12 +205,17 @@ def test_the_same_host_is_chosen_as_by_one_process_alone(replica: Opener, seed: 
     chance = random.Random(seed)
     candidates = [
         Candidate(
-            host=f"h{n}", resident=chance.random() < 0.6, on_gpu=chance.random() < 0.6,
-            leases=chance.randrange(3), slots=chance.randrange(1, 4), runner="m",
-            speed=chance.choice([None, 10.0, 20.5]), crowded=chance.random() < 0.3,
+            host=f"h{n}",
+            resident=chance.random() < 0.6,
+            on_gpu=chance.random() < 0.6,
+            leases=chance.randrange(3),
+            slots=chance.randrange(1, 4),
+            runner="m",
+            speed=chance.choice([None, 10.0, 20.5]),
+            crowded=chance.random() < 0.3,
         )
         for n in range(4)
-    ]  # fmt: skip
+    ]
 
     async def scene() -> None:
         house = House()
@@ -348,9 +353,7 @@ def test_failures_that_replicas_tell_at_the_same_time_all_count(replica: Opener)
     run(scene)
 
 
-def test_what_a_replica_holds_stays_its_own_while_nobody_can_say_anything(
-    replica: Opener,
-) -> None:
+def test_what_a_replica_holds_stays_its_own_while_nobody_can_say_anything(replica: Opener) -> None:
     async def scene() -> None:
         times = {"desk_s": 0.1, "pause_s": 1.0}
         async with replica(House(), **times) as one, replica(House(), **times) as other:
@@ -536,8 +539,9 @@ def test_a_host_that_fails_for_one_is_left_alone_by_all_and_tried_by_one(
                     away = frozenset({good.url})
                     replies = [
                         asyncio.create_task(reply(pool, avoid=away))
-                        for pool in (one, other) for _ in range(2)
-                    ]  # fmt: skip
+                        for pool in (one, other)
+                        for _ in range(2)
+                    ]
                     await bad.wait_for(lambda: len(bad.stats.answers()) > asked)
                     assert one.under_way() + other.under_way() == 1
                     await asyncio.gather(*replies)

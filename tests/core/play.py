@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from arena.core.battle import (
-    Battle, Contender, Format, Judgement, Reply, Verdict, answer, open_battle, vote,
-)  # fmt: skip
+    Battle,
+    Contender,
+    Format,
+    Judgement,
+    Reply,
+    Verdict,
+    answer,
+    open_battle,
+    vote,
+)
 from arena.core.ports import Finished
 
 TIE, BAD = Verdict(Judgement.TIE), Verdict(Judgement.BAD)

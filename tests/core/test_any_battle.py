@@ -10,9 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.core.battle import (
-    MAX_TURNS, Battle, Format, Judgement, Phase, Verdict, answer, ballot, can_undo, follow_up,
-    open_battle, undo, vote,
-)  # fmt: skip
+    MAX_TURNS,
+    Battle,
+    Format,
+    Judgement,
+    Phase,
+    Verdict,
+    answer,
+    ballot,
+    can_undo,
+    follow_up,
+    open_battle,
+    undo,
+    vote,
+)
 from arena.core.errors import ArenaError
 from arena.core.outcome import pairs, placings
 from tests.core.play import BAD, TIE, contenders, drop, reply
@@ -88,9 +99,10 @@ def _check_that_illegal_moves_raise(battle: Battle) -> None:
     attempts = [lambda s=s: vote(battle, battle.round, drop(s), "x") for s in (*out, "Z", "")]
     attempts += [lambda n=n: vote(battle, battle.round + n, TIE, "x") for n in (-1, 1)]
     attempts += [
-        lambda s=s.letter: answer(battle, s, reply()) for s in battle.seats
+        lambda s=s.letter: answer(battle, s, reply())
+        for s in battle.seats
         if not battle.owed(s.letter)
-    ]  # fmt: skip
+    ]
     if not can_undo(battle):
         attempts.append(lambda: undo(battle))
     if battle.phase is not Phase.VOTING:
@@ -114,9 +126,7 @@ def test_any_legal_battle_ends_and_ranks_every_contender_exactly_once(
 
 @settings(max_examples=120, deadline=None)
 @given(played())
-def test_any_legal_battle_yields_only_votes_that_were_cast(
-    end: tuple[Battle, list[Cast]],
-) -> None:
+def test_any_legal_battle_yields_only_votes_that_were_cast(end: tuple[Battle, list[Cast]]) -> None:
     battle, cast = end
     assert [Cast(r.verdict, r.live) for r in battle.rounds] == cast
     assert [r.number for r in battle.rounds] == list(range(1, len(cast) + 1))

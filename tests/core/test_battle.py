@@ -9,9 +9,19 @@ from itertools import combinations
 import pytest
 
 from arena.core.battle import (
-    MAX_TURNS, PANES, Battle, Format, Judgement, Phase, Verdict, answer, follow_up, open_battle,
-    void, vote,
-)  # fmt: skip
+    MAX_TURNS,
+    PANES,
+    Battle,
+    Format,
+    Judgement,
+    Phase,
+    Verdict,
+    answer,
+    follow_up,
+    open_battle,
+    void,
+    vote,
+)
 from arena.core.errors import BadInput, NotYet, StaleVote
 from arena.core.outcome import pairs, placings
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
@@ -171,9 +181,7 @@ def test_a_lone_challenger_is_champion_unopposed(count: int, rejections: int) ->
 
 
 @pytest.mark.parametrize(("count", "rejections"), [(2, 1), (4, 2), (8, 4)])
-def test_a_knockout_where_the_last_two_are_bad_has_no_champion(
-    count: int, rejections: int
-) -> None:
+def test_a_knockout_where_the_last_two_are_bad_has_no_champion(count: int, rejections: int) -> None:
     after = voted(opened(count, Format.KNOCKOUT), *[BAD] * rejections)
     assert (after.phase, after.champions) == (Phase.DECIDED, ())
 
@@ -221,61 +229,79 @@ def _writing() -> Battle:
 ILLEGAL = {
     "a vote before the replies": (_writing(), lambda b: vote(b, 1, drop("A"), "x"), NotYet),
     "a follow-up before the replies": (_writing(), lambda b: follow_up(b, "?"), NotYet),
-    "a second reply": (
-        answer(_writing(), "A", reply()), lambda b: answer(b, "A", reply()), NotYet,
-    ),
+    "a second reply": (answer(_writing(), "A", reply()), lambda b: answer(b, "A", reply()), NotYet),
     "a reply of nobody": (_writing(), lambda b: answer(b, "Z", reply()), BadInput),
     "a reply of one voted out": (
         follow_up(voted(opened(3, Format.ELIMINATION), drop("A")), "?"),
-        lambda b: answer(b, "A", reply()), NotYet,
+        lambda b: answer(b, "A", reply()),
+        NotYet,
     ),
     "a vote on a round that is over": (
         voted(opened(3, Format.ELIMINATION), drop("A")),
-        lambda b: vote(b, 1, drop("B"), "x"), StaleVote,
+        lambda b: vote(b, 1, drop("B"), "x"),
+        StaleVote,
     ),
     "a vote on a round to come": (
-        opened(3, Format.ELIMINATION), lambda b: vote(b, 2, drop("B"), "x"), StaleVote,
+        opened(3, Format.ELIMINATION),
+        lambda b: vote(b, 2, drop("B"), "x"),
+        StaleVote,
     ),
     "a vote against one voted out": (
         voted(opened(3, Format.ELIMINATION), drop("A")),
-        lambda b: vote(b, 2, drop("A"), "x"), BadInput,
+        lambda b: vote(b, 2, drop("A"), "x"),
+        BadInput,
     ),
     "a vote against one who waits": (
-        opened(4, Format.ELIMINATION), lambda b: vote(b, 1, drop("D"), "x"), BadInput,
+        opened(4, Format.ELIMINATION),
+        lambda b: vote(b, 1, drop("D"), "x"),
+        BadInput,
     ),
     "a vote against no seat": (
-        opened(3, Format.ELIMINATION), lambda b: vote(b, 1, drop(""), "x"), BadInput,
+        opened(3, Format.ELIMINATION),
+        lambda b: vote(b, 1, drop(""), "x"),
+        BadInput,
     ),
     "a tie that names a seat": (
         opened(3, Format.ELIMINATION),
-        lambda b: vote(b, 1, Verdict(Judgement.TIE, "A"), "x"), BadInput,
+        lambda b: vote(b, 1, Verdict(Judgement.TIE, "A"), "x"),
+        BadInput,
     ),
     "all bad that names no seat of the battle": (
         opened(3, Format.ELIMINATION),
-        lambda b: vote(b, 1, Verdict(Judgement.BAD, "Z"), "x"), BadInput,
+        lambda b: vote(b, 1, Verdict(Judgement.BAD, "Z"), "x"),
+        BadInput,
     ),
     "a vote after the end": (
         voted(opened(2, Format.ELIMINATION), drop("A")),
-        lambda b: vote(b, 1, drop("B"), "x"), StaleVote,
+        lambda b: vote(b, 1, drop("B"), "x"),
+        StaleVote,
     ),
     "a reply after the end": (
         voted(opened(2, Format.ELIMINATION), drop("A")),
-        lambda b: answer(b, "B", reply()), NotYet,
+        lambda b: answer(b, "B", reply()),
+        NotYet,
     ),
     "a follow-up after the end": (
-        voted(opened(2, Format.ELIMINATION), drop("A")), lambda b: follow_up(b, "?"), NotYet,
+        voted(opened(2, Format.ELIMINATION), drop("A")),
+        lambda b: follow_up(b, "?"),
+        NotYet,
     ),
     "voiding what is decided": (
-        voted(opened(2, Format.ELIMINATION), drop("A")), lambda b: void(b, "fault"), NotYet,
+        voted(opened(2, Format.ELIMINATION), drop("A")),
+        lambda b: void(b, "fault"),
+        NotYet,
     ),
     "a vote on a void battle": (
         void(opened(2, Format.ELIMINATION), "fault"),
-        lambda b: vote(b, 1, drop("A"), "x"), StaleVote,
+        lambda b: vote(b, 1, drop("A"), "x"),
+        StaleVote,
     ),
     "a reply in a void battle": (
-        void(_writing(), "fault"), lambda b: answer(b, "A", reply()), NotYet,
+        void(_writing(), "fault"),
+        lambda b: answer(b, "A", reply()),
+        NotYet,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("move", ILLEGAL)
@@ -287,5 +313,9 @@ def test_an_illegal_move_raises(move: str) -> None:
 
 def test_a_void_battle_keeps_the_rounds_that_were_voted_on() -> None:
     battle = void(voted(opened(3, Format.ELIMINATION), drop("A")), "a host failed")
-    assert (battle.phase, battle.void_reason, len(battle.rounds)) == (Phase.VOID, "a host failed", 1)
+    assert (battle.phase, battle.void_reason, len(battle.rounds)) == (
+        Phase.VOID,
+        "a host failed",
+        1,
+    )
     assert placings(battle) == (("B", "C"), ("A",))

@@ -193,10 +193,16 @@ def test_contenders_that_never_met_are_fitted_apart() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"ties": "double"}, {"bad": "half"}, {"clusters": "rater"}, {"prior_sd": 0},
-        {"prior_sd": -1.5}, {"prior_sd": math.nan}, {"lean": -1}, {"lean": math.inf},
+        {"ties": "double"},
+        {"bad": "half"},
+        {"clusters": "rater"},
+        {"prior_sd": 0},
+        {"prior_sd": -1.5},
+        {"prior_sd": math.nan},
+        {"lean": -1},
+        {"lean": math.inf},
     ],
-)  # fmt: skip
+)
 def test_a_method_that_cannot_be_is_refused_in_words(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=next(iter(wrong)).split("_")[0]):
         Method(**wrong)

@@ -154,10 +154,13 @@ def test_what_never_came_cannot_go_and_nothing_is_changed() -> None:
     before = counted.fit()
     known = reference_votes()[:1]
     strange = (
-        known.assign(rater="nobody"), known.assign(battle_id="elsewhere"),
-        known.assign(winner="model_b"), known.assign(model_a="who"),
-        known.assign(excluded_reason="identity"), pd.concat([known, known]),
-    )  # fmt: skip
+        known.assign(rater="nobody"),
+        known.assign(battle_id="elsewhere"),
+        known.assign(winner="model_b"),
+        known.assign(model_a="who"),
+        known.assign(excluded_reason="identity"),
+        pd.concat([known, known]),
+    )
     for votes in strange:
         with pytest.raises(ValueError, match="only as they were folded in"):
             counted.fold(votes, -1)

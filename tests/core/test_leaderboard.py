@@ -177,9 +177,8 @@ def test_speed_is_the_median_over_replies_not_over_pairs() -> None:
 
 def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
     votes = ledger(
-        [("x", "y", "tie")] * 3, ttft_ms_a=[10.0, 30.0, 900.0],
-        excluded_reason=["", "", "identity"],
-    )  # fmt: skip
+        [("x", "y", "tie")] * 3, ttft_ms_a=[10.0, 30.0, 900.0], excluded_reason=["", "", "identity"]
+    )
     measured = speeds(votes)
     assert measured.loc["x", "ttft_ms"] == 20 and np.isnan(measured.loc["y", "ttft_ms"])
     given_them = standings(Counts.of(votes), speeds=measured)

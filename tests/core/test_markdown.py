@@ -27,7 +27,9 @@ def found(text: str) -> dict[str, int]:
         ("", {}),
     ],
 )
-def test_headings_items_and_bold_spans_are_counted_by_kind(text: str, expected: dict[str, int]) -> None:
+def test_headings_items_and_bold_spans_are_counted_by_kind(
+    text: str, expected: dict[str, int]
+) -> None:
     assert found(text) == expected
 
 
@@ -40,7 +42,9 @@ def test_a_fence_that_is_never_closed_ends_with_its_text() -> None:
     assert sum(several["header"].values()) == sum(several["list"].values()) == 1
 
 
-@pytest.mark.parametrize("text", ["\n" * 200_000, "**" * 100_000, "__a" * 100_000, "```" * 99_999, " " * 200_000])
+@pytest.mark.parametrize(
+    "text", ["\n" * 200_000, "**" * 100_000, "__a" * 100_000, "```" * 99_999, " " * 200_000]
+)
 def test_no_text_takes_long(text: str) -> None:
     began = time.perf_counter()
     counts(text)

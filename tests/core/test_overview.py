@@ -13,10 +13,18 @@ from arena.core.overview import COLUMNS, costs
 def row(battle: str, number: int, live: str, a: str, b: str, **known: Any) -> dict[str, Any]:
     """A pair judged; 10 s for a and 20 s for b on one host unless said otherwise."""
     return {
-        "battle_id": battle, "round": number, "live": live, "seat_a": a, "seat_b": b,
-        "host_a": "h", "host_b": "h", "total_ms_a": 10_000.0, "total_ms_b": 20_000.0,
-        "conv_metadata": {"turns": 1}, **known,
-    }  # fmt: skip
+        "battle_id": battle,
+        "round": number,
+        "live": live,
+        "seat_a": a,
+        "seat_b": b,
+        "host_a": "h",
+        "host_b": "h",
+        "total_ms_a": 10_000.0,
+        "total_ms_b": 20_000.0,
+        "conv_metadata": {"turns": 1},
+        **known,
+    }
 
 
 def spent(*rows: dict[str, Any], price: float = 3.6) -> dict[str, tuple[float, float, int]]:

@@ -101,9 +101,7 @@ def test_finished_means_that_all_have_ended_and_are_shown_whole(
     case: tuple[int, list[Tracks]],
 ) -> None:
     for instant in _played(*case):
-        whole = all(
-            t.ended and instant.pace.shown(t) == t.written for t in instant.tracks.values()
-        )
+        whole = all(t.ended and instant.pace.shown(t) == t.written for t in instant.tracks.values())
         assert instant.pace.finished(instant.tracks) is whole
 
 

@@ -10,8 +10,18 @@ from hashlib import sha256
 import pytest
 
 from arena.core.battle import (
-    Battle, Contender, Format, Judgement, Origin, answer, follow_up, open_battle, undo, void, vote,
-)  # fmt: skip
+    Battle,
+    Contender,
+    Format,
+    Judgement,
+    Origin,
+    answer,
+    follow_up,
+    open_battle,
+    undo,
+    void,
+    vote,
+)
 from arena.core.record import Ballot, VoteRow, rows
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 
@@ -44,12 +54,33 @@ def test_one_row_a_judged_pair(verdict: object, expected: set[tuple[str, str, st
 
 
 def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:
-    fast = reply("Short.", ttft_ms=1.0, total_ms=2.0, load_ms=3.0, prompt_tokens=4,
-                 output_tokens=5, tokens_per_s=6.0, digest="d-a", quantization="Q4", host="h-a",
-                 done_reason="stop", ollama_version="0.9")  # fmt: skip
-    slow = reply("Long.", ttft_ms=10.0, total_ms=20.0, load_ms=30.0, prompt_tokens=40,
-                 output_tokens=50, tokens_per_s=60.0, digest="d-b", quantization="Q8", host="h-b",
-                 done_reason="length")  # fmt: skip
+    fast = reply(
+        "Short.",
+        ttft_ms=1.0,
+        total_ms=2.0,
+        load_ms=3.0,
+        prompt_tokens=4,
+        output_tokens=5,
+        tokens_per_s=6.0,
+        digest="d-a",
+        quantization="Q4",
+        host="h-a",
+        done_reason="stop",
+        ollama_version="0.9",
+    )
+    slow = reply(
+        "Long.",
+        ttft_ms=10.0,
+        total_ms=20.0,
+        load_ms=30.0,
+        prompt_tokens=40,
+        output_tokens=50,
+        tokens_per_s=60.0,
+        digest="d-b",
+        quantization="Q8",
+        host="h-b",
+        done_reason="length",
+    )
     one = Contender("one", "m:1", system="Be brief.", options={"temperature": 0, "seed": 7})
     battle = open_battle("b", Format.KNOCKOUT, (one, Contender("two", "m:2")), "Why?", 1)
     battle = answer(battle, "B", replace(slow, retries=2))
@@ -57,12 +88,19 @@ def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:
     (row,) = recorded(voted(battle, drop("B")))
     assert (row.model_a, row.model_b, row.winner, row.champion) == ("one", "two", "model_a", "A")
     sides = {
-        "ttft_ms": (1.0, 10.0), "total_ms": (2.0, 20.0), "load_ms": (3.0, 30.0),
-        "prompt_tokens": (4, 40), "output_tokens": (5, 50), "tokens_per_s": (6.0, 60.0),
-        "digest": ("d-a", "d-b"), "quantization": ("Q4", "Q8"), "host": ("h-a", "h-b"),
-        "done_reason": ("stop", "length"), "retries": (0, 2),
+        "ttft_ms": (1.0, 10.0),
+        "total_ms": (2.0, 20.0),
+        "load_ms": (3.0, 30.0),
+        "prompt_tokens": (4, 40),
+        "output_tokens": (5, 50),
+        "tokens_per_s": (6.0, 60.0),
+        "digest": ("d-a", "d-b"),
+        "quantization": ("Q4", "Q8"),
+        "host": ("h-a", "h-b"),
+        "done_reason": ("stop", "length"),
+        "retries": (0, 2),
         "system_sha256": (sha256(b"Be brief.").hexdigest(), sha256(b"").hexdigest()),
-    }  # fmt: skip
+    }
     for name, (a, b) in sides.items():
         assert (getattr(row, f"{name}_a"), getattr(row, f"{name}_b")) == (a, b), name
     assert json.loads(row.options_a) == {"temperature": 0, "seed": 7}
@@ -71,17 +109,30 @@ def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:
 
 def test_what_the_ballot_knows_is_in_every_row() -> None:
     known = {
-        "rater": "r", "channel": "api", "dwell_ms": 900, "study": "s", "prompt_id": "p",
+        "rater": "r",
+        "channel": "api",
+        "dwell_ms": 900,
+        "study": "s",
+        "prompt_id": "p",
         "language": "en",
-    }  # fmt: skip
+    }
     for row in recorded(voted(opened(3, Format.ELIMINATION), TIE), **known):
         assert {name: getattr(row, name) for name in known} == known
-        assert (row.timestamp, row.battle_id, row.evaluation_session_id) == (WHEN, "battle", "battle")
+        assert (row.timestamp, row.battle_id, row.evaluation_session_id) == (
+            WHEN,
+            "battle",
+            "battle",
+        )
 
 
 def test_how_the_battle_came_about_is_in_every_row() -> None:
-    origin = Origin(topic="law", study="pilot", policy="best", probability=0.25,
-                    taking_part={"A": 0.5, "B": 0.6})  # fmt: skip
+    origin = Origin(
+        topic="law",
+        study="pilot",
+        policy="best",
+        probability=0.25,
+        taking_part={"A": 0.5, "B": 0.6},
+    )
     battle = answered(open_battle("b", Format.KNOCKOUT, contenders(2), "Why?", 1, origin))
     (row,) = recorded(voted(battle, drop("B")))
     assert (row.topic, row.study) == ("law", "pilot")
@@ -97,8 +148,9 @@ def test_a_ballot_after_an_undo_supersedes_the_one_that_was_taken_back() -> None
     written = rows(again, Ballot("the second", WHEN))
     assert {r.supersedes for r in written} == {"ballot-1"}
     assert {(r.model_a, r.model_b, r.winner) for r in written} == {
-        ("name-0", "name-1", "model_a"), ("name-1", "name-2", "model_b"),
-    }  # fmt: skip
+        ("name-0", "name-1", "model_a"),
+        ("name-1", "name-2", "model_b"),
+    }
 
 
 def test_abuse_is_kept_and_named() -> None:
@@ -110,7 +162,12 @@ def test_a_later_round_counts_all_turns_of_the_conversation() -> None:
     battle = voted(opened(3, Format.ELIMINATION), drop("A"))
     battle = answered(follow_up(battle, "And then?"))
     (row,) = recorded(voted(battle, drop("C")))
-    assert [m["content"] for m in row.conversation_a] == ["Why?", "B says 1.", "And then?", "B says 2."]
+    assert [m["content"] for m in row.conversation_a] == [
+        "Why?",
+        "B says 1.",
+        "And then?",
+        "B says 2.",
+    ]
     assert [m["role"] for m in row.conversation_b] == ["user", "assistant"] * 2
     assert (row.round, row.evaluation_order, row.live) == (2, 2, "BC")
     assert (row.conv_metadata["turns"], row.incumbent) == (2, "")

@@ -49,8 +49,14 @@ def test_the_example_of_the_readme_is_a_roster() -> None:
         ('[[contender]]\nnome = "a"\n[[contender]]\nname = "b"', "only"),
         ('[[contender]]\nname = "a"\nmodel = "x"\nsystem = 3\n[[contender]]', "a: system"),
         ('[[contender]]\nname = "a"\nmodel = "x"\noptions = 3\n[[contender]]', "a: system"),
-        ('[[contender]]\nname = "a"\nmodel = "x"\noptions = {seed = 2026-01-01}\n[[contender]]', "a: opt"),
-        ('[[contender]]\nname = "a"\nmodel = "x"\noptions = {seed = nan}\n[[contender]]', "a: options"),
+        (
+            '[[contender]]\nname = "a"\nmodel = "x"\noptions = {seed = 2026-01-01}\n[[contender]]',
+            "a: opt",
+        ),
+        (
+            '[[contender]]\nname = "a"\nmodel = "x"\noptions = {seed = nan}\n[[contender]]',
+            "a: options",
+        ),
     ],
 )
 def test_a_roster_that_cannot_be_used_is_told_in_one_line(text: str, wrong: str) -> None:

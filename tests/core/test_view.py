@@ -10,8 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.core.battle import (
-    MAX_TURNS, Battle, Contender, Format, Phase, answer, follow_up, open_battle, void,
-)  # fmt: skip
+    MAX_TURNS,
+    Battle,
+    Contender,
+    Format,
+    Phase,
+    answer,
+    follow_up,
+    open_battle,
+    void,
+)
 from arena.core.errors import NotYet
 from arena.core.view import reveal, state
 from tests.core.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
@@ -23,18 +31,29 @@ def secretive(count: int, format: Format, seed: int = 0) -> Battle:
     """A battle whose every trace of identity, and every measured fact, carries the sentinel."""
     roster = tuple(
         Contender(
-            name=f"{SECRET}-name-{i}", model=f"{SECRET}-model-{i}", system=f"{SECRET}-system-{i}",
-            options={f"{SECRET}-option": f"{SECRET}-{i}"}, topics=(f"{SECRET}-topic",),
+            name=f"{SECRET}-name-{i}",
+            model=f"{SECRET}-model-{i}",
+            system=f"{SECRET}-system-{i}",
+            options={f"{SECRET}-option": f"{SECRET}-{i}"},
+            topics=(f"{SECRET}-topic",),
         )
         for i in range(count)
-    )  # fmt: skip
+    )
     return open_battle("b", format, roster, "Why?", seed)
 
 
 def secret_reply(names_itself: bool = False) -> object:
-    facts = {name: f"{SECRET}-{name}" for name in ("host", "digest", "quantization", "ollama_version")}
-    numbers = {"ttft_ms": 987654.0, "total_ms": 987654.0, "load_ms": 987654.0, "prompt_tokens": 987654,
-               "output_tokens": 987654, "tokens_per_s": 987654.0}  # fmt: skip
+    facts = {
+        name: f"{SECRET}-{name}" for name in ("host", "digest", "quantization", "ollama_version")
+    }
+    numbers = {
+        "ttft_ms": 987654.0,
+        "total_ms": 987654.0,
+        "load_ms": 987654.0,
+        "prompt_tokens": 987654,
+        "output_tokens": 987654,
+        "tokens_per_s": 987654.0,
+    }
     return replace(reply(f"{SECRET} text", **facts, **numbers), names_itself=names_itself)
 
 
@@ -98,27 +117,37 @@ def test_the_reveal_waits_for_the_decision(format: Format) -> None:
 def test_everyone_is_unmasked_best_place_first() -> None:
     told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), drop("C")), 3)
     assert [(s.letter, s.name, s.model) for s in told.seats] == [
-        ("B", "name-1", "model-1"), ("C", "name-2", "model-2"), ("A", "name-0", "model-0"),
-    ]  # fmt: skip
+        ("B", "name-1", "model-1"),
+        ("C", "name-2", "model-2"),
+        ("A", "name-0", "model-0"),
+    ]
     assert [(s.place, s.champion, s.fell_in) for s in told.seats] == [
-        (1, True, 0), (2, False, 2), (3, False, 1),
-    ]  # fmt: skip
+        (1, True, 0),
+        (2, False, 2),
+        (3, False, 1),
+    ]
     assert told.outcome == "Model B is the champion."
 
 
 def test_joint_champions_share_the_first_place() -> None:
     told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), TIE), 3)
     assert [(s.letter, s.place, s.champion) for s in told.seats] == [
-        ("B", 1, True), ("C", 1, True), ("A", 3, False),
-    ]  # fmt: skip
+        ("B", 1, True),
+        ("C", 1, True),
+        ("A", 3, False),
+    ]
     assert told.outcome == "Model B and Model C are joint champions."
 
 
 def test_without_champion_those_in_play_come_before_those_never_called() -> None:
     told = reveal(voted(opened(5, Format.ELIMINATION), BAD), 3)
     assert [(s.letter, s.place) for s in told.seats] == [
-        ("A", 1), ("B", 1), ("C", 1), ("D", 4), ("E", 4),
-    ]  # fmt: skip
+        ("A", 1),
+        ("B", 1),
+        ("C", 1),
+        ("D", 4),
+        ("E", 4),
+    ]
     assert told.outcome.startswith("No champion")
     assert told.seats[-1].ttft_ms is None and told.seats[-1].output_tokens is None
 
@@ -171,12 +200,16 @@ def test_panes_tell_where_everyone_stands() -> None:
     battle = voted(battle, drop("B"))
     assert panes(battle) == {"A": "complete", "B": "eliminated", "C": "complete"}
     assert panes(follow_up(battle, "?"), "writing") == {
-        "A": "writing", "B": "eliminated", "C": "writing",
-    }  # fmt: skip
+        "A": "writing",
+        "B": "eliminated",
+        "C": "writing",
+    }
     assert panes(void(battle, "x")) == {"A": "void", "B": "eliminated", "C": "void"}
     assert panes(voted(battle, drop("A"))) == {
-        "A": "eliminated", "B": "eliminated", "C": "champion",
-    }  # fmt: skip
+        "A": "eliminated",
+        "B": "eliminated",
+        "C": "champion",
+    }
 
 
 def test_who_waits_for_a_pane_is_not_shown_even_with_a_reply_ready() -> None:

@@ -10,7 +10,9 @@ from arena.core import when
 from arena.core.errors import BadInput
 
 
-@pytest.mark.parametrize("said", ["2026-03-01", " 2026-03-01 ", "20260301", "2026-W09-7", date(2026, 3, 1)])
+@pytest.mark.parametrize(
+    "said", ["2026-03-01", " 2026-03-01 ", "20260301", "2026-W09-7", date(2026, 3, 1)]
+)
 def test_a_day_begins_at_midnight_and_ends_with_all_of_its_hours(said: str | date) -> None:
     assert when.since(said) == datetime(2026, 3, 1, tzinfo=UTC)
     assert when.until(said) == datetime(2026, 3, 2, tzinfo=UTC)
@@ -18,9 +20,15 @@ def test_a_day_begins_at_midnight_and_ends_with_all_of_its_hours(said: str | dat
 
 @pytest.mark.parametrize(
     "said",
-    ["2026-03-01T12:30", "2026-03-01 12:30:00", "2026-03-01T12:30Z", "2026-03-01T14:30+02:00",
-     datetime(2026, 3, 1, 12, 30), datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1)))],
-)  # fmt: skip
+    [
+        "2026-03-01T12:30",
+        "2026-03-01 12:30:00",
+        "2026-03-01T12:30Z",
+        "2026-03-01T14:30+02:00",
+        datetime(2026, 3, 1, 12, 30),
+        datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
 def test_a_time_is_that_moment_and_utc_without_a_zone(said: str | date) -> None:
     moment = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     assert when.since(said) == when.until(said) == moment

@@ -25,16 +25,34 @@ def talk(*texts: str) -> Messages:
     return [{"role": ("user", "assistant")[n % 2], "content": t} for n, t in enumerate(texts)]
 
 
-def vote(id: str = "v1", a: str = "x", b: str = "y", winner: str = "model_a", **fields: Any) -> VoteRow:
+def vote(
+    id: str = "v1", a: str = "x", b: str = "y", winner: str = "model_a", **fields: Any
+) -> VoteRow:
     """An ordinary vote, in a battle of its own unless told otherwise."""
     ordinary: dict[str, Any] = {
-        "id": id, "ballot_id": id, "battle_id": f"battle-{id}", "evaluation_session_id": f"battle-{id}",
-        "model_a": a, "model_b": b, "winner": winner, "round": 1, "evaluation_order": 1,
-        "supersedes": "", "excluded_reason": "", "seat_a": "A", "seat_b": "B", "incumbent": "",
-        "channel": "web", "study": "pilot", "topic": "cooking", "language": "en", "rater": "r1",
-        "conversation_a": talk("Why?", "So."), "conversation_b": talk("Why?", "Thus."),
+        "id": id,
+        "ballot_id": id,
+        "battle_id": f"battle-{id}",
+        "evaluation_session_id": f"battle-{id}",
+        "model_a": a,
+        "model_b": b,
+        "winner": winner,
+        "round": 1,
+        "evaluation_order": 1,
+        "supersedes": "",
+        "excluded_reason": "",
+        "seat_a": "A",
+        "seat_b": "B",
+        "incumbent": "",
+        "channel": "web",
+        "study": "pilot",
+        "topic": "cooking",
+        "language": "en",
+        "rater": "r1",
+        "conversation_a": talk("Why?", "So."),
+        "conversation_b": talk("Why?", "Thus."),
         "conv_metadata": {"sum_user_tokens": 1, "sum_assistant_a_tokens": 7, "turns": 1},
-    }  # fmt: skip
+    }
     return replace(full_row(), **{**ordinary, **fields})  # type: ignore[arg-type]
 
 
@@ -53,9 +71,7 @@ def some_votes() -> list[VoteRow]:
     ]
 
 
-def on_ledger(
-    file: Path, work: Callable[[SqlLedger], Coroutine[Any, Any, Result]]
-) -> Result:
+def on_ledger(file: Path, work: Callable[[SqlLedger], Coroutine[Any, Any, Result]]) -> Result:
     """Opens the ledger, does the work, closes it."""
 
     async def run() -> Result:

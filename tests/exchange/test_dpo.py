@@ -17,8 +17,12 @@ def made(winner: str, a: Messages, b: Messages) -> dict[str, Any] | None:
     return pair(asdict(vote(winner=winner, conversation_a=a, conversation_b=b)))
 
 
-@pytest.mark.parametrize(("winner", "chosen", "rejected"), [("model_a", "A", "B"), ("model_b", "B", "A")])
-def test_a_decided_vote_is_a_prompt_and_two_replies(winner: str, chosen: str, rejected: str) -> None:
+@pytest.mark.parametrize(
+    ("winner", "chosen", "rejected"), [("model_a", "A", "B"), ("model_b", "B", "A")]
+)
+def test_a_decided_vote_is_a_prompt_and_two_replies(
+    winner: str, chosen: str, rejected: str
+) -> None:
     found = made(winner, talk("Why?", "A"), talk("Why?", "B"))
     assert found
     assert found["prompt"] == [{"role": "user", "content": "Why?"}]
@@ -61,7 +65,9 @@ def test_what_teaches_nothing_is_no_pair(a: Messages, b: Messages) -> None:
     assert made("model_a", a, b) is None
 
 
-def test_a_file_of_pairs_leaves_out_what_is_excluded_taken_back_or_held_back(tmp_path: Path) -> None:
+def test_a_file_of_pairs_leaves_out_what_is_excluded_taken_back_or_held_back(
+    tmp_path: Path,
+) -> None:
     ledger = filled(tmp_path / "arena.db", some_votes())
 
     async def under_way() -> set[str]:

@@ -68,7 +68,9 @@ def test_a_full_file_has_every_vote_and_says_which_are_not_ranked_and_why(
 
 
 @pytest.mark.parametrize("format", OF_VOTES)
-def test_a_strict_file_has_lmarenas_columns_and_ranked_votes_alone(ledger: Path, format: str) -> None:
+def test_a_strict_file_has_lmarenas_columns_and_ranked_votes_alone(
+    ledger: Path, format: str
+) -> None:
     found = frame(exported(ledger, format, strict=True), format)
     assert list(found.columns) == list(lmarena.COLUMNS)
     assert list(found["id"]) == RANKED
@@ -83,9 +85,7 @@ def test_votes_of_battles_under_way_are_held_back(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("format", OF_VOTES)
-def test_what_the_public_gets_names_no_host_and_no_raters_token(
-    ledger: Path, format: str
-) -> None:
+def test_what_the_public_gets_names_no_host_and_no_raters_token(ledger: Path, format: str) -> None:
     whole, public = (
         frame(exported(ledger, format, public=wanted), format) for wanted in (False, True)
     )
@@ -136,13 +136,13 @@ def test_an_empty_ledger_gives_a_good_file_without_rows(
 ) -> None:
     data = exported(filled(tmp_path / "arena.db", []), format, strict=strict)
     if format != "jsonl":
-        assert list(frame(data, format).columns) == list(lmarena.COLUMNS if strict else lmarena.FIELDS)
+        assert list(frame(data, format).columns) == list(
+            lmarena.COLUMNS if strict else lmarena.FIELDS
+        )
     assert frame(data, format).empty
 
 
-def test_a_file_comes_in_pieces_without_gaps(
-    ledger: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_comes_in_pieces_without_gaps(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "LABELS_AT_ONCE", 4)
     monkeypatch.setattr(exchange, "ROWS_AT_ONCE", 4)
     for format, chosen in (("parquet", Slice()), ("csv", Slice(rater="r3"))):
@@ -164,12 +164,14 @@ def test_parquet_has_the_published_nested_types(ledger: Path) -> None:
     full, strict = (
         pq.read_schema(io.BytesIO(exported(ledger, "parquet", strict=how))) for how in (False, True)
     )
-    message = "struct<role: string, content: list<element: struct<type: string, text: string, image: string, mimeType: string>>>"  # fmt: skip
+    message = "struct<role: string, content: list<element: struct<type: string, text: string, image: string, mimeType: string>>>"
     for schema in (full, strict):
         assert str(schema.field("conversation_a").type) == f"list<element: {message}>"
         metadata = schema.field("conv_metadata").type
         assert str(metadata.field("bold_count_b").type) == "struct<**: int64, __: int64>"
-        assert [f.name for f in metadata.field("header_count_a").type] == [f"h{n}" for n in range(1, 7)]
+        assert [f.name for f in metadata.field("header_count_a").type] == [
+            f"h{n}" for n in range(1, 7)
+        ]
         assert str(schema.field("evaluation_order").type) == "int32"
     assert str(full.field("timestamp").type) == "timestamp[us, tz=UTC]"
     assert str(strict.field("timestamp").type) == "timestamp[us]"
@@ -178,14 +180,19 @@ def test_parquet_has_the_published_nested_types(ledger: Path) -> None:
 
 def test_nested_columns_are_nested_in_json_lines_and_json_text_in_csv(ledger: Path) -> None:
     first = json.loads(exported(ledger, "jsonl").split(b"\n")[0])
-    expected = {"role": "user", "content": [{"type": "text", "text": "Why?", "image": None, "mimeType": None}]}
+    expected = {
+        "role": "user",
+        "content": [{"type": "text", "text": "Why?", "image": None, "mimeType": None}],
+    }
     assert first["conversation_a"][0] == expected
     cell = next(csv.DictReader(io.StringIO(exported(ledger, "csv").decode())))["conversation_a"]
     assert json.loads(cell) == first["conversation_a"]
 
 
 def test_the_full_conversation_stands_turn_by_turn_with_both_sides() -> None:
-    row = vote(conversation_a=talk("q1", "a1", "q2", "a2"), conversation_b=talk("q1", "b1", "q2", "b2"))
+    row = vote(
+        conversation_a=talk("q1", "a1", "q2", "a2"), conversation_b=talk("q1", "b1", "q2", "b2")
+    )
     turns = lmarena.strict(asdict(row))["full_conversation"]
     told = [[turn[key]["content"][0]["text"] for key in turn] for turn in turns]
     assert told == [["q1", "a1", "b1"], ["q2", "a2", "b2"]]
@@ -194,7 +201,9 @@ def test_the_full_conversation_stands_turn_by_turn_with_both_sides() -> None:
 
 @pytest.mark.parametrize("kept", [3, 5, 0])
 def test_markdown_is_told_by_kind_and_adds_up_to_what_was_kept(kept: int) -> None:
-    row = vote(conversation_a=talk("q", "# One\n## Two\n## Three"), conv_metadata={"header_count_a": kept})
+    row = vote(
+        conversation_a=talk("q", "# One\n## Two\n## Three"), conv_metadata={"header_count_a": kept}
+    )
     told = lmarena.full(asdict(row))["conv_metadata"]["header_count_a"]
     assert sum(told.values()) == kept
     assert (told["h1"], told["h2"]) == ((1, 2) if kept == 3 else (kept, 0))
@@ -222,16 +231,43 @@ def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: 
 # Out and in again ------------------------------------------------------------------------------
 
 PIECES = [
-    ",", '"', "'", "\n", "\r\n", "\r", "\x00", "🙂", "é", "=1+1", "-", "\u2028", "\x85", "\\", "\t",
-    "# h\n", "{", "[", ";", "NULL", "nan", "\ufeff", "\U0010ffff", " ", *string.ascii_lowercase[:4],
-]  # fmt: skip
+    ",",
+    '"',
+    "'",
+    "\n",
+    "\r\n",
+    "\r",
+    "\x00",
+    "🙂",
+    "é",
+    "=1+1",
+    "-",
+    "\u2028",
+    "\x85",
+    "\\",
+    "\t",
+    "# h\n",
+    "{",
+    "[",
+    ";",
+    "NULL",
+    "nan",
+    "\ufeff",
+    "\U0010ffff",
+    " ",
+    *string.ascii_lowercase[:4],
+]
 NASTY = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join)
 NAMES = st.lists(NASTY.filter(str.strip), min_size=2, max_size=2, unique=True)
 
 
 def written(rows: list[VoteRow], format: str, file: Path, *, strict: bool = False) -> None:
     columns = lmarena.COLUMNS if strict else lmarena.FIELDS
-    made: Any = {"csv": lambda: CsvRows(columns), "jsonl": JsonRows, "parquet": lambda: ParquetRows(strict)}
+    made: Any = {
+        "csv": lambda: CsvRows(columns),
+        "jsonl": JsonRows,
+        "parquet": lambda: ParquetRows(strict),
+    }
     maker = made[format]()
     shape = lmarena.strict if strict else lmarena.full
     file.write_bytes(maker.rows([shape(asdict(row)) for row in rows]) + maker.end())
@@ -243,8 +279,18 @@ def test_any_text_comes_back_as_it_went_out(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str, said: str, format: str
 ) -> None:
     a, b = names
-    row = vote(f"id {text}", a, b, "tie", topic=text, study=said, rater=text, options_a=said,
-               conversation_a=talk(text, said), conversation_b=talk(text, said))  # fmt: skip
+    row = vote(
+        f"id {text}",
+        a,
+        b,
+        "tie",
+        topic=text,
+        study=said,
+        rater=text,
+        options_a=said,
+        conversation_a=talk(text, said),
+        conversation_b=talk(text, said),
+    )
     file = tmp_path_factory.getbasetemp() / f"any.{format}"
     written([row, vote("v2", b, a)], format, file)
     back, other = read(file)

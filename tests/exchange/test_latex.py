@@ -38,8 +38,16 @@ def test_it_has_rank_rating_interval_and_counts() -> None:
 
 def test_a_comment_says_what_the_ratings_are_of() -> None:
     query = Query(method=Method(ties="drop", anchor="x"), covariates=("seat", "incumbent"))
-    rows = pd.DataFrame({"model_a": ["x"], "model_b": ["y"], "winner": ["model_a"],
-                         "seat_a": "A", "seat_b": "B", "incumbent": ""})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "model_a": ["x"],
+            "model_b": ["y"],
+            "winner": ["model_a"],
+            "seat_a": "A",
+            "seat_b": "B",
+            "incumbent": "",
+        }
+    )
     table = latex(board_of_rows(rows, query))
     assert "\n% 1 vote; ties left out; corrected for order; x at 1000.\n" in table
     table = latex(replace(standings(("x", "y", "tie")), query=Query(Slice(topic="a\n\\input"))))

@@ -30,19 +30,34 @@ def parts(text: str) -> list[dict[str, Any]]:
 
 
 PUBLISHED = {
-    "id": "c4b9710c", "model_a": "x", "model_b": "y", "winner": "both_bad",
-    "evaluation_session_id": "a333a685", "evaluation_order": 2,
-    "conversation_a": [{"role": "user", "content": parts("Why?")},
-                       {"role": "assistant", "content": parts("So.")}],
-    "conversation_b": [{"role": "user", "content": parts("Why?"), "num_tokens": 2},
-                       {"role": "assistant", "content": parts("Thus."), "num_tokens": 2}],
+    "id": "c4b9710c",
+    "model_a": "x",
+    "model_b": "y",
+    "winner": "both_bad",
+    "evaluation_session_id": "a333a685",
+    "evaluation_order": 2,
+    "conversation_a": [
+        {"role": "user", "content": parts("Why?")},
+        {"role": "assistant", "content": parts("So.")},
+    ],
+    "conversation_b": [
+        {"role": "user", "content": parts("Why?"), "num_tokens": 2},
+        {"role": "assistant", "content": parts("Thus."), "num_tokens": 2},
+    ],
     "full_conversation": [],
-    "conv_metadata": {"sum_assistant_a_tokens": 1854, "header_count_a": {"h1": 1, "h2": 8},
-                      "list_count_a": {"ordered": 0, "unordered": 39}, "bold_count_a": {"**": 65, "__": 1},
-                      "context_a_tokens": None, "turns": 1},
+    "conv_metadata": {
+        "sum_assistant_a_tokens": 1854,
+        "header_count_a": {"h1": 1, "h2": 8},
+        "list_count_a": {"ordered": 0, "unordered": 39},
+        "bold_count_a": {"**": 65, "__": 1},
+        "context_a_tokens": None,
+        "turns": 1,
+    },
     "category_tag": {"math_v0.1": {"math": False}},
-    "language": "pl", "is_code": True, "timestamp": "2025-05-29T14:48:41.602925",
-}  # fmt: skip
+    "language": "pl",
+    "is_code": True,
+    "timestamp": "2025-05-29T14:48:41.602925",
+}
 
 
 def one(tmp_path: Path, record: dict[str, Any], **how: Any) -> VoteRow:
@@ -74,20 +89,40 @@ def test_a_published_vote_is_read_in_every_format(tmp_path: Path) -> None:
     assert rows[0] == rows[1] == rows[2] == rows[3]
     (row,) = rows[0]
     assert (row.id, row.model_a, row.model_b, row.winner) == ("c4b9710c", "x", "y", "both_bad")
-    assert (row.battle_id, row.round) == (row.evaluation_session_id, row.evaluation_order) == ("a333a685", 2)
+    assert (
+        (row.battle_id, row.round)
+        == (row.evaluation_session_id, row.evaluation_order)
+        == ("a333a685", 2)
+    )
     assert (row.conversation_a, row.conversation_b) == (talk("Why?", "So."), talk("Why?", "Thus."))
-    assert row.conv_metadata == {"sum_assistant_a_tokens": 1854, "header_count_a": 9,
-                                 "list_count_a": 39, "bold_count_a": 66, "turns": 1}  # fmt: skip
+    assert row.conv_metadata == {
+        "sum_assistant_a_tokens": 1854,
+        "header_count_a": 9,
+        "list_count_a": 39,
+        "bold_count_a": 66,
+        "turns": 1,
+    }
     assert row.timestamp == datetime(2025, 5, 29, 14, 48, 41, 602925, UTC)
     assert (row.language, row.is_code, row.channel, row.study) == ("pl", True, "import", "lm")
 
 
 def test_an_older_release_is_read(tmp_path: Path) -> None:
-    row = one(tmp_path, {**MINIMAL, "winner": "tie (bothbad)", "question_id": "q1", "judge": "u7",
-                         "tstamp": 1682351591.1, "anony": True,
-                         "conversation_a": [{"role": "user", "content": "Why?"},
-                                            {"role": "assistant", "content": "# So\n**it** is"}],
-                         "conversation_b": talk("Why?", "Thus.")})  # fmt: skip
+    row = one(
+        tmp_path,
+        {
+            **MINIMAL,
+            "winner": "tie (bothbad)",
+            "question_id": "q1",
+            "judge": "u7",
+            "tstamp": 1682351591.1,
+            "anony": True,
+            "conversation_a": [
+                {"role": "user", "content": "Why?"},
+                {"role": "assistant", "content": "# So\n**it** is"},
+            ],
+            "conversation_b": talk("Why?", "Thus."),
+        },
+    )
     assert (row.id, row.battle_id, row.rater, row.winner) == ("q1", "q1", "u7", "both_bad")
     assert row.timestamp == datetime.fromtimestamp(1682351591.1, UTC)
     assert row.conv_metadata["header_count_a"] == row.conv_metadata["bold_count_a"] == 1
@@ -112,7 +147,9 @@ def test_votes_whose_voters_knew_the_names_are_kept_and_not_ranked(tmp_path: Pat
 
 
 @pytest.mark.parametrize("factor", [1, 1000, 1_000_000, 1_000_000_000])
-def test_a_time_since_1970_is_read_in_whatever_parts_it_is_told(tmp_path: Path, factor: int) -> None:
+def test_a_time_since_1970_is_read_in_whatever_parts_it_is_told(
+    tmp_path: Path, factor: int
+) -> None:
     read = one(tmp_path, {**MINIMAL, "timestamp": 1_767_236_400 * factor})
     assert read.timestamp == datetime.fromtimestamp(1_767_236_400, UTC)
 
@@ -134,7 +171,12 @@ def test_a_minimal_csv_is_read_however_it_was_saved(
     file = tmp_path / "pilot.csv"
     file.write_bytes(text.encode())
     first, second = read(file)
-    assert (first.model_a, first.winner, second.model_a, second.winner) == ("x", "model_a", "y", "tie")
+    assert (first.model_a, first.winner, second.model_a, second.winner) == (
+        "x",
+        "model_a",
+        "y",
+        "tie",
+    )
     assert first.study == "pilot" and first.timestamp == NOW
     assert first.battle_id == first.ballot_id == first.id != second.id
     assert (first.round, first.seat_a, first.seat_b, first.language) == (1, "A", "B", "und")
@@ -142,14 +184,24 @@ def test_a_minimal_csv_is_read_however_it_was_saved(
 
 @pytest.mark.parametrize(
     ("said", "winner"),
-    [("Model_A", "model_a"), (" tie ", "tie"), ("TIE (bothbad)", "both_bad"), ("bothbad", "both_bad"),
-     ("tie (both_bad)", "both_bad"), ("both_bad", "both_bad")],
-)  # fmt: skip
-def test_outcomes_are_understood_as_releases_spell_them(tmp_path: Path, said: str, winner: str) -> None:
+    [
+        ("Model_A", "model_a"),
+        (" tie ", "tie"),
+        ("TIE (bothbad)", "both_bad"),
+        ("bothbad", "both_bad"),
+        ("tie (both_bad)", "both_bad"),
+        ("both_bad", "both_bad"),
+    ],
+)
+def test_outcomes_are_understood_as_releases_spell_them(
+    tmp_path: Path, said: str, winner: str
+) -> None:
     assert one(tmp_path, {**MINIMAL, "winner": said}).winner == winner
 
 
-def test_the_study_is_the_one_that_is_named_else_the_votes_own_else_the_files(tmp_path: Path) -> None:
+def test_the_study_is_the_one_that_is_named_else_the_votes_own_else_the_files(
+    tmp_path: Path,
+) -> None:
     assert one(tmp_path, MINIMAL).study == "some votes"
     assert one(tmp_path, {**MINIMAL, "study": "own"}).study == "own"
     assert one(tmp_path, {**MINIMAL, "study": "own"}, study="named").study == "named"
@@ -161,7 +213,9 @@ def test_nothing_that_pandas_writes_for_nothing_is_taken_for_a_value(tmp_path: P
     frame.to_parquet(file)
     first, second = read(file)
     assert (first.dwell_ms, second.dwell_ms, first.topic, second.topic) == (5, None, "", "law")
-    (tmp_path / "votes.jsonl").write_text('{"model_a":"x","model_b":"y","winner":"tie","ttft_ms_a":NaN}')
+    (tmp_path / "votes.jsonl").write_text(
+        '{"model_a":"x","model_b":"y","winner":"tie","ttft_ms_a":NaN}'
+    )
     assert read(tmp_path / "votes.jsonl")[0].ttft_ms_a is None
 
 
@@ -184,8 +238,13 @@ def test_votes_of_one_session_and_order_get_seats_of_their_own(tmp_path: Path) -
     file.write_text("\n".join([f"evaluation_session_id,evaluation_order,{HEADER}", *rows]))
     found = read(file)
     places = [(row.battle_id, row.round, row.seat_a, row.seat_b) for row in found]
-    assert places == [("s1", 1, "A", "B"), ("s1", 1, "A2", "B2"), ("s1", 2, "A", "B"),
-                      ("s1", 1, "A3", "B3"), ("s2", 1, "A", "B")]  # fmt: skip
+    assert places == [
+        ("s1", 1, "A", "B"),
+        ("s1", 1, "A2", "B2"),
+        ("s1", 2, "A", "B"),
+        ("s1", 1, "A3", "B3"),
+        ("s2", 1, "A", "B"),
+    ]
 
 
 def test_a_strict_export_comes_in_again(tmp_path: Path) -> None:
@@ -208,7 +267,10 @@ def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ({"winner": "model_c"}, "winner is 'model_c'; it must be model_a, model_b, tie or both_bad"),
+        (
+            {"winner": "model_c"},
+            "winner is 'model_c'; it must be model_a, model_b, tie or both_bad",
+        ),
         ({"winner": ""}, "winner is ''"),
         ({"model_a": " "}, "model_a is empty"),
         ({"model_b": "x"}, "'x' meets itself"),
@@ -252,7 +314,11 @@ def test_lines_of_csv_are_those_an_editor_shows(tmp_path: Path) -> None:
         tmp_path,
         f'topic,{HEADER}\r\n"two\r\nlines",x,y,tie\r\n\r\n"three\nmore\rlines",x,y,oops\r\na,x,y,tie,\r\nb,x,x,tie',
     )
-    assert [line.split(":")[0] for line in text.splitlines()[1:]] == ["  line 5", "  line 8", "  line 9"]
+    assert [line.split(":")[0] for line in text.splitlines()[1:]] == [
+        "  line 5",
+        "  line 8",
+        "  line 9",
+    ]
     assert "line 8: has 5 cells where the first line has 4" in text
 
 
@@ -277,20 +343,32 @@ def test_twenty_wrong_rows_are_listed_and_the_rest_is_counted(tmp_path: Path) ->
         (b" \n\n", "votes.csv", "votes.csv is empty"),
         (f"{HEADER}\n".encode(), "votes.csv", "holds no votes"),
         (b"[]", "votes.json", "holds no votes"),
-        (b"model_a,winner,votes\nx,y,1\n", "votes.csv", "no column model_b. .*has: model_a, winner, votes"),
+        (
+            b"model_a,winner,votes\nx,y,1\n",
+            "votes.csv",
+            "no column model_b. .*has: model_a, winner, votes",
+        ),
         (b'{"a": 1}\n', "votes.jsonl", "no column model_a, model_b, winner"),
         (b'[{"model_a": "x"}]', "votes.json", "no column model_b, winner"),
         (b"{nonsense", "votes.jsonl", "line 1: is no JSON"),
         (b"{}\n[1]", "votes.jsonl", "has: none"),
         (b'[{"model_a": "x", ', "votes.json", "row 1: is no JSON from here on"),
-        ("model_a,model_b,winner\nx,é,tie\n".encode("latin-1"), "v.csv", r"not UTF-8 \(line 2 cannot"),
-        ("model_a,model_b,winner\nx,y,tie\n".encode("utf-16"), "v.csv", r"not UTF-8 \(line 1 cannot"),
+        (
+            "model_a,model_b,winner\nx,é,tie\n".encode("latin-1"),
+            "v.csv",
+            r"not UTF-8 \(line 2 cannot",
+        ),
+        (
+            "model_a,model_b,winner\nx,y,tie\n".encode("utf-16"),
+            "v.csv",
+            r"not UTF-8 \(line 1 cannot",
+        ),
         (f'{HEADER}\nx,y,"tie\n'.encode(), "votes.csv", "line 2: is no CSV from here on"),
         (b"PAR1 cut short", "votes.parquet", "cannot be read as Parquet"),
         (b"model_a,model_b", "votes.parquet", "cannot be read as Parquet"),
         (b"\x00" * 5000, "votes.csv", "no column"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_none_is_told(tmp_path: Path, content: bytes, name: str, why: str) -> None:
     assert re.search(why, told(tmp_path, content, name), re.DOTALL)
 
@@ -333,8 +411,12 @@ def test_a_parquet_file_without_the_columns_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [10**15, -(10**15)])
 def test_a_parquet_file_with_times_that_no_year_has_is_told(tmp_path: Path, seconds: int) -> None:
-    table = pa.table({**{name: [value] for name, value in MINIMAL.items()},
-                      "timestamp": pa.array([seconds], pa.timestamp("s"))})  # fmt: skip
+    table = pa.table(
+        {
+            **{name: [value] for name, value in MINIMAL.items()},
+            "timestamp": pa.array([seconds], pa.timestamp("s")),
+        }
+    )
     pq.write_table(table, tmp_path / "votes.parquet")
     with pytest.raises(BadInput, match="cannot be read as Parquet"):
         exchange.Votes([tmp_path / "votes.parquet"], NOW).check()
@@ -365,7 +447,9 @@ def test_a_file_is_read_in_pieces_of_any_size(
     if name.endswith("csv"):
         made.to_csv(tmp_path / name, index=False)
     else:
-        text = made.to_json(orient="records", lines=name.endswith("l"), force_ascii=False, indent=None)
+        text = made.to_json(
+            orient="records", lines=name.endswith("l"), force_ascii=False, indent=None
+        )
         (tmp_path / name).write_text(text.replace("},{", "} ,\n {"))
     assert [row.topic for row in read(tmp_path / name)] == [row["topic"] for row in rows]
 

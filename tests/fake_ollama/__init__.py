@@ -18,6 +18,19 @@ from .stats import Call, Stats
 from .threads import FakeOllamaThread
 
 __all__ = [
-    "FAULTS", "LLAMA", "MISTRAL", "NEW", "OLD", "PHI", "VARIANTS", "Call", "ControlPort", "FakeModel", "FakeOllama",
-    "FakeOllamaThread", "Fault", "Stats", "parse_fault",
-]  # fmt: skip
+    "FAULTS",
+    "LLAMA",
+    "MISTRAL",
+    "NEW",
+    "OLD",
+    "PHI",
+    "VARIANTS",
+    "Call",
+    "ControlPort",
+    "FakeModel",
+    "FakeOllama",
+    "FakeOllamaThread",
+    "Fault",
+    "Stats",
+    "parse_fault",
+]

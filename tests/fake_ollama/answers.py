@@ -21,6 +21,7 @@ from .wire import Reply, go_json
 if TYPE_CHECKING:
     from .host import FakeOllama
 
+
 def stamp() -> str:
     """Now, as Go writes a time: UTC, nanoseconds."""
     whole, part = divmod(time.time_ns(), 10**9)
@@ -114,7 +115,9 @@ async def strike(host: FakeOllama, call: Call, sink: Sink, fault: Fault) -> bool
         case "missing_model":
             raise checks.Refused(404, f"model '{call.model}' not found")
         case "bad_request":
-            raise checks.Refused(500 if fault.variant == "option" else 400, fault.payload.format(model=call.model))
+            raise checks.Refused(
+                500 if fault.variant == "option" else 400, fault.payload.format(model=call.model)
+            )
         case "evicted":
             host.evict(call.model, deleted=fault.variant == "deleted")
         case "cpu_offload":
@@ -184,7 +187,9 @@ class Answer:
                     self._host.stats.count_token(self._call)
         await sink.end()
 
-    async def _frames(self, model: FakeModel, runner: Runner, thinks: bool) -> AsyncGenerator[dict[str, Any], None]:
+    async def _frames(
+        self, model: FakeModel, runner: Runner, thinks: bool
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Every frame when it is due, the last one with its metrics."""
         host, call, fault, loop = self._host, self._call, self._fault, asyncio.get_running_loop()
         kind, at = (fault.kind, fault.frame) if fault else ("", 0)
@@ -204,13 +209,18 @@ class Answer:
                 break
             slow = kind == "slow" and fault and index + 1 >= at
             # A stream that was held goes on at its pace; it does not catch up.
-            due = max(due, loop.time() - 0.05) + 1 / (fault.rate if slow else host.scheduler.tokens_per_s(runner))
+            due = max(due, loop.time() - 0.05) + 1 / (
+                fault.rate if slow else host.scheduler.tokens_per_s(runner)
+            )
             await asyncio.sleep(max(0.0, due - loop.time()))
             if kind == "next_line" and index + 1 == at:
                 piece += "\x85"
             generated = index + 1
             thinking = index < len(thoughts)
-            yield {**self._said("" if thinking else piece, piece if thinking else ""), "done": False}
+            yield {
+                **self._said("" if thinking else piece, piece if thinking else ""),
+                "done": False,
+            }
         self._marks["eval_count"] = generated
         self._marks["eval_duration"] = time.perf_counter_ns() - decode_began if generated else 0
         self._marks["total_duration"] = time.perf_counter_ns() - self._began
@@ -219,7 +229,11 @@ class Answer:
         yield {**self._said(), "done": True, "done_reason": reason, **context, **metrics}
 
     def _prompt(self) -> list[dict[str, Any]]:
-        return self._call.messages if self._chat else [{"role": "user", "content": self._call.body["prompt"]}]
+        return (
+            self._call.messages
+            if self._chat
+            else [{"role": "user", "content": self._call.body["prompt"]}]
+        )
 
     def _said(self, content: str = "", thinking: str = "") -> dict[str, Any]:
         echo: Any = self._call.body.get("model")
@@ -227,4 +241,8 @@ class Answer:
             echo = self._fault.to or "other:latest"
         thought = {"thinking": thinking} if thinking else {}
         said = {"message": {"role": "assistant", "content": content, **thought}}
-        return {"model": echo, "created_at": stamp(), **(said if self._chat else {"response": content, **thought})}
+        return {
+            "model": echo,
+            "created_at": stamp(),
+            **(said if self._chat else {"response": content, **thought}),
+        }

@@ -13,13 +13,34 @@ from typing import Any
 from .models import FakeModel, tagged
 from .stats import Call
 
-_NAME = re.compile(r"(?:[\w][\w.:-]{0,349}/)?(?:[\w][\w-]{0,79}/)?[\w][\w.-]{0,79}(?::[\w][\w.-]{0,79})?", re.ASCII)
+_NAME = re.compile(
+    r"(?:[\w][\w.:-]{0,349}/)?(?:[\w][\w-]{0,79}/)?[\w][\w.-]{0,79}(?::[\w][\w.-]{0,79})?", re.ASCII
+)
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LEVELS = ("low", "medium", "high", "max")
-_INTEGERS = ("seed", "top_k", "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_predict", "num_keep",
-             "repeat_last_n", "draft_num_predict")  # fmt: skip
-_FLOATS = ("temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty")
+_INTEGERS = (
+    "seed",
+    "top_k",
+    "num_ctx",
+    "num_batch",
+    "num_gpu",
+    "main_gpu",
+    "num_thread",
+    "num_predict",
+    "num_keep",
+    "repeat_last_n",
+    "draft_num_predict",
+)
+_FLOATS = (
+    "temperature",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repeat_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+)
 
 
 class Refused(Exception):
@@ -45,7 +66,11 @@ def seconds(keep_alive: Any) -> float | None:
     if not parts or "".join(number + unit for number, unit in parts) != digits:
         why = "missing unit in" if re.fullmatch(r"[\d.]+", digits) else "invalid"
         raise Refused(400, f'time: {why} duration "{keep_alive}"')
-    return math.inf if keep_alive.startswith("-") else sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return (
+        math.inf
+        if keep_alive.startswith("-")
+        else sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    )
 
 
 def installed(models: Mapping[str, FakeModel], call: Call, old: bool) -> FakeModel:
@@ -76,7 +101,9 @@ def check_abilities(model: FakeModel, call: Call, old: bool) -> bool:
         raise Refused(400, f"registry.ollama.ai/library/{call.model} does not support tools")
     pictures = call.body.get("images") or any(message.get("images") for message in call.messages)
     if pictures and "vision" not in model.capabilities and not old:
-        raise Refused(400, "Multimodal data provided, but model does not support multimodal requests.")
+        raise Refused(
+            400, "Multimodal data provided, but model does not support multimodal requests."
+        )
     think = call.body.get("think")
     if think not in (None, True, False, *_LEVELS):
         raise Refused(400, f"invalid think value: {think!r}")
@@ -89,7 +116,10 @@ def check_abilities(model: FakeModel, call: Call, old: bool) -> bool:
 def check_options(options: Any) -> None:
     """A wrong type is an HTTP 500 in Ollama, not a 400; an unknown option is let pass."""
     if not isinstance(options, dict):
-        raise Refused(400, "json: cannot unmarshal options into Go struct field of type map[string]interface {}")
+        raise Refused(
+            400,
+            "json: cannot unmarshal options into Go struct field of type map[string]interface {}",
+        )
     for name, value in options.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if name in _INTEGERS and not number:

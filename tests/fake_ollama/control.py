@@ -1,9 +1,9 @@
 """The control port: faults and statistics of a fake host over HTTP, away from the port that plays Ollama.
 
-    GET    /__fake__           statistics and waiting rules
-    POST   /__fake__/faults    a rule, as the text of `parse_fault`: 10,model=phi3:mini,frame=5
-    DELETE /__fake__/faults    no more mischief
-    POST   /__fake__/stop      also /start, /freeze, /release
+GET    /__fake__           statistics and waiting rules
+POST   /__fake__/faults    a rule, as the text of `parse_fault`: 10,model=phi3:mini,frame=5
+DELETE /__fake__/faults    no more mischief
+POST   /__fake__/stop      also /start, /freeze, /release
 """
 
 from __future__ import annotations

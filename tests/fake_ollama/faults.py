@@ -56,7 +56,9 @@ RUNNER_STOPPED = (
     "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
     "check ollama server logs for details"
 )
-LOAD_OUT_OF_MEMORY = "llama-server process has terminated: exit status 1: cudaMalloc failed: out of memory"
+LOAD_OUT_OF_MEMORY = (
+    "llama-server process has terminated: exit status 1: cudaMalloc failed: out of memory"
+)
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 _RUNNING = "an error was encountered while running the model: "
 
@@ -67,8 +69,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "option": 'option "num_ctx" must be of type integer',
         "vision": "Multimodal data provided, but model does not support multimodal requests.",
     },
-    "out_of_memory": {"runtime": _RUNNING + "CUDA error: out of memory", "load": LOAD_OUT_OF_MEMORY,
-                      "stopped": RUNNER_STOPPED},
+    "out_of_memory": {
+        "runtime": _RUNNING + "CUDA error: out of memory",
+        "load": LOAD_OUT_OF_MEMORY,
+        "stopped": RUNNER_STOPPED,
+    },
     "drop": {"reset": None, "close": None},
     "garbage": {
         "text": b"}{ this is no JSON\n",
@@ -88,14 +93,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "evicted": {"unloaded": None, "deleted": None},
     "proxy_error": {
-        "html": (502, b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"),
+        "html": (
+            502,
+            b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
+        ),
         "empty": (500, b""),
         "list": (500, b'["upstream","gone"]'),
         "string": (500, b'"upstream gone"'),
         "null": (500, b"null"),
         "object": (500, b'{"error":{"code":500,"message":"upstream gone"}}'),
     },
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -131,7 +139,9 @@ class Fault:
             raise ValueError(f"{self.kind!r} can only be played on an answer.")
         variants = VARIANTS.get(self.kind, {})
         if self.variant is not None and self.variant not in variants:
-            raise ValueError(f"{self.kind!r} has no variant {self.variant!r}; it has {', '.join(variants) or 'none'}.")
+            raise ValueError(
+                f"{self.kind!r} has no variant {self.variant!r}; it has {', '.join(variants) or 'none'}."
+            )
         if self.variant is None and variants:
             self.variant = next(iter(variants))
         if self.frame == 0:
@@ -199,5 +209,7 @@ def parse_fault(spec: str) -> Fault:
         elif name in ("model", "variant", "on", "to"):
             given[name] = value
         else:
-            raise ValueError(f"A fault has no {name!r}; write for example: drop,model=phi3:mini,call=2,frame=5.")
+            raise ValueError(
+                f"A fault has no {name!r}; write for example: drop,model=phi3:mini,call=2,frame=5."
+            )
     return Fault(kind, **given)

@@ -67,11 +67,20 @@ class FakeOllama:
         self.old = tuple(int(part) for part in version.split(".")[:2]) < (0, 12)
         self.stats = Stats()
         limits = Limits(
-            vram_gib, num_parallel, max_loaded, max_queue, checks.seconds(keep_alive) or 0.0, speed, share_gpu,
-            vram_recovery_s, self.old,
-        )  # fmt: skip
+            vram_gib,
+            num_parallel,
+            max_loaded,
+            max_queue,
+            checks.seconds(keep_alive) or 0.0,
+            speed,
+            share_gpu,
+            vram_recovery_s,
+            self.old,
+        )
         self.scheduler = Scheduler(limits, self.stats)
-        self._warm = list(self.models) if warm is True else [tagged(name).lower() for name in warm or ()]
+        self._warm = (
+            list(self.models) if warm is True else [tagged(name).lower() for name in warm or ()]
+        )
         self.book = FaultBook()
         self.token = token
         self._tls = tls
@@ -124,7 +133,10 @@ class FakeOllama:
         listener = _bound(self._port)
         self.scheduler.start()
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._serve, self._lost), sock=listener, ssl=self._tls, backlog=_BACKLOG
+            lambda: Connection(self._serve, self._lost),
+            sock=listener,
+            ssl=self._tls,
+            backlog=_BACKLOG,
         )
 
     async def stop(self) -> None:
@@ -231,7 +243,9 @@ class FakeOllama:
         self._count_connections()
         while (request := await connection.next_request()) is not None:
             call = self._received(request, number)
-            work = connection.work = asyncio.create_task(respond(self, call, Reply(connection, request)))
+            work = connection.work = asyncio.create_task(
+                respond(self, call, Reply(connection, request))
+            )
             try:
                 await asyncio.wait({work})
             finally:

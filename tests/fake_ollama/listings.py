@@ -33,7 +33,9 @@ async def version(host: FakeOllama, call: Call, reply: Reply) -> None:
 
 
 async def tags(host: FakeOllama, call: Call, reply: Reply) -> None:
-    await reply.json(200, {"models": [_tag(host, model) for model in reversed(host.models.values())]})
+    await reply.json(
+        200, {"models": [_tag(host, model) for model in reversed(host.models.values())]}
+    )
 
 
 def _tag(host: FakeOllama, model: FakeModel) -> dict[str, Any]:
@@ -106,7 +108,11 @@ async def pull(host: FakeOllama, call: Call, reply: Reply) -> None:
         await reply.frame({"error": text})
         await reply.end()
         return
-    layer = {"status": f"pulling {model.blob[:12]}", "digest": f"sha256:{model.blob}", "total": model.weights}
+    layer = {
+        "status": f"pulling {model.blob[:12]}",
+        "digest": f"sha256:{model.blob}",
+        "total": model.weights,
+    }
     if streams:
         await reply.frame({"status": "pulling manifest"})
     for step in range(host.pulled.get(model.blob, 0), _PULL_STEPS + 1):
@@ -128,7 +134,9 @@ async def create(host: FakeOllama, call: Call, reply: Reply) -> None:
     made = base.variant(call.model or "", call.body.get("system") or "")
     host.models[made.name.lower()] = made
     layer = f"using existing layer sha256:{base.blob}"
-    await _statuses(reply, call.body.get("stream", True) is not False, layer, "writing manifest", "success")
+    await _statuses(
+        reply, call.body.get("stream", True) is not False, layer, "writing manifest", "success"
+    )
 
 
 async def _statuses(reply: Reply, streams: bool, *statuses: str) -> None:

@@ -21,17 +21,53 @@ KIB = 2**10
 Messages = Sequence[Mapping[str, Any]]
 Writer = Callable[[Messages, Mapping[str, Any]], str]
 
-_OPENINGS = ("In short", "Put plainly", "At first glance", "Seen from afar", "As a rule of thumb", "On balance")
+_OPENINGS = (
+    "In short",
+    "Put plainly",
+    "At first glance",
+    "Seen from afar",
+    "As a rule of thumb",
+    "On balance",
+)
 _SUBJECTS = (
-    "a slow river", "the older method", "every careful reader", "a small sample", "the second measurement",
-    "an honest estimate", "the warm side of the wall", "a crowded harbour", "the shortest proof", "a quiet engine",
-)  # fmt: skip
-_VERBS = ("explains", "outlasts", "depends on", "hides", "corrects", "borrows from", "agrees with", "replaces")
+    "a slow river",
+    "the older method",
+    "every careful reader",
+    "a small sample",
+    "the second measurement",
+    "an honest estimate",
+    "the warm side of the wall",
+    "a crowded harbour",
+    "the shortest proof",
+    "a quiet engine",
+)
+_VERBS = (
+    "explains",
+    "outlasts",
+    "depends on",
+    "hides",
+    "corrects",
+    "borrows from",
+    "agrees with",
+    "replaces",
+)
 _OBJECTS = (
-    "the pattern underneath", "what was counted twice", "a rough map of the town", "its own starting point",
-    "the cost of being wrong", "two simpler steps", "the habits of the people who use it", "most of the noise",
-)  # fmt: skip
-_TAILS = ("", " in most cases", " after a while", ", which is easy to miss", " when nobody is in a hurry")
+    "the pattern underneath",
+    "what was counted twice",
+    "a rough map of the town",
+    "its own starting point",
+    "the cost of being wrong",
+    "two simpler steps",
+    "the habits of the people who use it",
+    "most of the noise",
+)
+_TAILS = (
+    "",
+    " in most cases",
+    " after a while",
+    ", which is easy to miss",
+    " when nobody is in a hurry",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +99,9 @@ class FakeModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", tagged(self.name))
-        object.__setattr__(self, "digest", self.digest or hashlib.sha256(self.name.encode()).hexdigest())
+        object.__setattr__(
+            self, "digest", self.digest or hashlib.sha256(self.name.encode()).hexdigest()
+        )
         object.__setattr__(self, "blob", self.blob or self.digest)
         if self.thinking is not None and "thinking" not in self.capabilities:
             object.__setattr__(self, "capabilities", (*self.capabilities, "thinking"))
@@ -98,7 +136,9 @@ class FakeModel:
             return self.text(messages, options)
         if self.text is not None:
             return self.text
-        said = json.dumps([self.digest, list(messages), options.get("seed", -1)], sort_keys=True, default=str)
+        said = json.dumps(
+            [self.digest, list(messages), options.get("seed", -1)], sort_keys=True, default=str
+        )
         return invented_text(random.Random(hashlib.sha256(said.encode()).digest()))
 
 
@@ -124,7 +164,11 @@ def invented_text(rng: random.Random) -> str:
     if rng.random() < 0.4:
         parts.append(f"### What {rng.choice(_VERBS)} what")
     if rng.random() < 0.6:
-        parts.append("\n".join(f"- **{rng.choice(_SUBJECTS)}**: {_sentence(rng)}" for _ in range(rng.randint(2, 4))))
+        parts.append(
+            "\n".join(
+                f"- **{rng.choice(_SUBJECTS)}**: {_sentence(rng)}" for _ in range(rng.randint(2, 4))
+            )
+        )
     if rng.random() < 0.3:
         low, high = sorted(rng.sample(range(2, 99), 2))
         parts.append(f"```python\nfor step in range({low}, {high}):\n    print(step * step)\n```")
@@ -133,7 +177,16 @@ def invented_text(rng: random.Random) -> str:
 
 
 LLAMA = FakeModel("llama3.1:8b", 4.58, 128, load_s=3.0, tokens_per_s=45, parameter_size="8.0B")
-MISTRAL = FakeModel("mistral:7b", 4.07, 128, load_s=2.7, tokens_per_s=50, max_ctx=32768, parameter_size="7.2B")
+MISTRAL = FakeModel(
+    "mistral:7b", 4.07, 128, load_s=2.7, tokens_per_s=50, max_ctx=32768, parameter_size="7.2B"
+)
 PHI = FakeModel(
-    "phi3:mini", 2.03, 384, load_s=1.5, tokens_per_s=85, family="phi3", parameter_size="3.8B", quantization="Q4_0"
+    "phi3:mini",
+    2.03,
+    384,
+    load_s=1.5,
+    tokens_per_s=85,
+    family="phi3",
+    parameter_size="3.8B",
+    quantization="Q4_0",
 )

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 FAULT_HEADER = "x-fake-fault"
 _GENERATES = ("/api/chat", "/api/generate")
-_FIELDS = {"model": str, "name": str, "prompt": str, "from": str, "system": str, "messages": list, "stream": bool}
+_FIELDS = {
+    "model": str,
+    "name": str,
+    "prompt": str,
+    "from": str,
+    "system": str,
+    "messages": list,
+    "stream": bool,
+}
 _NULLABLE = type(None)
 
 
@@ -67,7 +75,9 @@ async def _respond(host: FakeOllama, call: Call, reply: Reply) -> None:
     else:
         known = call.path in _GENERATES or any(path == call.path for _, path in ENDPOINTS)
         host.stats.move(call, "failed")
-        await reply.text(405 if known else 404, "405 method not allowed" if known else "404 page not found")
+        await reply.text(
+            405 if known else 404, "405 method not allowed" if known else "404 page not found"
+        )
 
 
 def _fault_of_header(call: Call) -> Fault | None:
@@ -104,7 +114,9 @@ def _read_body(call: Call) -> str | None:
         return "json: cannot unmarshal value into Go value of type api.ChatRequest"
     for name, kind in _FIELDS.items():
         if not isinstance(body.get(name), (kind, _NULLABLE)):
-            return f"json: cannot unmarshal value into Go struct field {name} of type {kind.__name__}"
+            return (
+                f"json: cannot unmarshal value into Go struct field {name} of type {kind.__name__}"
+            )
     if not all(isinstance(message, dict) for message in body.get("messages") or []):
         return "json: cannot unmarshal value into Go struct field messages of type api.Message"
     call.body = body

@@ -131,7 +131,10 @@ class Scheduler:
         Raises:
             QueueFull: too many wait for a load; never raised for a model that is resident.
         """
-        num_ctx, runner_options = self._num_ctx(model, options), tuple(options.get(name) for name in RUNNER_OPTIONS)
+        num_ctx, runner_options = (
+            self._num_ctx(model, options),
+            tuple(options.get(name) for name in RUNNER_OPTIONS),
+        )
         runner = self.resident.get(model.blob)
         if runner is not None and runner.serves(num_ctx, runner_options):
             self._join(runner, keep_alive_s)
@@ -184,14 +187,21 @@ class Scheduler:
         return max(4, min(int(wanted), model.max_ctx))
 
     def _predicted(self, model: FakeModel, num_ctx: int) -> int:
-        return model.weights + int(model.kv_kib_per_token * KIB * num_ctx * self.limits.num_parallel)
+        return model.weights + int(
+            model.kv_kib_per_token * KIB * num_ctx * self.limits.num_parallel
+        )
 
     def free_vram(self) -> int:
-        return int(self.limits.vram_gib * GIB) - sum(runner.size_vram for runner in self.resident.values())
+        return int(self.limits.vram_gib * GIB) - sum(
+            runner.size_vram for runner in self.resident.values()
+        )
 
     def _victim(self) -> Runner:
         # Not the least recently used: the order is the real scheduler's, which can evict the same model for ever.
-        return min(self.resident.values(), key=lambda one: (one.users > 0, one.keep_alive_s, one.model.blob))
+        return min(
+            self.resident.values(),
+            key=lambda one: (one.users > 0, one.keep_alive_s, one.model.blob),
+        )
 
     # Warm runners
 
@@ -237,7 +247,12 @@ class Scheduler:
     # Loads
 
     async def _wait_for_load(
-        self, call: Call, model: FakeModel, num_ctx: int, runner_options: tuple[Any, ...], keep_alive_s: float | None
+        self,
+        call: Call,
+        model: FakeModel,
+        num_ctx: int,
+        runner_options: tuple[Any, ...],
+        keep_alive_s: float | None,
     ) -> Runner:
         if len(self._waiting) >= self.limits.max_queue:
             raise QueueFull
@@ -262,7 +277,9 @@ class Scheduler:
             if pending.granted.done():
                 continue
             placing = asyncio.create_task(self._place(pending))
-            pending.granted.add_done_callback(lambda granted, task=placing: granted.cancelled() and task.cancel())
+            pending.granted.add_done_callback(
+                lambda granted, task=placing: granted.cancelled() and task.cancel()
+            )
             try:
                 await asyncio.wait({placing})
             finally:
@@ -310,11 +327,15 @@ class Scheduler:
 
     def _admit(self, model: FakeModel, num_ctx: int, runner_options: tuple[Any, ...]) -> Runner:
         size = self._predicted(model, num_ctx) + OVERHEAD
-        in_vram = size // 2 if model.blob in self.short_of_vram else min(size, max(0, self.free_vram()))
+        in_vram = (
+            size // 2 if model.blob in self.short_of_vram else min(size, max(0, self.free_vram()))
+        )
         if runner_options[RUNNER_OPTIONS.index("num_gpu")] == 0:
             in_vram = 0
         slots = asyncio.Semaphore(self.limits.num_parallel)
-        runner = Runner(model, runner_options, num_ctx, size, in_vram, self.limits.keep_alive_s, slots)
+        runner = Runner(
+            model, runner_options, num_ctx, size, in_vram, self.limits.keep_alive_s, slots
+        )
         self.resident[model.blob] = runner
         self._stats.note("loaded", model.name)
         return runner

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 State = Literal[
-    "received", "pending", "loading", "queued", "prefill", "streaming", "done", "cancelled", "cut", "failed"
+    "received",
+    "pending",
+    "loading",
+    "queued",
+    "prefill",
+    "streaming",
+    "done",
+    "cancelled",
+    "cut",
+    "failed",
 ]
 
 _TOLD = ("number", "method", "path", "model", "options", "keep_alive", "state", "tokens", "fault")
@@ -82,7 +91,9 @@ class Stats:
 
     def answers(self, model: str | None = None) -> list[Call]:
         """Calls that asked for text, of one model or of all."""
-        return [call for call in self.requests if call.kind == "answer" and model in (None, call.model)]
+        return [
+            call for call in self.requests if call.kind == "answer" and model in (None, call.model)
+        ]
 
     def in_state(self, *states: State) -> list[Call]:
         return [call for call in self.requests if call.state in states]
@@ -142,8 +153,12 @@ class Stats:
                 while not met():
                     await self._change.wait()
         except TimeoutError:
-            calls = ", ".join(f"{call.path} {call.model or ''} {call.state}" for call in self.requests)
-            raise TimeoutError(f"not met in {timeout_s} s. Calls: {calls or 'none'}. Log: {self.log}") from None
+            calls = ", ".join(
+                f"{call.path} {call.model or ''} {call.state}" for call in self.requests
+            )
+            raise TimeoutError(
+                f"not met in {timeout_s} s. Calls: {calls or 'none'}. Log: {self.log}"
+            ) from None
 
     def summary(self) -> dict[str, Any]:
         """The whole as plain JSON, for the control port."""

@@ -24,7 +24,9 @@ class FakeOllamaThread:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._make = lambda: FakeOllama(*args, **kwargs)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-ollama", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="fake-ollama", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -32,7 +34,10 @@ class FakeOllamaThread:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         try:
             self._run(self._host.__aexit__(kind, value, trace))

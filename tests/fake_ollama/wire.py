@@ -48,7 +48,9 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(
-        self, serve: Callable[[Connection], Coroutine[Any, Any, None]], lost: Callable[[Connection], None]
+        self,
+        serve: Callable[[Connection], Coroutine[Any, Any, None]],
+        lost: Callable[[Connection], None],
     ) -> None:
         self._serve = serve
         self._lost = lost
@@ -112,12 +114,19 @@ class Connection(asyncio.Protocol):
         first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
         method, _, rest = first.partition(" ")
         target, _, version = rest.partition(" ")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         if headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         length = int(headers.get("content-length", "0"))
         body = await self._upto(lambda: length)
-        return None if body is None else Request(method, target.partition("?")[0], version, headers, body)
+        return (
+            None
+            if body is None
+            else Request(method, target.partition("?")[0], version, headers, body)
+        )
 
     async def send(self, data: bytes) -> None:
         self.transport.write(data)
@@ -153,10 +162,15 @@ class Reply:
             phrase = HTTPStatus(status).phrase
         except ValueError:
             phrase = "Unknown"
-        lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"HTTP/1.1 {status} {phrase}",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    async def body(self, status: int, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> None:
+    async def body(
+        self, status: int, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         length = {"Content-Type": media_type, "Content-Length": str(len(body))}
         head = self._head(status, {**length, **(headers or {})})
         await self.connection.send(head if self._bodiless else head + body)

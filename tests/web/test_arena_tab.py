@@ -88,8 +88,15 @@ def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
         async def again(self, battle_id: str, *, caller: str) -> SimpleNamespace:
             return await self.open(caller=caller)
 
-    asked = {"re": 1, "prompt": "x", "format": "elimination", "topic": "", "study": "",
-             "rater": "", "battle": "b"}  # fmt: skip
+    asked = {
+        "re": 1,
+        "prompt": "x",
+        "format": "elimination",
+        "topic": "",
+        "study": "",
+        "rater": "",
+        "battle": "b",
+    }
     moves = Moves(Door())  # type: ignore[arg-type]
     for host in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
         request: Any = SimpleNamespace(client=SimpleNamespace(host=host))
@@ -105,9 +112,8 @@ def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
     assert referee.calls == [
         (
             *("battle", 1, "drop", "B"),
-            {"rater": "somebody", "channel": "web", "ballot": "0123456789abcdef",
-             "dwell_ms": 1200},
-        ),
+            {"rater": "somebody", "channel": "web", "ballot": "0123456789abcdef", "dwell_ms": 1200},
+        )
     ]
 
 
@@ -181,8 +187,17 @@ def test_a_name_is_drawn_as_text() -> None:
 
 def test_the_reveal_tells_pace_order_and_movement() -> None:
     drawn = unmasking.draw(REVEAL, MOVED)
-    for said in ("321 <span>ms", "43.2 <span>tokens/s", ">210<", "#2 → #1", "1000 → 1012", "+12",
-                 "round 1 <span>drawn by lot", "990 <span>new", "1 vote recorded."):  # fmt: skip
+    for said in (
+        "321 <span>ms",
+        "43.2 <span>tokens/s",
+        ">210<",
+        "#2 → #1",
+        "1000 → 1012",
+        "+12",
+        "round 1 <span>drawn by lot",
+        "990 <span>new",
+        "1 vote recorded.",
+    ):
         assert said in drawn, said
 
 

@@ -25,24 +25,59 @@ from tests.playing import table
 
 URL = "http://10.0.0.5:11434"
 FAST = ModelReport(
-    name="phi3:mini", digest="d", size=2_200_000_000, quantization="Q4_0", plays=True,
-    resident=True, share=Share.FULL, vram=5_900_000_000, leases=1,
-    ttft_ms=Spread(120.0, 340.0, 7), tokens_per_s=Spread(85.25, 90.0, 7),
-)  # fmt: skip
+    name="phi3:mini",
+    digest="d",
+    size=2_200_000_000,
+    quantization="Q4_0",
+    plays=True,
+    resident=True,
+    share=Share.FULL,
+    vram=5_900_000_000,
+    leases=1,
+    ttft_ms=Spread(120.0, 340.0, 7),
+    tokens_per_s=Spread(85.25, 90.0, 7),
+)
 COLD = replace(
-    FAST, name="<b>mistral</b>", resident=False, share=Share.UNKNOWN, vram=0,
-    ttft_ms=Spread(None, None, 0), tokens_per_s=Spread(None, None, 0), unfit="it could not be loaded",
-)  # fmt: skip
+    FAST,
+    name="<b>mistral</b>",
+    resident=False,
+    share=Share.UNKNOWN,
+    vram=0,
+    ttft_ms=Spread(None, None, 0),
+    tokens_per_s=Spread(None, None, 0),
+    unfit="it could not be loaded",
+)
 HOST = HostReport(
-    url=URL, up=True, breaker="closed", version="0.32.15", slots=2, leases=3, queue=4,
-    vram=5_900_000_000, models=(FAST, COLD), faults=(FaultCount("phi3:mini", "dropped", 6),),
-    last_fault="phi3:mini dropped the connection", problems=(),
-)  # fmt: skip
+    url=URL,
+    up=True,
+    breaker="closed",
+    version="0.32.15",
+    slots=2,
+    leases=3,
+    queue=4,
+    vram=5_900_000_000,
+    models=(FAST, COLD),
+    faults=(FaultCount("phi3:mini", "dropped", 6),),
+    last_fault="phi3:mini dropped the connection",
+    problems=(),
+)
 NOW = Overview(
-    source=f"Ollama at {URL}", hosts=(HOST,), costs={URL: BattleCost(5.4, 0.0015, 9)}, price=1.006,
-    notes=("mistral could not be loaded",), watched=False,
-)  # fmt: skip
-MOVES = ("0.12 s", "85.2", "on the GPU", "dropped", "could not be loaded", "<dd>3</dd>", "<dd>4</dd>")
+    source=f"Ollama at {URL}",
+    hosts=(HOST,),
+    costs={URL: BattleCost(5.4, 0.0015, 9)},
+    price=1.006,
+    notes=("mistral could not be loaded",),
+    watched=False,
+)
+MOVES = (
+    "0.12 s",
+    "85.2",
+    "on the GPU",
+    "dropped",
+    "could not be loaded",
+    "<dd>3</dd>",
+    "<dd>4</dd>",
+)
 """What moves with replies."""
 
 

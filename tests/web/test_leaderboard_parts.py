@@ -73,12 +73,19 @@ class Cells(HTMLParser):
 def test_numbers_are_shown_as_people_read_them() -> None:
     cast = pd.DataFrame(
         {
-            "battle_id": list("abcd"), "ballot_id": list("abcd"), "supersedes": "",
-            "excluded_reason": "", "rater": list("abcd"), "model_a": "x", "model_b": "y",
-            "winner": ["model_a", "model_a", "tie", "both_bad"], "ttft_ms_a": 1250.0,
-            "tokens_per_s_a": 42.04, "output_tokens_a": 1321.0,
+            "battle_id": list("abcd"),
+            "ballot_id": list("abcd"),
+            "supersedes": "",
+            "excluded_reason": "",
+            "rater": list("abcd"),
+            "model_a": "x",
+            "model_b": "y",
+            "winner": ["model_a", "model_a", "tie", "both_bad"],
+            "ttft_ms_a": 1250.0,
+            "tokens_per_s_a": 42.04,
+            "output_tokens_a": 1321.0,
         }
-    )  # fmt: skip
+    )
     standings = board(cast).standings
     first = standings.iloc[0]
     heads, row, *_ = Cells(table.draw(standings)).rows
@@ -155,17 +162,23 @@ def test_a_long_name_is_shortened_in_the_chart() -> None:
 
 
 def test_a_name_reads_as_it_is_where_plotly_draws_it() -> None:
-    cast = boards.votes({'a<b>&"c\'': 0.0, "x": 1.0}, 5)
+    cast = boards.votes({"a<b>&\"c'": 0.0, "x": 1.0}, 5)
     texts = " ".join(n.text for n in charts.ratings(board(cast).standings).layout.annotations)
-    assert 'a&lt;b&gt;&amp;"c\'' in texts
+    assert "a&lt;b&gt;&amp;\"c'" in texts
 
 
 def raced(*speeds_and_ratings: tuple[float, float], group: int = 0) -> pd.DataFrame:
     speeds, ratings = zip(*speeds_and_ratings, strict=True)
     return pd.DataFrame(
-        {"contender": [f"c{n}" for n in range(len(speeds))], "tokens_per_s": speeds,
-         "rating": ratings, "lower": ratings, "upper": ratings, "group": group}
-    )  # fmt: skip
+        {
+            "contender": [f"c{n}" for n in range(len(speeds))],
+            "tokens_per_s": speeds,
+            "rating": ratings,
+            "lower": ratings,
+            "upper": ratings,
+            "group": group,
+        }
+    )
 
 
 def test_the_front_is_of_those_whom_nobody_beats_in_speed_and_rating() -> None:
@@ -347,10 +360,18 @@ def test_downloads_are_relative_links_that_the_api_reads_as_the_same_choice(quer
 def test_what_was_chosen_is_said() -> None:
     assert Query().said() == []
     assert CHOSEN.said("only mine") == [
-        "topic “a&b”", "study “s”", "language “en”", "channel “web”",
-        "only mine", "since 2026-05-01", "until 2026-05-02", "ties left out",
-        "both bad left out", "corrected for style", "corrected for order",
-    ]  # fmt: skip
+        "topic “a&b”",
+        "study “s”",
+        "language “en”",
+        "channel “web”",
+        "only mine",
+        "since 2026-05-01",
+        "until 2026-05-02",
+        "ties left out",
+        "both bad left out",
+        "corrected for style",
+        "corrected for order",
+    ]
 
 
 # Names are text --------------------------------------------------------------------------------
@@ -364,11 +385,16 @@ def test_a_name_is_text_everywhere_and_never_markup() -> None:
         meetings.draw(found.head_to_head, found.standings["contender"]),
         notes.front(found.standings),
         notes.status(board(query=Query(Slice(topic=HOSTILE))), counting=False),
-        *(c.to_json() for c in (
-            charts.ratings(found.standings), charts.speed(found.standings),
-            charts.lengths(found.standings), charts.days(beside.days),
-        )),
-    ]  # fmt: skip
+        *(
+            c.to_json()
+            for c in (
+                charts.ratings(found.standings),
+                charts.speed(found.standings),
+                charts.lengths(found.standings),
+                charts.days(beside.days),
+            )
+        ),
+    ]
     assert all("img src=x" in text for text in drawn[:5])
     assert not [text for text in drawn if re.search(r"<img|\\u003cimg", text)]
 

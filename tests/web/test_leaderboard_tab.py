@@ -217,8 +217,9 @@ def test_the_choice_decides_which_votes_are_asked_for() -> None:
         assert {query.slice.topic for query in referee.asked} == {"code"}
         assert referee.asked[0].method.ties == "drop"
         count = (CAST["topic"] == "code").sum()
-        assert f"<b>{count} votes</b> · 3 contenders · topic “code” · ties left out" in (
-            page.shown["board-status"]
+        assert (
+            f"<b>{count} votes</b> · 3 contenders · topic “code” · ties left out"
+            in (page.shown["board-status"])
         )
         assert "format=csv&amp;topic=code&amp;ties=drop" in page.shown["board-files"]
 
@@ -237,8 +238,13 @@ def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
 
 def test_clearing_brings_back_all_votes() -> None:
     async def do(page: Page) -> None:
-        page.shown |= {"board-topic": "code", "board-rater": "rater-1", "board-correct": ["style"],
-                       "board-since": "2026-05-02", "board-bad": "drop"}  # fmt: skip
+        page.shown |= {
+            "board-topic": "code",
+            "board-rater": "rater-1",
+            "board-correct": ["style"],
+            "board-since": "2026-05-02",
+            "board-bad": "drop",
+        }
         await page.after("select")
         await page.after("click", "board-clear")
         await page.after("then")

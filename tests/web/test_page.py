@@ -181,8 +181,11 @@ def test_a_vote_is_taken_back_and_cast_anew_in_a_study(page: Any, app: App) -> N
     assert {row["study"] for row in rows} == {"pilot one"}
     assert {row["topic"] for row in rows} == {"skies"}
     assert {row["supersedes"] for row in rows[2:]} == {rows[0]["ballot_id"]}
-    live = {pane["seat"] for pane in app.get(f"api/arena/battles/{battle_id(page)}")["panes"]
-            if pane["state"] == "complete"}  # fmt: skip
+    live = {
+        pane["seat"]
+        for pane in app.get(f"api/arena/battles/{battle_id(page)}")["panes"]
+        if pane["state"] == "complete"
+    }
     assert live == {"A", "B", "C"} - {second} and first in live
     page.click("#new-battle")
     page.wait_for_selector(f"#send{OPEN}")
@@ -242,9 +245,7 @@ def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
 
 
 @pytest.mark.slow
-def test_closing_the_tab_stops_the_models(
-    browser: Any, engine_weights: Any, tmp_path: Any
-) -> None:
+def test_closing_the_tab_stops_the_models(browser: Any, engine_weights: Any, tmp_path: Any) -> None:
     with running(tmp_path, ARENA_GRACE="0.5", ARENA_PACE="1500") as app:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)

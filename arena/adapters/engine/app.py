@@ -182,14 +182,16 @@ async def _frames(
             case Piece(content, thinking):
                 yield event, _frame(call.model, part(content, thinking), done=False)
             case Completed():
-                metrics = wire.without_zeros({
-                    "total_duration": time.monotonic_ns() - begun,
-                    "load_duration": job.load_ns,
-                    "prompt_eval_count": event.prompt_tokens,
-                    "prompt_eval_duration": event.prompt_ns,
-                    "eval_count": event.tokens,
-                    "eval_duration": event.tokens_ns,
-                })  # fmt: skip
+                metrics = wire.without_zeros(
+                    {
+                        "total_duration": time.monotonic_ns() - begun,
+                        "load_duration": job.load_ns,
+                        "prompt_eval_count": event.prompt_tokens,
+                        "prompt_eval_duration": event.prompt_ns,
+                        "eval_count": event.tokens,
+                        "eval_duration": event.tokens_ns,
+                    }
+                )
                 yield (
                     event,
                     _frame(call.model, part("", ""), done=True)

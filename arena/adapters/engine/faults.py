@@ -62,7 +62,9 @@ class CacheNotWritable(WeightsFault):
 class DiskFull(WeightsFault):
     def __init__(self, folder: Path, needed: int | None = None) -> None:
         amount = f"at least {needed / 1e6:.0f} MB" if needed else "some room"
-        super().__init__(f"The disk that holds {folder} is full. Free {amount}; it is tried again by itself.")
+        super().__init__(
+            f"The disk that holds {folder} is full. Free {amount}; it is tried again by itself."
+        )
 
 
 class NoInstaller(WeightsFault):

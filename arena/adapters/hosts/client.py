@@ -28,12 +28,16 @@ UNLOAD_POLL_S = 0.05
 NANOSECONDS = 1_000_000_000
 
 REFUSALS = {
-    400: "refused", 401: "forbidden", 403: "forbidden", 503: "busy",
+    400: "refused",
+    401: "forbidden",
+    403: "forbidden",
+    503: "busy",
     # A proxy says so when the host behind it is gone.
-    502: "unreachable", 504: "unreachable",
+    502: "unreachable",
+    504: "unreachable",
     # What the client makes of an error line within a stream.
     -1: "crashed",
-}  # fmt: skip
+}
 """HTTP status → kind of fault; other ones are redirected (3xx) or failed."""
 
 
@@ -273,8 +277,13 @@ class OllamaHost:
             # So httpx says that the client was closed: the pool was given other hosts.
             raise self._fault("dropped", "is no longer in use", error) from error
         except (
-            json.JSONDecodeError, ValidationError, AttributeError, TypeError, KeyError, ValueError,
-        ) as error:  # fmt: skip
+            json.JSONDecodeError,
+            ValidationError,
+            AttributeError,
+            TypeError,
+            KeyError,
+            ValueError,
+        ) as error:
             raise self._fault("garbled", "sent what is not Ollama's format", error) from error
 
     def _fault(self, kind: str, what: str, error: Exception) -> HostFault:

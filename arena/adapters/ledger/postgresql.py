@@ -43,13 +43,11 @@ _AWAY = Reason(
     "See that it runs and can be reached",
 )
 _REFUSED = Reason(
-    "the database server does not accept the user or the password",
-    "Correct them in DATABASE_URL",
+    "the database server does not accept the user or the password", "Correct them in DATABASE_URL"
 )
 _NO_DATABASE = Reason("there is no such database on the server", "Create it")
 _RIGHTS = Reason(
-    "the user may not do this there",
-    "Give it the right to read, insert and create tables",
+    "the user may not do this there", "Give it the right to read, insert and create tables"
 )
 _READ_ONLY = Reason(
     "the database server only lets itself be read",

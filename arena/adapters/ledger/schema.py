@@ -13,10 +13,26 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sqlalchemy import (
-    JSON, BigInteger, Boolean, Column, ColumnClause, Connection, DateTime, Dialect, Double,
-    Identity, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint, inspect,
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnClause,
+    Connection,
+    DateTime,
+    Dialect,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    inspect,
     literal_column,
-)  # fmt: skip
+)
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
@@ -107,11 +123,15 @@ EMPTY: ColumnClause[str] = literal_column("''", Text())
 # The second finds the rows of a ballot that was superseded, the first the ballots that did so.
 _INDEXES = (
     Index(
-        "votes_superseding", VOTES.c.supersedes, VOTES.c.ballot_id, VOTES.c.sequence,
-        postgresql_where=VOTES.c.supersedes != EMPTY, sqlite_where=VOTES.c.supersedes != EMPTY,
+        "votes_superseding",
+        VOTES.c.supersedes,
+        VOTES.c.ballot_id,
+        VOTES.c.sequence,
+        postgresql_where=VOTES.c.supersedes != EMPTY,
+        sqlite_where=VOTES.c.supersedes != EMPTY,
     ),
     Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
-)  # fmt: skip
+)
 
 OUTCOME = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
 """What standings need of a vote besides its sequence."""

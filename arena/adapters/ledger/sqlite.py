@@ -29,8 +29,7 @@ _READ_ONLY = Reason(
     "Give the account that runs the arena the right to write there",
 )
 _BUSY = Reason(
-    "another program holds it",
-    "Close what has the file open (a database browser, a backup)",
+    "another program holds it", "Close what has the file open (a database browser, a backup)"
 )
 _DAMAGED = Reason(
     "the file is damaged or is no SQLite database",

@@ -115,10 +115,15 @@ class RedisFeed:
         while True:
             try:
                 number = await self._store.ask(
-                    PUBLISH, [stream, f"{stream}:authors", self._store.key("owner", battle_id)],
-                    author.owed, author.name, author.turn, author.told, self._keep_ms,
+                    PUBLISH,
+                    [stream, f"{stream}:authors", self._store.key("owner", battle_id)],
+                    author.owed,
+                    author.name,
+                    author.turn,
+                    author.told,
+                    self._keep_ms,
                     self._store.replica if author.playing else "",
-                )  # fmt: skip
+                )
                 break
             except StoreFault:
                 if asyncio.get_running_loop().time() > deadline:

@@ -14,7 +14,12 @@ from arena.web.api.health import Operable
 __all__ = ["Operable", "install"]
 
 PAGES = ("healthz", "readyz", "metrics", "docs", "openapi.json")
-OURS = ("/api", "/api/{path:path}", *(f"/{page}" for page in PAGES), *(f"/{page}/" for page in PAGES))
+OURS = (
+    "/api",
+    "/api/{path:path}",
+    *(f"/{page}" for page in PAGES),
+    *(f"/{page}/" for page in PAGES),
+)
 
 
 def install(app: FastAPI, referee: Referee, operable: Operable = Operable()) -> None:

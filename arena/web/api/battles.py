@@ -140,9 +140,7 @@ def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["battles"])
 
     @router.post(
-        "/battles",
-        status_code=HTTPStatus.CREATED,
-        responses=problems(429, 502, 503, body=True),
+        "/battles", status_code=HTTPStatus.CREATED, responses=problems(429, 502, 503, body=True)
     )
     async def open_battle(opening: Opening, request: Request, key: Key = "") -> State:
         """Open a battle. Whoever opens one must follow its events, unless it is `unattended`:

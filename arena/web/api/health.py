@@ -78,11 +78,7 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
             raise NotReady(f"{now.headline} {now.detail}".strip())
         return Health("ready")
 
-    @router.get(
-        "/metrics",
-        response_class=PlainTextResponse,
-        responses=problems(403),
-    )
+    @router.get("/metrics", response_class=PlainTextResponse, responses=problems(403))
     async def metrics(request: Request) -> Response:
         """What happened since the start, for Prometheus; names no contender and no model."""
         allowed = operable.metrics_for_all or operators.is_operator(request)

@@ -21,8 +21,16 @@ from arena.core.ports import State
 from arena.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (
-    STATUS, Completed, NextRound, Responses, completed, next_round, responses, total, verdict,
-)  # fmt: skip
+    STATUS,
+    Completed,
+    NextRound,
+    Responses,
+    completed,
+    next_round,
+    responses,
+    total,
+    verdict,
+)
 from arena.web.api.events import hung_up
 from arena.web.api.problems import problems
 
@@ -31,9 +39,19 @@ WAIT_S = 50.0
 
 Choice = Literal["left", "right", "tie", "both_bad"]
 Spelling = Literal[
-    "left", "model_a", "A", "a", "right", "model_b", "B", "b", "tie", "both_bad", "bothbad",
+    "left",
+    "model_a",
+    "A",
+    "a",
+    "right",
+    "model_b",
+    "B",
+    "b",
+    "tie",
+    "both_bad",
+    "bothbad",
     "tie (bothbad)",
-]  # fmt: skip
+]
 MEANT: Mapping[str, str] = {
     **dict.fromkeys(("model_a", "A", "a"), "left"),
     **dict.fromkeys(("model_b", "B", "b"), "right"),

@@ -25,9 +25,13 @@ INK, RULE = "#6f7a8b", "rgba(127, 138, 155, 0.28)"
 POINT, QUIET = "#37789a", "rgba(55, 120, 154, 0.45)"
 BAR = {"color": POINT, "line": {"width": 0}}
 MARKS = (
-    ("#37789a", "circle"), ("#b0692b", "diamond"), ("#3f8a67", "square"),
-    ("#9a5ea6", "triangle-up"), ("#a34c44", "cross"), ("#7c7c34", "star"),
-)  # fmt: skip
+    ("#37789a", "circle"),
+    ("#b0692b", "diamond"),
+    ("#3f8a67", "square"),
+    ("#9a5ea6", "triangle-up"),
+    ("#a34c44", "cross"),
+    ("#7c7c34", "star"),
+)
 """Colour and shape of each group, so that nobody has to tell colours apart."""
 
 SPEEDS = [digit * 10**power for power in range(-2, 6) for digit in (1, 2, 5)]
@@ -124,14 +128,27 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
     hover = {"hovertemplate": "%{customdata}<extra></extra>"}
     labels = [f"{_label(r)}<br>{whole(r.reply_tokens)} tokens" for r in known.itertuples()]
     chart.add_bar(
-        x=known["reply_tokens"], y=known.index, orientation="h", width=0.3, customdata=labels,
-        marker=BAR, text=[f" {whole(n)}" for n in known["reply_tokens"]],
-        textposition="outside", cliponaxis=False, **hover,
-    )  # fmt: skip
+        x=known["reply_tokens"],
+        y=known.index,
+        orientation="h",
+        width=0.3,
+        customdata=labels,
+        marker=BAR,
+        text=[f" {whole(n)}" for n in known["reply_tokens"]],
+        textposition="outside",
+        cliponaxis=False,
+        **hover,
+    )
     chart.add_scatter(
-        x=known["rating"], y=known.index, error_x=_whiskers(known), mode="markers", xaxis="x2",
-        marker={"size": 10, "color": POINT}, customdata=labels, **hover,
-    )  # fmt: skip
+        x=known["rating"],
+        y=known.index,
+        error_x=_whiskers(known),
+        mode="markers",
+        xaxis="x2",
+        marker={"size": 10, "color": POINT},
+        customdata=labels,
+        **hover,
+    )
     _captions(chart, [_shortened(name) for name in known["contender"]], known)
     _bare(chart, height=ROW_PX * len(known) + 80)
     chart.update_layout(
@@ -165,9 +182,12 @@ def days(counted: pd.DataFrame) -> go.Figure:
         chart.update_xaxes(tickmode="array", tickvals=[day.date() for day in votes.index])
         chart.update_layout(bargap=1 - len(votes) / 10)
     chart.update_yaxes(
-        title=_title("Votes a week" if weekly else "Votes a day"), gridcolor=RULE, nticks=5,
-        rangemode="tozero", tickformat=",d",
-    )  # fmt: skip
+        title=_title("Votes a week" if weekly else "Votes a day"),
+        gridcolor=RULE,
+        nticks=5,
+        rangemode="tozero",
+        tickformat=",d",
+    )
     if votes.max() < 5:
         chart.update_yaxes(dtick=1)
     return chart
@@ -230,11 +250,18 @@ def _captions(chart: go.Figure, names: list[str], rows: pd.DataFrame) -> None:
     ratings = [f"<b>{rating:.0f}</b>" for rating in rows["rating"]]
     ends = (("left", 0, names), ("right", 1, ratings))
     notes = [
-        {"text": text, "x": x, "xref": "paper", "xanchor": anchor, "y": at, "yshift": 17,
-         "showarrow": False}
+        {
+            "text": text,
+            "x": x,
+            "xref": "paper",
+            "xanchor": anchor,
+            "y": at,
+            "yshift": 17,
+            "showarrow": False,
+        }
         for anchor, x, texts in ends
         for at, text in enumerate(texts)
-    ]  # fmt: skip
+    ]
     # All at once: Plotly takes a third of a second to add those of thirty contenders one by one.
     chart.update_layout(annotations=notes)
 

@@ -62,8 +62,15 @@ class Controls:
     @property
     def inputs(self) -> set[Block]:
         """What a query is read from."""
-        return {*self.menus.values(), self.since, self.until, self.rater, self.ties, self.bad,
-                self.correct}  # fmt: skip
+        return {
+            *self.menus.values(),
+            self.since,
+            self.until,
+            self.rater,
+            self.ties,
+            self.bad,
+            self.correct,
+        }
 
     @property
     def all(self) -> set[Block]:
@@ -97,8 +104,15 @@ class Controls:
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
         menus: dict[Block, Any] = {menu: "" for menu in self.menus.values()}
-        return menus | {self.since: "", self.until: "", self.own: False, self.rater: "",
-                        self.ties: "half", self.bad: "tie", self.correct: []}  # fmt: skip
+        return menus | {
+            self.since: "",
+            self.until: "",
+            self.own: False,
+            self.rater: "",
+            self.ties: "half",
+            self.bad: "tie",
+            self.correct: [],
+        }
 
     def offered(self, choices: Mapping[str, tuple[str, ...]]) -> dict[Block, Any]:
         """The menus with these values; what is chosen stays so."""
@@ -113,17 +127,24 @@ def build() -> Controls:
     with gr.Row(elem_classes="board-controls"):
         menus = {
             field: gr.Dropdown(
-                _menu(field, ()), value="", label=field.capitalize(), interactive=True,
-                allow_custom_value=True, min_width=150, elem_id=f"board-{field}",
+                _menu(field, ()),
+                value="",
+                label=field.capitalize(),
+                interactive=True,
+                allow_custom_value=True,
+                min_width=150,
+                elem_id=f"board-{field}",
             )
             for field in ALL
-        }  # fmt: skip
+        }
     with gr.Row(elem_classes="board-controls"):
         since, until = _day_field("First day (UTC)", "since"), _day_field("Last day (UTC)", "until")
         own = gr.Checkbox(
-            label="Only votes from this browser", interactive=True, min_width=150,
+            label="Only votes from this browser",
+            interactive=True,
+            min_width=150,
             elem_id="board-own",
-        )  # fmt: skip
+        )
         rater = gr.Textbox("", visible="hidden", elem_id="board-rater")
     with gr.Row(elem_classes="board-controls"):
         ties = gr.Radio(
@@ -133,9 +154,11 @@ def build() -> Controls:
             BAD, value="tie", label="“Both bad” counts", interactive=True, elem_id="board-bad"
         )
         correct = gr.CheckboxGroup(
-            [STYLE_CHOICE, ORDER_CHOICE], label="Correct the ratings for", interactive=True,
+            [STYLE_CHOICE, ORDER_CHOICE],
+            label="Correct the ratings for",
+            interactive=True,
             elem_id="board-correct",
-        )  # fmt: skip
+        )
     clear = gr.Button("Clear all of this", size="sm", elem_id="board-clear")
     own.input(None, own, rater, js=OWN_RATER, queue=False, show_progress="hidden")
     return Controls(menus, since, until, own, rater, ties, bad, correct, clear)
@@ -160,9 +183,13 @@ def link(query: Query) -> str:
 def _day_field(label: str, name: str) -> gr.HTML:
     """A date field of the browser's own, which keyboards, phones and screen readers know."""
     return gr.HTML(
-        "", html_template=DAY.format(label=label), js_on_load=PICKED, apply_default_css=False,
-        min_width=150, elem_id=f"board-{name}",
-    )  # fmt: skip
+        "",
+        html_template=DAY.format(label=label),
+        js_on_load=PICKED,
+        apply_default_css=False,
+        min_width=150,
+        elem_id=f"board-{name}",
+    )
 
 
 def _menu(field: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
