@@ -2,12 +2,12 @@
 
 The flow, and its home:
 
-    prompt → a battle is opened, contenders are drawn and seated    referee.open → core.matchup
+    prompt → a battle is opened, contenders are drawn and seated    referee.open → core.battle.matchup
     live contenders answer side by side, held back to one pace      stage → adapters.hosts
     vote → elimination → next round                                 core.battle
     the vote is made durable                                        adapters.ledger
-    champion → reveal                                               core.view, drawn by web
-    standings, derived from the votes, never stored                 core.leaderboard
+    champion → reveal                                               core.battle.view, drawn by web
+    standings, derived from the votes, never stored                 core.standings.leaderboard
 
 In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `arena.votes()` and
 `arena.leaderboard()` are DataFrames, whether or not a page is running.

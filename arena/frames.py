@@ -22,17 +22,17 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from arena import exchange
 from arena import settings as config
 from arena.core import when
-from arena.core.board import Board, Query
-from arena.core.bradley_terry import Method
-from arena.core.covariates import ORDER, STYLE, style_columns
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
-from arena.core.record import VoteRow
-from arena.core.slices import Slice
-from arena.core.votes import require
+from arena.core.standings.board import Board, Query
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.covariates import ORDER, STYLE, style_columns
+from arena.core.standings.slices import Slice
+from arena.core.standings.votes import require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED, Told, nobody
-from arena.scoreboard import COLUMNS, board_of
+from arena.play.scoreboard import COLUMNS, board_of
 
 if TYPE_CHECKING:
     from arena.settings import Settings
@@ -62,7 +62,7 @@ def votes(
     is given. Nothing is left out but by the slice: `excluded_reason` says what is not ranked,
     and `supersedes` which ballot another one took back.
 
-    columns: of `core.record.VoteRow`, or sequence; all, when none is named. Conversations are
+    columns: of `core.battle.record.VoteRow`, or sequence; all, when none is named. Conversations are
     long: name columns where the ledger is large. since, until: days or times in ISO 8601, in
     UTC where they have no zone; until a day includes it. settings: any key of the settings
     table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
@@ -106,7 +106,7 @@ def leaderboard(
     votes: pd.DataFrame | str | Path | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
-    """The standings: one row a contender, with the columns of `core.leaderboard.STANDINGS`.
+    """The standings: one row a contender, with the columns of `core.standings.leaderboard.STANDINGS`.
 
     votes: instead of the ledger's; rows of a ledger or of one of LMArena's releases, or a file
     in a format that can be imported. ties, bad: how they count in the fit. style, order: correct

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from arena import settings as config
 
 if TYPE_CHECKING:
-    from arena.serving import Server
+    from arena.server.serving import Server
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,9 +42,9 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     overrides = {"ARENA_PORT": port} | settings
     loaded = config.load(**{key: str(value) for key, value in overrides.items()})
     config.quiet_libraries()
-    from arena import serving
-    from arena.application import build_app
     from arena.compose import House
+    from arena.server import serving
+    from arena.server.application import build_app
 
     house = House(loaded)
     house.check()

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from platformdirs import user_cache_path
 
-from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS
+from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 OLLAMA_PORT = 11434
 DRAWS = ("fewest", "best", "uniform")
-"""The policies of core.matchup, which takes half a second to import."""
+"""The policies of core.battle.matchup, which takes half a second to import."""
 
 T = TypeVar("T")
 

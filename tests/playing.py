@@ -12,11 +12,11 @@ from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.adapters.ledger import SqlLedger
 from arena.adapters.limits import MemoryLimits
-from arena.admission import RefereeRules
-from arena.core import roster
+from arena.core.battle import roster
 from arena.core.ports import Battles, Delta, Feed, State
-from arena.referee import Referee
-from arena.stage import StageRules
+from arena.play.admission import RefereeRules
+from arena.play.referee import Referee
+from arena.play.stage import StageRules
 from tests.fake_ollama import FakeOllama
 
 MODELS = ("llama3.1:8b", "mistral:7b", "phi3:mini")

@@ -15,11 +15,11 @@ import pytest
 from arena.adapters.engine import Engine
 from arena.bench.hosts import HostBench, Plan, Row, ratios
 from arena.cli import main
-from arena.core.battle import Contender
+from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault
-from arena.core.ports import Finished, HostEvent, Text
-from arena.core.report import Spread
-from arena.core.roster import of_models
+from arena.core.hosts.report import Spread
+from arena.core.ports import HostEvent, Text
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 
 PRICE = 3.6

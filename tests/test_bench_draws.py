@@ -15,10 +15,10 @@ from scipy.special import expit
 from arena.bench.arenas import TIES, Arenas
 from arena.bench.draws import DrawBench, Plan, Row, votes_needed
 from arena.cli import main
-from arena.core.bradley_terry import POINTS_PER_LOGIT, Fit, Method
-from arena.core.counts import Counts
-from arena.core.matchup import Policy, draw
-from tests.core.play import contenders
+from arena.core.battle.matchup import Policy, draw
+from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method
+from arena.core.standings.counts import Counts
+from tests.core.battle.play import contenders
 
 
 def strengths(arenas: int, count: int, seed: int = 1) -> np.ndarray:

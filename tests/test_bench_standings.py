@@ -16,10 +16,10 @@ from arena.bench import simulated, standings
 from arena.bench.standings import Place, Plan, Row, StandingsBench
 from arena.cli import bench_standings, main
 from arena.compose import ledger_of
-from arena.core.counts import Counts
 from arena.core.errors import BadInput
 from arena.core.ports import Outcomes
-from arena.core.votes import OUTCOME_COLUMNS
+from arena.core.standings.counts import Counts
+from arena.core.standings.votes import OUTCOME_COLUMNS
 from arena.settings import load
 from tests.postgresql import Postgresql
 

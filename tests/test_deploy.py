@@ -24,7 +24,7 @@ import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from arena import serving
+from arena.server import serving
 from arena.settings import load, setting_fields
 from arena.web.api import problems
 from tests.certificates import self_signed

@@ -13,7 +13,7 @@ import pytest
 
 import arena
 from arena.core.errors import BadInput, ConfigError
-from arena.core.leaderboard import STANDINGS
+from arena.core.standings.leaderboard import STANDINGS
 from arena.exchange.lmarena import FIELDS
 from tests.exchange.rows import exported, filled, some_votes, vote
 

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from arena.adapters.hosts import HostTimeouts
-from arena.core.overview import Overview
-from arena.metrics import Metrics
+from arena.core.hosts.overview import Overview
+from arena.play.metrics import Metrics
 from arena.web.api import Operable
 from tests.playing import Table
 from tests.web.calling import arena

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from arena.core.battle.matchup import Policy
 from arena.core.errors import ConfigError
-from arena.core.matchup import Policy
 from arena.settings import DRAWS, ROOT, HostAddress, host_url, load, setting_fields
 
 KEYS = [spec.metadata["key"] for spec in setting_fields()]

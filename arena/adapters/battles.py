@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from arena.core.battle import Battle, Phase
+from arena.core.battle.entities import Battle, Phase
 from arena.core.errors import StaleVote, UnknownBattle
 from arena.core.ports import Event
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from arena.core.record import UNDETERMINED
+from arena.core.battle.record import UNDETERMINED
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier

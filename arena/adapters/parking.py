@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.core.battle import Battle
+from arena.core.battle.entities import Battle
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.ports import Event
 

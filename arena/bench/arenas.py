@@ -3,7 +3,7 @@
 Battles are played as the arena plays them: the weakest of those live is dropped until one is
 left, and every pair judged is a vote. It does not know what is measured of it.
 
-`core.matchup`'s ways to draw and `core.bradley_terry`'s fit are written again here for arrays
+`core.battle.matchup`'s ways to draw and `core.standings.bradley_terry`'s fit are written again here for arrays
 of arenas; tests hold them equal. One thing differs: contenders of an arena are one group from
 the start, while standings rank apart who is not yet linked by votes.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
-from arena.core.bradley_terry import LEVEL, PRIOR_SD, Method, quantile
-from arena.core.matchup import SEEDED, Policy
+from arena.core.battle.matchup import SEEDED, Policy
+from arena.core.standings.bradley_terry import LEVEL, PRIOR_SD, Method, quantile
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

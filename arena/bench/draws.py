@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from arena.bench.arenas import Arenas
-from arena.core.bradley_terry import POINTS_PER_LOGIT
-from arena.core.matchup import Policy
+from arena.core.battle.matchup import Policy
+from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
 
 Floats = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from arena.core.bradley_terry import POINTS_PER_LOGIT
+from arena.core.battle.record import REHEARSAL, VoteRow
 from arena.core.errors import LedgerFault
-from arena.core.record import REHEARSAL, VoteRow
+from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
 
 SPREAD = 150.0
 """Standard deviation of the strengths, in points."""

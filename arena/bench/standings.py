@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 
 from arena.bench import simulated
-from arena.core.bradley_terry import Method
-from arena.core.counts import Counts
 from arena.core.errors import BadInput
-from arena.core.leaderboard import standings
 from arena.core.ports import Ledger
-from arena.core.votes import OUTCOME_COLUMNS
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.counts import Counts
+from arena.core.standings.leaderboard import standings
+from arena.core.standings.votes import OUTCOME_COLUMNS
 
 LIKE_FOR_LIKE = Method(prior_sd=math.inf, lean=0, clusters="none")
 """What arena-rank does: no prior, and a sandwich of single votes."""

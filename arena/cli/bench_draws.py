@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from arena.bench.draws import ERROR_AT, NEWCOMER_SE, DrawBench, Plan, Row
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, table
-from arena.core.matchup import Policy
+from arena.core.battle.matchup import Policy
 
 NUMBERS = (*("Votes to the best", "Of uniform's", "Coverage", "Leader's"), *("Error", "Newcomer"))
 

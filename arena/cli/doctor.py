@@ -22,8 +22,8 @@ from arena import settings as config
 from arena.cli import storage
 from arena.cli.terminal import console, gigabytes, print_json
 from arena.core.errors import ArenaError, ConfigError
-from arena.core.placement import Share
-from arena.core.report import HostReport, ModelReport
+from arena.core.hosts.placement import Share
+from arena.core.hosts.report import HostReport, ModelReport
 
 if TYPE_CHECKING:
     from arena.compose import House

@@ -17,9 +17,9 @@ from arena import exchange, frames
 from arena import settings as config
 from arena.cli.terminal import errors
 from arena.cli.voting import slice_of
-from arena.core.board import Query
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
+from arena.core.standings.board import Query
 
 STANDARD_OUTPUT = "-"
 

@@ -17,8 +17,8 @@ from arena import exchange, frames
 from arena import settings as config
 from arena.cli import INTERRUPTED
 from arena.cli.terminal import Bar, console, errors
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, KnownVotes
-from arena.core.record import VoteRow
 
 
 class Stopped(Exception):

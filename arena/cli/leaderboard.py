@@ -18,7 +18,7 @@ from arena import exchange, frames
 from arena import settings as config
 from arena.cli.terminal import Bar, add_row, console, figure, harmless, print_json, table
 from arena.cli.voting import slice_of
-from arena.core.board import Board, Query
+from arena.core.standings.board import Board, Query
 
 NUMBERS = ("Rank", "Open", "Rating", "95 %", "Votes", "Sure", "Won", "Lost", "Tied", "Bad")
 WIDE, MIDDLE = 92, 60

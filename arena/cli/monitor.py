@@ -1,6 +1,6 @@
 """`python -m arena monitor`: every host with its models, slots, queue, speeds and faults, live.
 
-It draws `core.overview.Overview` as JSON has it, from a running arena or from the hosts directly.
+It draws `core.hosts.overview.Overview` as JSON has it, from a running arena or from the hosts directly.
 It does not know how hosts are watched.
 """
 
@@ -23,7 +23,7 @@ from arena import settings as config
 from arena.cli.calls import Arena, Elsewhere, local_arena
 from arena.cli.terminal import DASH, add_row, console, figure, gigabytes, print_json, table
 from arena.cli.warm import PLACES
-from arena.core.placement import Share
+from arena.core.hosts.placement import Share
 
 Seen = Mapping[str, Any]
 """An Overview as JSON, with `from`: the URL of the arena that told it, empty if none did."""

@@ -16,7 +16,7 @@ import httpx
 
 from arena.cli.doctor import Finding, clock_finding
 from arena.cli.visitor import Visitor, detail
-from arena.core.record import REHEARSAL
+from arena.core.battle.record import REHEARSAL
 from arena.web.operators import is_loopback
 from arena.web.replica import REPLICA
 

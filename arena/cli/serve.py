@@ -15,12 +15,12 @@ from arena.core.ports import Readiness
 def serve(options: argparse.Namespace) -> int:
     settings = config.load(ARENA_PORT=options.port)
     config.quiet_libraries()
-    from arena import serving
+    from arena.server import serving
 
     sock = serving.listen(settings.bind, settings.port)
     console.print("[bold]Progressive Arena[/bold]")
-    from arena.application import build_app
     from arena.compose import House
+    from arena.server.application import build_app
 
     terminal = Terminal()
     house = House(settings, terminal.show)
@@ -45,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _share(sock: object) -> None:
-    from arena import serving
+    from arena.server import serving
 
     try:
         console.print(f"  public  [bold]{serving.share(sock)}[/bold]")  # type: ignore[arg-type]

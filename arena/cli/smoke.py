@@ -19,8 +19,8 @@ import httpx
 from arena import settings as config
 from arena.cli.calls import Arena, local_arena
 from arena.cli.terminal import Bar, add_row, console, figure, print_json, table
+from arena.core.battle.record import REHEARSAL
 from arena.core.errors import ArenaError
-from arena.core.record import REHEARSAL
 
 QUESTIONS = {
     "simple": "What is the capital of France? Answer in one sentence.",

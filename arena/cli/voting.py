@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from arena.core.slices import Slice
+    from arena.core.standings.slices import Slice
 
 LABELS = {
     "topic": "votes on this topic only",

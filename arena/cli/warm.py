@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from arena import settings as config
 from arena.cli.terminal import DASH, Bar, add_row, console, gigabytes, refused, table
 from arena.core.errors import NoCapacity
-from arena.core.placement import Share
-from arena.core.report import HostReport
+from arena.core.hosts.placement import Share
+from arena.core.hosts.report import HostReport
 
 PLACES = {
     Share.FULL: "on the GPU",

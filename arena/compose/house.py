@@ -14,19 +14,19 @@ from concurrent.futures import ThreadPoolExecutor
 from arena.adapters.hosts import HostPool
 from arena.adapters.language import language_of
 from arena.adapters.ledger import SqlLedger
-from arena.admission import RefereeRules
 from arena.compose.asking import options_of, timeouts_of, tls_of
 from arena.compose.stores import stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply
-from arena.core import overview as overviews
+from arena.core.battle.matchup import Policy
 from arena.core.errors import ArenaError
-from arena.core.matchup import Policy
-from arena.core.overview import Overview
+from arena.core.hosts import overview as overviews
+from arena.core.hosts.overview import Overview
 from arena.core.ports import Readiness
-from arena.metrics import Metrics
-from arena.referee import Referee
+from arena.play.admission import RefereeRules
+from arena.play.metrics import Metrics
+from arena.play.referee import Referee
+from arena.play.stage import StageRules
 from arena.settings import Settings
-from arena.stage import StageRules
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisPeers, RedisStore
+from arena.core.hosts.sharing import Peers
 from arena.core.ports import Battles, Feed, Limits
-from arena.core.sharing import Peers
 from arena.settings import Settings
 
 Forgotten = Callable[[str], None]

@@ -10,10 +10,10 @@ from pathlib import Path
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.engine.weights import Progress
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
-from arena.core import roster as rosters
-from arena.core.battle import Contender
+from arena.core.battle import roster as rosters
+from arena.core.battle.entities import Contender
+from arena.core.battle.naming import Installed, line_up
 from arena.core.errors import ConfigError, HostFault
-from arena.core.naming import Installed, line_up
 from arena.settings import OLLAMA_PORT, ModelSource, Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from arena.core.battle.entities import Finished
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from arena.core.battle import Battle, Contender
-    from arena.core.record import VoteRow
+    from arena.core.battle.entities import Battle, Contender
+    from arena.core.battle.record import VoteRow
 
 
 # What a host tells while it writes one reply -------------------------------------------------
@@ -37,23 +39,6 @@ class Text:
     """The next piece of the reply."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The reply is complete. Times in milliseconds, speed in tokens per second."""
-
-    host: str
-    done_reason: str
-    ttft_ms: float
-    total_ms: float
-    load_ms: float | None = None
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-    tokens_per_s: float | None = None
-    digest: str = ""
-    quantization: str = ""
-    ollama_version: str = ""
 
 
 HostEvent = Queued | Warming | Text | Finished

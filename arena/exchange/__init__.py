@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
-from arena.core.slices import Slice, pseudonym
+from arena.core.standings.slices import Slice, pseudonym
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex
 from arena.exchange.parquet import ParquetRows

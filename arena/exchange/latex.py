@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from arena.core.board import Board
+from arena.core.standings.board import Board
 
 _SIGNS = {
     "\\": r"\textbackslash{}",

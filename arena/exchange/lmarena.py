@@ -18,7 +18,7 @@ from itertools import zip_longest
 from typing import Any
 
 from arena.core import markdown
-from arena.core.record import CHARACTERS_PER_TOKEN, VoteRow
+from arena.core.battle.record import CHARACTERS_PER_TOKEN, VoteRow
 
 Record = Mapping[str, Any]
 Messages = Sequence[Mapping[str, Any]]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from arena.core import markdown
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
-from arena.core.record import VoteRow
 from arena.exchange import lmarena
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from arena.core.battle.record import SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.core.errors import BadInput
-from arena.core.record import SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.exchange import lmarena
 from arena.exchange.reading import lines_of
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from arena.core.battle import LETTERS, Format
+from arena.core.battle.entities import LETTERS, Format
 from arena.web.moves import Moves
 
 if TYPE_CHECKING:
-    from arena.referee import Referee
+    from arena.play.referee import Referee
 
 SCRIPTS = ("paint.js", "arena.js")
 MATHS = [

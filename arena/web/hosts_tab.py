@@ -13,9 +13,9 @@ from html import escape
 import gradio as gr
 
 from arena.core.errors import ArenaError
-from arena.core.overview import Overview
-from arena.core.placement import Share
-from arena.core.report import HostReport, ModelReport, Spread
+from arena.core.hosts.overview import Overview
+from arena.core.hosts.placement import Share
+from arena.core.hosts.report import HostReport, ModelReport, Spread
 from arena.web import operators
 
 DASH = "–"

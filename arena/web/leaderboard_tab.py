@@ -20,12 +20,12 @@ import gradio as gr
 import pandas as pd
 from gradio.blocks import Block
 
-from arena.core.board import Board, Panels
 from arena.core.errors import ArenaError
+from arena.core.standings.board import Board, Panels
 from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
 
 if TYPE_CHECKING:
-    from arena.referee import Referee
+    from arena.play.referee import Referee
 
 CHOICE = "Which votes, and how they count"
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from arena.core.battle import LETTERS, LONGEST_LABEL, Format, Judgement
+from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Format, Judgement
 from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.web import unmasking
 from arena.web.callers import caller_of
 
 if TYPE_CHECKING:
-    from arena.referee import Referee
+    from arena.play.referee import Referee
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from arena.web import arena_tab, hosts_tab, leaderboard_tab
 from arena.web.theme import theme
 
 if TYPE_CHECKING:
-    from arena.core.overview import Overview
-    from arena.referee import Referee
+    from arena.core.hosts.overview import Overview
+    from arena.play.referee import Referee
 
 TITLE = "Progressive Arena"
 STYLES = ("style.css", "hosts.css", "leaderboard.css")

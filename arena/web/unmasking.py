@@ -11,7 +11,7 @@ from html import escape
 
 import pandas as pd
 
-from arena.core.view import Reveal, RevealedSeat
+from arena.core.battle.view import Reveal, RevealedSeat
 
 UNKNOWN = "–"
 

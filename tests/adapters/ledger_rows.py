@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import get_args, get_origin, get_type_hints
 
-from arena.core.record import VoteRow
+from arena.core.battle.record import VoteRow
 
 WHEN = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 

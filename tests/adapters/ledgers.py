@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arena.adapters.ledger import SqlLedger
-from arena.core.record import VoteRow
+from arena.core.battle.record import VoteRow
 
 ROOT = Path(__file__).parents[2]
 Result = TypeVar("Result")

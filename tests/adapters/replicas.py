@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisStore
-from arena.core.battle import Battle, Format, open_battle
+from arena.core.battle.entities import Battle, Format
+from arena.core.battle.rules import open_battle
 from arena.core.ports import Battles, Delta, Event, Feed, Limits, Piece
-from tests.core.play import contenders
+from tests.core.battle.play import contenders
 from tests.playing import eventually
 from tests.redis_server import RedisServer
 

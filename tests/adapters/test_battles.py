@@ -13,7 +13,8 @@ import pytest
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
-from arena.core.battle import Judgement, Phase, Verdict, void, vote
+from arena.core.battle.entities import Judgement, Phase, Verdict
+from arena.core.battle.rules import void, vote
 from arena.core.errors import StaleVote, UnknownBattle
 from tests.adapters.replicas import (
     Follower,
@@ -26,7 +27,7 @@ from tests.adapters.replicas import (
     next_version,
     run,
 )
-from tests.core.play import answered
+from tests.core.battle.play import answered
 from tests.playing import eventually
 
 

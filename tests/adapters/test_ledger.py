@@ -18,9 +18,9 @@ from sqlalchemy.exc import StatementError
 
 from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
 from arena.adapters.ledger.schema import OUTCOME
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, LedgerFault
 from arena.core.ports import Ledger
-from arena.core.record import VoteRow
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
 from tests.adapters.ledgers import append, ids, on
 from tests.postgresql import Postgresql

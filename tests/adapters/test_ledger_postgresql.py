@@ -20,8 +20,8 @@ from sqlalchemy.pool import Pool
 
 from arena.adapters.ledger import MIGRATIONS, SqlLedger
 from arena.adapters.ledger import postgresql as adapter
+from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
-from arena.core.record import VoteRow
 from tests.adapters.ledger_rows import ballot, full_row
 from tests.adapters.ledgers import append, ids, on
 from tests.postgresql import DATABASE, USER, Postgresql

@@ -19,8 +19,8 @@ from sqlalchemy.pool import Pool
 from arena.adapters.ledger import MIGRATIONS, SqlLedger, outcomes
 from arena.adapters.ledger import sqlite as adapter
 from arena.adapters.ledger.schema import OUTCOME
+from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
-from arena.core.record import VoteRow
 from tests.adapters import ledgers
 from tests.adapters.ledger_rows import ballot
 from tests.adapters.ledgers import program

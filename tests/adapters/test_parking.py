@@ -10,10 +10,10 @@ import pytest
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.parking import Parked, park, unpark
-from arena.core.battle import Format
+from arena.core.battle.entities import Format
+from arena.core.battle.view import state
 from arena.core.ports import Delta, Piece
-from arena.core.view import state
-from tests.core.play import drop, opened, voted
+from tests.core.battle.play import drop, opened, voted
 
 
 def parked() -> Parked:

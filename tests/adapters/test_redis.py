@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisPeers, RedisStore
-from arena.core.battle import Phase
+from arena.core.battle.entities import Phase
 from arena.core.codec import encode
 from arena.core.errors import ArenaError, ConfigError, StaleVote, StoreFault
+from arena.core.hosts.sharing import Desk, Option, Waiting
 from arena.core.ports import Event
-from arena.core.sharing import Desk, Option, Waiting
 from tests.adapters.replicas import (
     Follower,
     Opener,

@@ -17,11 +17,11 @@ from arena.adapters.hosts import HostPool
 from arena.adapters.hosts.leases import Leases, Ticket
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.redis import RedisPeers, RedisStore
+from arena.core.battle.entities import Finished
+from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault, NoCapacity, StoreFault
-from arena.core.placement import Breaker, Candidate, choose
-from arena.core.ports import Finished
-from arena.core.roster import of_models
-from arena.core.sharing import Desk, Option, Waiting
+from arena.core.hosts.placement import Breaker, Candidate, choose
+from arena.core.hosts.sharing import Desk, Option, Waiting
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import CALM, eventually
 from tests.redis_server import RedisServer

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.core.leaderboard import COLUMNS
+from arena.core.standings.leaderboard import COLUMNS
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 RESULTS: dict[str, Any] = json.loads((REFERENCE / "reference.json").read_text("utf-8"))

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.core.battle import Battle, Contender, Phase, Reply, Seat
+from arena.core.battle.entities import Battle, Contender, Finished, Phase, Reply, Seat
 from arena.core.codec import Unreadable, decode, encode
-from arena.core.placement import Breaker
-from arena.core.ports import Delta, Event, Finished, Piece, Queued, State
+from arena.core.hosts.placement import Breaker
+from arena.core.ports import Delta, Event, Piece, Queued, State
 
 texts = st.text(max_size=12)
 plain = st.recursive(

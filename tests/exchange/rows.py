@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from arena import exchange
 from arena.adapters.ledger import SqlLedger
-from arena.core.record import VoteRow
-from arena.core.slices import Slice
+from arena.core.battle.record import VoteRow
+from arena.core.standings.slices import Slice
 from tests.adapters.ledger_rows import full_row
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

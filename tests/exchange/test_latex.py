@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from arena.core.board import Board, Query
-from arena.core.bradley_terry import Method
-from arena.core.slices import Slice
+from arena.core.standings.board import Board, Query
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.slices import Slice
 from arena.exchange.latex import escaped, latex
 from arena.frames import board_of_rows
 

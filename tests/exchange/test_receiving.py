@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from arena import exchange
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
-from arena.core.record import VoteRow
 from arena.exchange import reading, receiving
 from tests.exchange.rows import NOW, exported, filled, read, some_votes, talk
 

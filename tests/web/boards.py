@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from arena.core import leaderboard
-from arena.core.board import Board, Panels, Query
-from arena.core.covariates import ORDER, STYLE, STYLE_COLUMNS, fit_with
-from arena.scoreboard import board_of
+from arena.core.standings import leaderboard
+from arena.core.standings.board import Board, Panels, Query
+from arena.core.standings.covariates import ORDER, STYLE, STYLE_COLUMNS, fit_with
+from arena.play.scoreboard import board_of
 
 
 def votes(

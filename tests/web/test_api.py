@@ -11,8 +11,8 @@ import httpx
 import pytest
 from starlette.datastructures import Address
 
-from arena.admission import RefereeRules
-from arena.core.record import REHEARSAL
+from arena.core.battle.record import REHEARSAL
+from arena.play.admission import RefereeRules
 from arena.web.callers import caller_of
 from tests.playing import MODELS, QUICK, Table
 from tests.web.calling import MAKERS, A, Play, called, opened, problem, voting

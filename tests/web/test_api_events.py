@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
-from arena.core.battle import Battle
+from arena.core.battle.entities import Battle
 from arena.core.errors import StoreFault
 from arena.core.ports import Event, State
 from tests.playing import Table, eventually

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from arena.core.errors import LedgerFault
-from arena.core.overview import Overview
+from arena.core.hosts.overview import Overview
 from arena.core.ports import Readiness
-from arena.metrics import Metrics
+from arena.play.metrics import Metrics
 from arena.web import api
 from arena.web.api import Operable, health
 from tests.playing import Table

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
-from arena.core.view import Reveal, RevealedSeat
 from arena.web import unmasking
 from arena.web.moves import Moves
 

@@ -14,11 +14,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from arena import settings as config
-from arena.application import build_app
 from arena.compose import House
-from arena.core.overview import BattleCost, Overview
-from arena.core.placement import Share
-from arena.core.report import FaultCount, HostReport, ModelReport, Spread
+from arena.core.hosts.overview import BattleCost, Overview
+from arena.core.hosts.placement import Share
+from arena.core.hosts.report import FaultCount, HostReport, ModelReport, Spread
+from arena.server.application import build_app
 from arena.web import hosts_tab, operators, ui
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 from tests.playing import table

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from arena.serving import listen, url_of
+from arena.server.serving import listen, url_of
 from arena.web import leaderboard_tab, ui
 from arena.web.api import standings
 from arena.web.headers import PageHeaders

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.core.board import Board, Query
-from arena.core.bradley_terry import Method
-from arena.core.covariates import EFFECTS, ORDER, STYLE
-from arena.core.slices import Slice, pseudonym
+from arena.core.standings.board import Board, Query
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
+from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
-from arena.scoreboard import board_of
+from arena.play.scoreboard import board_of
 from arena.web import ui
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, table

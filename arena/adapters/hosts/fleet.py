@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from arena.adapters.hosts.state import HostState
-from arena.core.battle import Contender
+from arena.core.battle.entities import Contender
+from arena.core.battle.naming import Installed, line_up
 from arena.core.errors import HostFault, NoCapacity
-from arena.core.naming import Installed, line_up
-from arena.core.placement import fit
+from arena.core.hosts.placement import fit
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Fleet:
         return [state for state in self.states.values() if state.up]
 
     def fit(self) -> frozenset[tuple[str, str]]:
-        """The (host, model) pairs that may play; see core.placement.fit."""
+        """The (host, model) pairs that may play; see core.hosts.placement.fit."""
         return fit({(s.url, m): s.share(m) for s in self.up() for m in s.local})
 
     def contenders(self) -> tuple[Contender, ...]:

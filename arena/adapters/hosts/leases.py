@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from arena.core.errors import NoCapacity
-from arena.core.placement import Candidate, choose
+from arena.core.hosts.placement import Candidate, choose
 
 CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
 

@@ -24,12 +24,12 @@ from arena.adapters.hosts.reports import report
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
-from arena.core.battle import Contender
+from arena.core.battle.entities import Contender, Finished
 from arena.core.errors import HostFault, NoCapacity
-from arena.core.placement import Candidate, Share, choose
-from arena.core.ports import Finished, HostEvent, Queued, Text, Warming
-from arena.core.report import HostReport
-from arena.core.sharing import Peers
+from arena.core.hosts.placement import Candidate, Share, choose
+from arena.core.hosts.report import HostReport
+from arena.core.hosts.sharing import Peers
+from arena.core.ports import HostEvent, Queued, Text, Warming
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from arena.adapters.hosts.shared_leases import AnyLeases
 from arena.adapters.hosts.state import HostState
-from arena.core.placement import Breaker, Share
-from arena.core.report import FaultCount, HostReport, ModelReport, Spread
+from arena.core.hosts.placement import Breaker, Share
+from arena.core.hosts.report import FaultCount, HostReport, ModelReport, Spread
 
 
 def report(

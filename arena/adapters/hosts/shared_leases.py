@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from arena.adapters.hosts.leases import CandidatesOf, Leases, Ticket, queue_is_full
 from arena.core.errors import StoreFault
-from arena.core.placement import suitable
-from arena.core.sharing import Agreement, Desk, Option, Peers, Waiting
+from arena.core.hosts.placement import suitable
+from arena.core.hosts.sharing import Agreement, Desk, Option, Peers, Waiting
 
 BEAT_S = 2.5
 RETRY_S = 0.5

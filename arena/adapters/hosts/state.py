@@ -1,6 +1,6 @@
 """What is known of one host: what it has and holds, how its replies went, and what is amiss.
 
-It asks the host, but decides nothing: which host is used is for the pool and `core.placement`.
+It asks the host, but decides nothing: which host is used is for the pool and `core.hosts.placement`.
 Models are named as the roster names them; `local` says what this host calls them.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from math import inf
 
 from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
+from arena.core.battle.entities import Finished
 from arena.core.errors import HostFault
-from arena.core.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
-from arena.core.ports import Finished
-from arena.core.sharing import Change
+from arena.core.hosts.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
+from arena.core.hosts.sharing import Change
 
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})

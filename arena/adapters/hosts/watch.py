@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from arena.adapters.hosts.state import HostState, Sighting
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.errors import StoreFault
-from arena.core.placement import HOST_BREAKER
-from arena.core.sharing import Agreement, Change, Peers
+from arena.core.hosts.placement import HOST_BREAKER
+from arena.core.hosts.sharing import Agreement, Change, Peers
 
 log = logging.getLogger(__name__)
 

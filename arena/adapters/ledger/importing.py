@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES, values_of
+from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, KnownVotes
-from arena.core.record import VoteRow
 
 AT_ONCE = 500
 

@@ -1,4 +1,4 @@
-"""The table of votes, derived from `core.record.VoteRow`, so that the two cannot differ; and how
+"""The table of votes, derived from `core.battle.record.VoteRow`, so that the two cannot differ; and how
 a database of any schema so far is brought up to it.
 
 It does not know connections, nor what is asked of the table.
@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
-from arena.core.record import VoteRow
+from arena.core.battle.record import VoteRow
 
 
 class UtcTime(TypeDecorator[datetime]):

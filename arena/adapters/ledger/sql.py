@@ -27,9 +27,9 @@ from arena.adapters.ledger.postgresql import PostgresqlDatabase
 from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
 from arena.core.ports import Outcomes
-from arena.core.record import VoteRow
 
 log = logging.getLogger(__name__)
 

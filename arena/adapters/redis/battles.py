@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from arena.adapters.redis.connection import RedisStore
-from arena.core.battle import Battle, Phase
+from arena.core.battle.entities import Battle, Phase
 from arena.core.codec import decode, encode
 from arena.core.errors import StaleVote, StoreFault, UnknownBattle
 

@@ -13,8 +13,8 @@ from arena.adapters.redis.agreeing import AGREE
 from arena.adapters.redis.connection import RedisStore
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.errors import StoreFault
-from arena.core.placement import Breaker
-from arena.core.sharing import Agreement, Change, Desk, Waiting
+from arena.core.hosts.placement import Breaker
+from arena.core.hosts.sharing import Agreement, Change, Desk, Waiting
 
 DESK_S = 10.0
 """A desk that is not heard of for so long is cleared."""
@@ -72,7 +72,7 @@ return {now, redis.call('HGETALL', KEYS[1])}
 
 
 class RedisPeers:
-    """`core.sharing.Peers`. desk_s, pause_s, lead_s: how long a desk lasts that is not heard of,
+    """`core.hosts.sharing.Peers`. desk_s, pause_s, lead_s: how long a desk lasts that is not heard of,
     how long nothing is granted after Redis was away, and how long a lead is kept."""
 
     def __init__(

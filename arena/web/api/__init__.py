@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from arena.referee import Referee
+from arena.play.referee import Referee
 from arena.web.api import battles, docs, events, health, problems, progressive, standings
 from arena.web.api.health import Operable
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from arena.core.battle import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
+from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
+from arena.core.battle.view import Reveal
 from arena.core.errors import ArenaError, NotYet
 from arena.core.ports import State
-from arena.core.view import Reveal
-from arena.referee import Referee
+from arena.play.referee import Referee
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems
 from arena.web.callers import caller_of

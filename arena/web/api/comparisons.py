@@ -1,6 +1,6 @@
 """The rounds of a battle as comparisons of a left and a right model: what is answered about them.
 
-Pure: made from the public states, rounds and reveals of `core.view`, and the same each time. It
+Pure: made from the public states, rounds and reveals of `core.battle.view`, and the same each time. It
 does not know how a battle is moved.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from arena.core.battle import LETTERS, Judgement
+from arena.core.battle.entities import LETTERS, Judgement
+from arena.core.battle.view import PastRound, Reveal
 from arena.core.errors import BadInput
 from arena.core.ports import State
-from arena.core.view import PastRound, Reveal
 
 STATUS: Mapping[str, str] = {
     "answering": "in_progress",

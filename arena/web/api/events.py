@@ -19,7 +19,7 @@ from fastapi.sse import format_sse_event
 
 from arena.core.errors import StoreFault, UnknownBattle
 from arena.core.ports import Delta, Event, Piece, State
-from arena.referee import Referee
+from arena.play.referee import Referee
 from arena.web.api.problems import problems
 
 RECONNECT_MS = 1000

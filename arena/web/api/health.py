@@ -13,9 +13,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from arena.core.errors import ArenaError
-from arena.core.overview import Overview
+from arena.core.hosts.overview import Overview
 from arena.core.ports import Readiness
-from arena.referee import Referee
+from arena.play.referee import Referee
 from arena.web import operators
 from arena.web.api.problems import problems
 

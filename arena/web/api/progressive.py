@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
-from arena.core.battle import Format
+from arena.core.battle.entities import Format
 from arena.core.errors import ArenaError, BadInput, StaleVote
 from arena.core.ports import State
-from arena.referee import Referee
+from arena.play.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (
     STATUS,

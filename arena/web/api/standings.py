@@ -16,11 +16,12 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from arena import exchange
-from arena.core import board, when
-from arena.core.bradley_terry import Method
-from arena.core.covariates import ORDER, STYLE
-from arena.core.slices import Slice
-from arena.referee import Referee
+from arena.core import when
+from arena.core.standings import board
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.covariates import ORDER, STYLE
+from arena.core.standings.slices import Slice
+from arena.play.referee import Referee
 from arena.web.api.problems import problems
 
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]

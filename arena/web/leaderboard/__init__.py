@@ -1,2 +1,2 @@
 """What the Leaderboard tab shows, one file a part: all of it text and figures made from a
-`core.board.Board` and its `Panels`. Nothing here asks anybody anything."""
+`core.standings.board.Board` and its `Panels`. Nothing here asks anybody anything."""

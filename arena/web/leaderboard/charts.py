@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from arena.core.bradley_terry import MEAN_RATING
+from arena.core.standings.bradley_terry import MEAN_RATING
 from arena.web.leaderboard.table import interval, whole
 
 ROW_PX = 44

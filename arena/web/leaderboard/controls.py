@@ -12,11 +12,11 @@ import gradio as gr
 from gradio.blocks import Block
 
 from arena.core import when
-from arena.core.board import Query
-from arena.core.bradley_terry import Method
-from arena.core.covariates import ORDER, STYLE
 from arena.core.errors import BadInput
-from arena.core.slices import Slice, pseudonym
+from arena.core.standings.board import Query
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.covariates import ORDER, STYLE
+from arena.core.standings.slices import Slice, pseudonym
 
 ALL = {
     "topic": "All topics",

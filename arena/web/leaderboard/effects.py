@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from arena.core.covariates import STYLE
+from arena.core.standings.covariates import STYLE
 from arena.web.leaderboard.table import DASH
 
 MEANS = {
@@ -39,7 +39,7 @@ TOO_FEW = """
 
 
 def draw(order: pd.DataFrame, style: pd.DataFrame, corrected: Sequence[str]) -> str:
-    """order, style: as `core.board.Panels` has them, empty where nothing is known. corrected:
+    """order, style: as `core.standings.board.Panels` has them, empty where nothing is known. corrected:
     covariates that the ratings on the page are corrected for."""
     rows = [*order.itertuples(), *style.itertuples()]
     rows = [row for row in rows if not pd.isna(row.points)]

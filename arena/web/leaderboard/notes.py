@@ -8,8 +8,8 @@ from html import escape
 
 import pandas as pd
 
-from arena.core.board import Board, Query
 from arena.core.errors import ArenaError, BadInput
+from arena.core.standings.board import Board, Query
 from arena.web.leaderboard.charts import on_front, timed
 from arena.web.leaderboard.controls import link
 

@@ -1,0 +1,174 @@
+"""What a battle is made of: contenders in their seats, replies, verdicts, rounds.
+
+Plain frozen data. It does not know how a battle moves on; that is `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from arena.core.errors import BadInput
+
+LETTERS = "ABCDEFGH"
+MIN_CONTENDERS, MAX_CONTENDERS = 2, len(LETTERS)
+LONGEST_LABEL = 64
+"""Characters of a topic's or a study's name."""
+
+
+class Format(StrEnum):
+    ELIMINATION = "elimination"
+    KNOCKOUT = "knockout"
+
+
+PANES: Mapping[Format, int] = {Format.ELIMINATION: 3, Format.KNOCKOUT: 2}
+"""How many contenders are live at once; a free pane takes the next one."""
+
+
+class Phase(StrEnum):
+    ANSWERING = "answering"
+    VOTING = "voting"
+    DECIDED = "decided"
+    VOID = "void"
+
+
+class Judgement(StrEnum):
+    DROP = "drop"
+    TIE = "tie"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What is judged: a model, with the system prompt and the options it plays with."""
+
+    name: str
+    model: str
+    system: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reply is complete. Times in milliseconds, speed in tokens per second."""
+
+    host: str
+    done_reason: str
+    ttft_ms: float
+    total_ms: float
+    load_ms: float | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    tokens_per_s: float | None = None
+    digest: str = ""
+    quantization: str = ""
+    ollama_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete reply to one prompt. `names_itself` marks one that gave its identity away."""
+
+    text: str
+    facts: Finished
+    retries: int = 0
+    names_itself: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A contender behind a letter, with its replies, one for each prompt so far."""
+
+    letter: str
+    contender: Contender
+    replies: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`seat` is the letter that is dropped; empty for a tie and for bad."""
+
+    judgement: Judgement
+    seat: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round that was voted on. `coin`: who was dropped was drawn after a tie. `ballot`
+    is the token it was cast with; `superseded` the id of the ballot it replaced, if any."""
+
+    number: int
+    live: tuple[str, ...]
+    verdict: Verdict
+    dropped: tuple[str, ...]
+    ballot_id: str
+    turns: int
+    coin: bool = False
+    ballot: str = ""
+    superseded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a battle came about; no move changes it. `policy` drew this set of contenders with
+    `probability`, and each seat's contender with `taking_part` (by letter). `unattended`: the
+    models write on though nobody watches, as for a program that comes back for the replies."""
+
+    topic: str = ""
+    study: str = ""
+    session: str = ""
+    unattended: bool = False
+    policy: str = ""
+    probability: float | None = None
+    taking_part: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Battle:
+    """One battle at one version. Seats stand in the order of entry; `live` are the letters
+    in play, `entered` counts the seats that came into play so far. `superseding` is the ballot
+    that was taken back in the round being played, if one was."""
+
+    id: str
+    format: Format
+    seed: int
+    seats: tuple[Seat, ...]
+    prompts: tuple[str, ...]
+    live: tuple[str, ...]
+    entered: int
+    phase: Phase = Phase.ANSWERING
+    rounds: tuple[Round, ...] = ()
+    champions: tuple[str, ...] = ()
+    version: int = 1
+    void_reason: str = ""
+    superseding: str = ""
+    origin: Origin = Origin()
+
+    @property
+    def round(self) -> int:
+        """The number of the round being played or, at the end, of the last one."""
+        over = self.phase is Phase.DECIDED
+        return len(self.rounds) + (0 if over else 1)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(seat.letter for seat in self.seats[self.entered :])
+
+    @property
+    def final(self) -> bool:
+        """Two are left and nobody waits: this round makes the champion."""
+        return len(self.live) == 2 and not self.waiting
+
+    def seat(self, letter: str) -> Seat:
+        for seat in self.seats:
+            if seat.letter == letter:
+                return seat
+        raise BadInput(f"There is no Model {letter!s:.8} in this battle.")
+
+    def owed(self, letter: str) -> int:
+        """How many replies the seat still owes; one that was voted out owes none."""
+        seat = self.seat(letter)
+        in_play = letter in self.live or letter in self.waiting
+        return len(self.prompts) - len(seat.replies) if in_play else 0

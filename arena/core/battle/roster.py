@@ -1,0 +1,91 @@
+"""The roster: which contenders there are, from model names, from a TOML text, or for a demo.
+
+Pure: the TOML comes as text. It does not know which models a host has.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from arena.core.battle.entities import Contender
+from arena.core.errors import ConfigError
+
+ALLOWED = {"name", "model", "system", "options", "topics"}
+
+DEMO_PERSONAS = (
+    (
+        "careful",
+        "You are a careful assistant. Think about what is asked, then answer in complete, "
+        "plain sentences with one example.",
+        {"temperature": 0.2},
+    ),
+    (
+        "brief",
+        "You are a terse assistant. Answer in one or two short sentences. No introduction, "
+        "no repetition.",
+        {"temperature": 0.5},
+    ),
+    (
+        "lively",
+        "You are a lively, imaginative assistant. Use vivid words and Markdown lists with bold "
+        "keywords.",
+        {"temperature": 1.0},
+    ),
+)
+"""(word, system prompt, options): what makes three contenders of one small model."""
+
+
+def of_models(models: Iterable[str]) -> tuple[Contender, ...]:
+    """One contender a model, named like it."""
+    return tuple(Contender(name=m, model=m) for m in models)
+
+
+def demo(model: str) -> tuple[Contender, ...]:
+    """Three contenders of one model that differ in system prompt and temperature."""
+    return tuple(
+        Contender(name=f"{model} {word}", model=model, system=system, options=options)
+        for word, system, options in DEMO_PERSONAS
+    )
+
+
+def parse(text: str, source: str) -> tuple[Contender, ...]:
+    """TOML with a [[contender]] table for each: name, model, and optionally system, options,
+    topics. Raises ConfigError with `source` and what is wrong."""
+    try:
+        tables = tomllib.loads(text).get("contender", [])
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"ARENA_ROSTER={source}: not valid TOML ({error}).") from None
+    if not isinstance(tables, list) or len(tables) < 2:
+        raise ConfigError(f"ARENA_ROSTER={source}: at least two [[contender]] tables are needed.")
+    roster = tuple(_contender(table, source) for table in tables)
+    names = [c.name for c in roster]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"ARENA_ROSTER={source}: two contenders have the same name.")
+    return roster
+
+
+def _contender(table: Any, source: str) -> Contender:
+    if not isinstance(table, dict) or table.keys() - ALLOWED:
+        raise ConfigError(
+            f"ARENA_ROSTER={source}: a contender has only {', '.join(sorted(ALLOWED))}."
+        )
+    name, model = table.get("name"), table.get("model")
+    system, options = table.get("system", ""), table.get("options", {})
+    topics = table.get("topics", [])
+    if not (isinstance(name, str) and name and isinstance(model, str) and model):
+        raise ConfigError(f"ARENA_ROSTER={source}: each contender needs a name and a model.")
+    if not (isinstance(system, str) and isinstance(options, dict) and isinstance(topics, list)):
+        raise ConfigError(
+            f"ARENA_ROSTER={source}: {name}: system is a text, options a table, topics a list."
+        )
+    try:
+        json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"ARENA_ROSTER={source}: {name}: options are numbers, texts, true or false, or lists "
+            "of them."
+        ) from None
+    return Contender(name, model, system, options, tuple(map(str, topics)))

@@ -1,0 +1,198 @@
+"""The rules: who is live, who may vote on what, who is eliminated, who is champion.
+
+Every move takes a Battle and returns a new one with the next version; an illegal move raises.
+It does not know how replies are made, shown or stored, nor what time it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import replace
+
+from arena.core.battle.entities import (
+    LETTERS,
+    MAX_CONTENDERS,
+    MIN_CONTENDERS,
+    PANES,
+    Battle,
+    Contender,
+    Format,
+    Judgement,
+    Origin,
+    Phase,
+    Reply,
+    Round,
+    Seat,
+    Verdict,
+)
+from arena.core.errors import BadInput, NotYet, Over, StaleVote
+
+MAX_TURNS = 8
+
+
+def open_battle(
+    id: str,
+    format: Format,
+    contenders: tuple[Contender, ...],
+    prompt: str,
+    seed: int,
+    origin: Origin = Origin(),
+) -> Battle:
+    """A new battle, in the answering phase. Contenders are seated in the order given."""
+    if not MIN_CONTENDERS <= len(contenders) <= MAX_CONTENDERS:
+        raise BadInput(
+            f"A battle takes {MIN_CONTENDERS} to {MAX_CONTENDERS} contenders, "
+            f"this one has {len(contenders)}."
+        )
+    seats = tuple(Seat(letter, c) for letter, c in zip(LETTERS, contenders, strict=False))
+    entered = min(PANES[format], len(seats))
+    live = tuple(seat.letter for seat in seats[:entered])
+    return Battle(id, format, seed, seats, (prompt,), live, entered, origin=origin)
+
+
+def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
+    """The seat's next owed reply. When nobody live owes one any more, voting opens.
+
+    A waiting seat may answer ahead of its entry: that is how its reply is there at once."""
+    if battle.phase not in (Phase.ANSWERING, Phase.VOTING):
+        raise Over("This battle is over.")
+    if not battle.owed(letter):
+        raise NotYet(f"Model {letter} owes no reply.")
+    seats = tuple(
+        replace(s, replies=(*s.replies, reply)) if s.letter == letter else s for s in battle.seats
+    )
+    return _settle(replace(battle, seats=seats, version=battle.version + 1))
+
+
+def redraw(battle: Battle, letter: str, contender: Contender) -> Battle:
+    """Seat another contender where one cannot answer, before anybody's first reply is known."""
+    known = any(seat.replies for seat in battle.seats)
+    if known or battle.rounds or battle.phase is not Phase.ANSWERING:
+        raise NotYet("Contenders are drawn before the first reply.")
+    seats = tuple(
+        replace(s, contender=contender) if s.letter == letter else s for s in battle.seats
+    )
+    return replace(battle, seats=seats, version=battle.version + 1)
+
+
+def follow_up(battle: Battle, prompt: str) -> Battle:
+    """Another prompt to everyone live, each with its own history."""
+    if battle.phase is not Phase.VOTING:
+        raise NotYet("A follow-up can be sent once every reply is complete.")
+    if len(battle.prompts) >= MAX_TURNS:
+        raise NotYet(f"A battle takes {MAX_TURNS} prompts. Please vote now.")
+    prompts = (*battle.prompts, prompt)
+    return _settle(replace(battle, prompts=prompts, version=battle.version + 1))
+
+
+def vote(battle: Battle, round_number: int, verdict: Verdict, ballot_id: str) -> Battle:
+    """Apply a verdict to the round that is open; the rules are the verdict table of the design.
+
+    A vote for a round that is not the open one raises StaleVote."""
+    if round_number != battle.round or battle.phase in (Phase.DECIDED, Phase.VOID):
+        raise StaleVote("This round is closed: the battle has moved on.")
+    if battle.phase is not Phase.VOTING:
+        raise NotYet("Voting opens when every reply is complete.")
+    seats = battle.live if verdict.judgement is Judgement.DROP else ("",)
+    if verdict.seat not in seats:
+        raise BadInput("A vote drops one of the models in play, or calls them equal or all bad.")
+    dropped = _dropped(battle, verdict)
+    number = battle.round
+    played = Round(
+        number=number,
+        live=battle.live,
+        verdict=verdict,
+        dropped=dropped,
+        ballot_id=ballot_id,
+        turns=len(battle.prompts),
+        coin=verdict.judgement is Judgement.TIE and bool(dropped),
+        ballot=ballot(battle),
+        superseded=battle.superseding,
+    )
+    survivors = tuple(letter for letter in battle.live if letter not in dropped)
+    voted = replace(battle, rounds=(*battle.rounds, played), superseding="")
+    return _advance(voted, survivors)
+
+
+def ballot(battle: Battle) -> str:
+    """The single-use ballot of the open round: whoever holds it may vote, once. It cannot be
+    guessed, and after an undo it is another one. Empty unless voting is open."""
+    if battle.phase is not Phase.VOTING:
+        return ""
+    said = f"{battle.id}/{battle.seed}/{battle.round}/{battle.superseding}"
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def can_undo(battle: Battle) -> bool:
+    """The last vote can be taken back: until the names are known or the survivors have been
+    asked something else, and not while somebody writes, as what is half shown cannot be
+    taken back with it. One at a time: the next vote is to supersede that ballot."""
+    open_again = battle.phase is Phase.VOTING and bool(battle.rounds) and not battle.superseding
+    return open_again and len(battle.prompts) == battle.rounds[-1].turns
+
+
+def undo(battle: Battle) -> Battle:
+    """Take the last vote back: its round is open again, and the next vote on it supersedes that
+    ballot."""
+    if not can_undo(battle):
+        raise NotYet(
+            "No vote can be taken back now: none was cast since, a reply is still being written, "
+            "a follow-up was sent, or the battle is over."
+        )
+    last = battle.rounds[-1]
+    letters = [seat.letter for seat in battle.seats]
+    seen = {letter for r in battle.rounds for letter in r.live}
+    return replace(
+        battle,
+        live=last.live,
+        entered=1 + max(letters.index(letter) for letter in seen),
+        rounds=battle.rounds[:-1],
+        phase=Phase.VOTING,
+        superseding=last.ballot_id,
+        version=battle.version + 1,
+    )
+
+
+def void(battle: Battle, reason: str) -> Battle:
+    """End the battle without a result: a fault, or everybody left. Earlier votes stand."""
+    if battle.phase in (Phase.DECIDED, Phase.VOID):
+        raise Over("This battle is over.")
+    return replace(battle, phase=Phase.VOID, void_reason=reason, version=battle.version + 1)
+
+
+def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:
+    if verdict.judgement is Judgement.DROP:
+        return (verdict.seat,)
+    if verdict.judgement is Judgement.BAD:
+        return battle.live
+    if battle.final:
+        return ()
+    coin = random.Random(f"{battle.seed}/{battle.round}")
+    return (coin.choice(battle.live),)
+
+
+def _advance(battle: Battle, survivors: tuple[str, ...]) -> Battle:
+    """Seat the next ones in the free panes, or end the battle."""
+    version = battle.version + 1
+    last = battle.rounds[-1]
+    rejected = last.verdict.judgement is Judgement.BAD
+    everyone_judged = not battle.waiting
+    if rejected and battle.format is Format.ELIMINATION:
+        return replace(battle, live=(), champions=(), phase=Phase.DECIDED, version=version)
+    if everyone_judged and (len(survivors) <= 1 or not last.dropped):
+        return replace(battle, live=(), champions=survivors, phase=Phase.DECIDED, version=version)
+    free = PANES[battle.format] - len(survivors)
+    joining = battle.waiting[:free]
+    live = survivors + joining
+    entered = battle.entered + len(joining)
+    if len(live) == 1:
+        return replace(
+            battle, live=(), champions=live, entered=entered, phase=Phase.DECIDED, version=version
+        )
+    return _settle(replace(battle, live=live, entered=entered, version=version))
+
+
+def _settle(battle: Battle) -> Battle:
+    owing = any(battle.owed(letter) for letter in battle.live)
+    return replace(battle, phase=Phase.ANSWERING if owing else Phase.VOTING)

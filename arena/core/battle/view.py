@@ -1,0 +1,174 @@
+"""What may be known of a battle, and when: the one place where a Battle becomes public.
+
+`state` is safe at any time and carries no identity; `reveal` refuses before the battle is
+decided. It does not know how either is drawn or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from arena.core.battle.entities import Battle, Judgement, Phase, Seat
+from arena.core.battle.outcome import placings, unblinded
+from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
+from arena.core.errors import NotYet
+from arena.core.ports import Pane, State
+
+
+def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[str] = ()) -> State:
+    """The public state. `stage` says what panes do that still owe a reply: waiting, queued,
+    warming or writing, the same for all of them, so that a cold model cannot be told.
+    `flagged` are seats whose unfinished reply gave its identity away."""
+    return State(
+        battle=battle.id,
+        version=battle.version,
+        format=battle.format.value,
+        phase=battle.phase.value,
+        round=battle.round,
+        final=battle.final,
+        panes=tuple(
+            Pane(
+                seat=seat.letter,
+                state=_pane_state(battle, seat, stage),
+                flagged=seat.letter in flagged or any(r.names_itself for r in seat.replies),
+                cut=any(r.facts.done_reason == "length" for r in seat.replies),
+            )
+            for seat in battle.seats
+            if _entered(battle, seat)
+        ),
+        prompts=battle.prompts,
+        to_come=len(battle.waiting),
+        follow_up=battle.phase is Phase.VOTING and len(battle.prompts) < MAX_TURNS,
+        notice=battle.void_reason,
+        place=place,
+        ballot=ballot(battle),
+        undo=can_undo(battle),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PastRound:
+    """A round that was voted on: who was in play, what was judged, who was dropped."""
+
+    number: int
+    live: tuple[str, ...]
+    judgement: str
+    dropped: tuple[str, ...]
+    coin: bool
+    ballot: str
+
+
+def history(battle: Battle) -> tuple[PastRound, ...]:
+    return tuple(
+        PastRound(r.number, r.live, r.verdict.judgement.value, r.dropped, r.coin, r.ballot)
+        for r in battle.rounds
+    )
+
+
+def replies(battle: Battle) -> Mapping[str, tuple[str, ...]]:
+    """Letter → its replies, of everyone who came into play. Raises NotYet while somebody in
+    play still writes: before that, panes may differ in what they show."""
+    if battle.phase is Phase.ANSWERING:
+        raise NotYet("The replies are still being written.")
+    return {
+        seat.letter: tuple(r.text for r in seat.replies)
+        for seat in battle.seats
+        if _entered(battle, seat)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RevealedSeat:
+    """A contender unmasked. Times in ms, speeds in tokens/s, tokens summed over its replies;
+    None where it never answered. `fell_in` is the round it was voted out in, 0 for none."""
+
+    letter: str
+    name: str
+    model: str
+    place: int
+    champion: bool
+    fell_in: int
+    by_coin: bool
+    ttft_ms: float | None
+    tokens_per_s: float | None
+    output_tokens: int | None
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """The end of a battle, best place first. `counted` is False where a reply that was judged
+    gave its identity away, so that ballots are kept but not ranked."""
+
+    battle: str
+    outcome: str
+    seats: tuple[RevealedSeat, ...]
+    votes: int
+    counted: bool
+
+
+def reveal(battle: Battle, votes: int) -> Reveal:
+    """votes: pairs recorded for this battle. Raises NotYet before the battle is decided."""
+    if battle.phase is not Phase.DECIDED:
+        raise NotYet("The names come when the battle is decided.")
+    groups = placings(battle)
+    places = {s: 1 + sum(map(len, groups[:i])) for i, group in enumerate(groups) for s in group}
+    fell: Mapping[str, tuple[int, bool]] = {
+        s: (r.number, r.coin) for r in battle.rounds for s in r.dropped
+    }
+    seats = sorted(battle.seats, key=lambda s: (places[s.letter], s.letter))
+    return Reveal(
+        battle=battle.id,
+        outcome=_outcome(battle),
+        seats=tuple(
+            _revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False))) for s in seats
+        ),
+        votes=votes,
+        counted=not any(unblinded(battle, played) for played in battle.rounds),
+    )
+
+
+def _outcome(battle: Battle) -> str:
+    names = [f"Model {s}" for s in battle.champions]
+    if not names:
+        return "No champion: none was good enough."
+    if len(names) > 1:
+        return f"{', '.join(names[:-1])} and {names[-1]} are joint champions."
+    unopposed = battle.rounds[-1].verdict.judgement is Judgement.BAD
+    return f"{names[0]} is the champion{', unopposed' if unopposed else ''}."
+
+
+def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) -> RevealedSeat:
+    facts = [r.facts for r in seat.replies]
+    speeds = [f.tokens_per_s for f in facts if f.tokens_per_s is not None]
+    tokens = [f.output_tokens for f in facts if f.output_tokens is not None]
+    return RevealedSeat(
+        letter=seat.letter,
+        name=seat.contender.name,
+        model=seat.contender.model,
+        place=place,
+        champion=seat.letter in battle.champions,
+        fell_in=fell_in,
+        by_coin=coin,
+        ttft_ms=facts[0].ttft_ms if facts else None,
+        tokens_per_s=sum(speeds) / len(speeds) if speeds else None,
+        output_tokens=sum(tokens) if tokens else None,
+        flagged=any(r.names_itself for r in seat.replies),
+    )
+
+
+def _entered(battle: Battle, seat: Seat) -> bool:
+    return seat.letter not in battle.waiting
+
+
+def _pane_state(battle: Battle, seat: Seat, stage: str) -> str:
+    if seat.letter in battle.champions:
+        return "champion"
+    if any(seat.letter in r.dropped for r in battle.rounds):
+        return "eliminated"
+    if battle.phase is Phase.VOID:
+        return "void"
+    if battle.phase is Phase.ANSWERING and battle.owed(seat.letter):
+        return stage or "waiting"
+    return "complete"

@@ -1,0 +1,86 @@
+"""What the leaderboard shows: which votes are asked for and how, and all that answers it.
+
+Plain data made by `arena.play.scoreboard`; it does not know where votes come from nor how a board is
+drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pandas as pd
+
+from arena.core.errors import BadInput
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.covariates import ORDER, STYLE
+from arena.core.standings.slices import LABELS, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which votes, by which method, and corrected for what: `covariates` are names of
+    `covariates.STYLE` and `covariates.ORDER`. Raises BadInput for an unknown one."""
+
+    slice: Slice = field(default_factory=Slice)
+    method: Method = field(default_factory=Method)
+    covariates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = (*STYLE, *ORDER)
+        if unknown := [name for name in self.covariates if name not in known]:
+            raise BadInput(
+                f"Ratings cannot be corrected for {unknown[0]!s:.20}. Choose from "
+                f"{', '.join(known)}."
+            )
+
+    def said(self, one_rater: str = "one rater’s votes only") -> list[str]:
+        """What sets it apart from all votes by the usual method, in words."""
+        part = self.slice
+        labels = {label: getattr(part, label) for label in LABELS}
+        rater = labels.pop("rater")
+        told = [f"{label} “{value}”" for label, value in labels.items() if value]
+        told += [one_rater] if rater else []
+        told += [f"since {part.since.date().isoformat()}"] if part.since else []
+        told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
+        told += ["ties left out"] if self.method.ties == "drop" else []
+        told += ["both bad left out"] if self.method.bad == "drop" else []
+        told += ["corrected for style"] if set(STYLE) <= set(self.covariates) else []
+        told += ["corrected for order"] if set(ORDER) <= set(self.covariates) else []
+        return told
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Board:
+    """The standings and how sure they are.
+
+    standings: `leaderboard.STANDINGS`. neighbours: `certainty.neighbours`. head_to_head:
+    `leaderboard.head_to_head`. effects: of the query's covariates, as `covariates.fit_with`
+    gives them; empty without any. excluded: reason → votes that are kept but not ranked.
+    held_back: votes of battles still under way, which would tell who is who."""
+
+    query: Query
+    standings: pd.DataFrame
+    neighbours: pd.DataFrame
+    head_to_head: pd.DataFrame
+    effects: pd.DataFrame
+    excluded: Mapping[str, int]
+    held_back: int
+    votes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """What stands beside the standings, of the same votes.
+
+    speeds: by contender ttft_ms, tokens_per_s, reply_tokens (medians over replies). order:
+    effects of seat and incumbency, in the columns of `Board.effects`. style: those of style.
+    days: day (UTC), votes, in order, without gaps. choices: field of Slice → the values there
+    are, most frequent first, of all votes."""
+
+    speeds: pd.DataFrame
+    order: pd.DataFrame
+    style: pd.DataFrame
+    days: pd.DataFrame
+    choices: Mapping[str, tuple[str, ...]]

@@ -1,0 +1,303 @@
+"""The Bradley–Terry fit: strengths from scores by pair, and how sure they are.
+
+It sees numbers only: votes and scores of each pair, and what the votes' clusters say about one
+another. It does not know rows, the ledger, or how the counts were made.
+
+Bradley & Terry 1952 (the model); Chiang et al. 2024, arXiv:2403.04132 (its use on human
+preference); White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.special import expit, ndtri, stdtrit
+
+from arena.core.errors import BadInput
+from arena.core.standings.sandwich import leaning, means, sandwich
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PRIOR_SD = 1.5
+"""Standard deviation, in logits, of the normal prior on a contender's strength (261 points)."""
+
+LEVEL = 0.95
+POINTS_PER_LOGIT = 400 / np.log(10)
+MEAN_RATING = 1000.0
+MIN_RATERS = 4
+"""Fewer effective raters than this say too little about how much tastes differ."""
+
+CHOICES = {"ties": ("half", "drop"), "bad": ("tie", "drop"), "clusters": ("auto", "battle", "none")}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How ratings are made of votes. Raises `BadInput` for a value it cannot be.
+
+    ties: a tie is half a win each, or left out of the fit. bad: both_bad is taken for a tie,
+    whatever `ties` makes of one, or left out. prior_sd: in logits; infinite for no prior.
+    lean: w = lean·K/(N + lean·K) is the weight of the model's own variance beside the observed
+    one; 0 never leans on it. clusters: which votes may err together. auto: those of a rater if
+    raters are effectively four or more, else those of a battle; none: each vote stands alone,
+    and the quantile is the normal one. anchor: the contender whose rating is to be 1000."""
+
+    ties: Literal["half", "drop"] = "half"
+    bad: Literal["tie", "drop"] = "tie"
+    prior_sd: float = PRIOR_SD
+    lean: float = 10.0
+    clusters: Literal["auto", "battle", "none"] = "auto"
+    anchor: str = ""
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise BadInput(
+                    f"{name} cannot be {getattr(self, name)!r:.20}. Choose {' or '.join(known)}."
+                )
+        if not self.prior_sd > 0:
+            raise BadInput(
+                f"The prior's standard deviation cannot be {self.prior_sd}. Give a number of "
+                f"logits above 0, such as {PRIOR_SD}, or inf for no prior."
+            )
+        if not 0 <= self.lean < math.inf:
+            raise BadInput(f"lean cannot be {self.lean}. Give a number from 0 on, such as 10.")
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """How many votes a tie and a both_bad are worth in the fit."""
+        ties = float(self.ties == "half")
+        return ties, ties * (self.bad == "tie")
+
+    @property
+    def precision(self) -> float:
+        return self.prior_sd**-2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Strengths of K contenders in logits. Every group has mean zero, and the covariance is
+    zero across groups: contenders that never met, not even through others, cannot be compared."""
+
+    names: tuple[str, ...]
+    theta: Floats
+    """(K,)"""
+    covariance: Floats
+    """(K, K)"""
+    group: Ints
+    """(K,) numbered from 0, the group with the most votes first"""
+    df: Floats
+    """(K,) degrees of freedom of the t quantile; the same all through a group"""
+    prior_sd: float = PRIOR_SD
+    anchor: str = ""
+
+    @property
+    def rating(self) -> Floats:
+        """(K,) on the Elo scale, with mean 1000 in every group; where the anchor is in the
+        group, that has 1000 instead. A shift: differences and intervals stay as they are."""
+        shift = np.zeros(len(self.names))
+        if self.anchor in self.names:
+            at = self.names.index(self.anchor)
+            shift[self.group == self.group[at]] = self.theta[at]
+        return MEAN_RATING + POINTS_PER_LOGIT * (self.theta - shift)
+
+    @property
+    def half_width(self) -> Floats:
+        """(K,) half the 95 % interval of the rating."""
+        size = np.bincount(self.group)[self.group]
+        alone = self.prior_sd * np.sqrt(1 - 1 / size)
+        return POINTS_PER_LOGIT * half_interval(np.diag(self.covariance), self.df, alone)
+
+    @property
+    def variance_of_differences(self) -> Floats:
+        """(K, K) in squared logits."""
+        own = np.diag(self.covariance)
+        return np.maximum(own[:, None] + own - 2 * self.covariance, 0.0)
+
+    def rank_spread(self) -> tuple[Ints, Ints]:
+        """Best and worst rank (K,) in its group that the votes leave open to each contender,
+        from the standard errors of the differences."""
+        together = self.group[:, None] == self.group
+        widest = self.prior_sd * np.sqrt(2)
+        margin = half_interval(self.variance_of_differences, self.df[:, None], widest)
+        lead = self.theta - self.theta[:, None]
+        above = (together & (lead > margin)).sum(axis=1)
+        below = (together & (lead < -margin)).sum(axis=1)
+        return 1 + above, together.sum(axis=1) - below
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Scores of the m pairs of K contenders, from the side of `first`; an entry a pair."""
+
+    first: Ints
+    second: Ints
+    votes: Floats
+    score: Floats
+    squares: Floats
+    """Sum of the squared scores of single votes, for the variance of votes that stand alone."""
+
+
+class Clusters(Protocol):
+    """Votes that may err together."""
+
+    def sizes(self, group: Ints) -> tuple[Floats, Floats]:
+        """By group: how many clusters have votes in it, and the sum of their squared numbers
+        of votes. group: (K,), −1 for who has no votes."""
+        ...
+
+    def meat(self, p: Floats) -> Floats:
+        """(K, K) sum over clusters of u uᵀ, u being what the cluster's votes gave each
+        contender beyond what was expected. p: (m,) expected score of each pair."""
+        ...
+
+
+def fit(
+    names: Sequence[str],
+    pairs: Pairs,
+    method: Method,
+    raters: Callable[[], Clusters],
+    battles: Callable[[], Clusters],
+) -> Fit:
+    """The fit of all contenders with votes, in the order of their names. The clusters are
+    asked for only where the method needs them. Raises `BadInput` where there is no prior and
+    the votes alone leave a strength unbounded."""
+    met = np.flatnonzero(pairs.votes)
+    present = np.unique(np.r_[pairs.first[met], pairs.second[met]])
+    order = np.array(sorted(present.tolist(), key=lambda code: names[code]), dtype=np.int64)
+    named = tuple(names[code] for code in order)
+    place = np.zeros(len(names), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    first, second = place[pairs.first[met]], place[pairs.second[met]]
+    votes, score = pairs.votes[met], pairs.score[met]
+    label = groups_of(first, second, votes, len(order))
+    if math.isinf(method.prior_sd):
+        must_be_bounded(named, first, second, votes, score, label)
+    level = means(label)
+    theta, information = strengths(first, second, votes, score, method.precision, level)
+
+    everyone = np.zeros(len(names))
+    everyone[order] = theta
+    p = expit(everyone[pairs.first] - everyone[pairs.second])
+    size, total = np.bincount(label), np.bincount(label[first], votes)
+    if method.clusters == "none":
+        spread = pairs.squares - 2 * p * pairs.score + p**2 * pairs.votes
+        observed = laplacian(first, second, spread[met], len(order))
+        df, alone = np.full(len(size), np.inf), np.zeros(len(size), dtype=bool)
+    else:
+        grouped = np.full(len(names), -1)
+        grouped[order] = label
+        within = (raters, battles) if method.clusters == "auto" else (battles,)
+        everywhere, df, alone = _clustered(grouped, p, total, within)
+        observed = everywhere[np.ix_(order, order)] * (level > 0)
+    lean = np.where(alone, 1.0, leaning(size, total, method.lean))[label, None]
+    meat = lean * information + (1 - lean) * observed
+    covariance = sandwich(information, meat, method.precision, level)
+    return Fit(named, theta, covariance, label, df[label], method.prior_sd, method.anchor)
+
+
+def _clustered(
+    group: Ints, p: Floats, total: Floats, within: Sequence[Callable[[], Clusters]]
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """The observed meat (K, K), and by group the degrees of freedom and whether there is but
+    one cluster, which says nothing about how clusters differ. within: clusters to choose from;
+    a group takes the first that are effectively enough, or the last."""
+    observed = np.zeros((len(group),) * 2)
+    df, alone = np.ones(len(total)), np.zeros(len(total), dtype=bool)
+    undecided = np.ones(len(total), dtype=bool)
+    for clusters in within:
+        number, squares = clusters().sizes(group)
+        enough = (total**2 / squares >= MIN_RATERS) | (clusters is within[-1])
+        chosen = undecided & enough
+        undecided &= ~chosen
+        df[chosen] = np.maximum(total**2 / squares - 1, 1.0)[chosen]
+        alone[chosen] = number[chosen] < 2
+        if chosen.any():
+            correction = np.where(chosen, number / np.maximum(number - 1, 1), 0.0)
+            observed += np.append(correction, 0.0)[group] * clusters().meat(p)
+        if not undecided.any():
+            break
+    return observed, df, alone
+
+
+def strengths(
+    first: Ints, second: Ints, votes: Floats, score: Floats, precision: float, level: Floats
+) -> tuple[Floats, Floats]:
+    """Posterior mode (K,) and the information H0 of the votes there (K, K), by Newton's method
+    on the pairs that met. The prior being the same for all, each group's mode sums to 0.
+    level: `sandwich.means`, which keeps it there without a prior as well."""
+    size = len(level)
+    ridge = precision * np.eye(size) + level
+
+    def loss(theta: Floats) -> float:
+        gap = theta[first] - theta[second]
+        return float(votes @ np.logaddexp(0, gap) - score @ gap + precision / 2 * theta @ theta)
+
+    theta = np.zeros(size)
+    for _ in range(100):
+        p = expit(theta[first] - theta[second])
+        surplus = score - votes * p
+        slope = np.bincount(first, surplus, size) - np.bincount(second, surplus, size)
+        model = laplacian(first, second, votes * p * (1 - p), size)
+        step = np.linalg.solve(model + ridge, slope - precision * theta)
+        # Far from the mode the quadratic can overshoot; near it a full step always gains.
+        while np.abs(step).max(initial=0) > 0.1 and loss(theta + step) > loss(theta):
+            step /= 2
+        theta = theta + step
+        if np.abs(step).max(initial=0) < 1e-10:
+            break
+    p = expit(theta[first] - theta[second])
+    return theta, laplacian(first, second, votes * p * (1 - p), size)
+
+
+def laplacian(first: Ints, second: Ints, weight: Floats, size: int) -> Floats:
+    """(K, K) sum of weight · x xᵀ over pairs, x being 1 for the first and −1 for the second."""
+    cells = np.bincount(first * size + second, weight, size**2).reshape(size, size)
+    cells += cells.T
+    return np.diag(cells.sum(axis=1)) - cells
+
+
+def quantile(df: Floats) -> Floats:
+    """Of the t distribution at LEVEL, two-sided; df may be infinite."""
+    tail = (1 + LEVEL) / 2
+    return np.where(np.isinf(df), ndtri(tail), stdtrit(np.minimum(df, 1e15), tail))
+
+
+def half_interval(variance: Floats, df: Floats, prior_sd: float | Floats) -> Floats:
+    """Half an interval in logits. The t quantile of two or three battles alone would claim less
+    than is known before the first vote, so the prior's own interval is the widest."""
+    widest = ndtri((1 + LEVEL) / 2) * prior_sd
+    return np.minimum(quantile(df) * np.sqrt(variance), widest)
+
+
+def groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
+    """(size,) the connected component of each contender, the one with the most votes being 0."""
+    met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
+    count, label = connected_components(met, directed=False) if size else (0, first)
+    busiest_first = np.argsort(-np.bincount(label[first], votes, count), kind="stable")
+    return np.argsort(busiest_first)[label]
+
+
+def must_be_bounded(
+    names: Sequence[str], first: Ints, second: Ints, votes: Floats, score: Floats, label: Ints
+) -> None:
+    """Ford 1957: without a prior the strengths are finite only if within a group everybody has
+    scored against everybody else, at least through others."""
+    won, lost = score > 0, score < votes
+    by, over = np.r_[first[won], second[lost]], np.r_[second[won], first[lost]]
+    scored = coo_array((np.ones(len(by)), (by, over)), shape=(len(names),) * 2)
+    count, part = connected_components(scored, directed=True, connection="strong")
+    if count > label.max(initial=-1) + 1:
+        odd = int(np.argmax(np.bincount(part)[part] < np.bincount(label)[label]))
+        raise BadInput(
+            f"Without a prior these votes give {names[odd]} no finite rating: it is among those "
+            "that won every vote against the others, or lost every one. Give prior_sd a number, "
+            f"such as {PRIOR_SD}, or wait for more votes."
+        )

@@ -1,0 +1,228 @@
+"""Votes as counts: folded in one by one or a million at once, taken out again, never recounted.
+
+It does not know where rows are kept, which of them were asked for, or how standings are drawn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.standings import bradley_terry
+from arena.core.standings.bradley_terry import Fit, Method, Pairs
+from arena.core.standings.clusters import OUTCOMES, Clustering, Worth
+from arena.core.standings.moments import pair_of, sides
+from arena.core.standings.votes import Votes, coded, read, side_by_side
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NOTHING = np.zeros(0, dtype=np.int64)
+MANY = 5000
+"""More rows than these, when the first, wait until somebody asks by battle or by rater."""
+
+
+class _Ids:
+    """Numbers for identifiers, from 0 in the order of their first appearance."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[object, int] = {}
+        self._unlisted: pd.Index = pd.Index([])
+
+    def codes(self, column: pd.Series) -> Ints:
+        """(N,) a number for each row; −1 where there is no identifier or an empty one."""
+        codes, labels = coded(column)
+        if not self._numbers and not len(self._unlisted):
+            # The first ones' numbers are as they come; they are listed when more come.
+            self._unlisted = labels
+            numbers = np.arange(len(labels))
+        else:
+            known = self._listed()
+            numbers = np.array([known.setdefault(x, len(known)) for x in labels.tolist()], int)
+        numbers[np.flatnonzero(labels == "")] = -1
+        return np.append(numbers, -1)[codes]
+
+    def _listed(self) -> dict[object, int]:
+        if len(self._unlisted):
+            self._numbers = {label: n for n, label in enumerate(self._unlisted.tolist())}
+            self._unlisted = self._unlisted[:0]
+        return self._numbers
+
+
+class Counts:
+    """What standings need of votes. For one thread at a time.
+
+    Rows with an excluded_reason are only counted, by reason: `excluded`. Where votes are
+    clustered by rater, one whose rater is unknown stands with those of its battle: taken for
+    one person, all unknown raters would pass for a single prolific one."""
+
+    def __init__(self) -> None:
+        self.excluded: dict[str, int] = {}
+        self._names: list[str] = []
+        self._codes: dict[str, int] = {}
+        self._times = np.zeros((0, OUTCOMES))
+        self._battle_ids, self._rater_ids = _Ids(), _Ids()
+        self._waiting: tuple[Votes, Ints] | None = None
+        self._clustered: tuple[Clustering, Clustering] | None = None
+
+    @classmethod
+    def of(cls, votes: pd.DataFrame) -> Counts:
+        """Of rows with `votes.OUTCOME_COLUMNS`; see `fold`."""
+        counts = cls()
+        counts.fold(votes)
+        return counts
+
+    def fold(self, votes: pd.DataFrame, sign: int = 1) -> None:
+        """Votes come (sign 1), or go again (−1) with the values they came with.
+
+        Raises `BadInput` for an unknown outcome, a row without two different contenders or a
+        column that is missing, and ValueError where a vote goes that never came; nothing is
+        changed then."""
+        if votes.empty:
+            return
+        new = read(votes)
+        if sign < 0 and not self._holds(new):
+            raise ValueError("Votes can be taken out only as they were folded in.")
+        kinds = self._kinds(new)
+        if len(new.cell) > MANY and self._clustered is None and not self._waiting:
+            self._waiting = new, kinds
+        elif len(new.cell):
+            self._fold_clusters(new.each(kinds), new, sign)
+        np.add.at(self._times.reshape(-1), kinds, sign * new.times)
+        for reason, rows in new.excluded.items():
+            self.excluded[reason] = self.excluded.get(reason, 0) + sign * rows
+            if not self.excluded[reason]:
+                del self.excluded[reason]
+
+    @property
+    def total(self) -> int:
+        """Votes that count."""
+        return int(self._times.sum())
+
+    @property
+    def votes(self) -> dict[str, int]:
+        """How many count of each contender that has any."""
+        first, second = sides(len(self._names))
+        met = self._times.sum(axis=1)
+        of = np.bincount(first, met, len(self._names)) + np.bincount(second, met, len(self._names))
+        return {name: int(n) for name, n in zip(self._names, of, strict=True) if n}
+
+    def fit(self, method: Method = Method()) -> Fit:
+        """See bradley_terry.fit."""
+        worth = Worth.of(*method.weights)
+        first, second = sides(len(self._names))
+        scores = (self._times @ of for of in (worth.votes, worth.score, worth.squares))
+        return bradley_terry.fit(
+            self._names,
+            Pairs(first, second, *scores),
+            method,
+            raters=lambda: self._by_rater().weighed(*method.weights),
+            battles=lambda: self._by_battle().weighed(*method.weights),
+        )
+
+    def outcomes(self) -> pd.DataFrame:
+        """One row for each pair of contenders that met: contender, opponent, and how many votes
+        the contender won (wins), lost (losses), and were a tie or both_bad."""
+        first, second = sides(len(self._names))
+        met = np.flatnonzero(self._times.any(axis=1))
+        names = np.array(self._names, dtype=object)
+        columns = ("wins", "losses", "ties", "both_bad")
+        times = dict(zip(columns, self._times[met].astype(int).T, strict=True))
+        both = {"contender": names[first[met]], "opponent": names[second[met]]}
+        return pd.DataFrame(both | times).astype({"contender": "str", "opponent": "str"})
+
+    def tally(self) -> pd.DataFrame:
+        """By contender who has votes: battles, votes, wins, ties, both_bad, losses."""
+        size = len(self._names)
+        first, second = sides(size)
+        won, lost, ties, bad = self._times.T
+        won, lost, ties, bad = (
+            np.bincount(first, here, size) + np.bincount(second, there, size)
+            for here, there in ((won, lost), (lost, won), (ties, ties), (bad, bad))
+        )
+        columns = {"battles": self._by_battle().spread(size), "votes": won + lost + ties + bad}
+        columns |= {"wins": won, "ties": ties, "both_bad": bad, "losses": lost}
+        table = pd.DataFrame(columns, pd.Index(self._names, dtype="str")).astype("int64")
+        return table[table["votes"] > 0]
+
+    # Who met whom ------------------------------------------------------------------------------
+
+    def _kinds(self, new: Votes) -> Ints:
+        """(C,) what kind of vote each combination is; contenders unheard of get a number."""
+        for name in new.names:
+            if name not in self._codes:
+                self._codes[name] = len(self._names)
+                self._names.append(name)
+        more = len(sides(len(self._names))[0]) - len(self._times)
+        if more:
+            self._times = np.pad(self._times, ((0, more), (0, 0)))
+        code = np.array([self._codes[name] for name in new.names], dtype=np.int64)
+        a, b = code[new.model_a], code[new.model_b]
+        first, second = np.minimum(a, b), np.maximum(a, b)
+        turned = (a > b) & (new.outcome < 2)
+        return pair_of(first, second) * OUTCOMES + np.where(turned, 1 - new.outcome, new.outcome)
+
+    def _holds(self, old: Votes) -> bool:
+        """All of this was folded in."""
+        if any(self.excluded.get(reason, 0) < n for reason, n in old.excluded.items()):
+            return False
+        if not all(name in self._codes for name in old.names):
+            return False
+        (battles, raters), kind = self._clusterings(), old.each(self._kinds(old))
+        battle, rater = self._numbers(old.battle_id, old.rater)
+        return battles.holds(battle, kind) and raters.holds(rater, kind)
+
+    # Whose votes they are ----------------------------------------------------------------------
+
+    def _by_battle(self) -> Clustering:
+        return self._clusterings()[0]
+
+    def _by_rater(self) -> Clustering:
+        return self._clusterings()[1]
+
+    def _clusterings(self) -> tuple[Clustering, Clustering]:
+        """All votes by battle and by rater."""
+        if self._clustered is None:
+            battle = rater = kind = NOTHING
+            if self._waiting:
+                new, kinds = self._waiting
+                kind = new.each(kinds)
+                battle, rater = self._numbers(new.battle_id, new.rater)
+                self._waiting = None
+            self._clustered = tuple(
+                side_by_side(
+                    len(kind), lambda: Clustering(battle, kind), lambda: Clustering(rater, kind)
+                )
+            )
+        return self._clustered
+
+    def _fold_clusters(self, kind: Ints, new: Votes, sign: int) -> None:
+        battles, raters = self._clusterings()
+        battle, rater = self._numbers(new.battle_id, new.rater)
+        battles.fold(battle, kind, sign, len(self._names))
+        raters.fold(rater, kind, sign, len(self._names))
+
+    def _numbers(self, battle_id: pd.Series, rater: pd.Series) -> tuple[Ints, Ints]:
+        """(N,) of the battle and of the rater, which is negative where unknown: that of the
+        battle then."""
+        battle, known = side_by_side(
+            len(rater),
+            lambda: self._battle_ids.codes(battle_id) + 1,
+            lambda: self._rater_ids.codes(rater),
+        )
+        return battle, _or_battle(known, battle)
+
+
+def cluster_numbers(battle_id: pd.Series, rater: pd.Series | None) -> Ints:
+    """(N,) a number for each vote's battle, or for its rater where those are given; a vote
+    without one stands with its battle."""
+    if rater is None:
+        return _Ids().codes(battle_id)
+    known = _Ids().codes(rater)
+    return _or_battle(known, _Ids().codes(battle_id) + 1) if (known < 0).any() else known
+
+
+def _or_battle(rater: Ints, battle: Ints) -> Ints:
+    """Numbers of raters, and negative ones, by battle, for those who are unknown."""
+    return np.where(rater < 0, -1 - battle, rater) if (rater < 0).any() else rater

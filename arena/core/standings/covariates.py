@@ -1,0 +1,251 @@
+"""What moves votes besides strength: the style of replies, seats and order. Ratings corrected
+for it, and how much it is worth.
+
+It needs rows, not counts, and does not know where they are kept or what is shown of an effect.
+
+Chiang et al. 2024, arXiv:2403.04132; style as in LMArena's style control
+(https://lmsys.org/blog/2024-08-28-style-control/): of length, headers, bold and lists the
+difference by the sum, (a − b)/(a + b), then less its mean and by its standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtr
+
+from arena.core.errors import BadInput
+from arena.core.standings import adjusted
+from arena.core.standings.adjusted import Design
+from arena.core.standings.bradley_terry import (
+    POINTS_PER_LOGIT,
+    Fit,
+    Method,
+    groups_of,
+    half_interval,
+    must_be_bounded,
+)
+from arena.core.standings.clusters import Worth
+from arena.core.standings.counts import Counts, cluster_numbers
+from arena.core.standings.votes import counting, read, require
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+METADATA = {
+    "length": ("sum_assistant_a_tokens", "sum_assistant_b_tokens"),
+    "header": ("header_count_a", "header_count_b"),
+    "bold": ("bold_count_a", "bold_count_b"),
+    "list": ("list_count_a", "list_count_b"),
+}
+"""Covariate → where conv_metadata has it, of a and of b."""
+
+STYLE = tuple(METADATA)
+ORDER = ("seat", "incumbent")
+STYLE_COLUMNS = {name: f"style_{name}" for name in STYLE}
+UNMEASURED = "unmeasured"
+"""Why votes are left out of ratings that are corrected for style: nobody knows theirs."""
+
+SEATS = ("incumbent", "seat_a", "seat_b")
+"""The ledger's columns that incumbency is read from."""
+
+EFFECTS = {
+    "covariate": "str",
+    "effect": "float64",
+    "points": "float64",
+    "lower": "float64",
+    "upper": "float64",
+    "p_value": "float64",
+}
+"""Columns of the effects, in order, with their dtypes."""
+
+
+def fit_with(
+    votes: pd.DataFrame, covariates: Sequence[str], method: Method = Method()
+) -> tuple[Fit, pd.DataFrame]:
+    """Ratings corrected for covariates, names of `STYLE` and `ORDER`, and what each is worth.
+
+    votes: rows with `votes.OUTCOME_COLUMNS`, and for incumbency `SEATS`; for style either
+    conv_metadata or the columns of `style_columns`. Where an effect is β logits, a's chance is
+    σ(θ_a − θ_b + Σ β x): x is 1 for seat (a is shown first), 1 for incumbent if a has stayed on
+    from the round before and −1 if b has, and for style the standardised difference.
+
+    The second table has a row for each covariate, with the columns of `EFFECTS`: effect in
+    logits, for one standard deviation where it is style; points, lower and upper the same on
+    the scale of the ratings with its 95 % interval, which is never wider than the prior's own;
+    p_value two-sided, of no effect. NaN without votes. Effects are taken for the same in all
+    groups; clusters and degrees of freedom are each group's own, and for the effects those of
+    all votes together. Raises `BadInput` for an unknown covariate, for votes that do not say
+    what is needed, and as `votes.read` and `bradley_terry.fit` do."""
+    for name in covariates:
+        if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
+            raise BadInput(
+                f"Ratings cannot be corrected for {name!s:.20} here. Choose, once each, from "
+                f"{', '.join((*STYLE, *ORDER))}."
+            )
+    met = _met(votes, method) if covariates and not votes.empty else None
+    if met is None:
+        unknown = np.full(len(covariates), np.nan)
+        return Counts.of(votes).fit(method), _table(
+            covariates, *[unknown] * 2, math.inf, method.prior_sd
+        )
+    joint = adjusted.fit(_design(met, covariates), method)
+    size = len(met.names)
+    covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)
+    df, prior_sd = joint.df, method.prior_sd
+    fit = Fit(met.names, joint.theta, covariance, met.group, df[:size], prior_sd, method.anchor)
+    error = np.sqrt(np.diag(joint.covariance)[size:])
+    return fit, _table(covariates, joint.beta, error, float(df[-1]), prior_sd)
+
+
+def style_columns(votes: pd.DataFrame) -> pd.DataFrame:
+    """The differences of style of each row, (a − b)/(a + b) and 0 where both have none, in the
+    columns `STYLE_COLUMNS`: numbers that `fit_with` takes in place of conv_metadata, which is
+    slow to take apart. NaN where conv_metadata does not say. Counts that LMArena's files have
+    by kind, such as headers by level, are summed."""
+    require(votes, ("conv_metadata",))
+    known = votes["conv_metadata"].tolist()
+    columns = {}
+    for name, keys in METADATA.items():
+        a, b = (np.fromiter(_numbers(known, key), float, len(known)) for key in keys)
+        total = a + b
+        columns[STYLE_COLUMNS[name]] = (a - b) / np.where(total == 0, 1.0, total)
+    return pd.DataFrame(columns, index=votes.index)
+
+
+def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """The rows, with their style as numbers; where some count that do not say what a correction
+    for these covariates needs, those have the excluded_reason `UNMEASURED`. If none says it, the
+    rows are as they were, and `fit_with` refuses them."""
+    named = [name for name in covariates if name in STYLE]
+    if votes.empty or not named:
+        return votes
+    columns = [STYLE_COLUMNS[name] for name in named]
+    if missing := [column for column in columns if column not in votes]:
+        votes = votes.join(style_columns(votes)[missing])
+    counted = counting(votes["excluded_reason"])[0]
+    counts = np.ones(len(votes), dtype=bool) if counted is None else counted
+    unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
+    if not unknown.any() or (unknown == counts).all():
+        return votes
+    reason = votes["excluded_reason"].astype("str").fillna("").mask(unknown, UNMEASURED)
+    return votes.assign(excluded_reason=reason)
+
+
+def _numbers(known: Sequence[Any], key: str) -> Iterable[float]:
+    for metadata in known:
+        value = metadata.get(key) if isinstance(metadata, dict) else None
+        if isinstance(value, dict):
+            value = sum(filter(None, value.values()))
+        yield math.nan if value is None else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Met:
+    """N votes that are fitted, each one of C combinations; contenders in order of their names."""
+
+    votes: pd.DataFrame
+    combination: Ints
+    """(N,)"""
+    first: Ints
+    """(C,) index into names of model_a"""
+    second: Ints
+    score: Floats
+    """(C,) of model_a"""
+    names: tuple[str, ...]
+    group: Ints
+
+
+def _met(votes: pd.DataFrame, method: Method) -> _Met | None:
+    """None where no vote is fitted."""
+    new, worth = read(votes), Worth.of(*method.weights)
+    counts = counting(votes["excluded_reason"])[0]
+    votes = votes if counts is None else votes[counts]
+    combination = new.each(np.arange(len(new.outcome)))
+    fitted = (worth.votes[new.outcome] > 0)[combination]
+    if not fitted.all():
+        votes, combination = votes[fitted], combination[fitted]
+    if votes.empty:
+        return None
+    times = np.bincount(combination, minlength=len(new.outcome)).astype(float)
+    there = np.flatnonzero(times)
+    present = np.unique(np.r_[new.model_a[there], new.model_b[there]])
+    order = np.array(sorted(present.tolist(), key=lambda code: new.names[code]))
+    place = np.zeros(len(new.names), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    names = tuple(new.names[code] for code in order)
+    first, second, score = place[new.model_a], place[new.model_b], worth.score[new.outcome]
+    group = groups_of(first[there], second[there], times[there], len(names))
+    if math.isinf(method.prior_sd):
+        won = (score * times)[there]
+        must_be_bounded(names, first[there], second[there], times[there], won, group)
+    return _Met(votes, combination, first, second, score, names, group)
+
+
+def _design(met: _Met, covariates: Sequence[str]) -> Design:
+    values = {name: _values(met.votes, name) for name in covariates}
+    unit, of_unit = np.arange(len(met.votes)), met.combination
+    if not set(values) & set(STYLE):
+        # Few are different, so a million votes are as quickly fitted as a thousand.
+        stayed = values.get("incumbent", np.zeros(1)).astype(np.int64)
+        _, one, unit = np.unique(of_unit * 3 + stayed, return_index=True, return_inverse=True)
+        of_unit, values = of_unit[one], {name: value[one] for name, value in values.items()}
+    votes = np.bincount(unit).astype(float)
+    return Design(
+        first=met.first[of_unit],
+        second=met.second[of_unit],
+        covariates=np.array(list(values.values())),
+        votes=votes,
+        score=votes * met.score[of_unit],
+        group=met.group,
+        unit=unit,
+        gained=met.score[met.combination],
+        clusters=lambda by_rater: cluster_numbers(
+            met.votes["battle_id"], met.votes["rater"] if by_rater else None
+        ),
+    )
+
+
+def _values(votes: pd.DataFrame, name: str) -> Floats:
+    """(N,) The covariate of each vote."""
+    if name == "seat":
+        return np.ones(len(votes))
+    if name == "incumbent":
+        require(votes, SEATS)
+        stayed, a, b = (votes[column].astype("str").fillna("") for column in SEATS)
+        stays_a, stays_b = (stayed == a).to_numpy(), (stayed == b).to_numpy()
+        return np.where((stayed == "").to_numpy(), 0.0, stays_a * 1.0 - stays_b)
+    column = STYLE_COLUMNS[name]
+    if column not in votes:
+        votes = style_columns(votes)
+    difference = votes[column].to_numpy(float)
+    if unknown := int(np.isnan(difference).sum()):
+        raise BadInput(
+            f"{unknown} of {len(votes)} votes do not say {' and '.join(METADATA[name])} in "
+            f"their conv_metadata. Leave them out, or do not correct for {name}."
+        )
+    if not np.ptp(difference):
+        return np.zeros(len(votes))  # What is left by the rounding of a mean is no difference.
+    return (difference - difference.mean()) / difference.std()
+
+
+def _table(
+    covariates: Sequence[str], effect: Floats, error: Floats, df: float, prior_sd: float
+) -> pd.DataFrame:
+    half = half_interval(error**2, np.array(df), prior_sd)
+    t = -np.abs(effect) / error
+    columns = {
+        "covariate": list(covariates),
+        "effect": effect,
+        "points": effect * POINTS_PER_LOGIT,
+        "lower": (effect - half) * POINTS_PER_LOGIT,
+        "upper": (effect + half) * POINTS_PER_LOGIT,
+        "p_value": 2 * (ndtr(t) if math.isinf(df) else stdtr(df, t)),
+    }
+    return pd.DataFrame(columns).astype(EFFECTS)

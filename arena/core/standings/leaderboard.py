@@ -1,0 +1,250 @@
+"""Standings from votes: ratings, intervals and records of every contender, as one table.
+
+Counts or rows of the ledger go in, DataFrames come out; nothing is stored. It does not know
+where votes are kept, who may cast them, or how a table is drawn. The fit and its sources are in
+`core.standings.bradley_terry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.standings.bradley_terry import Fit, Method
+from arena.core.standings.counts import Counts
+from arena.core.standings.votes import OUTCOME_COLUMNS, counting, require
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MEASURES = {"ttft_ms": "ttft_ms", "tokens_per_s": "tokens_per_s", "reply_tokens": "output_tokens"}
+"""Measure of a reply → the ledger's column, less `_a` or `_b`."""
+
+SPEED_COLUMNS = tuple(f"{column}_{side}" for column in MEASURES.values() for side in "ab")
+COLUMNS = (*OUTCOME_COLUMNS, "ballot_id", "supersedes", *SPEED_COLUMNS)
+"""The ledger's columns that are read here."""
+
+STANDINGS = {
+    "rank": "Int64",
+    "contender": "str",
+    "rating": "float64",
+    "lower": "float64",
+    "upper": "float64",
+    "battles": "int64",
+    "votes": "int64",
+    "wins": "int64",
+    "ties": "int64",
+    "both_bad": "int64",
+    "losses": "int64",
+    "win_rate": "float64",
+    "both_bad_rate": "float64",
+    "ttft_ms": "float64",
+    "tokens_per_s": "float64",
+    "reply_tokens": "float64",
+    "rank_best": "Int64",
+    "rank_worst": "Int64",
+    "group": "Int64",
+}
+"""Columns of the standings, in order, with their dtypes."""
+
+HEAD_TO_HEAD = {
+    "contender": "str",
+    "opponent": "str",
+    "votes": "int64",
+    "wins": "int64",
+    "ties": "int64",
+    "both_bad": "int64",
+    "losses": "int64",
+    "win_rate": "float64",
+}
+"""Columns of the records of each against each, in order, with their dtypes."""
+
+NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype="str"), dtype=float)
+"""By contender, where none is known."""
+
+MOVEMENT = {
+    "contender": "str",
+    "rating_before": "float64",
+    "rating_after": "float64",
+    "rank_before": "Int64",
+    "rank_after": "Int64",
+}
+"""Columns of a battle's movement, in order, with their dtypes."""
+
+
+def standings(
+    source: Counts | pd.DataFrame,
+    roster: Sequence[str] = (),
+    *,
+    method: Method = Method(),
+    speeds: pd.DataFrame | None = None,
+    fitted: Fit | None = None,
+) -> pd.DataFrame:
+    """The leaderboard: one row a contender, with the columns and dtypes of `STANDINGS`.
+
+    source: counts, or rows of the ledger with at least `votes.OUTCOME_COLUMNS`. Of rows that
+    also say which ballots they supersede, the superseded are set aside first, and speeds are
+    taken from them if they have any. roster: contenders to be listed even without votes.
+    speeds: as the function of that name gives them. fitted: ratings of the same votes that were
+    made otherwise, such as by `covariates.fit_with`.
+
+    Ratings are points on the Elo scale around a mean of 1000, `lower` and `upper` their 95 %
+    interval, `rank_best` and `rank_worst` the ranks the votes leave open. `group` counts
+    from 0 the sets of contenders that are linked by votes; all ranks are within the group and
+    ratings cannot be compared across. Whoever has no vote in the fit comes last, without rank
+    and rating. `votes` are rows (one a pair), `win_rate` counts tie and both_bad as half a win,
+    `both_bad_rate` is both_bad by votes; the speeds are medians over replies, NaN where none was
+    measured. Raises `BadInput` as `Counts.fold` and `bradley_terry.fit` do."""
+    if isinstance(source, pd.DataFrame):
+        source, measured = _counted(source)
+        speeds = measured if speeds is None else speeds
+    fitted = source.fit(method) if fitted is None else fitted
+    tally = source.tally()
+    names = sorted({*tally.index, *fitted.names, *map(str, roster)})
+    ratings = _ratings(fitted, names)
+    # Built once, in its final order: this is done after each vote.
+    unranked = np.iinfo(np.int64).max
+    order = np.lexsort(
+        [ratings[by].to_numpy(np.int64, na_value=unranked) for by in ("rank", "group")]
+    )
+    names = [names[at] for at in order.tolist()]
+    ranked = {what: values[order] for what, values in ratings.items()}
+    record = _by_name(tally, names, 0)
+    drawn = record["ties"] + record["both_bad"]
+    votes = np.where(record["votes"], record["votes"], np.nan)
+    columns = ranked | record | {"contender": pd.array(names, dtype="str")}
+    columns["win_rate"] = (record["wins"] + drawn / 2) / votes
+    columns["both_bad_rate"] = record["both_bad"] / votes
+    columns |= _by_name(NO_SPEEDS if speeds is None else speeds, names, np.nan)
+    return pd.DataFrame({name: columns[name] for name in STANDINGS})
+
+
+def speeds(votes: pd.DataFrame) -> pd.DataFrame:
+    """Medians over replies, by contender: ttft_ms, tokens_per_s and reply_tokens, NaN where none
+    was measured. votes: rows of the ledger that may have `SPEED_COLUMNS`; those that are
+    excluded are left out. A reply that was judged in several pairs is one reply."""
+    present = [column for column in SPEED_COLUMNS if column in votes]
+    if votes.empty or not present:
+        return NO_SPEEDS
+    require(votes, ("battle_id", "model_a", "model_b", "excluded_reason"))
+    votes = superseding(votes) if "supersedes" in votes else votes
+    counts = counting(votes["excluded_reason"])[0]
+    votes = votes if counts is None else votes[counts]
+    battle = pd.factorize(votes["battle_id"], use_na_sentinel=False)[0]
+    sides = [votes[f"model_{side}"].astype("str") for side in "ab"]
+    contender, names = pd.factorize(pd.concat(sides, ignore_index=True))
+    replies = pd.DataFrame({"contender": contender})
+    for measure, column in MEASURES.items():
+        replies[measure] = np.concatenate([_numbers(votes, f"{column}_{side}") for side in "ab"])
+    reply = np.r_[battle, battle] * len(names) + contender
+    distinct = _distinct(reply, replies[list(MEASURES)].fillna(-1.0).to_numpy())
+    medians = replies[distinct].groupby("contender")[list(MEASURES)].median()
+    return medians.set_axis(names[medians.index].rename("contender"))
+
+
+def superseding(votes: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the ledger, with excluded_reason "superseded" wherever another one's `supersedes`
+    names their ballot, whether that one counts itself or not."""
+    if votes.empty:
+        return votes
+    require(votes, ("ballot_id", "supersedes", "excluded_reason"))
+    named = votes["supersedes"].dropna()
+    named = named[named != ""]
+    if named.empty:
+        return votes
+    superseded = votes["ballot_id"].isin(named)
+    reason = votes["excluded_reason"].astype("str").mask(superseded, "superseded")
+    return votes.assign(excluded_reason=reason)
+
+
+def movement(counts: Counts, battle_rows: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
+    """How one battle moved its contenders: the standings of all other votes beside those of all.
+
+    battle_rows: the battle's rows as they were folded into the counts, which are the same
+    afterwards. One row a contender of the battle, best first, with the columns and dtypes of
+    `MOVEMENT`. Before is NaN for a newcomer; a battle without votes
+    gives no row; one whose votes do not count moves nobody."""
+    if battle_rows.empty:
+        return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
+    names = sorted({*battle_rows["model_a"].astype("str"), *battle_rows["model_b"].astype("str")})
+    after = _ratings(counts.fit(method), names)
+    counts.fold(battle_rows, -1)
+    try:
+        before = _ratings(counts.fit(method), names)
+    finally:
+        counts.fold(battle_rows)
+    columns = {"contender": pd.array(names, dtype="str")}
+    for what in ("rating", "rank"):
+        columns |= {f"{what}_before": before[what], f"{what}_after": after[what]}
+    table = pd.DataFrame(columns)[list(MOVEMENT)]
+    return table.sort_values(["rank_after", "contender"], na_position="last", ignore_index=True)
+
+
+def head_to_head(counts: Counts) -> pd.DataFrame:
+    """One row for each contender and opponent that met, each pair from both sides, with the
+    columns and dtypes of `HEAD_TO_HEAD`; `win_rate` counts tie and both_bad as half a win."""
+    one = counts.outcomes()
+    turned = {"contender": "opponent", "opponent": "contender", "wins": "losses", "losses": "wins"}
+    table = pd.concat([one, one.rename(columns=turned)], ignore_index=True)
+    drawn = table["ties"] + table["both_bad"]
+    table["votes"] = table["wins"] + table["losses"] + drawn
+    table["win_rate"] = (table["wins"] + drawn / 2) / table["votes"]
+    table = table.sort_values(["contender", "opponent"], ignore_index=True)
+    return table[list(HEAD_TO_HEAD)].astype(HEAD_TO_HEAD)
+
+
+def _counted(votes: pd.DataFrame) -> tuple[Counts, pd.DataFrame]:
+    if "supersedes" in votes:
+        votes = superseding(votes)
+    return Counts.of(votes), speeds(votes)
+
+
+def _numbers(votes: pd.DataFrame, column: str) -> Floats:
+    """(N,) NaN where nothing is known."""
+    if column not in votes:
+        return np.full(len(votes), np.nan)
+    return pd.to_numeric(votes[column]).to_numpy(float, na_value=np.nan)
+
+
+def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
+    """(N,) one row of each that agree in key and values (N, …); few have a key in common."""
+    order = np.argsort(key)
+    key, values = key[order], values[order]
+    again = np.zeros(len(key), dtype=bool)
+    later, distance = np.arange(1, len(key)), 1
+    while len(later := later[key[later] == key[later - distance]]):
+        again[later] |= (values[later] == values[later - distance]).all(axis=1)
+        later, distance = later[later > distance], distance + 1
+    stays = np.empty(len(key), dtype=bool)
+    stays[order] = ~again
+    return stays
+
+
+def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[str, Any]:
+    """By column, the values of these names, and `missing` for those the table does not have."""
+    at = table.index.get_indexer(pd.Index(names, dtype="str"))
+    return {column: np.append(table[column].to_numpy(), missing)[at] for column in table}
+
+
+def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
+    """By column of the standings, what the fit says of these contenders, and nothing of those it
+    does not know."""
+    at = {name: place for place, name in enumerate(fit.names)}
+    known = np.array([at.get(name, -1) for name in names], dtype=np.int64)
+    unknown = known < 0
+    # Equal records differ in the last bits of their strengths; they share a rank.
+    rating = fit.rating.round(6)
+    ahead = (fit.group[:, None] == fit.group) & (rating > rating[:, None])
+    best, worst = fit.rank_spread()
+    ranks = {"rank": 1 + ahead.sum(axis=1), "rank_best": best, "rank_worst": worst}
+    columns: dict[str, Any] = {
+        name: pd.arrays.IntegerArray(np.append(values, 0)[known], unknown.copy())
+        for name, values in (ranks | {"group": fit.group}).items()
+    }
+    half = fit.half_width
+    points = {"rating": fit.rating, "lower": fit.rating - half, "upper": fit.rating + half}
+    return columns | {name: np.append(of, np.nan)[known] for name, of in points.items()}

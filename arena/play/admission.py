@@ -1,0 +1,150 @@
+"""Who may open a battle and with what: capacity, limits, the prompt, and the draw.
+
+It does not know how a battle goes on once it is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Format, Origin
+from arena.core.battle.matchup import Policy, draw, eligible
+from arena.core.battle.rules import open_battle
+from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
+from arena.core.ports import Battles, Hosts, Limits, Readiness
+from arena.play.scoreboard import Scoreboard
+from arena.play.stage import StageRules
+
+SEEDS = 2**31
+OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RefereeRules:
+    """battle_size: contenders a battle; max_prompt: characters a prompt may have; policy: who
+    is drawn. opens_per_minute: battles that one caller may open; ballots_per_hour: those of one
+    rater that are ranked, the others are kept as abuse; 0 is no limit."""
+
+    battle_size: int = 3
+    max_prompt: int = 6000
+    policy: Policy = Policy.FEWEST
+    opens_per_minute: int = 0
+    ballots_per_hour: int = 0
+    stage: StageRules = StageRules()
+
+
+class Admission:
+    """readiness: how far the house is. `closed` once no more battles are to be opened."""
+
+    def __init__(
+        self,
+        *,
+        hosts: Hosts,
+        battles: Battles,
+        limits: Limits,
+        scoreboard: Scoreboard,
+        rules: RefereeRules,
+        readiness: Callable[[], Readiness],
+        rng: random.Random,
+    ) -> None:
+        self.closed = False
+        self._hosts = hosts
+        self._battles = battles
+        self._limits = limits
+        self._scoreboard = scoreboard
+        self._rules = rules
+        self._readiness = readiness
+        self._rng = rng
+
+    def prompt(self, text: str) -> str:
+        """The prompt as it is sent. Raises BadInput."""
+        text = text.strip()
+        longest = self._rules.max_prompt
+        if not text:
+            raise BadInput("The prompt is empty. Type a question or a task, then send it.")
+        if len(text) > longest:
+            raise BadInput(
+                f"The prompt has {len(text):,} characters; at most {longest:,} fit. Please "
+                "shorten it."
+            )
+        return text
+
+    async def opened(self, key: str, battle_id: str) -> Battle | None:
+        """The battle that another request opens under this key, or has opened; None where the
+        key names this one. One that does not appear was given up, and loses the key. Raises
+        NoCapacity."""
+        for _ in range(2):
+            if (first := await self._battles.first(key, battle_id)) == battle_id:
+                return None
+            for _ in range(OPENING_LOOKS):
+                try:
+                    return await self._battles.load(first)
+                except UnknownBattle:
+                    await asyncio.sleep(OPENING_LOOK_S)
+            await self._battles.unkey(key, first)
+        raise NoCapacity("This battle is still being opened. Please try again in a moment.")
+
+    async def admit(self, caller: str) -> None:
+        """Raises NoCapacity when no battle can be had now, RateLimited."""
+        ready = self._readiness()
+        if self.closed:
+            raise NoCapacity("The arena is being restarted. Please try again in a minute.")
+        if not ready.ready:
+            raise NoCapacity(f"{ready.headline} {ready.detail}".strip())
+        if refusal := self._hosts.refusal():
+            raise NoCapacity(refusal)
+        limit = self._rules.opens_per_minute
+        if limit and caller and (wait := await self._limits.take(f"open/{caller}", limit, 60.0)):
+            raise RateLimited(
+                f"At most {limit} battles a minute can be opened from one place. Please try "
+                f"again in {wait:.0f} s.",
+                retry_after_s=wait,
+            )
+
+    async def battle(
+        self, battle_id: str, format: str, prompt: str, size: int | None, origin: Origin
+    ) -> Battle:
+        """A battle of contenders that were drawn for it. Raises BadInput."""
+        chosen = _format(format)
+        for name, label in (("topic", origin.topic), ("study", origin.study)):
+            if len(label) > LONGEST_LABEL:
+                raise BadInput(f"The {name} is too long; {LONGEST_LABEL} characters fit.")
+        policy = self._rules.policy
+        drawn = draw(
+            eligible(self._hosts.contenders(), origin.topic),
+            size or self._rules.battle_size,
+            await self._scoreboard.votes(),
+            self._rng,
+            policy=policy,
+            belief=await self._scoreboard.fit() if policy is Policy.BEST else None,
+        )
+        seats = zip(LETTERS, drawn.contenders, strict=False)
+        origin = replace(
+            origin,
+            policy=drawn.policy,
+            probability=drawn.probability,
+            taking_part={letter: drawn.taking_part[c.name] for letter, c in seats},
+        )
+        seed = self._rng.randrange(SEEDS)
+        return open_battle(battle_id, chosen, drawn.contenders, prompt, seed, origin)
+
+    async def too_many(self, rater: str) -> bool:
+        """More ballots than a person casts; where that cannot be told now, no abuse is claimed."""
+        limit = self._rules.ballots_per_hour
+        try:
+            return bool(
+                limit and rater and await self._limits.take(f"ballot/{rater}", limit, 3600.0)
+            )
+        except StoreFault:
+            return False
+
+
+def _format(text: str) -> Format:
+    try:
+        return Format(text)
+    except ValueError:
+        allowed = " or ".join(Format)
+        raise BadInput(f"There is no format {text!s:.20}. Choose {allowed}.") from None

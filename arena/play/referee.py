@@ -1,0 +1,358 @@
+"""The use cases: open a battle, vote, take back, ask on, reveal, standings, export.
+
+The referee moves battles by the rules of the core and makes votes durable before it acknowledges
+them. It does not know Gradio, HTTP, or which adapter is behind a port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from arena import exchange
+from arena.core.battle import record, rules, view
+from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.errors import BadInput, StaleVote
+from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness, State
+from arena.core.standings.board import Board, Panels, Query
+from arena.core.standings.slices import Slice
+from arena.play.admission import Admission, RefereeRules
+from arena.play.rounds import Rounds
+from arena.play.scoreboard import Scoreboard
+
+log = logging.getLogger(__name__)
+
+ABANDONED = "The battle was ended before its last vote. The votes already cast are kept."
+
+
+class Referee:
+    """One for each process; all of its methods are for one event loop."""
+
+    def __init__(
+        self,
+        *,
+        hosts: Hosts,
+        battles: Battles,
+        feed: Feed,
+        ledger: Ledger,
+        limits: Limits,
+        rules: RefereeRules = RefereeRules(),
+        readiness: Callable[[], Readiness] = lambda: Readiness(True, "Ready"),
+        language: Callable[[str], str] = lambda text: record.UNDETERMINED,
+        rng: random.Random | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.rules = rules
+        self.readiness = readiness
+        self.counted: Counter[str] = Counter()
+        """What happened since the start: opened, decided, void, ballots, undone."""
+        self._hosts = hosts
+        self._battles = battles
+        self._feed = feed
+        self._ledger = ledger
+        self._language = language
+        self._rng = rng or random.SystemRandom()
+        self._now = now
+        self._locks: dict[str, asyncio.Lock] = {}
+        self.scoreboard = Scoreboard(ledger, battles.under_way)
+        self._admission = Admission(
+            hosts=hosts,
+            battles=battles,
+            limits=limits,
+            scoreboard=self.scoreboard,
+            rules=rules,
+            readiness=lambda: self.readiness(),
+            rng=self._rng,
+        )
+        self.rounds = Rounds(
+            hosts=hosts,
+            battles=battles,
+            feed=feed,
+            rules=rules.stage,
+            rng=self._rng,
+            told=self._count_end,
+        )
+
+    @property
+    def battle_size(self) -> int:
+        return self.rules.battle_size
+
+    # Battles ----------------------------------------------------------------------------------
+
+    async def open(
+        self,
+        prompt: str,
+        format: str = Format.ELIMINATION,
+        *,
+        size: int | None = None,
+        topic: str = "",
+        study: str = "",
+        session: str = "",
+        unattended: bool = False,
+        key: str = "",
+        caller: str = "",
+    ) -> State:
+        """Draw the contenders, seat them and let them answer. size: contenders, instead of the
+        rule's. topic: only those for it take part. key: a second opening with the same key gets
+        the first one's battle. caller: who is limited. Raises BadInput for what cannot be used,
+        NoCapacity when no battle can be had now, RateLimited."""
+        prompt = self._admission.prompt(prompt)
+        battle_id = str(uuid.uuid4())
+        if key and (there := await self._admission.opened(key, battle_id)):
+            return view.state(there)
+        try:
+            await self._admission.admit(caller)
+            origin = Origin(topic=topic, study=study, session=session, unattended=unattended)
+            battle = await self._admission.battle(battle_id, format, prompt, size, origin)
+            await self._battles.save(battle)
+            # Whoever lost patience with this opening may have the key now.
+            if key and (there := await self._admission.opened(key, battle_id)):
+                await self._battles.save(rules.void(battle, ABANDONED))
+                return view.state(there)
+        except BaseException:
+            if key:
+                await self._battles.unkey(key, battle_id)
+            raise
+        self.counted["opened"] += 1
+        return await self.rounds.go_on(battle)
+
+    async def again(self, battle_id: str, *, caller: str = "") -> State:
+        """The same first prompt, format and purpose with a new draw."""
+        old = await self._battles.load(battle_id)
+        return await self.open(
+            old.prompts[0],
+            old.format,
+            size=len(old.seats),
+            topic=old.origin.topic,
+            study=old.origin.study,
+            session=old.origin.session,
+            caller=caller,
+        )
+
+    async def follow_up(self, battle_id: str, prompt: str) -> State:
+        """Another prompt to everyone in play, before the next vote."""
+        prompt = self._admission.prompt(prompt)
+
+        async def move(battle: Battle) -> State:
+            return await self._moved(rules.follow_up(battle, prompt))
+
+        return await self._exclusively(battle_id, move)
+
+    async def vote(
+        self,
+        battle_id: str,
+        round: int,
+        judgement: str,
+        seat: str = "",
+        *,
+        rater: str = "",
+        channel: str = "web",
+        study: str = "",
+        dwell_ms: int | None = None,
+        ballot: str = "",
+    ) -> State:
+        """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
+        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. A second
+        ballot on the same round changes nothing and gets the first one's result; one on a round
+        to come, or one that was taken back, raises StaleVote. rater: the session that opened the
+        battle unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
+        verdict = _verdict(judgement, seat)
+
+        async def move(battle: Battle) -> State:
+            if _settled(battle, round, ballot):
+                return view.state(battle)
+            who = rater or battle.origin.session
+            cast = record.Ballot(
+                id=str(uuid.uuid4()),
+                cast_at=self._now(),
+                rater=who,
+                channel=channel,
+                study=study,
+                dwell_ms=dwell_ms,
+                language=self._language(battle.prompts[0]),
+                abuse=await self._admission.too_many(who),
+            )
+            return await self._vote(battle, round, verdict, cast)
+
+        return await self._exclusively(battle_id, move)
+
+    async def undo(self, battle_id: str) -> State:
+        """Take the last vote back: its round is open again, and the next vote on it supersedes
+        that ballot. Until then the ballot stands."""
+
+        async def move(battle: Battle) -> State:
+            moved = rules.undo(battle)
+            await self.rounds.stop(battle_id)
+            self.counted["undone"] += 1
+            return await self._moved(moved)
+
+        return await self._exclusively(battle_id, move)
+
+    async def abandon(self, battle_id: str) -> State:
+        """End the battle without a result; votes already cast stand."""
+
+        async def move(battle: Battle) -> State:
+            moved = rules.void(battle, ABANDONED)
+            await self.rounds.stop(battle_id)
+            self.counted["void"] += 1
+            return await self._moved(moved)
+
+        return await self._exclusively(battle_id, move)
+
+    async def state(self, battle_id: str) -> State:
+        return view.state(await self._battles.load(battle_id))
+
+    async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
+        """See core.battle.view.replies."""
+        return view.replies(await self._battles.load(battle_id))
+
+    async def history(self, battle_id: str) -> tuple[view.PastRound, ...]:
+        """See core.battle.view.history."""
+        return view.history(await self._battles.load(battle_id))
+
+    async def reveal(self, battle_id: str) -> tuple[view.Reveal, pd.DataFrame]:
+        """The names, and how this battle moved the standings: a frame with contender,
+        rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
+        battle = await self._battles.load(battle_id)
+        revealed = view.reveal(battle, await self._ledger.of_battle(battle_id))
+        return revealed, await self.scoreboard.movement(battle_id)
+
+    async def follow(
+        self, battle_id: str, after: int = 0
+    ) -> AsyncIterator[list[tuple[int, Event]]]:
+        """The events of a battle; see core.ports.Feed.follow. Raises UnknownBattle."""
+        await self._battles.load(battle_id)
+        async for batch in self._feed.follow(battle_id, after):
+            yield batch
+
+    # Standings --------------------------------------------------------------------------------
+
+    async def board(self, query: Query = Query()) -> Board:
+        return await self.scoreboard.board(query, [c.name for c in self._hosts.contenders()])
+
+    async def panels(self, query: Query = Query()) -> Panels:
+        return await self.scoreboard.panels(query)
+
+    async def standing_version(self) -> int:
+        """Another number whenever the standings may have changed."""
+        return await self.scoreboard.version()
+
+    async def statistics(self) -> dict[str, Any]:
+        """See scoreboard.Scoreboard.statistics."""
+        return await self.scoreboard.statistics()
+
+    async def export(
+        self, format: str, slice: Slice = Slice(), *, strict: bool = False
+    ) -> AsyncIterator[bytes]:
+        """The votes as a file; those of battles still under way are left out."""
+        hold_back = self.scoreboard.held_back
+        async for chunk in exchange.export(
+            self._ledger, format, slice, strict=strict, hold_back=hold_back, public=True
+        ):
+            yield chunk
+
+    # The life of the process ------------------------------------------------------------------
+
+    async def watched(self) -> bool:
+        """Somebody follows a battle that is not over: nothing that tells of models may move
+        before their eyes."""
+        return await self.rounds.watched()
+
+    async def health(self) -> None:
+        """Raises ArenaError where votes or battles cannot be kept now."""
+        await self._ledger.of_battle("")
+        await self._battles.under_way()
+
+    def forget(self, battle_id: str) -> None:
+        """The battle is no longer stored: let go of what belongs to it."""
+        self.rounds.forget(battle_id)
+        self._locks.pop(battle_id, None)
+
+    async def drain(self) -> None:
+        """Open no more battles, and wait until every round that is being written is stored."""
+        self._admission.closed = True
+        await self.rounds.finished()
+
+    async def close(self) -> None:
+        """Stop all that is being written."""
+        await self.rounds.close()
+
+    # Moves, one at a time for each battle -----------------------------------------------------
+
+    async def _exclusively(
+        self, battle_id: str, move: Callable[[Battle], Coroutine[Any, Any, State]]
+    ) -> State:
+        """Run the move under the battle's lock, to its end even if the caller goes away: a
+        vote must not stay between the ledger and the battle. On another replica it is the
+        version that decides whose move came first."""
+        await self._battles.load(battle_id)  # An unknown battle gets no lock.
+
+        async def locked() -> State:
+            async with self._locks.setdefault(battle_id, asyncio.Lock()):
+                return await move(await self._battles.load(battle_id))
+
+        return await asyncio.shield(asyncio.ensure_future(locked()))
+
+    async def _vote(
+        self, battle: Battle, round: int, verdict: Verdict, cast: record.Ballot
+    ) -> State:
+        moved = rules.vote(battle, round, verdict, cast.id)
+        if await self._ledger.append(record.rows(moved, cast)):
+            self.counted["ballots"] += 1
+        else:
+            moved = await self._as_recorded(battle)
+        return await self._moved(moved)
+
+    async def _as_recorded(self, battle: Battle) -> Battle:
+        """The battle after the ballot that the ledger has for this round: it was cast before,
+        and whoever cast it could not move the battle any more."""
+        columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
+        rows = await self._ledger.votes(columns, battle=battle.id)
+        here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
+        verdict = record.verdict_of(list(zip(here["seat_a"], here["seat_b"], here["winner"])))
+        return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
+
+    async def _moved(self, battle: Battle) -> State:
+        """Store the move and go on from it; if another replica made it first, from where that
+        is now."""
+        try:
+            await self._battles.save(battle)
+        except StaleVote:
+            there = await self._battles.load(battle.id)
+            if there.version < battle.version or there.rounds != battle.rounds:
+                raise
+            return view.state(there)
+        if battle.phase is Phase.DECIDED:
+            self.counted["decided"] += 1
+        return await self.rounds.go_on(battle)
+
+    def _count_end(self, battle: Battle) -> None:
+        if battle.phase is Phase.VOID:
+            self.counted["void"] += 1
+
+
+def _settled(battle: Battle, round: int, ballot: str) -> bool:
+    """The round was voted on already, with this ballot if one is given. Raises StaleVote for a
+    ballot that is neither a used one nor that of the open round."""
+    if not ballot:
+        return any(played.number == round for played in battle.rounds)
+    if any(played.ballot == ballot for played in battle.rounds):
+        return True
+    if ballot != rules.ballot(battle):
+        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+    return False
+
+
+def _verdict(judgement: str, seat: str) -> Verdict:
+    try:
+        return Verdict(Judgement(judgement), seat)
+    except ValueError:
+        raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None

@@ -1,0 +1,350 @@
+"""The scoreboard: the ledger's votes counted once and kept counted, and every question about them.
+
+Votes of battles still under way are held back, since the one who plays could read from them who
+is who. It does not know where votes are kept, how a battle goes, or how a board is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
+from arena.core.standings import covariates as effects
+from arena.core.standings import leaderboard
+from arena.core.standings.board import Board, Panels, Query
+from arena.core.standings.bradley_terry import Fit, Method
+from arena.core.standings.certainty import neighbours
+from arena.core.standings.counts import Counts
+
+Answer = TypeVar("Answer")
+
+CHUNK = 20_000
+"""Rows read at once where their metadata have to be taken apart."""
+
+COLUMNS = (
+    *("sequence", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
+    *("model_a", "model_b", "winner", "timestamp", "topic", "study", "language", "channel"),
+    *("seat_a", "seat_b", "incumbent", "ttft_ms_a", "ttft_ms_b"),
+    *("tokens_per_s_a", "tokens_per_s_b", "output_tokens_a", "output_tokens_b", "conv_metadata"),
+)
+"""What slices, effects and panels need of a vote."""
+
+FEW = 20_000
+"""Up to so many votes are read row by row without being asked for what needs it."""
+
+CHOICES = ("topic", "study", "language", "channel")
+MOST_CHOICES = 200
+"""Values of a field that are offered at most."""
+
+UnderWay = Callable[[], Awaitable[Collection[str]]]
+
+
+def board_of(
+    votes: pd.DataFrame, query: Query, roster: Sequence[str] = (), *, held_back: int = 0
+) -> Board:
+    """The board of these rows of a ledger. roster: contenders to be named also without votes.
+    Raises BadInput for rows that cannot be counted, and for corrections without what they need."""
+    chosen = query.slice.of(leaderboard.superseding(votes))
+    chosen = effects.measurable(chosen, query.covariates)
+    return _board(Counts.of(chosen), query, roster, votes=chosen, held_back=held_back)
+
+
+def _board(
+    counts: Counts,
+    query: Query,
+    roster: Sequence[str],
+    *,
+    votes: pd.DataFrame | None = None,
+    speeds: pd.DataFrame | None = None,
+    held_back: int = 0,
+) -> Board:
+    found = pd.DataFrame()
+    if query.covariates and votes is not None:
+        fitted, found = effects.fit_with(votes, query.covariates, query.method)
+    else:
+        fitted = counts.fit(query.method)
+    anchor = query.method.anchor
+    if anchor and fitted.names and anchor not in fitted.names:
+        known = ", ".join(sorted(fitted.names))
+        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {known}.")
+    if votes is not None:
+        speeds = leaderboard.speeds(votes)
+    return Board(
+        query=query,
+        standings=leaderboard.standings(
+            counts, roster, method=query.method, speeds=speeds, fitted=fitted
+        ),
+        neighbours=neighbours(fitted),
+        head_to_head=leaderboard.head_to_head(counts),
+        effects=found,
+        excluded=dict(counts.excluded),
+        held_back=held_back,
+        votes=counts.total,
+    )
+
+
+class Scoreboard:
+    """One for each process. under_way: ids of the battles that are not over."""
+
+    def __init__(self, ledger: Ledger, under_way: UnderWay) -> None:
+        self._ledger = ledger
+        self._under_way = under_way
+        self._lock = asyncio.Lock()
+        self._counts = Counts.of(pd.DataFrame())
+        self._last = 0
+        self._held = pd.DataFrame()
+        self._live: frozenset[str] = frozenset()
+        self._rows: list[pd.DataFrame] = []
+        self._read = 0
+        self._answers: dict[tuple[str, Query], tuple[int, Any]] = {}
+
+    # Questions --------------------------------------------------------------------------------
+
+    async def version(self) -> int:
+        """Another number whenever the standings may have changed; on all replicas the same."""
+        async with self._lock:
+            await self._catch_up()
+            return self._version
+
+    async def last(self) -> int:
+        """The sequence of the newest vote in the ledger, held back or not."""
+        async with self._lock:
+            await self._catch_up()
+            return self._last
+
+    async def votes(self) -> Mapping[str, int]:
+        """Contender → votes, of all that may be known."""
+        async with self._lock:
+            await self._catch_up()
+            return dict(self._counts.votes)
+
+    async def fit(self) -> Fit:
+        """Strengths, from all that may be known: what `best` draws from. Battles under way are
+        left out; their draw is done."""
+        async with self._lock:
+            await self._catch_up()
+            return await _to_the_end(asyncio.to_thread(self._counts.fit, Method()))
+
+    async def board(self, query: Query, roster: Sequence[str] = ()) -> Board:
+        """Raises BadInput as `board_of` does. All votes without corrections are answered from
+        what is kept counted, whatever their number; anything else reads the rows once."""
+        if query.slice.everything and not query.covariates:
+            async with self._lock:
+                await self._catch_up()
+                speeds = await self._speeds()
+                return await _to_the_end(
+                    asyncio.to_thread(
+                        _board,
+                        self._counts,
+                        query,
+                        roster,
+                        speeds=speeds,
+                        held_back=len(self._held),
+                    )
+                )
+        async with self._lock:
+            votes = await self._votes()
+            held = len(self._held)
+            return await self._answered(
+                "board", query, lambda: board_of(votes, query, roster, held_back=held)
+            )
+
+    async def panels(self, query: Query) -> Panels:
+        """May take seconds for the first time, when a large ledger is read row by row."""
+        async with self._lock:
+            votes = await self._votes()
+            return await self._answered("panels", query, lambda: _panels(votes, query))
+
+    async def movement(self, battle_id: str) -> pd.DataFrame:
+        """How one battle moved its contenders: see `leaderboard.movement`."""
+        async with self._lock:
+            await self._catch_up()
+            columns = (
+                "battle_id",
+                "ballot_id",
+                "supersedes",
+                "rater",
+                "model_a",
+                "model_b",
+                "winner",
+                "excluded_reason",
+            )
+            rows = leaderboard.superseding(await self._ledger.votes(columns, battle=battle_id))
+            moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
+            return await _to_the_end(moved)
+
+    async def statistics(self) -> dict[str, Any]:
+        """Totals of all votes: battles, votes, raters, what was decided how often, through
+        which channel and for which study, what is excluded why, and what is held back."""
+        async with self._lock:
+            votes = await self._votes()
+            held = len(self._held)
+            return await self._answered(
+                "statistics", Query(), lambda: _statistics(votes) | {"held_back": held}
+            )
+
+    async def held_back(self) -> frozenset[str]:
+        """The battles whose votes nobody may see yet."""
+        return frozenset(await self._under_way())
+
+    # Keeping up -------------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Fold in what the ledger has got since, and what is no longer held back."""
+        await _to_the_end(self._fold_news())
+
+    async def _fold_news(self) -> None:
+        # In this order, so that no vote of a battle begun since slips through.
+        news = await self._ledger.outcomes(self._last)
+        live = frozenset(await self._under_way())
+        await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
+        self._last, self._live = news.last, live
+
+    @property
+    def _version(self) -> int:
+        """Rows are only added, so what was read and how much of it is held back tell it all."""
+        return (self._last << 20) + len(self._held)
+
+    def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
+        counted, held = withdrawn, self._held
+        if len(held) and len(withdrawn):
+            again = held["sequence"].isin(withdrawn["sequence"])
+            reason = held["excluded_reason"].astype("str").mask(again, "superseded")
+            held = held.assign(excluded_reason=reason)
+            counted = withdrawn[~withdrawn["sequence"].isin(held["sequence"])]
+        if len(counted):
+            self._counts.fold(counted, -1)
+            self._counts.fold(counted.assign(excluded_reason="superseded"))
+        # Categories differ from read to read, hence texts; what is held back is little.
+        news = rows if not len(held) else pd.concat([held.astype(object), rows.astype(object)])
+        hidden = news["battle_id"].isin(live) if live and len(news) else None
+        shown = news if hidden is None else news[~hidden]
+        self._held = pd.DataFrame() if hidden is None else news[hidden]
+        if len(shown):
+            self._counts.fold(shown)
+
+    async def _votes(self) -> pd.DataFrame:
+        """Every row that may be seen, with its metadata as columns of numbers."""
+        await self._catch_up()
+        while True:
+            chunk = await self._ledger.votes(COLUMNS, after=self._read, limit=CHUNK)
+            if chunk.empty:
+                break
+            numbers = await _to_the_end(asyncio.to_thread(effects.style_columns, chunk))
+            # Only what is kept was read, whatever fails before.
+            self._rows.append(chunk.drop(columns="conv_metadata").join(numbers))
+            self._read = int(chunk["sequence"].iloc[-1])
+        if len(self._rows) > 1:
+            self._rows = [await asyncio.to_thread(pd.concat, self._rows, ignore_index=True)]
+        if not self._rows:
+            return pd.DataFrame()
+        votes = self._rows[0]
+        votes = votes[votes["sequence"] <= self._last]
+        return votes[~votes["battle_id"].isin(self._live)] if self._live else votes
+
+    async def _speeds(self) -> pd.DataFrame | None:
+        """By contender; None as long as they would have to be read from a large ledger."""
+        if self._last > FEW and not self._read:
+            return None
+        votes = await self._votes()
+        if votes.empty:
+            return None
+        return await self._answered("speeds", Query(), lambda: leaderboard.speeds(votes))
+
+    async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
+        """The answer as long as nothing has changed, else a new one."""
+        known = self._answers.get((what, query))
+        if known and known[0] == self._version:
+            return known[1]
+        answer = await asyncio.to_thread(ask)
+        self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
+        self._answers[what, query] = self._version, answer
+        return answer
+
+
+async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What the work returns. It is not broken off: where whoever asked goes away, its end is
+    awaited all the same, since nobody else may touch the counts before."""
+    doing = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing})
+        raise
+
+
+def _panels(votes: pd.DataFrame, query: Query) -> Panels:
+    if votes.empty:
+        nothing = pd.DataFrame()
+        return Panels(nothing, nothing, nothing, _days(votes), {})
+    told = leaderboard.superseding(votes)
+    chosen = query.slice.of(told)
+    return Panels(
+        speeds=leaderboard.speeds(chosen),
+        order=_effects(chosen, effects.ORDER, query.method),
+        style=_effects(chosen, effects.STYLE, query.method),
+        days=_days(chosen),
+        choices=_choices(votes),
+    )
+
+
+def _effects(votes: pd.DataFrame, names: tuple[str, ...], method: Method) -> pd.DataFrame:
+    """Of votes that know what they need; empty where none does."""
+    try:
+        return effects.fit_with(effects.measurable(votes, names), names, method)[1]
+    except BadInput:
+        return pd.DataFrame()
+
+
+def _days(votes: pd.DataFrame) -> pd.DataFrame:
+    if votes.empty:
+        return pd.DataFrame({"day": pd.Series(dtype="datetime64[us, UTC]"), "votes": []})
+    by_day = votes["timestamp"].dt.floor("D").value_counts().sort_index()
+    every = pd.date_range(by_day.index[0], by_day.index[-1], freq="D")
+    counted = by_day.reindex(every, fill_value=0)
+    return pd.DataFrame({"day": counted.index, "votes": counted.to_numpy(np.int64)})
+
+
+def _choices(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for field in CHOICES:
+        values = votes[field].value_counts()
+        found[field] = tuple(str(v) for v in values.index if v)[:MOST_CHOICES]
+    return found
+
+
+def _statistics(votes: pd.DataFrame) -> dict[str, Any]:
+    if votes.empty:
+        return {
+            "battles": 0,
+            "votes": 0,
+            "ballots": 0,
+            "raters": 0,
+            "winner": {},
+            "channel": {},
+            "study": {},
+            "excluded": {},
+        }
+    told = leaderboard.superseding(votes)
+    reasons = told["excluded_reason"]
+    ranked = told[reasons == ""]
+
+    def by(column: str) -> dict[str, int]:
+        return {str(value): int(n) for value, n in ranked[column].value_counts().items()}
+
+    return {
+        "battles": int(told["battle_id"].nunique()),
+        "votes": len(ranked),
+        "ballots": int(ranked["ballot_id"].nunique()),
+        "raters": int(ranked.loc[ranked["rater"] != "", "rater"].nunique()),
+        "winner": by("winner"),
+        "channel": by("channel"),
+        "study": by("study"),
+        "excluded": {str(k): int(n) for k, n in reasons[reasons != ""].value_counts().items()},
+    }

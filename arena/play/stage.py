@@ -1,0 +1,172 @@
+"""The stage of one battle: contenders write, the gate and the pace hold back, the feed is told.
+
+It does not know votes, browsers or which host answers, and it never changes a Battle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from arena.core.battle.entities import Battle, Reply
+from arena.core.battle.pace import Pace
+from arena.core.errors import ArenaError, StoreFault
+from arena.core.ports import Feed, Hosts
+from arena.play.screen import Attendance, Screen
+from arena.play.writer import Abandoned, Writer
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+GUARD_S = 0.5
+"""How often it is asked whether anybody still waits for a reply that is written ahead."""
+
+LEFT = (
+    "The page was closed while the models were writing, so they were stopped and this battle "
+    "ends without a result."
+)
+TOO_LONG = "The replies took too long, so this battle ends without a result."
+
+
+@dataclass(frozen=True, slots=True)
+class StageRules:
+    """pace: characters a second; grace_s: how long the models write on with nobody looking,
+    unless the battle is played unattended; total_s: the longest a round may take."""
+
+    pace: float = 150.0
+    grace_s: float = 5.0
+    total_s: float = 600.0
+
+
+class Stage:
+    """Kept from the first round of a battle to its last."""
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        feed: Feed,
+        rules: StageRules,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hosts = hosts
+        self._feed = feed
+        self._rules = rules
+        self._clock = clock
+        self._writers: dict[str, Writer] = {}
+        self._guard: asyncio.Task[None] | None = None
+
+    async def play(self, battle: Battle) -> Mapping[str, list[Reply]]:
+        """Let everyone live write what they owe, and show it. Returns the new replies by seat
+        once all are complete and shown whole; raises Abandoned."""
+        self._call_off_guard()
+        writers = {s: self._writer(battle, s) for s in battle.live if battle.owed(s)}
+        try:
+            await self._show(battle, writers)
+        except BaseException:
+            await self.close()
+            raise
+        return {letter: self._writers.pop(letter).replies for letter in writers}
+
+    def prepare(self, battle: Battle, load: Callable[[str], Awaitable[Battle]]) -> None:
+        """While people read, let the one who enters next write already. load: the battle as it
+        is stored; where it moved on elsewhere, that was in vain."""
+        for letter in battle.waiting[:1]:
+            if battle.owed(letter):
+                self._writer(battle, letter)
+                self._call_off_guard()
+                self._guard = asyncio.create_task(self._close_when_idle(battle, load))
+
+    async def close(self) -> None:
+        """Stop everyone who still writes; the hosts notice by their closed connections."""
+        self._call_off_guard()
+        await self._stop_writers()
+
+    def _writer(self, battle: Battle, letter: str) -> Writer:
+        """The seat's writer: the one already at work on these prompts, or a new one."""
+        held = self._writers.get(letter)
+        if held and not held.fault and held.prompts == battle.prompts:
+            return held
+        if held and held.task:
+            held.task.cancel()
+        writer = Writer(battle.seat(letter), battle.prompts)
+        writer.task = asyncio.create_task(writer.write(self._hosts, battle.seed))
+        self._writers[letter] = writer
+        return writer
+
+    async def _show(self, battle: Battle, writers: Mapping[str, Writer]) -> None:
+        screen = Screen(self._feed, battle, writers)
+        # Replies that were all prepared are there at once; otherwise all wait for all.
+        at_once = all(w.ended for w in writers.values())
+        paced = [] if at_once else list(writers.values())
+        pace, allowance = Pace(), 0.0
+        attendance = self._attendance(battle)
+        deadline = self._clock() + self._rules.total_s
+        while True:
+            if failed := next((w for w in writers.values() if w.fault), None):
+                raise failed.abandoned()
+            # Only the fraction is carried over: pace is a rate, unused characters are not saved.
+            allowance = allowance % 1 + self._rules.pace * TICK_S
+            tracks = {w.seat.letter: w.track for w in paced}
+            further = pace.tick(tracks, int(allowance))
+            for writer in writers.values():
+                writer.shown = writer.shown or further.open
+            levels = {s: further.shown(t) for s, t in tracks.items()}
+            try:
+                await screen.show(levels, _stage(further, paced))
+            except StoreFault:
+                log.warning("the store is away; nothing more is shown until it is back")
+            else:
+                pace = further
+                if pace.finished(tracks):
+                    return
+            if attendance.everyone_left():
+                raise Abandoned(LEFT)
+            if self._clock() > deadline:
+                raise Abandoned(TOO_LONG)
+            await asyncio.sleep(TICK_S)
+
+    async def _close_when_idle(
+        self, battle: Battle, load: Callable[[str], Awaitable[Battle]]
+    ) -> None:
+        attendance = self._attendance(battle)
+        moved = 0
+        # A move made here is saved a moment before it calls this off, hence two looks.
+        while moved < 2 and not attendance.everyone_left():
+            await asyncio.sleep(GUARD_S)
+            try:
+                moved += (await load(battle.id)).version != battle.version
+            except StoreFault:
+                continue
+            except ArenaError:
+                break
+        await self._stop_writers()
+
+    async def _stop_writers(self) -> None:
+        tasks = [w.task for w in self._writers.values() if w.task]
+        self._writers.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _call_off_guard(self) -> None:
+        if self._guard:
+            self._guard.cancel()
+            self._guard = None
+
+    def _attendance(self, battle: Battle) -> Attendance:
+        grace_s = self._rules.total_s if battle.origin.unattended else self._rules.grace_s
+        return Attendance(self._feed, battle.id, grace_s, self._clock)
+
+
+def _stage(pace: Pace, writers: Sequence[Writer]) -> tuple[str, int]:
+    """What all panes say alike, and the place in the queue of the one who waits longest."""
+    if pace.open:
+        return "writing", 0
+    stages = {w.stage for w in writers}
+    if "queued" in stages:
+        return "queued", max(w.place for w in writers if w.stage == "queued")
+    return ("warming" if "warming" in stages else "waiting"), 0

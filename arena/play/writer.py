@@ -1,0 +1,140 @@
+"""One seat of a round, writing the replies it owes into memory.
+
+A reply that fails is written again from the start as long as nothing of it was shown. It does
+not know who looks, nor when anything is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import count
+
+from arena.core.battle.entities import Finished, Reply, Seat
+from arena.core.battle.identity import names_itself
+from arena.core.battle.pace import Track
+from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
+from arena.core.ports import HostEvent, Hosts, Piece, Queued, Text, Warming
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = 0.5
+RETRIES = 2
+RETRIES_BY_KIND: Mapping[str, int] = {"refused": 0, "nowhere": 0, "empty": 1}
+"""How often a reply is written again, by kind of fault; RETRIES for the others. What was
+refused is refused again, and a second empty reply is the model's answer."""
+
+FAULT = (
+    "Something went wrong while the models were writing, so this battle ends without a result. "
+    "Nothing was counted for or against anyone."
+)
+
+
+class Abandoned(Exception):
+    """The round cannot be finished. `reason` is neutral and may be shown to anyone. `homeless`
+    is the seat that no host can take, if nothing of the round was shown."""
+
+    def __init__(self, reason: str, homeless: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.homeless = homeless
+
+
+@dataclass(slots=True, eq=False)
+class Writer:
+    """One seat writing the replies it owes, into memory. `texts` are those replies so far;
+    once `shown` they may not be written again."""
+
+    seat: Seat
+    prompts: tuple[str, ...]
+    stage: str = "waiting"
+    place: int = 0
+    shown: bool = False
+    ended: bool = False
+    fault: ArenaError | None = None
+    texts: list[str] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def track(self) -> Track:
+        return Track(written=sum(map(len, self.texts)), ended=self.ended)
+
+    def between(self, start: int, end: int) -> list[Piece]:
+        """Characters start…end of all owed replies, as pieces of their turns."""
+        offset, pieces = 0, []
+        for turn, text in enumerate(self.texts, start=len(self.seat.replies)):
+            part = text[max(0, start - offset) : max(0, end - offset)]
+            if part:
+                pieces.append(Piece(self.seat.letter, turn, part))
+            offset += len(text)
+        return pieces
+
+    async def write(self, hosts: Hosts, seed: int) -> None:
+        """All owed replies, from the start again after a fault as long as none is shown."""
+        avoid: frozenset[str] = frozenset()
+        for attempt in count():
+            try:
+                await self._attempt(hosts, seed, avoid, attempt)
+                self.ended = True
+                return
+            except HostFault as fault:
+                if self.shown or attempt >= RETRIES_BY_KIND.get(fault.kind, RETRIES):
+                    self.fault = fault
+                    return
+                self.texts, self.replies, self.stage = [], [], "waiting"
+                avoid |= {fault.host}
+                # The same seed would bring the same unreadable character again.
+                seed += fault.kind == "garbled"
+                await asyncio.sleep(BACKOFF_S * attempt)
+            except ArenaError as fault:
+                self.fault = fault
+                return
+            except Exception:
+                log.exception("a writer failed in a way that no adapter foresaw")
+                self.fault = HostFault("The writer failed.", kind="internal")
+                return
+
+    async def _attempt(self, hosts: Hosts, seed: int, avoid: frozenset[str], retries: int) -> None:
+        messages = _history(self.seat, self.prompts)
+        for prompt in self.prompts[len(self.seat.replies) :]:
+            messages.append({"role": "user", "content": prompt})
+            self.texts.append("")
+            stream = hosts.reply(self.seat.contender, messages, seed=seed, avoid=avoid)
+            async with aclosing(stream) as events:
+                async for event in events:
+                    self._hear(event, retries)
+            messages.append({"role": "assistant", "content": self.texts[-1]})
+
+    def abandoned(self) -> Abandoned:
+        """What the writer's fault means for the round."""
+        if isinstance(self.fault, (NoCapacity, StoreFault)):
+            return Abandoned(self.fault.public)
+        nowhere = isinstance(self.fault, HostFault) and self.fault.kind == "nowhere"
+        return Abandoned(FAULT, self.seat.letter if nowhere and not self.shown else "")
+
+    def _hear(self, event: HostEvent, retries: int) -> None:
+        match event:
+            case Queued(place):
+                self.stage, self.place = "queued", place
+            case Warming():
+                self.stage = "warming"
+            case Text(text):
+                self.texts[-1] += text
+                self.stage = "writing"
+            case Finished() as facts:
+                text = self.texts[-1]
+                told = names_itself(text, self.prompts)
+                self.replies.append(Reply(text, facts, retries, told))
+
+
+def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:
+    system = seat.contender.system
+    messages = [{"role": "system", "content": system}] if system else []
+    for prompt, reply in zip(prompts, seat.replies, strict=False):
+        messages.append({"role": "user", "content": prompt})
+        messages.append({"role": "assistant", "content": reply.text})
+    return messages

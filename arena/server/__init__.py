@@ -1,0 +1,1 @@
+"""The ASGI app, and a socket that it is served on."""

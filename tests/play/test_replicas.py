@@ -1,0 +1,201 @@
+"""Two replicas on one Redis and one ledger: one arena, also when one of them is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
+from arena.core.errors import StoreFault
+from arena.play import rounds
+from arena.play.admission import RefereeRules
+from arena.play.stage import StageRules
+from arena.play.writer import FAULT
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
+from tests.playing import CALM, MODELS, Table, Viewer, table
+from tests.redis_server import RedisServer
+
+CLAIM_S = 0.6
+RULES = RefereeRules(stage=StageRules(pace=5000, grace_s=5.0, total_s=30.0))
+
+
+@pytest.fixture(autouse=True)
+def in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims are renewed before they lapse, as short as they are here."""
+    monkeypatch.setattr(rounds, "RENEW_S", CLAIM_S / 3)
+
+
+@dataclass
+class Replica:
+    at: Table
+    store: RedisStore
+
+    async def die(self) -> None:
+        """Everything ends as with its process: nothing is released, nothing is said."""
+        await self.store.close()
+        await self.at.referee.close()
+
+
+@asynccontextmanager
+async def replica(
+    folder: Path, server: RedisServer, prefix: str, host: FakeOllama
+) -> AsyncIterator[Replica]:
+    store = RedisStore(server.url, prefix=prefix, answer_s=0.5)
+    battles = RedisBattles(store, owner_s=CLAIM_S)
+    feed = RedisFeed(store, patience_s=0.2)
+    async with table(folder, [host], rules=RULES, battles=battles, feed=feed, timeouts=CALM) as at:
+        looking = asyncio.create_task(at.referee.rounds.look_after_orphans(0.1))
+        try:
+            yield Replica(at, store)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            feed.close()
+            await at.referee.close()
+            await store.close()
+
+
+Scene = Callable[[Replica, Replica, FakeOllama], Coroutine[Any, Any, None]]
+
+
+def on_two(
+    folder: Path, server: RedisServer, prefix: str, scene: Scene, *models: FakeModel
+) -> None:
+    async def run() -> None:
+        async with FakeOllama(
+            models or [LLAMA, MISTRAL, PHI], speed=20, warm=True, num_parallel=2
+        ) as host:
+            async with replica(folder, server, prefix, host) as one:
+                async with replica(folder, server, prefix, host) as other:
+                    await scene(one, other, host)
+
+    asyncio.run(run())
+
+
+def test_a_battle_begun_on_one_is_watched_voted_on_and_finished_on_the_other(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?", "knockout")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await seen.voting()
+            assert seen.text("A") and seen.text("B")
+            await other.at.referee.vote(battle, 1, "drop", "A", ballot=seen.now.ballot)
+            await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
+            held = (await one.at.referee.board()).held_back
+            assert held == 1, "a battle under way is held back on every replica"
+            await one.at.referee.vote(battle, 2, "drop", "B")
+            await seen.phase("decided")
+            assert {s.name for s in (await other.at.referee.reveal(battle))[0].seats} == set(MODELS)
+        assert (await one.at.referee.board()).votes == (await other.at.referee.board()).votes == 2
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_two_votes_at_once_on_two_replicas_are_one_ballot(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(one.at.referee, battle) as seen:
+            await seen.voting()
+            states = await asyncio.gather(
+                one.at.referee.vote(battle, 1, "drop", "A"),
+                other.at.referee.vote(battle, 1, "drop", "B"),
+            )
+            assert {state.round for state in states} == {2}
+            assert states[0].panes == states[1].panes
+        votes = await one.at.ledger.votes()
+        assert votes["ballot_id"].nunique() == 1 and len(votes) == 2
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_what_a_replica_left_before_anything_was_shown_is_written_again(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await host.wait_for(lambda: len(host.stats.answers()) == 3)
+            await one.die()
+            state = await seen.voting()
+            assert all(seen.text(pane.seat) for pane in state.panes)
+            await other.at.referee.vote(battle, 1, "tie")
+
+    late = [FakeModel(name, ttft_s=10.0) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *late)
+
+
+def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await seen.until(lambda: seen.text("A"))
+            await one.die()
+            state = await seen.phase("void")
+            assert state.notice == FAULT
+        assert await other.at.ledger.of_battle(battle) == 0
+
+    slow = [FakeModel(name, tokens_per_s=2, text="word " * 500) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *slow)
+
+
+def test_a_redis_that_is_away_for_a_while_costs_a_pause_and_no_battle(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await seen.until(lambda: seen.text("A"))
+            redis_server.kill()
+            redis_server.start()
+            await seen.voting()
+            replies = await one.at.referee.replies(battle)
+            shown = {seat: (seen.text(seat),) for seat in replies}
+            assert shown == dict(replies), "nothing lost, nothing doubled"
+            await one.at.referee.vote(battle, 1, "tie")
+        assert await one.at.ledger.of_battle(battle) == 3
+
+    slow = [FakeModel(name, tokens_per_s=10, text="word " * 60) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *slow)
+
+
+def test_a_round_that_two_replicas_write_is_shown_by_one(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    """A claim can lapse though whoever held it is well and writes on."""
+
+    async def unheard(battle_id: str) -> bool:
+        raise StoreFault("The claim was not renewed.")
+
+    async def unseen() -> tuple[str, ...]:
+        return ()
+
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(other.at.referee, battle) as seen:
+            await host.wait_for(lambda: len(asked(host)) == 3)
+            one.at.battles.claim = unheard  # type: ignore[method-assign]
+            one.at.battles.orphans = unseen  # type: ignore[method-assign]
+            await host.wait_for(lambda: len(asked(host)) == 6)
+            await seen.voting()
+            for each in (one, other):
+                await each.at.referee.rounds.finished()
+            replies = await other.at.referee.replies(battle)
+            assert {seat: (seen.text(seat),) for seat in replies} == dict(replies)
+
+    late = [FakeModel(name, ttft_s=40.0, tokens_per_s=10, text="word " * 60) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *late)
+
+
+def asked(host: FakeOllama) -> list[Any]:
+    return [call for call in host.stats.requests if call.path == "/api/chat"]

@@ -1,0 +1,316 @@
+"""The scoreboard: kept counts equal fresh ones, and nothing of a battle under way is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from arena.adapters.ledger import SqlLedger
+from arena.core.battle.record import VoteRow
+from arena.core.standings import covariates as effects
+from arena.core.standings.board import Board, Query
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.slices import Slice
+from arena.play.scoreboard import COLUMNS, Scoreboard, board_of
+from tests.adapters.ledger_rows import full_row
+
+OUTCOMES = ("model_a", "model_b", "tie", "model_a", "both_bad", "model_a")
+NAMES = ("x", "y", "z")
+
+
+METADATA = {
+    "sum_user_tokens": 5,
+    "turns": 1,
+    "sum_assistant_a_tokens": 40,
+    "sum_assistant_b_tokens": 60,
+    **{f"{mark}_count_{side}": 1 for mark in ("header", "list", "bold") for side in "ab"},
+}
+
+
+def row(**fields: Any) -> VoteRow:
+    """An ordinary vote of the first round."""
+    ordinary = {
+        "round": 1,
+        "supersedes": "",
+        "excluded_reason": "",
+        "seat_a": "A",
+        "seat_b": "B",
+        "incumbent": "",
+        "channel": "web",
+        "topic": "",
+        "study": "",
+        "language": "en",
+        "conv_metadata": METADATA,
+        "conversation_a": [],
+        "conversation_b": [],
+    }
+    return replace(full_row(), **{**ordinary, **fields})  # type: ignore[arg-type]
+
+
+class Scene:
+    """A ledger, a scoreboard on it, and which battles are under way."""
+
+    def __init__(self, ledger: SqlLedger) -> None:
+        self.ledger = ledger
+        self.live: set[str] = set()
+        self.board = Scoreboard(ledger, self._under_way)
+        self._number = 0
+
+    async def _under_way(self) -> frozenset[str]:
+        return frozenset(self.live)
+
+    async def cast(self, a: str, b: str, winner: str, **fields: Any) -> str:
+        """A ballot of one pair, in a battle of its own unless told otherwise; its id."""
+        self._number += 1
+        ballot = f"ballot-{self._number}"
+        known = {"battle_id": f"battle-{self._number}", "rater": f"rater-{self._number % 7}"}
+        cast = row(
+            id=ballot, ballot_id=ballot, model_a=a, model_b=b, winner=winner, **{**known, **fields}
+        )
+        assert await self.ledger.append([cast])
+        return ballot
+
+    async def fresh(self, query: Query = Query()) -> Board:
+        """The board counted from all rows at once."""
+        votes = await self.ledger.votes(COLUMNS)
+        return board_of(votes, query)
+
+
+def played(folder: Path, scene: Callable[[Scene], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        ledger = SqlLedger(f"sqlite:///{folder / 'arena.db'}")
+        await ledger.open()
+        try:
+            await scene(Scene(ledger))
+        finally:
+            await ledger.close()
+
+    asyncio.run(run())
+
+
+def ratings(board: Board) -> pd.DataFrame:
+    columns = ["rating", "lower", "upper", "votes", "wins", "ties", "both_bad", "battles"]
+    return board.standings.set_index("contender")[columns]
+
+
+def test_counts_that_are_kept_equal_counts_that_are_made_afresh(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        for number in range(24):
+            a, b = NAMES[number % 3], NAMES[(number + 1) % 3]
+            await at.cast(a, b, OUTCOMES[number % len(OUTCOMES)])
+            if number % 5 == 0:
+                kept, fresh = await at.board.board(Query()), await at.fresh()
+                pd.testing.assert_frame_equal(ratings(kept), ratings(fresh), rtol=1e-9)
+                assert kept.votes == fresh.votes == number + 1
+
+    played(tmp_path, scene)
+
+
+def test_votes_of_a_battle_that_begins_during_a_read_are_held_back(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        read = at.ledger.outcomes
+
+        async def meanwhile(after: int) -> Any:
+            at.ledger.outcomes = read  # type: ignore[method-assign]
+            at.live = {"secret"}
+            await at.cast("z", "y", "model_a", battle_id="secret")
+            return await read(after)
+
+        at.ledger.outcomes = meanwhile  # type: ignore[method-assign]
+        board = await at.board.board(Query())
+        assert (board.votes, board.held_back) == (1, 1)
+
+    played(tmp_path, scene)
+
+
+def test_votes_of_a_battle_under_way_are_held_back_until_it_is_over(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        before = await at.board.board(Query())
+        version = await at.board.version()
+        at.live = {"secret"}
+        assert await at.board.version() == version, "an opened battle changes nothing yet"
+        await at.cast("z", "y", "model_a", battle_id="secret")
+        during = await at.board.board(Query())
+        assert "z" not in set(during.standings["contender"])
+        assert (during.votes, during.held_back, before.held_back) == (1, 1, 0)
+        sliced = await at.board.board(Query(Slice(channel="web")))
+        assert "z" not in set(sliced.standings["contender"]) and sliced.held_back == 1
+        assert (await at.board.statistics())["votes"] == 1
+        assert "secret" in await at.board.held_back()
+        held = await at.board.version()
+        at.live = set()
+        after = await at.board.board(Query())
+        assert "z" in set(after.standings["contender"])
+        assert (after.votes, after.held_back) == (2, 0)
+        assert await at.board.version() != held
+        pd.testing.assert_frame_equal(ratings(after), ratings(await at.fresh()), rtol=1e-9)
+
+    played(tmp_path, scene)
+
+
+def test_a_superseded_ballot_leaves_the_counts_and_is_named(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "tie")
+        first = await at.cast("x", "y", "model_a", battle_id="b", round=1)
+        assert (await at.board.board(Query())).votes == 2
+        await at.cast("x", "y", "model_b", battle_id="b", round=1, supersedes=first)
+        board = await at.board.board(Query())
+        assert board.votes == 2 and board.excluded == {"superseded": 1}
+        assert ratings(board).loc["x", "wins"] == 0
+        pd.testing.assert_frame_equal(ratings(board), ratings(await at.fresh()), rtol=1e-9)
+
+    played(tmp_path, scene)
+
+
+def test_a_ballot_that_is_superseded_while_it_is_held_back_never_counts(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        at.live = {"b"}
+        first = await at.cast("x", "y", "model_a", battle_id="b", round=1)
+        assert (await at.board.board(Query())).held_back == 1
+        await at.cast("x", "y", "model_b", battle_id="b", round=1, supersedes=first)
+        assert (await at.board.board(Query())).votes == 0
+        at.live = set()
+        board = await at.board.board(Query())
+        assert board.votes == 1 and board.excluded == {"superseded": 1}
+        assert ratings(board).loc["y", "wins"] == 1
+
+    played(tmp_path, scene)
+
+
+def test_exclusions_are_counted_by_their_reason(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        for reason in ("identity", "identity", "abuse"):
+            await at.cast("x", "y", "model_b", excluded_reason=reason)
+        board = await at.board.board(Query())
+        assert board.votes == 1 and board.excluded == {"identity": 2, "abuse": 1}
+        assert (await at.board.statistics())["excluded"] == {"identity": 2, "abuse": 1}
+
+    played(tmp_path, scene)
+
+
+def test_slices_and_methods_are_answered_from_the_same_votes(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        for number in range(12):
+            topic = "law" if number % 2 else "code"
+            when = datetime(2026, 5, 1 + number, 12, tzinfo=UTC)
+            await at.cast("x", "y", OUTCOMES[number % 6], topic=topic, timestamp=when)
+        for query in (
+            Query(Slice(topic="law")),
+            Query(Slice(since=datetime(2026, 5, 4, tzinfo=UTC))),
+            Query(method=Method(ties="drop", bad="drop")),
+            Query(covariates=("seat",)),
+        ):
+            kept, fresh = await at.board.board(query), await at.fresh(query)
+            pd.testing.assert_frame_equal(ratings(kept), ratings(fresh), rtol=1e-9)
+            assert kept.votes == fresh.votes > 0
+        assert (await at.board.board(Query(Slice(topic="law")))).votes == 6
+        assert not (await at.board.board(Query(covariates=("seat",)))).effects.empty
+
+    played(tmp_path, scene)
+
+
+def test_votes_whose_style_nobody_knows_are_left_out_of_what_is_corrected_for_it(
+    tmp_path: Path,
+) -> None:
+    async def scene(at: Scene) -> None:
+        for winner in OUTCOMES:
+            await at.cast("x", "y", winner)
+        style = Query(covariates=("length", "bold"))
+        before = await at.board.board(style)
+        await at.cast("x", "z", "model_b", conv_metadata={})
+        after = await at.board.board(style)
+        assert after.excluded == {"unmeasured": 1} and after.votes == before.votes == len(OUTCOMES)
+        pd.testing.assert_frame_equal(ratings(after), ratings(before))
+        assert len((await at.board.panels(Query())).style) == 4
+        plain = await at.board.board(Query())
+        assert plain.votes == len(OUTCOMES) + 1 and not plain.excluded
+
+    played(tmp_path, scene)
+
+
+def test_panels_tell_days_without_gaps_and_what_can_be_chosen(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        assert (await at.board.panels(Query())).days.empty
+        for day in (1, 1, 4):
+            await at.cast(
+                "x",
+                "y",
+                "model_a",
+                study=f"study-{day}",
+                timestamp=datetime(2026, 5, day, 9, tzinfo=UTC),
+            )
+        panels = await at.board.panels(Query())
+        assert panels.days["votes"].tolist() == [2, 0, 0, 1]
+        assert panels.choices["study"] == ("study-1", "study-4")
+        assert set(panels.speeds.index) == {"x", "y"}
+        assert set(panels.order["covariate"]) == {"seat", "incumbent"}
+
+    played(tmp_path, scene)
+
+
+def test_nothing_new_is_the_same_version(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        start = await at.board.version()
+        assert await at.board.version() == start
+        await at.cast("x", "y", "model_a")
+        once = await at.board.version()
+        assert once != start
+        assert await at.board.version() == once
+
+    played(tmp_path, scene)
+
+
+def test_a_battle_has_moved_its_contenders(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        await at.cast("z", "y", "model_a", battle_id="new")
+        moved = (await at.board.movement("new")).set_index("contender")
+        assert set(moved.index) == {"y", "z"}
+        assert pd.isna(moved.loc["z", "rating_before"]) and moved.loc["z", "rating_after"] > 1000
+        again = (await at.board.movement("new")).set_index("contender")
+        pd.testing.assert_frame_equal(moved, again)
+        assert (await at.board.board(Query())).votes == 2
+
+    played(tmp_path, scene)
+
+
+def test_what_a_failing_or_broken_off_read_has_not_kept_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slowly(chunk: pd.DataFrame) -> pd.DataFrame:
+        reading.set()
+        assert go_on.wait(10)
+        raise ValueError("unreadable")
+
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        with monkeypatch.context() as patch:
+            patch.setattr(effects, "style_columns", slowly)
+            asking = asyncio.create_task(at.board.statistics())
+            await asyncio.to_thread(reading.wait, 10)
+            asking.cancel()
+            waiting = asyncio.create_task(at.board.version())
+            await asyncio.sleep(0)
+            assert not waiting.done(), "nobody begins before what was begun has ended"
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await waiting
+            with pytest.raises(ValueError, match="unreadable"):
+                await at.board.statistics()
+        assert (await at.board.statistics())["votes"] == 1
+
+    played(tmp_path, scene)

@@ -1,0 +1,133 @@
+"""Starting and stopping the app as a person does: what it prints, and that it ends in peace."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.core.errors import ConfigError
+from arena.server.serving import listen, url_of
+from tests.fake_ollama import FakeModel, FakeOllama
+from tests.playing import MODELS
+from tests.running import ROOT, App, running, wait_until
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"Port {port} is taken.*ARENA_PORT={port + 1}"):
+            listen("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(ConfigError, match="192.0.2.1"):
+        listen("192.0.2.1", 0)
+
+
+def test_the_printed_address_is_one_that_a_browser_can_open() -> None:
+    with listen("0.0.0.0", 0) as sock:
+        assert url_of(sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ARENA_PACE", "fast"), ("DATABASE_URL", "sqlite:////proc/x/arena.db")]
+)
+def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    with running(tmp_path, ready=False, **{key: value}) as app:
+        assert app.process.wait(timeout=30) == 1
+        assert app.ended()
+        (line,) = [line for line in app.lines if key in line]
+        assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
+    with FakeOllama.in_thread(speed=1, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
+            request = urllib.request.Request(
+                f"{app.url}/api/arena/battles",
+                data=b'{"prompt": "Tell me more."}',
+                headers={"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                battle = answer.read().decode().split('"battle":"')[1].split('"')[0]
+            events = urllib.request.urlopen(
+                f"{app.url}/api/arena/battles/{battle}/events", timeout=10
+            )
+            assert events.readline().startswith(b"retry:")
+            code = app.stop(how)
+            events.close()
+            assert code in (0, -how)
+            assert "Traceback" not in app.printed and "ERROR" not in app.printed, app.printed
+
+
+@pytest.mark.slow
+def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> None:
+    with FakeOllama.in_thread(warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            for _ in range(3):
+                app.process.send_signal(signal.SIGINT)
+            app.process.wait(timeout=30)
+            assert app.ended() and "Traceback" not in app.printed, app.printed
+
+
+@pytest.mark.slow
+def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
+    offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
+    with running(tmp_path, **offline) as app:
+        assert app.get("api/arena/status")["ready"]
+
+
+def test_the_engine_process_does_not_import_gradio() -> None:
+    code = "import sys, arena.adapters.engine.server; sys.exit('gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
+
+
+def call(app: App, path: str, body: object) -> Any:
+    request = urllib.request.Request(
+        f"{app.url}/api/arena/{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit_s", ["20", "0"])
+def test_a_battle_that_a_sigterm_came_into_goes_on_at_the_next_start(
+    tmp_path: Path, limit_s: str
+) -> None:
+    """With time to finish, its round is finished; without, it is written again."""
+    late = [FakeModel(name, ttft_s=1.5) for name in MODELS]
+    with FakeOllama.in_thread(late, warm=True) as host:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP=limit_s) as app:
+            opened = call(app, "battles", {"prompt": "Why?", "unattended": True})
+            battle = opened["battle"]
+            assert app.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+            assert "Traceback" not in app.printed, app.printed
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+
+            def voting() -> bool:
+                return app.get(f"api/arena/battles/{battle}")["phase"] == "voting"
+
+            assert limit_s == "0" or voting(), "the round was finished before the end"
+            wait_until(voting, "voting is open again")
+            state = app.get(f"api/arena/battles/{battle}")
+            vote = {"round": 1, "judgement": "tie", "ballot": state["ballot"]}
+            assert call(app, f"battles/{battle}/votes", vote)["round"] == 2
+            assert len(app.votes()) == 3
