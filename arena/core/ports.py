@@ -41,7 +41,15 @@ class Text:
     text: str
 
 
-HostEvent = Queued | Warming | Text | Finished
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of what the model thinks: counted and timed, never shown before the
+    reveal, no part of the reply."""
+
+    text: str
+
+
+HostEvent = Queued | Warming | Thought | Text | Finished
 
 
 class Hosts(Protocol):

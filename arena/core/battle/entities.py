@@ -39,20 +39,27 @@ class Judgement(StrEnum):
     BAD = "bad"
 
 
+THINK = ("off", "on", "low", "medium", "high", "max")
+"""How a contender may think. An empty text: off where its model can, else its lowest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """What is judged: a model, with the system prompt and the options it plays with."""
+    """What is judged: a model, with the system prompt, the options and the way of thinking (one
+    of THINK) that it plays with."""
 
     name: str
     model: str
     system: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
+    think: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The reply is complete. Times in milliseconds, speed in tokens per second."""
+    """The reply is complete. Times in milliseconds, speed in tokens per second. `output_tokens`
+    count thought too, `thinking_tokens` that alone; `think` and `options` are what was sent."""
 
     host: str
     done_reason: str
@@ -65,16 +72,23 @@ class Finished:
     digest: str = ""
     quantization: str = ""
     ollama_version: str = ""
+    host_kind: str = ""
+    think: str = ""
+    thinking_tokens: int | None = None
+    thinking_ms: float | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply to one prompt. `names_itself` marks one that gave its identity away."""
+    """A complete reply to one prompt. `names_itself` marks one that gave its identity away;
+    `thinking` is what was thought before it, which is no part of it."""
 
     text: str
     facts: Finished
     retries: int = 0
     names_itself: bool = False
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

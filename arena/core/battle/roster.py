@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from arena.core.battle.entities import Contender
+from arena.core.battle.entities import THINK, Contender
 from arena.core.errors import ConfigError
 
-ALLOWED = {"name", "model", "system", "options", "topics"}
+ALLOWED = {"name", "model", "system", "options", "topics", "think"}
 
 DEMO_PERSONAS = (
     (
@@ -53,7 +53,7 @@ def demo(model: str) -> tuple[Contender, ...]:
 
 def parse(text: str, source: str) -> tuple[Contender, ...]:
     """TOML with a [[contender]] table for each: name, model, and optionally system, options,
-    topics. Raises ConfigError with `source` and what is wrong."""
+    topics, think. Raises ConfigError with `source` and what is wrong."""
     try:
         tables = tomllib.loads(text).get("contender", [])
     except tomllib.TOMLDecodeError as error:
@@ -88,4 +88,9 @@ def _contender(table: Any, source: str) -> Contender:
             f"ARENA_ROSTER={source}: {name}: options are numbers, texts, true or false, or lists "
             "of them."
         ) from None
-    return Contender(name, model, system, options, tuple(map(str, topics)))
+    think = table.get("think", "")
+    if think not in (*THINK, ""):
+        raise ConfigError(
+            f"ARENA_ROSTER={source}: {name}: think is one of {', '.join(THINK)}, as a text."
+        )
+    return Contender(name, model, system, options, tuple(map(str, topics)), think)
