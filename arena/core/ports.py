@@ -41,7 +41,16 @@ class Text:
     text: str
 
 
-HostEvent = Queued | Warming | Text | Finished
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of thinking; counted and timed, never shown before the reveal. `earlier`:
+    every Text of this reply so far was thinking as well."""
+
+    text: str
+    earlier: bool = False
+
+
+HostEvent = Queued | Warming | Text | Thought | Finished
 
 
 class Hosts(Protocol):
