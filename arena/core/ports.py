@@ -44,9 +44,10 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Thought:
     """The next piece of what the model thinks: counted and timed, never shown before the
-    reveal, no part of the reply."""
+    reveal, no part of the reply. `earlier`: every Text of this reply so far was that as well."""
 
     text: str
+    earlier: bool = False
 
 
 HostEvent = Queued | Warming | Thought | Text | Finished
