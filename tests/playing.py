@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
@@ -44,7 +45,7 @@ class Viewer:
     _task: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __aenter__(self) -> Viewer:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._watch())
         return self
 

@@ -69,7 +69,7 @@ class Referee:
             limits=limits,
             scoreboard=self.scoreboard,
             rules=rules,
-            readiness=lambda: self.readiness(),
+            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
             rng=self._rng,
         )
         self.rounds = Rounds(
@@ -317,7 +317,9 @@ class Referee:
         columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
         rows = await self._ledger.votes(columns, battle=battle.id)
         here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
-        verdict = record.verdict_of(list(zip(here["seat_a"], here["seat_b"], here["winner"])))
+        verdict = record.verdict_of(
+            list(zip(here["seat_a"], here["seat_b"], here["winner"], strict=True))
+        )
         return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
 
     async def _moved(self, battle: Battle) -> State:

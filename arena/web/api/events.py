@@ -105,7 +105,8 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     last = untold = 0
     with suppress(UnknownBattle):  # Nobody voted for a day; told anew, it is a 404.
         async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
-            async for batch in batches:
+            async for told in batches:
+                batch = told
                 if not batch:
                     yield format_sse_event(comment="still here")
                     if (now := await _now(referee, battle_id)) is None:
