@@ -14,7 +14,8 @@ from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.adapters.ledger import SqlLedger
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle import roster
-from arena.core.ports import Battles, Delta, Feed, State
+from arena.core.battle.view import State
+from arena.core.ports import Battles, Delta, Feed
 from arena.play.admission import RefereeRules
 from arena.play.referee import Referee
 from arena.play.stage import StageRules

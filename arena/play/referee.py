@@ -20,8 +20,9 @@ import pandas as pd
 from arena import exchange
 from arena.core.battle import record, rules, view
 from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.battle.view import State
 from arena.core.errors import BadInput, StaleVote
-from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness, State
+from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness
 from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules

@@ -17,8 +17,9 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
+from arena.core.battle.view import State
 from arena.core.errors import StoreFault, UnknownBattle
-from arena.core.ports import Delta, Event, Piece, State
+from arena.core.ports import Delta, Event, Piece
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
 
