@@ -198,9 +198,10 @@ def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
         made["timestamp"] = _times(made["timestamp"])
     if METADATA in made and query.covariates:
         try:
-            made[METADATA] = [metadata(known, (), ()) for known in made[METADATA]]
+            counted = [metadata(known, (), ()) for known in made[METADATA]]
         except (ValueError, TypeError) as error:
             raise BadInput(f"{METADATA} {error}.") from None
+        made[METADATA] = pd.Series(counted, index=made.index, dtype=object)
     return board_of(made, query)
 
 
@@ -259,7 +260,8 @@ def from_ledger(
 
 
 def _settings(overrides: dict[str, Any]) -> Settings:
-    return config.load(**{key: str(value) for key, value in overrides.items()})
+    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
+    return config.load(**texts)
 
 
 def _list(names: Any) -> str:

@@ -39,8 +39,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     port: 0 takes any free one. share: also ask Gradio for a public link; needed where the
     notebook runs on another machine than the browser. settings: any key of the settings table,
     for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
-    overrides = {"ARENA_PORT": port} | settings
-    loaded = config.load(**{key: str(value) for key, value in overrides.items()})
+    texts: dict[str, Any] = {k: str(v) for k, v in {"ARENA_PORT": port, **settings}.items()}
+    loaded = config.load(**texts)
     config.quiet_libraries()
     from arena.compose import House
     from arena.server import serving

@@ -54,7 +54,8 @@ def _key(
     """A setting: its key, its default as text, how to read it, and what is allowed in words. A
     secret one is never shown, in no error either."""
     meta = {"key": key, "default": default, "parse": parse, "allowed": allowed, "secret": secret}
-    return field(metadata=meta, repr=not secret)
+    made: T = field(metadata=meta, repr=not secret)
+    return made
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -130,7 +130,7 @@ class MemoryFeed:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         channel = self._channels.setdefault(battle_id, _Channel())
         channel.viewers += 1
         try:

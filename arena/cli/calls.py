@@ -7,7 +7,7 @@ battle's events as they come.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx
@@ -65,7 +65,7 @@ class Arena:
             raise self._gone("answers, but not as an arena does")
         return answer
 
-    async def follow(self, battle: str) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, battle: str) -> AsyncGenerator[dict[str, Any], None]:
         """The bodies of a battle's events from its start: {"state": …}, {"pieces": […]}."""
         address = f"{self.url}/api/arena/battles/{battle}/events"
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def _plain(found: pd.DataFrame) -> pd.DataFrame:
     return made.where(made.notna(), None)
 
 
-def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(found: pd.DataFrame) -> list[dict[Hashable, Any]]:
     return _plain(found).to_dict("records")
 
 
@@ -156,7 +157,7 @@ def _nothing(board: Board) -> str:
     )
 
 
-def _cells(row: dict[str, Any], sure: float | None) -> dict[str, str]:
+def _cells(row: Mapping[Hashable, Any], sure: float | None) -> dict[str, str]:
     best, worst = row["rank_best"], row["rank_worst"]
     return {
         "Rank": str(row["rank"]),

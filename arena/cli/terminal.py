@@ -40,8 +40,8 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     heading = Text(title, style="bold")
     made = Table(title=heading, title_justify="left", header_style="dim", caption_justify="left")
     for column in columns:
-        justify = "right" if column in numbers else "left"
-        made.add_column(column, justify=justify, overflow="fold")
+        right = column in numbers
+        made.add_column(column, justify="right" if right else "left", overflow="fold")
     return made
 
 

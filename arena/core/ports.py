@@ -6,7 +6,7 @@ PostgreSQL, memory or Redis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -61,7 +61,7 @@ class Hosts(Protocol):
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
-    ) -> AsyncIterator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         """Stream one reply; ends after `Finished`, or raises `HostFault`/`UnknownModel`.
 
         messages: [{"role": "system"|"user"|"assistant", "content": str}, …]. `avoid` names
@@ -110,7 +110,9 @@ class Feed(Protocol):
         where another one has claimed the battle meanwhile."""
         ...
 
-    def follow(self, battle_id: str, after: int = 0) -> AsyncIterator[list[tuple[int, Event]]]:
+    def follow(
+        self, battle_id: str, after: int = 0
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """All events numbered above `after`, then those to come, in batches; an empty one is a
         sign of life, each few seconds. Whoever follows is a viewer."""
         ...

@@ -301,7 +301,7 @@ def _moment(value: Any, name: str) -> datetime:
             return datetime.fromtimestamp(seconds, UTC)
         if hasattr(value, "to_pydatetime"):
             value = value.to_pydatetime(warn=False)
-        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        zoned: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
         return zoned.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None

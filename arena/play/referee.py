@@ -11,7 +11,8 @@ import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -228,11 +229,12 @@ class Referee:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """The events of a battle; see core.ports.Feed.follow. Raises UnknownBattle."""
         await self._battles.load(battle_id)
-        async for batch in self._feed.follow(battle_id, after):
-            yield batch
+        async with aclosing(self._feed.follow(battle_id, after)) as batches:
+            async for batch in batches:
+                yield batch
 
     # Standings --------------------------------------------------------------------------------
 
@@ -252,13 +254,15 @@ class Referee:
 
     async def export(
         self, format: str, slice: Slice = Slice(), *, strict: bool = False
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The votes as a file; those of battles still under way are left out."""
         hold_back = self.scoreboard.held_back
-        async for chunk in exchange.export(
+        pieces = exchange.export(
             self._ledger, format, slice, strict=strict, hold_back=hold_back, public=True
-        ):
-            yield chunk
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
 
     # The life of the process ------------------------------------------------------------------
 

@@ -260,8 +260,10 @@ class Scoreboard:
     async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
         """The answer as long as nothing has changed, else a new one."""
         known = self._answers.get((what, query))
+        answer: Answer
         if known and known[0] == self._version:
-            return known[1]
+            answer = known[1]
+            return answer
         answer = await asyncio.to_thread(ask)
         self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
         self._answers[what, query] = self._version, answer

@@ -56,7 +56,8 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads = THREADS
     page.queue(default_concurrency_limit=None)
-    return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    return mounted
 
 
 async def _no_files() -> None:

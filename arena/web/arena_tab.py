@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from arena.play.referee import Referee
 
 SCRIPTS = ("paint.js", "arena.js")
-MATHS = [
+MATHS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "\\[", "right": "\\]", "display": True},
     {"left": "$", "right": "$", "display": False},

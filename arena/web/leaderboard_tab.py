@@ -77,7 +77,11 @@ def build(tab: gr.Tab, referee: Referee) -> None:
             chosen = controls.build()
         parts = _parts(status)
     handlers = Handlers(referee, chosen, parts)
-    quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    quietly: dict[str, Any] = {
+        "queue": False,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
     asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
     gr.on(
         [tab.select, parts.drawn.tick, *chosen.changes],
@@ -88,7 +92,7 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         **quietly,
     )
     parts.drawn.panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
-    emptied = chosen.clear.click(chosen.cleared, None, chosen.all, **quietly)
+    emptied = chosen.clear.click(chosen.cleared, None, [*chosen.all], **quietly)
     emptied.then(handlers.draw, asked, shown, **quietly)
 
 
@@ -125,8 +129,12 @@ def _parts(status: gr.HTML) -> Parts:
                 method = html("", elem_id="leaderboard-method")
             with _card("Take it with you", ""):
                 files = html("", elem_id="board-files")
-    looks = {"html_template": "<span></span>", "js_on_load": _script("leaderboard.js")}
-    drawn = html(None, elem_id="board-drawn", **looks)
+    drawn = html(
+        None,
+        elem_id="board-drawn",
+        html_template="<span></span>",
+        js_on_load=_script("leaderboard.js"),
+    )
     return Parts(
         status=status,
         message=message,
@@ -253,7 +261,7 @@ class Handlers:
 def with_speeds(standings: pd.DataFrame, speeds: pd.DataFrame) -> pd.DataFrame:
     """The standings with the medians of `speeds` where they have none of their own."""
     by_name = speeds.reindex(standings["contender"]).set_index(standings.index)
-    known = {column: standings[column].fillna(by_name[column]) for column in by_name}
+    known = {str(name): standings[name].fillna(column) for name, column in by_name.items()}
     return standings.assign(**known)
 
 

@@ -42,7 +42,8 @@ def build(
 ) -> gr.Blocks:
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    page = gr.Blocks(title=TITLE, analytics_enabled=False)
+    with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
             with gr.Tab("Arena", id="arena"):

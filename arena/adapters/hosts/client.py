@@ -11,10 +11,10 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from ollama import AsyncClient, ChatResponse, ResponseError
@@ -88,7 +88,7 @@ class ShownModel:
 class _Client(AsyncClient):
     async def version(self) -> str:
         """GET /api/version, which the official client does not offer."""
-        response = await self._request_raw("GET", "/api/version")
+        response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
         return str(response.json()["version"])
 
 
@@ -189,7 +189,7 @@ class OllamaHost:
         options: Mapping[str, Any],
         *,
         cold: bool = False,
-    ) -> AsyncIterator[Text | Finished]:
+    ) -> AsyncGenerator[Text | Finished, None]:
         """One reply; the last event is Finished. Close the generator to stop the generation.
         `cold`: the model may have to be loaded first.
 
@@ -206,7 +206,8 @@ class OllamaHost:
                 stream=True,
                 think=False,
             )
-            async with aclosing(stream):
+            # It is a generator, which the client's types do not say.
+            async with aclosing(cast("AsyncGenerator[ChatResponse, None]", stream)):
                 while True:
                     frame = await self._next(stream, limit)
                     limit = self._timeouts.gap

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -169,7 +169,7 @@ class HostPool:
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
-    ) -> AsyncIterator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         options = {**self._options, "seed": seed, **contender.options}
         patience = self._clock() + self._timeouts.cold
         ticket = await self._leases.take(contender.model, avoid)
@@ -197,7 +197,7 @@ class HostPool:
 
     async def _ask(
         self, ticket: Ticket, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]
-    ) -> AsyncIterator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         """The reply from the ticket's host; nothing at all if another host is better now."""
         model = ticket.model
         state = self._fleet.states.get(ticket.host)

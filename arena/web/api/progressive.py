@@ -204,7 +204,7 @@ async def _complete(referee: Referee, battle_id: str) -> None:
     state = await referee.state(battle_id)
     if state.phase != "answering":
         return
-    async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+    async with aclosing(referee.follow(battle_id)) as batches:
         async for batch in batches:
             told = [event for _, event in batch if isinstance(event, State)]
             if batch and (not told or told[-1].phase == "answering"):

@@ -5,7 +5,7 @@ Votes of battles under way are in none of them. It does not know how standings a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -200,8 +200,8 @@ def routes(referee: Referee) -> APIRouter:
     return router
 
 
-async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(rest) as pieces:  # type: ignore[type-var]
+async def _all(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    async with aclosing(rest) as pieces:
         yield first
         async for piece in pieces:
             yield piece

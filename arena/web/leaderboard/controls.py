@@ -80,7 +80,14 @@ class Controls:
     @property
     def changes(self) -> list[Any]:
         """The events after which another query holds."""
-        chosen = (*self.menus.values(), self.since, self.until, self.ties, self.bad, self.correct)
+        chosen: tuple[Any, ...] = (
+            *self.menus.values(),
+            self.since,
+            self.until,
+            self.ties,
+            self.bad,
+            self.correct,
+        )
         return [*(part.input for part in chosen), self.rater.change]
 
     def query(self, values: Mapping[Block, Any]) -> Query:
