@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from arena.core.battle.entities import Battle, Contender, Finished
+from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
 from arena.core.battle.view import State
 
@@ -30,22 +30,6 @@ class Queued:
 @dataclass(frozen=True, slots=True)
 class Warming:
     """The model is being loaded; the first token will take longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The next piece of the reply."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """The next piece of what the model thinks: counted and timed, never shown before the
-    reveal, no part of the reply. `earlier`: every Text of this reply so far was that as well."""
-
-    text: str
-    earlier: bool = False
 
 
 HostEvent = Queued | Warming | Thought | Text | Finished

@@ -20,9 +20,8 @@ import httpx
 from ollama import AsyncClient, ChatResponse, ResponseError
 from pydantic import ValidationError
 
-from arena.core.battle.entities import Finished
+from arena.core.battle.entities import Finished, Text
 from arena.core.errors import HostFault, UnknownModel
-from arena.core.ports import Text
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 UNLOAD_POLL_S = 0.05

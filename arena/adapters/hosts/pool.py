@@ -23,12 +23,12 @@ from arena.adapters.hosts.reports import report
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Text
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
 from arena.core.hosts.sharing import Peers
-from arena.core.ports import HostEvent, Queued, Text, Warming
+from arena.core.ports import HostEvent, Queued, Warming
 
 log = logging.getLogger(__name__)
 
