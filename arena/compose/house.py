@@ -173,7 +173,7 @@ class House:
         newest = await self.referee.scoreboard.last() - overviews.NEWEST
         votes = await self.ledger.votes(overviews.COLUMNS, after=max(0, newest))
         spent = {} if self.supply.demo else await asyncio.to_thread(overviews.costs, votes, price)
-        watched, notes = await self.referee.watched(), self.hosts.problems
+        watched, notes = await self.referee.rounds.watched(), self.hosts.problems
         return Overview(self.supply.source, self.hosts.reports(), spent, price, notes, watched)
 
     def loading(self, done: int, total: int) -> None:

@@ -152,6 +152,14 @@ class Battles(Protocol):
         not be opened."""
         ...
 
+    async def name(self, name: str, battle_id: str) -> None:
+        """From now on the name is that of this battle, whatever it was of before."""
+        ...
+
+    async def named(self, name: str) -> str:
+        """The battle of that name; empty where there is none."""
+        ...
+
 
 class Limits(Protocol):
     """How much one caller may do."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.slices import Slice, pseudonym
@@ -127,12 +128,11 @@ def _rows_of(format: str, strict: bool) -> _Rows:
 
 
 def _shaped(format: str, strict: bool, votes: pd.DataFrame) -> list[Mapping[str, Any]]:
-    plain = votes.drop(columns="sequence").astype(object)
-    records: list[Any] = plain.where(plain.notna(), None).to_dict("records")
+    rows = records(votes.drop(columns="sequence"))
     if format == "dpo":
-        return [pair for record in records if (pair := dpo.pair(record))]
+        return [pair for row in rows if (pair := dpo.pair(row))]
     shape = lmarena.strict if strict else lmarena.full
-    return [shape(record) for record in records]
+    return [shape(row) for row in rows]
 
 
 async def _chosen(ledger: Ledger, slice: Slice) -> tuple[Sequences, set[str]]:

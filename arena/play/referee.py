@@ -24,7 +24,6 @@ from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase,
 from arena.core.battle.view import State
 from arena.core.errors import BadInput, StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness
-from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules
 from arena.play.rounds import Rounds
@@ -56,7 +55,6 @@ class Referee:
         self.readiness = readiness
         self.counted: Counter[str] = Counter()
         """What happened since the start: opened, decided, void, ballots, undone."""
-        self._hosts = hosts
         self._battles = battles
         self._feed = feed
         self._ledger = ledger
@@ -64,7 +62,7 @@ class Referee:
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self.scoreboard = Scoreboard(ledger, battles.under_way)
+        self.scoreboard = Scoreboard(ledger, battles.under_way, hosts.contenders)
         self._admission = Admission(
             hosts=hosts,
             battles=battles,
@@ -83,10 +81,6 @@ class Referee:
             told=self._count_end,
         )
 
-    @property
-    def battle_size(self) -> int:
-        return self.rules.battle_size
-
     # Battles ----------------------------------------------------------------------------------
 
     async def open(
@@ -100,12 +94,14 @@ class Referee:
         session: str = "",
         unattended: bool = False,
         key: str = "",
+        alias: str = "",
         caller: str = "",
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
-        the first one's battle. caller: who is limited. Raises BadInput for what cannot be used,
-        NoCapacity when no battle can be had now, RateLimited."""
+        the first one's battle. alias: a name for the battle, until a later one gets it. caller:
+        who is limited. Raises BadInput for what cannot be used, NoCapacity when no battle
+        can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
         if key and (there := await self._admission.opened(key, battle_id)):
@@ -119,6 +115,8 @@ class Referee:
             if key and (there := await self._admission.opened(key, battle_id)):
                 await self._battles.save(rules.void(battle, ABANDONED))
                 return view.state(there)
+            if alias:
+                await self._battles.name(alias, battle_id)
         except BaseException:
             if key:
                 await self._battles.unkey(key, battle_id)
@@ -212,6 +210,10 @@ class Referee:
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
 
+    async def named(self, name: str) -> str:
+        """The id of the battle that was opened under this alias last; empty where none was."""
+        return await self._battles.named(name)
+
     async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
         """See core.battle.view.replies."""
         return view.replies(await self._battles.load(battle_id))
@@ -236,22 +238,6 @@ class Referee:
             async for batch in batches:
                 yield batch
 
-    # Standings --------------------------------------------------------------------------------
-
-    async def board(self, query: Query = Query()) -> Board:
-        return await self.scoreboard.board(query, [c.name for c in self._hosts.contenders()])
-
-    async def panels(self, query: Query = Query()) -> Panels:
-        return await self.scoreboard.panels(query)
-
-    async def standing_version(self) -> int:
-        """Another number whenever the standings may have changed."""
-        return await self.scoreboard.version()
-
-    async def statistics(self) -> dict[str, Any]:
-        """See scoreboard.Scoreboard.statistics."""
-        return await self.scoreboard.statistics()
-
     async def export(
         self, format: str, slice: Slice = Slice(), *, strict: bool = False
     ) -> AsyncGenerator[bytes, None]:
@@ -265,11 +251,6 @@ class Referee:
                 yield piece
 
     # The life of the process ------------------------------------------------------------------
-
-    async def watched(self) -> bool:
-        """Somebody follows a battle that is not over: nothing that tells of models may move
-        before their eyes."""
-        return await self.rounds.watched()
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""

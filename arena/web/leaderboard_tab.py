@@ -25,7 +25,7 @@ from arena.core.standings.board import Board, Panels
 from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
 
 if TYPE_CHECKING:
-    from arena.play.referee import Referee
+    from arena.play.scoreboard import Scoreboard
 
 CHOICE = "Which votes, and how they count"
 
@@ -67,7 +67,7 @@ class Parts:
         return {getattr(self, part.name) for part in fields(self)}
 
 
-def build(tab: gr.Tab, referee: Referee) -> None:
+def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
     with gr.Column(elem_id="board"):
         with gr.Row(elem_id="board-head"):
@@ -76,7 +76,7 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
             chosen = controls.build()
         parts = _parts(status)
-    handlers = Handlers(referee, chosen, parts)
+    handlers = Handlers(scoreboard, chosen, parts)
     quietly: dict[str, Any] = {
         "queue": False,
         "show_progress": "hidden",
@@ -172,7 +172,7 @@ def _card(title: str, lead: str) -> Iterator[None]:
 class Handlers:
     """The handlers: `draw` answers at once what can be counted quickly, `fill` the rest."""
 
-    referee: Referee
+    scoreboard: Scoreboard
     chosen: controls.Controls
     parts: Parts
 
@@ -181,11 +181,11 @@ class Handlers:
         try:
             query = self.chosen.query(values)
             choice = controls.link(query)
-            now = {"version": await self.referee.standing_version(), "choice": choice}
+            now = {"version": await self.scoreboard.version(), "choice": choice}
             before = values[self.parts.drawn]
             if before == now:
                 return gr.skip()
-            board = await self.referee.board(query)
+            board = await self.scoreboard.board(query)
             if not board.votes:
                 return self._without(board) | {self.parts.drawn: now}
             counting = not isinstance(before, dict) or before.get("choice") != choice
@@ -199,7 +199,7 @@ class Handlers:
         """What stands beside the standings, which takes its time where votes are many."""
         try:
             query = self.chosen.query(values)
-            board, panels = await self.referee.board(query), await self.referee.panels(query)
+            board, panels = await self.scoreboard.board(query), await self.scoreboard.panels(query)
             offered = self.chosen.offered(panels.choices)
             if not board.votes:
                 return offered

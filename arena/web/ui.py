@@ -49,7 +49,7 @@ def build(
             with gr.Tab("Arena", id="arena"):
                 arena_tab.build(referee, channel)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
-                leaderboard_tab.build(leaderboard, referee)
+                leaderboard_tab.build(leaderboard, referee.scoreboard)
             if overview:
                 with gr.Tab("Hosts", id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)
