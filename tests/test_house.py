@@ -70,6 +70,9 @@ PASSES_ENVIRONMENT_ON = ("arena/adapters/engine/",)
 FROM_ELSEWHERE = {"IPython", "arena_rank"}
 """Packages that are imported only where they happen to be installed."""
 
+REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
+"""Of the arena, and beside them of its tests."""
+
 BANNED = {"util", "utils", "common", "manager", "helper", "helpers"}
 
 
@@ -172,11 +175,12 @@ def test_every_package_that_is_imported_is_pinned(path: Path) -> None:
         if top in {"arena", "tests", *sys.stdlib_module_names, *FROM_ELSEWHERE}:
             continue
         names = {canonical(name) for name in _distributions().get(top, [top])}
-        assert names & _pinned(), f"{_name(path)} imports {name}; pin it in requirements.txt"
+        files = REQUIREMENTS if path in TESTS else REQUIREMENTS[:1]
+        assert names & _pinned(files), f"{_name(path)} imports {name}; pin it in {files[-1]}"
 
 
 def test_every_package_is_pinned_exactly() -> None:
-    for line in _requirements():
+    for line in _requirements(REQUIREMENTS):
         assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+(; .+)?", line), line
 
 
@@ -185,14 +189,14 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def _requirements() -> list[str]:
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def _requirements(files: tuple[str, ...]) -> list[str]:
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
 
 @cache
-def _pinned() -> set[str]:
-    return {canonical(re.split(r"[\[=]", line)[0]) for line in _requirements()}
+def _pinned(files: tuple[str, ...]) -> set[str]:
+    return {canonical(re.split(r"[\[=]", line)[0]) for line in _requirements(files)}
 
 
 def canonical(name: str) -> str:
