@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
@@ -200,13 +199,6 @@ def test_files_that_are_told_of_are_there() -> None:
     for file in filter(Path.is_file, told):
         for name in re.findall(r"arena/deploy/([\w@./-]*\w)", file.read_text(encoding="utf-8")):
             assert (DEPLOY / name).exists(), f"{file} names arena/deploy/{name}"
-
-
-def test_every_file_goes_into_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["arena.deploy"]
-    packed = {path for pattern in patterns for path in DEPLOY.glob(pattern) if path.is_file()}
-    assert packed == {path for path in DEPLOY.rglob("*") if path.is_file()}
 
 
 # nginx at work -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: `python app.py` and `python -m arena …`, one file a command.
+"""The command line: `arena`, `python -m arena` and `python app.py`, one file a command.
 
 Commands are imported when they run, so that `--help` and errors come at once. It does not know
 adapters; what commands need of them they get through compose.
@@ -18,22 +18,22 @@ from functools import partial
 from typing import TypeAlias
 
 from arena.cli import voting
-from arena.cli.terminal import errors, refused
+from arena.cli.terminal import called, errors, refused
 from arena.core.errors import ArenaError
 
 INTERRUPTED = 130
+HELP = ("-h", "--help")
 MOST = 1000
 """Users or replies that a bench takes at most."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run a command; returns the exit code: 0 well, 1 not well, 2 a wrong command line.
-    Errors are one kind line, without a traceback."""
-    parser = _parser()
-    if not arguments:
-        parser.print_help()
-        return 0
-    options = parser.parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, serve where none is named; returns the exit code: 0 well, 1 not well, 2 a
+    wrong command line. Errors are one kind line, without a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
+        arguments = ["serve", *arguments]
+    options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a sign gets another one instead of nothing at all.
         if isinstance(stream, io.TextIOWrapper):
@@ -62,8 +62,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m arena",
-        description="Progressive Arena: language models answer blind, the weakest is voted out.",
+        prog=called(),
+        description="Progressive Arena: language models answer blind, the weakest is voted out. "
+        "Without a command it serves the page.",
         epilog="Settings come from .env and the environment; see README.md.",
     )
     # Commands report what goes wrong themselves; only the server keeps a log.
@@ -98,7 +99,7 @@ def _in_module(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _serve(commands: Commands) -> None:
-    serve = _command(commands, "serve", "serve the page (what `python app.py` does)")
+    serve = _command(commands, "serve", "serve the page until it is stopped")
     serve.add_argument("--share", action="store_true", help="ask Gradio for a public link")
     serve.add_argument("--port", default="", help="instead of ARENA_PORT; 0 takes any free one")
     serve.set_defaults(log_level=logging.WARNING)
@@ -273,7 +274,11 @@ def _configure(commands: Commands) -> None:
     )
     configure.add_argument("--ollama-host", required=True, help="an IP, host:port or URL")
     configure.add_argument("--ollama-port", default="", help="for a host given without one")
-    configure.add_argument("--file", default="", help="instead of .env beside app.py")
+    configure.add_argument(
+        "--file",
+        default="",
+        help="default: the project's .env; of an installed copy, that in this folder",
+    )
     configure.add_argument("--force", action="store_true", help="write whatever the check says")
 
 

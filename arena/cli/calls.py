@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from arena.cli.terminal import called
 from arena.core.errors import ArenaError
 from arena.settings import Settings, reached_at
 
@@ -78,5 +79,5 @@ class Arena:
 
     def _gone(self, what: str) -> Elsewhere:
         return Elsewhere(
-            f"{self.url} {what}. Start the arena with `python app.py`, or name another with --url."
+            f"{self.url} {what}. Start the arena with `{called()}`, or name another with --url."
         )

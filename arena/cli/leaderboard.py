@@ -17,7 +17,7 @@ import pandas as pd
 
 from arena import exchange, frames
 from arena import settings as config
-from arena.cli.terminal import Bar, add_row, console, figure, harmless, print_json, table
+from arena.cli.terminal import Bar, add_row, called, console, figure, harmless, print_json, table
 from arena.cli.voting import choice
 from arena.core.codec import records
 from arena.core.standings.board import Board, Query
@@ -136,10 +136,10 @@ def _nothing(board: Board) -> str:
     if board.excluded:
         return f"No vote counts here yet. {_left_out(board)}"
     if not board.query.slice.everything:
-        return "No vote is in this slice. Ask for less, or look at all: python -m arena leaderboard"
+        return f"No vote is in this slice. Ask for less, or look at all: {called()} leaderboard"
     return (
-        "There are no votes yet. Play a battle (python app.py), or import votes "
-        "(python -m arena import FILE)."
+        f"There are no votes yet. Play a battle ({called()}), or import votes "
+        f"({called()} import FILE)."
     )
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
@@ -23,6 +25,12 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DASH = "–"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def called() -> str:
+    """How the command line was called, for help and for what it says can be run."""
+    doors = {"__main__": "python -m arena", "app": "python app.py"}
+    return doors.get(Path(sys.argv[0]).stem, "arena")
 
 
 def refused(error: ArenaError) -> None:
