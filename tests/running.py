@@ -85,14 +85,16 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, ready: bool = True, **environment: str) -> Iterator[App]:
-    """`python app.py --port 0` with its own ledger and only these settings."""
+def running(
+    folder: Path, *arguments: str, ready: bool = True, cwd: Path = ROOT, **environment: str
+) -> Iterator[App]:
+    """`python app.py --port 0` with its own ledger and only these settings. cwd: the checkout."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     database = folder / "arena.db"
     env |= {"DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1", **environment}
     process = subprocess.Popen(
         [sys.executable, "app.py", "--port", "0", *arguments],
-        cwd=ROOT,
+        cwd=cwd,
         env=env,
         text=True,
         stdin=subprocess.DEVNULL,

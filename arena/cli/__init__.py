@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m arena",
         description="Progressive Arena: language models answer blind, the weakest is voted out.",
-        epilog="Settings come from .env and the environment; see README.md.",
+        epilog="Settings come from .env and the environment; see docs/operators.md.",
     )
     # Commands report what goes wrong themselves; only the server keeps a log.
     parser.set_defaults(log_level=logging.CRITICAL)
