@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.docs.pages import ROOT
 
 COPIED = (
-    *("arena", "tests", "docs", ".ci", ".env", "app.py", "README.md", "LICENSE"),
+    *("arena", "tests", "docs", ".ci", ".github", ".env", "app.py", "README.md", "LICENSE"),
     *("pyproject.toml", "requirements.txt"),
 )
 NOT_RUN = (

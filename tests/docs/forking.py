@@ -9,7 +9,6 @@ import runpy
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Sequence
 
 import arena.compose
@@ -30,30 +29,27 @@ def run(words: Sequence[str]) -> int:
 
 
 def forked(caller: socket.socket) -> None:
+    """Returns in this process only; of two others one is the command and one tells its exit
+    code."""
     message, streams, _, _ = socket.recv_fds(caller, 1 << 20, 3)
-    if not os.fork():
-        code = 1
-        try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            asked = json.loads(message)
-            for ours, theirs in enumerate(streams):
-                os.dup2(theirs, ours)
-            # Those of the parent know whether its own streams can be wound.
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-            os.environ.clear()
-            os.environ.update(asked["environment"])
-            os.chdir(asked["folder"])
-            code = run(asked["words"])
-        except SystemExit as wrong:
-            code = int(wrong.code or 0)
-        except Exception:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            caller.send(bytes([code]))
-            os._exit(code)
-    for stream in streams:
-        os.close(stream)
+    if os.fork():
+        for stream in streams:
+            os.close(stream)
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if command := os.fork():
+        _, status = os.waitpid(command, 0)
+        caller.send(bytes([os.waitstatus_to_exitcode(status) % 256]))
+        os._exit(0)
+    asked = json.loads(message)
+    for ours, theirs in enumerate(streams):
+        os.dup2(theirs, ours)
+    # Those of the parent know whether its own streams can be wound.
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    sys.exit(run(asked["words"]))
 
 
 def serve(door: str) -> None:
