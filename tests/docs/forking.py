@@ -57,7 +57,8 @@ def serve(door: str) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(door)
         listening.listen()
-        print("open", flush=True)
+        sys.stdout.write("open\n")
+        sys.stdout.flush()
         while True:
             caller, _ = listening.accept()
             with caller:

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from arena.cli import main
 from arena.compose.asking import options_of
 from arena.core.battle.roster import ALLOWED, parse
-from arena.core.ports import State
+from arena.core.battle.view import State
 from arena.core.standings.leaderboard import STANDINGS
 from arena.exchange.lmarena import FIELDS
 from arena.settings import DRAWS, load, setting_fields
@@ -198,7 +198,8 @@ def test_the_map_names_exactly_the_folders_there_are() -> None:
 
 def folders(top: Path) -> set[Path]:
     """That hold something, this one among them."""
-    files = [path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    made = re.compile(r"[._]")  # Caches, and what they hold.
+    files = [p for p in top.rglob("*") if p.is_file() and not any(map(made.match, p.parts[:-1]))]
     return {parent for file in files for parent in file.parents if parent.is_relative_to(top)}
 
 
