@@ -28,6 +28,7 @@ from arena.settings import load, setting_fields
 from arena.web.api import problems
 from tests.certificates import self_signed
 from tests.conftest import missing
+from tests.docs.pages import PAGES
 from tests.fake_ollama import LLAMA, FakeOllama
 from tests.nginx import DEPLOY, OUTSIDE, configured, free_port, listens, nginx, program_nginx
 from tests.running import wait_until
@@ -195,7 +196,7 @@ def test_the_pool_lets_in_what_its_boxes_can_answer() -> None:
 
 
 def test_files_that_are_told_of_are_there() -> None:
-    told = [ROOT / "README.md", *DEPLOY.rglob("*"), *(ROOT / "arena" / "cli").glob("*.py")]
+    told = [*PAGES, *DEPLOY.rglob("*"), *(ROOT / "arena" / "cli").glob("*.py")]
     for file in filter(Path.is_file, told):
         for name in re.findall(r"arena/deploy/([\w@./-]*\w)", file.read_text(encoding="utf-8")):
             assert (DEPLOY / name).exists(), f"{file} names arena/deploy/{name}"

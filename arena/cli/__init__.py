@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=called(),
         description="Progressive Arena: language models answer blind, the weakest is voted out. "
         "Without a command it serves the page.",
-        epilog="Settings come from .env and the environment; see README.md.",
+        epilog="Settings come from .env and the environment; see docs/operators.md.",
     )
     # Commands report what goes wrong themselves; only the server keeps a log.
     parser.set_defaults(log_level=logging.CRITICAL)
