@@ -95,8 +95,10 @@ class Program:
         """Seconds of CPU so far, by process."""
         if not self._is_arena:
             return {PLAIN: _seconds(self._process)}
-        engines = {ENGINE: _seconds(child) for child in self._process.children()}
-        return {ARENA: _seconds(self._process), **engines}
+        spent = {ARENA: _seconds(self._process)}
+        if engine := self._process.children():
+            spent[ENGINE] = sum(map(_seconds, engine))
+        return spent
 
     async def ready(self) -> None:
         while not (await self._http.get("/api/arena/status")).json()["ready"]:

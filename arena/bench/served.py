@@ -26,7 +26,7 @@ def arena(folder: str) -> serving.Server:
     return _told(build_app(house), serving.Stopping(house.stores.feed.close, house.drain))
 
 
-def plain(folder: str) -> serving.Server:
+def plain(_: str) -> serving.Server:
     import gradio as gr
     from fastapi import FastAPI
 
@@ -45,7 +45,8 @@ def _told(app: Any, stopping: serving.Stopping) -> serving.Server:
     sock = serving.listen("127.0.0.1", 0)
     server = serving.Server(app, sock, stopping)
     server.start()
-    print(serving.url_of(sock), flush=True)
+    sys.stdout.write(f"{serving.url_of(sock)}\n")
+    sys.stdout.flush()
     return server
 
 
