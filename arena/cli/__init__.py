@@ -262,6 +262,24 @@ def _bench(commands: Commands) -> None:
         "that is started for the bench, where PostgreSQL is installed",
     )
     standings.add_argument("--json", action="store_true", help="the figures as JSON")
+    idle = kinds.add_parser(
+        "idle",
+        help="what an arena costs that nobody uses, beside a plain Gradio app",
+        description="Starts an arena on the hosts of the settings, without its votes, and a plain "
+        "Gradio app, and measures their CPU over the same seconds.",
+    )
+    idle.set_defaults(run=_in_module("bench_idle"))
+    idle.add_argument(
+        "--seconds", type=_seconds, default=30.0, metavar="N", help="for each figure; default: 30"
+    )
+    idle.add_argument(
+        "--pages",
+        type=_counts,
+        default=(1, 25),
+        metavar="N,N,…",
+        help="how many are open at once; default: 1,25",
+    )
+    idle.add_argument("--json", action="store_true", help="the figures as JSON")
 
 
 def _configure(commands: Commands) -> None:
