@@ -109,8 +109,8 @@ def checkout(root: Path, *, fresh: bool = False) -> Iterator[Checkout]:
     stubs, programs = root / "stubs", root / ".venv" / "bin"
     for folder in (stubs, programs):
         folder.mkdir(parents=True)
-    for gate in (root / ".ci").iterdir():
-        _executable(gate, STUB)
+    for gate in ("check", "run"):
+        _executable(root / ".ci" / gate, STUB)
     for program in NOT_RUN:
         _executable(stubs / program, STUB)
     _executable(stubs / "editor", EDITOR)

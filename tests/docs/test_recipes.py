@@ -16,13 +16,13 @@ from tests.docs.test_pages import CONTRIBUTING
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 
 FAKE = "127.0.0.1:11500"
-HELD = ["tests/docs/test_pages.py", "tests/test_house.py", "tests/test_settings.py"]
-"""What has to hold of the project whatever is added to it."""
+HELD = ["tests/docs/test_pages.py", "tests/test_settings.py"]
+"""What is told of commands and settings, which are more by then."""
 
 
 @pytest.mark.slow
 def test_contributing_holds_from_its_top_to_its_end(tmp_path: Path) -> None:
-    tests = [*HELD]
+    tests, touched = [*HELD], set[Path]()
     file = Path()
     with (
         checkout(tmp_path, fresh=True) as at,
@@ -35,14 +35,24 @@ def test_contributing_holds_from_its_top_to_its_end(tmp_path: Path) -> None:
                 continue
             if paths := re.findall(r"`([\w./]+)`", block.lead):
                 file = tmp_path / paths[-1]
+                touched.add(file)
             if block.kind == "diff":
                 file.write_text(changed(file.read_text(), block))
             else:
                 assert not file.exists(), f"{block.place} overwrites {file}"
                 file.write_text(block.text)
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    files = [str(file) for file in touched if file.suffix == ".py"]
+    for command in (
+        ["ruff", "format", "--check", "--diff", *files],
+        ["ruff", "check", "--no-cache", *files],
+        ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests],
+    ):
         done = subprocess.run(
-            [*command, *tests], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
 
