@@ -86,6 +86,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+def _temperature(text: str) -> float | None:
+    return _number(0, 2)(text) if text else None
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -151,27 +155,32 @@ def _source(text: str) -> ModelSource:
 
 
 def host_url(text: str, port: int = OLLAMA_PORT) -> str:
-    """A bare IP or name, host:port or URL → "http://host:port". IPv6 may stand bare or in
-    brackets; 0.0.0.0 and :: (what a server binds) become loopback. A URL without a port has
-    its scheme's, as Ollama's own OLLAMA_HOST does. ValueError otherwise."""
-    text = text.strip()
+    """A bare IP or name, host:port, :port or URL → "http://host:port". IPv6 may stand bare or in
+    brackets, with its zone; quotes around it are dropped; 0.0.0.0 and :: (what a server binds)
+    become loopback. A URL without a port has its scheme's, as Ollama's own OLLAMA_HOST does.
+    ValueError otherwise."""
+    text = text.strip().strip("\"'").strip()
+    if re.match(r"https?:(?!//)", text):
+        raise ValueError
     if "://" not in text:
         try:
             bare = ipaddress.ip_address(text.strip("[]"))
             text = f"[{bare}]" if bare.version == 6 else str(bare)
         except ValueError:
             pass
-        text = f"//{text}"
+        text = f"//127.0.0.1{text}" if text.startswith(":") else f"//{text}"
     parts = urlsplit(text)
     scheme = parts.scheme or "http"
     if scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
         raise ValueError
-    host = parts.hostname or ""
-    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+    host, path = parts.hostname or "", parts.path.rstrip("/")
+    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+(%[\w.-]+)?", host):
+        raise ValueError
+    if re.search(r"/(api|v1)(/chat|/generate|/tags)?$", path):
         raise ValueError
     if parts.port is None and "://" in text:
         port = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{reached_at(host)}:{parts.port or port}{parts.path.rstrip('/')}"
+    return f"{scheme}://{reached_at(host)}:{parts.port or port}{path}"
 
 
 def reached_at(host: str) -> str:
@@ -181,7 +190,10 @@ def reached_at(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-_HOST = "an IP, host:port or http(s) URL, without user or password"
+_HOST = (
+    "an IP, host:port or http(s) URL, without user or password; of Ollama without a path such as "
+    "/api or /v1, which the arena adds itself"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +219,9 @@ class Settings:
         _models,
         "auto, or different Ollama model names, comma-separated, no spaces inside",
     )
+    remote_models: tuple[str, ...] = _key(
+        "ARENA_REMOTE_MODELS", "", _list, "comma-separated model names, or empty for none"
+    )
     roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
     queue: int = _key("ARENA_QUEUE", "128", _whole(1, 100000), "1 to 100000")
     battle_size: int = _key(
@@ -224,12 +239,16 @@ class Settings:
     )
     stop_s: float = _key("ARENA_STOP", "30", _number(0, 3600), "seconds, 0 to 3600")
     timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
+    first_token_s: float = _key("ARENA_FIRST_TOKEN", "30", _number(1, 3600), "seconds, 1 to 3600")
     pace: float = _key("ARENA_PACE", "150", _number(10, 10000), "characters a second, 10 to 10000")
     grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
     max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", _whole(10, 100000), "10 to 100000")
     max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")
+    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", _whole(1, 131072), "1 to 131072")
     context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
-    temperature: float = _key("ARENA_TEMPERATURE", "0.7", _number(0, 2), "0 to 2")
+    temperature: float | None = _key(
+        "ARENA_TEMPERATURE", "", _temperature, "0 to 2, or empty for the models' own"
+    )
     gpu_cost: float = _key(
         "ARENA_GPU_COST_PER_HOUR", "1.006", _number(0, 10000), "0 to 10000, in any currency"
     )

@@ -71,13 +71,13 @@ class Supply:
         """The roster, if a local Ollama has at least two of it; else empty."""
         local = OllamaHost(self._local_ollama, timeouts=HostTimeouts(connect=0.5, listing=2.0))
         try:
-            there = {m.name: Installed(m.digest) for m in await local.installed()}
+            there = {m.name: Installed(m.digest, remote=m.remote) for m in await local.installed()}
         except HostFault:
             return ()
         finally:
             await local.close()
         roster = self._roster or rosters.of_models(self._settings.models)
-        if len(line_up(roster, there).contenders) > 1:
+        if len(line_up(roster, there, self._settings.remote_models).contenders) > 1:
             return roster
         self.passed_over = (
             f"Ollama at {self._local_ollama} has fewer than two models of the roster, so it is "
