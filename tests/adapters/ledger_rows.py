@@ -20,7 +20,7 @@ def full_row(*, optional: bool = True) -> VoteRow:
     for number, (name, hint) in enumerate(get_type_hints(VoteRow).items()):
         if isinstance(hint, types.UnionType):
             hint = get_args(hint)[0] if optional else None
-        kind = get_origin(hint) or hint
+        kind = hint if hint == list[str] else get_origin(hint) or hint
         values[name] = {
             None: None,
             str: f"{name} “é” 🙂 'quoted'; --",
@@ -30,6 +30,7 @@ def full_row(*, optional: bool = True) -> VoteRow:
             datetime: WHEN + timedelta(seconds=number),
             list: [{"role": "user", "content": f"{name}\n\x00 \ud83d"}],
             dict: {f"{name}_tokens": number},
+            list[str]: ["", f"{name}\n\x00 \ud83d"],
         }[kind]
     return VoteRow(**values)  # type: ignore[arg-type]
 
