@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,19 @@ async def eventually(met: Callable[[], object], timeout_s: float = 30.0) -> None
     async with asyncio.timeout(timeout_s):
         while not met():
             await asyncio.sleep(0.005)
+
+
+def writing(pool: HostPool) -> int:
+    """How many replies are being written now."""
+    return sum(report.leases for report in pool.reports())
+
+
+def faults(pool: HostPool) -> dict[tuple[str, str], int]:
+    """(model, kind) → how often the operator is told of it, over all hosts."""
+    told: Counter[tuple[str, str]] = Counter()
+    for report in pool.reports():
+        told.update({(fault.model, fault.kind): fault.count for fault in report.faults})
+    return dict(told)
 
 
 @dataclass

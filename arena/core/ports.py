@@ -250,10 +250,6 @@ class Ledger(Protocol):
         """What was written and withdrawn after that sequence; quick at any size."""
         ...
 
-    async def count_by_contender(self) -> dict[str, int]:
-        """Contender name → pairs judged so far that are ranked."""
-        ...
-
     async def of_battle(self, battle_id: str) -> int:
         """How many rows the battle has."""
         ...

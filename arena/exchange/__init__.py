@@ -25,7 +25,7 @@ from arena.exchange.reading import guarded
 from arena.exchange.receiving import Votes
 from arena.exchange.text import CsvRows, JsonRows
 
-__all__ = ["FORMATS", "Format", "Votes", "export", "guarded", "latex"]
+__all__ = ["FORMATS", "FileFormat", "Votes", "export", "guarded", "latex"]
 
 ROWS_AT_ONCE = 500
 """With their conversations, which are long."""
@@ -39,19 +39,19 @@ UnderWay = Callable[[], Awaitable[Collection[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class FileFormat:
     """How a file of it is announced and called."""
 
     media_type: str
     suffix: str
 
 
-FORMATS: Mapping[str, Format] = {
-    "csv": Format("text/csv; charset=utf-8; header=present", ".csv"),
-    "parquet": Format("application/vnd.apache.parquet", ".parquet"),
-    "jsonl": Format("application/x-ndjson", ".jsonl"),
-    "dpo": Format("application/x-ndjson", ".dpo.jsonl"),
-    "latex": Format("text/x-tex; charset=utf-8", ".tex"),
+FORMATS: Mapping[str, FileFormat] = {
+    "csv": FileFormat("text/csv; charset=utf-8; header=present", ".csv"),
+    "parquet": FileFormat("application/vnd.apache.parquet", ".parquet"),
+    "jsonl": FileFormat("application/x-ndjson", ".jsonl"),
+    "dpo": FileFormat("application/x-ndjson", ".dpo.jsonl"),
+    "latex": FileFormat("text/x-tex; charset=utf-8", ".tex"),
 }
 """All but latex, which is of standings, are of votes."""
 

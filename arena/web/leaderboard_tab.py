@@ -76,20 +76,20 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
             chosen = controls.build()
         parts = _parts(status)
-    page = Page(referee, chosen, parts)
+    handlers = Handlers(referee, chosen, parts)
     quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
     gr.on(
         [tab.select, parts.drawn.tick, *chosen.changes],
-        page.draw,
+        handlers.draw,
         asked,
         shown,
         trigger_mode="always_last",
         **quietly,
     )
-    parts.drawn.panels(page.fill, asked, shown, trigger_mode="always_last", **quietly)
+    parts.drawn.panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
     emptied = chosen.clear.click(chosen.cleared, None, chosen.all, **quietly)
-    emptied.then(page.draw, asked, shown, **quietly)
+    emptied.then(handlers.draw, asked, shown, **quietly)
 
 
 def _parts(status: gr.HTML) -> Parts:
@@ -161,7 +161,7 @@ def _card(title: str, lead: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Page:
+class Handlers:
     """The handlers: `draw` answers at once what can be counted quickly, `fill` the rest."""
 
     referee: Referee

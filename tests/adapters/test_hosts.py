@@ -17,7 +17,7 @@ from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Share
 from arena.core.ports import HostEvent, Queued, Text, Warming
 from tests.fake_ollama import FakeModel, FakeOllama
-from tests.playing import CALM, eventually
+from tests.playing import CALM, eventually, faults, writing
 
 OPTIONS = {"num_ctx": 4096, "num_predict": 64}
 ASK = [{"role": "user", "content": "Why?"}]
@@ -256,7 +256,7 @@ def test_models_that_are_needed_at_once_are_loaded_one_after_the_other() -> None
         async with FakeOllama(slow) as host, pool_of(host, warm=False) as pool:
             both = asyncio.gather(reply(pool, "a:1"), reply(pool, "b:1"))
             await host.wait_for(lambda: host.stats.in_state("loading"))
-            await eventually(lambda: pool.under_way() == 2)
+            await eventually(lambda: writing(pool) == 2)
             while not host.stats.loads:
                 assert len(preloads(host)) == 1
                 await asyncio.sleep(0.01)
@@ -274,7 +274,7 @@ def test_a_user_who_leaves_does_not_stop_the_load() -> None:
             await host.wait_for(lambda: host.stats.in_state("loading"))
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            assert not pool.under_way()
+            assert not writing(pool)
             await host.wait_for(lambda: host.stats.loads == ["a:1"])
             assert ("load aborted", "a:1") not in host.stats.log
             await reply(pool, "a:1")
@@ -322,7 +322,7 @@ def test_a_model_that_cannot_be_loaded_is_left_alone_for_a_minute_and_told() -> 
                 with pytest.raises(HostFault) as nowhere:
                     await reply(pool, "a:1")
                 assert nowhere.value.kind == "nowhere"
-                assert pool.faults == {("a:1", "load"): 2}
+                assert faults(pool) == {("a:1", "load"): 2}
                 assert [c.name for c in pool.contenders()] == ["b:1"]
                 assert any("a:1 could not be loaded" in p for p in pool.problems)
                 host.clear_faults()
@@ -356,7 +356,7 @@ def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> 
             most = 0
             while not all(task.done() for task in tasks):
                 most = max(most, host.stats.active_streams)
-                assert pool.under_way() <= 2
+                assert writing(pool) <= 2
                 await asyncio.sleep(0.005)
             assert most == 2
             assert ended == sorted(ended)
@@ -377,7 +377,7 @@ def test_a_full_queue_is_refused_in_words() -> None:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                assert not pool.under_way()
+                assert not writing(pool)
 
     run(scene)
 
@@ -399,7 +399,7 @@ def test_those_who_wait_are_told_when_the_last_host_goes_down() -> None:
                     await waiting
                 host.release()
                 assert isinstance((await first)[-1], Finished)
-                assert not pool.under_way()
+                assert not writing(pool)
 
     run(scene)
 
@@ -446,7 +446,7 @@ def test_a_busy_host_is_asked_again_by_itself_at_the_old_place_in_the_queue() ->
                 assert waited == [Queued(1)]
                 assert not second.done()
                 assert isinstance((await second)[-1], Finished)
-                assert pool.faults == {("a:1", "busy"): 1}
+                assert faults(pool) == {("a:1", "busy"): 1}
 
     run(scene)
 
@@ -500,7 +500,7 @@ def test_on_trial_a_host_gets_one_request_at_a_time() -> None:
                 clock.now += 10.1
                 asking = [asyncio.create_task(reply(pool, "a:1")) for _ in range(3)]
                 await host.wait_for(lambda: host.stats.active_streams)
-                assert pool.under_way() == 1
+                assert writing(pool) == 1
                 await asyncio.gather(*asking)
 
     run(scene)
@@ -515,7 +515,7 @@ def test_a_host_that_came_back_serves_at_once() -> None:
                     await reply(pool, "a:1")
             await pool.look()
             await host.start()
-            assert await pool.refresh()
+            await pool.refresh()
             assert isinstance((await reply(pool, "a:1"))[-1], Finished)
 
     run(scene)

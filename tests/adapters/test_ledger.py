@@ -86,7 +86,7 @@ def test_rows_stand_in_the_order_written(url: str) -> None:
 
 def test_it_is_the_port_that_the_core_names() -> None:
     names = {n for n, value in vars(Ledger).items() if callable(value) and not n.startswith("_")}
-    assert names == {"append", "add", "votes", "outcomes", "count_by_contender", "of_battle"}
+    assert names == {"append", "add", "votes", "outcomes", "of_battle"}
     assert all(callable(getattr(SqlLedger, name)) for name in names)
 
 
@@ -158,24 +158,15 @@ def test_threads_with_their_own_event_loops_share_one_ledger(url: str) -> None:
 # Counts -----------------------------------------------------------------------------------------
 
 
-def test_pairs_judged_are_counted_by_contender_without_superseded_ones(url: str) -> None:
-    async def count(ledger: SqlLedger) -> tuple[dict[str, int], int, int]:
+def test_the_rows_of_a_battle_are_counted_with_superseded_ones(url: str) -> None:
+    async def count(ledger: SqlLedger) -> tuple[int, int]:
         await ledger.append(ballot(id="one", pairs="AB AC"))
         await ledger.append(ballot(id="two", pairs="BC", round=2))
         await ledger.append(ballot("elsewhere", id="three", pairs="AD"))
-        counts = await ledger.count_by_contender()
-        assert counts == {"name-A": 3, "name-B": 2, "name-C": 2, "name-D": 1}
         await ledger.append(ballot(id="four", pairs="AC BC", supersedes="one"))
-        counts = await ledger.count_by_contender()
-        return counts, await ledger.of_battle("battle"), await ledger.of_battle("nowhere")
+        return await ledger.of_battle("battle"), await ledger.of_battle("nowhere")
 
-    counts, here, nowhere = on(url, count)
-    assert counts == {"name-A": 2, "name-B": 2, "name-C": 3, "name-D": 1}
-    assert (here, nowhere) == (5, 0)
-
-
-def test_an_empty_ledger_counts_nobody(url: str) -> None:
-    assert on(url, lambda ledger: ledger.count_by_contender()) == {}
+    assert on(url, count) == (5, 0)
 
 
 def test_only_the_columns_asked_for_are_read(url: str) -> None:
@@ -184,12 +175,6 @@ def test_only_the_columns_asked_for_are_read(url: str) -> None:
     everything = on(url, lambda ledger: ledger.votes())
     assert list(some.columns) == ["winner", "model_b"]
     pd.testing.assert_frame_equal(some, everything[["winner", "model_b"]])
-
-
-def test_ballots_that_are_not_ranked_do_not_count_for_the_draw(url: str) -> None:
-    append(url, *(replace(row, excluded_reason="identity") for row in ballot()))
-    assert on(url, lambda ledger: ledger.count_by_contender()) == {}
-    assert len(ids(url)) == 2
 
 
 def test_rows_are_told_after_a_sequence_of_a_battle_and_up_to_a_limit(url: str) -> None:

@@ -19,7 +19,7 @@ from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
 from arena.play.writer import FAULT
 from tests.fake_ollama import OLD, FakeModel, FakeOllama
-from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, table
+from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, faults, table, writing
 
 VICTIM = "mistral:7b"
 SILENT = replace(CALM, warm=7.0, gap=3.0)
@@ -92,8 +92,8 @@ class Play:
 
     def kinds(self) -> set[str]:
         """Which kinds of fault the operator sees for the victim; others have none."""
-        assert {model for model, _ in self.at.pool.faults} <= {VICTIM}
-        return {kind for _, kind in self.at.pool.faults}
+        assert {model for model, _ in faults(self.at.pool)} <= {VICTIM}
+        return {kind for _, kind in faults(self.at.pool)}
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ async def playing(
         assert not [w for w in (*MODELS, "127.0.0.1", "rror", "host fault") if w in public]
         for host in hosts:
             host.release()
-        await eventually(lambda: not at.pool.under_way())
+        await eventually(lambda: not writing(at.pool))
         await eventually(lambda: not any(host.stats.active_streams for host in hosts))
     own = {t for host in hosts for t in _tasks_of(host)}
     await eventually(lambda: asyncio.all_tasks() <= before | own)
@@ -341,8 +341,8 @@ def test_a_host_that_is_gone_is_given_up_quickly_and_then_battles_are_refused(
                 assert state.notice.startswith(NEUTRAL[1:])
                 with pytest.raises(NoCapacity, match="Ollama host"):
                     await at.referee.open("Hello?")
-                assert not at.pool.under_way()
-                assert {kind for _, kind in at.pool.faults} == {"unreachable"}
+                assert not writing(at.pool)
+                assert {kind for _, kind in faults(at.pool)} == {"unreachable"}
 
     run(scene)
 
@@ -505,7 +505,7 @@ def test_when_the_user_leaves_every_stream_is_closed_and_every_lease_returned(
             gone = replace(QUICK, grace_s=0.1)
             async with playing(tmp_path, host, stage=gone) as play:
                 await play.seen.until(lambda: play.shown)
-                assert play.at.pool.under_way() == 3
+                assert writing(play.at.pool) == 3
                 await play.seen.leave()
                 await host.wait_for(lambda: len(host.stats.cancelled) == 3)
 
@@ -536,7 +536,7 @@ def test_a_contender_that_no_host_has_is_replaced_before_anything_is_shown(
                 host.fault("missing_model")
                 async with at.battle(format=format) as seen:
                     await seen.voting()
-                (missing,) = [model for model, _ in at.pool.faults]
+                (missing,) = [model for model, _ in faults(at.pool)]
                 asked = [call.model for call in host.stats.answers()]
                 assert asked.count(missing) == 1
                 assert len(set(asked) - {missing}) >= len(seen.now.panes)
@@ -578,7 +578,7 @@ def test_a_model_that_turns_out_to_be_half_on_the_cpu_is_asked_elsewhere(tmp_pat
                 assert first.stats.loads.count(VICTIM) == 1
                 assert not first.stats.answers(VICTIM)
                 assert len(second.stats.answers(VICTIM)) == 1
-                assert at.pool.faults == {(VICTIM, "offloaded"): 1}
+                assert faults(at.pool) == {(VICTIM, "offloaded"): 1}
 
     run(scene)
 
@@ -617,8 +617,8 @@ def test_a_load_that_hangs_under_a_battle_ends_it_and_raises_the_alarm(tmp_path:
                 async with at.battle() as seen:
                     state = await seen.phase("void", "voting")
                     assert state.notice == FAULT
-                assert at.pool.faults == {(VICTIM, "load"): 1}
+                assert faults(at.pool) == {(VICTIM, "load"): 1}
                 assert any("loads no models any more" in p for p in at.pool.problems)
-                assert not at.pool.under_way()
+                assert not writing(at.pool)
 
     run(scene)

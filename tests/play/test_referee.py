@@ -30,7 +30,7 @@ from arena.play import admission
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import MODELS, QUICK, Table, eventually, table
+from tests.playing import MODELS, QUICK, Table, eventually, table, writing
 
 WRITTEN = Finished("host", "stop", 1.0, 2.0)
 Scene = Callable[[Table, FakeOllama], Coroutine[Any, Any, None]]
@@ -99,7 +99,7 @@ def test_in_a_knockout_the_challenger_is_there_at_once(tmp_path: Path) -> None:
             await seen.voting()
             assert (seen.live, seen.now.to_come) == (["A", "B"], 1)
             await host.wait_for(lambda: len(host.stats.answers()) == 3)
-            await eventually(lambda: not at.pool.under_way())
+            await eventually(lambda: not writing(at.pool))
             deltas_before = len(seen.deltas)
             await at.referee.vote(seen.battle, 1, "drop", "A")
             await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
@@ -421,7 +421,7 @@ def test_leaving_while_they_write_stops_them(tmp_path: Path) -> None:
             async with table(tmp_path, [host]) as at, at.battle() as seen:
                 await host.wait_for(lambda: host.stats.active_streams == 3)
                 await at.referee.abandon(seen.battle)
-                await eventually(lambda: not at.pool.under_way())
+                await eventually(lambda: not writing(at.pool))
                 await host.wait_for(lambda: len(host.stats.cancelled) == 3)
 
     asyncio.run(run())

@@ -49,11 +49,6 @@ class Leases:
             return self._held[host, runner]
         return sum(count for (at, _), count in self._held.items() if at == host)
 
-    @property
-    def total(self) -> int:
-        """Leases that this process holds."""
-        return self._held.total()
-
     def waiting(self, model: str) -> int:
         return sum(ticket.model == model for ticket in self._waiting)
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import ssl
 import time
-from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -144,10 +143,9 @@ class HostPool:
                 await state.host.unload(state.local[model])
         await self.look()
 
-    async def refresh(self) -> bool:
+    async def refresh(self) -> None:
         """Look again, and begin to load what should be loaded and is not, if that is for this
-        replica to do. True if it changed who can play."""
-        before = self._standing()
+        replica to do."""
         await self.look()
         now = self._clock()
         for state in self._fleet.up() if self._watch.leading else ():
@@ -155,7 +153,6 @@ class HostPool:
                 due = now - state.tried.get(model, -WARM_AGAIN_S) >= WARM_AGAIN_S
                 if due and not state.ready(model) and not state.loads[model].shut(now):
                     self._preloads.start(state, model)
-        return before != self._standing()
 
     # What can be had --------------------------------------------------------------------------
 
@@ -169,15 +166,6 @@ class HostPool:
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the roster and the hosts, in words for the operator."""
         return self._fleet.problems()
-
-    @property
-    def faults(self) -> Counter[tuple[str, str]]:
-        """(model, kind of fault) → count on all hosts, for the operator."""
-        return sum((state.faults for state in self._fleet.states.values()), Counter())
-
-    def under_way(self) -> int:
-        """How many replies are being written now, by this process."""
-        return self._leases.total
 
     def reports(self) -> tuple[HostReport, ...]:
         """Every host as it is now, for the operator."""
@@ -334,9 +322,6 @@ class HostPool:
     def _better_elsewhere(self, ticket: Ticket) -> bool:
         best = choose(self._candidates(ticket.model, ticket.avoid))
         return best is not None and best.resident and best.host != ticket.host
-
-    def _standing(self) -> tuple[object, ...]:
-        return tuple(state.url for state in self._fleet.up()), self.contenders()
 
     def _plan(self, state: HostState, turn: int) -> list[str]:
         """In which order a host loads. Each begins elsewhere, so that where not all models fit,

@@ -61,11 +61,6 @@ class SharedLeases:
         counts = self._last.held.items() if self._last else ()
         return sum(count for (at, by), count in counts if at == host and runner in (None, by))
 
-    @property
-    def total(self) -> int:
-        """Leases that this replica holds."""
-        return sum(bool(ticket.host) for ticket in self._tickets.values())
-
     def waiting(self, model: str) -> int:
         """Replies that wait for the model on all replicas."""
         return sum(ticket.model == model for ticket in self._last.queue) if self._last else 0

@@ -145,14 +145,13 @@ class HostState:
         installed = tuple(self.installed.values())
         return Sighting(True, self.version, installed, self.resident, dict(self.evicted))
 
-    def adopt(self, sighting: Sighting, age_s: float) -> None:
-        """Take in what another replica saw so long ago."""
+    def adopt(self, sighting: Sighting, at: float) -> None:
+        """Take in what another replica saw then."""
         if not sighting.up:
             self.up, self.resident, self.last_fault = False, (), sighting.last_fault
             return
         self._see(sighting.version, sighting.installed)
         self.evicted |= sighting.evicted
-        at = self._clock() - age_s
         if at > self._looked_at:
             self._hold(sighting.resident, at)
 

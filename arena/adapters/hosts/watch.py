@@ -12,6 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from math import inf
 
 from arena.adapters.hosts.state import HostState, Sighting
 from arena.core.codec import Unreadable, decode, encode
@@ -33,14 +34,12 @@ class Watch:
         states: Callable[[], Mapping[str, HostState]],
         peers: Peers | None,
         *,
-        seen_s: float = SEEN_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.leading = True
         """This replica looks at the hosts for all, and loads what is missing there."""
         self._states = states
         self._peers = peers
-        self._seen_s = seen_s
         self._clock = clock
         self._untold: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,22 +59,25 @@ class Watch:
                 log.info("what was seen of the hosts could not be told to the other replicas")
 
     async def _seen_by_others(self) -> Mapping[str, tuple[float, object]]:
+        """When, by this clock, and what."""
         self.leading = True
         if self._peers:
             try:
                 self.leading = await self._peers.lead()
-                return {} if self.leading else await self._peers.posted()
+                now = self._clock()  # Before it is asked, so that nothing seems newer than it is.
+                posted = {} if self.leading else await self._peers.posted()
+                return {url: (now - age_s, seen) for url, (age_s, seen) in posted.items()}
             except StoreFault:
                 log.info("the other replicas cannot be reached, so this one looks for itself")
         return {}
 
     def _adopt(self, state: HostState, seen: Mapping[str, tuple[float, object]]) -> bool:
         """Take in what another replica saw of the host; False if that is not enough."""
-        age_s, data = seen.get(state.url, (self._seen_s, None))
-        if age_s >= self._seen_s or state.failed_at > self._clock() - age_s:
+        at, data = seen.get(state.url, (-inf, None))
+        if at <= max(self._clock() - SEEN_S, state.failed_at):
             return False
         try:
-            state.adopt(decode(data, Sighting), age_s)
+            state.adopt(decode(data, Sighting), at)
         except Unreadable:
             return False
         return True

@@ -107,14 +107,6 @@ class SqlLedger:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
         return await self._do(lambda db: outcomes.read(db, self._database, after))
 
-    async def count_by_contender(self) -> dict[str, int]:
-        """Contender name → pairs judged so far that are ranked: not superseded, not excluded."""
-        rows = (await self.outcomes()).rows
-        ranked = rows[rows["excluded_reason"] == ""]
-        sides = pd.concat([ranked[side].value_counts() for side in ("model_a", "model_b")])
-        counts = sides.groupby(level=0, observed=True).sum()
-        return {str(name): int(n) for name, n in counts.items() if n}
-
     async def of_battle(self, battle_id: str) -> int:
         """How many rows the battle has."""
         count = select(func.count()).where(VOTES.c.battle_id == battle_id)

@@ -13,7 +13,7 @@ from arena.core.standings import bradley_terry
 from arena.core.standings.bradley_terry import Fit, Method, Pairs
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth
 from arena.core.standings.moments import pair_of, sides
-from arena.core.standings.votes import Votes, coded, read, side_by_side
+from arena.core.standings.votes import CodedVotes, coded, read, side_by_side
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,7 +63,7 @@ class Counts:
         self._codes: dict[str, int] = {}
         self._times = np.zeros((0, OUTCOMES))
         self._battle_ids, self._rater_ids = _Ids(), _Ids()
-        self._waiting: tuple[Votes, Ints] | None = None
+        self._waiting: tuple[CodedVotes, Ints] | None = None
         self._clustered: tuple[Clustering, Clustering] | None = None
 
     @classmethod
@@ -148,7 +148,7 @@ class Counts:
 
     # Who met whom ------------------------------------------------------------------------------
 
-    def _kinds(self, new: Votes) -> Ints:
+    def _kinds(self, new: CodedVotes) -> Ints:
         """(C,) what kind of vote each combination is; contenders unheard of get a number."""
         for name in new.names:
             if name not in self._codes:
@@ -163,7 +163,7 @@ class Counts:
         turned = (a > b) & (new.outcome < 2)
         return pair_of(first, second) * OUTCOMES + np.where(turned, 1 - new.outcome, new.outcome)
 
-    def _holds(self, old: Votes) -> bool:
+    def _holds(self, old: CodedVotes) -> bool:
         """All of this was folded in."""
         if any(self.excluded.get(reason, 0) < n for reason, n in old.excluded.items()):
             return False
@@ -197,7 +197,7 @@ class Counts:
             )
         return self._clustered
 
-    def _fold_clusters(self, kind: Ints, new: Votes, sign: int) -> None:
+    def _fold_clusters(self, kind: Ints, new: CodedVotes, sign: int) -> None:
         battles, raters = self._clusterings()
         battle, rater = self._numbers(new.battle_id, new.rater)
         battles.fold(battle, kind, sign, len(self._names))

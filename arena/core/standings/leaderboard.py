@@ -77,7 +77,7 @@ MOVEMENT = {
 
 
 def standings(
-    source: Counts | pd.DataFrame,
+    counts: Counts,
     roster: Sequence[str] = (),
     *,
     method: Method = Method(),
@@ -86,11 +86,9 @@ def standings(
 ) -> pd.DataFrame:
     """The leaderboard: one row a contender, with the columns and dtypes of `STANDINGS`.
 
-    source: counts, or rows of the ledger with at least `votes.OUTCOME_COLUMNS`. Of rows that
-    also say which ballots they supersede, the superseded are set aside first, and speeds are
-    taken from them if they have any. roster: contenders to be listed even without votes.
-    speeds: as the function of that name gives them. fitted: ratings of the same votes that were
-    made otherwise, such as by `covariates.fit_with`.
+    roster: contenders to be listed even without votes. speeds: as the function of that name
+    gives them. fitted: ratings of the same votes that were made otherwise, such as by
+    `covariates.fit_with`.
 
     Ratings are points on the Elo scale around a mean of 1000, `lower` and `upper` their 95 %
     interval, `rank_best` and `rank_worst` the ranks the votes leave open. `group` counts
@@ -98,12 +96,9 @@ def standings(
     ratings cannot be compared across. Whoever has no vote in the fit comes last, without rank
     and rating. `votes` are rows (one a pair), `win_rate` counts tie and both_bad as half a win,
     `both_bad_rate` is both_bad by votes; the speeds are medians over replies, NaN where none was
-    measured. Raises `BadInput` as `Counts.fold` and `bradley_terry.fit` do."""
-    if isinstance(source, pd.DataFrame):
-        source, measured = _counted(source)
-        speeds = measured if speeds is None else speeds
-    fitted = source.fit(method) if fitted is None else fitted
-    tally = source.tally()
+    measured. Raises `BadInput` as `bradley_terry.fit` does."""
+    fitted = counts.fit(method) if fitted is None else fitted
+    tally = counts.tally()
     names = sorted({*tally.index, *fitted.names, *map(str, roster)})
     ratings = _ratings(fitted, names)
     # Built once, in its final order: this is done after each vote.
@@ -161,7 +156,7 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     return votes.assign(excluded_reason=reason)
 
 
-def movement(counts: Counts, battle_rows: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
+def movement(counts: Counts, battle_rows: pd.DataFrame) -> pd.DataFrame:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
     battle_rows: the battle's rows as they were folded into the counts, which are the same
@@ -171,10 +166,10 @@ def movement(counts: Counts, battle_rows: pd.DataFrame, method: Method = Method(
     if battle_rows.empty:
         return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
     names = sorted({*battle_rows["model_a"].astype("str"), *battle_rows["model_b"].astype("str")})
-    after = _ratings(counts.fit(method), names)
+    after = _ratings(counts.fit(), names)
     counts.fold(battle_rows, -1)
     try:
-        before = _ratings(counts.fit(method), names)
+        before = _ratings(counts.fit(), names)
     finally:
         counts.fold(battle_rows)
     columns = {"contender": pd.array(names, dtype="str")}
@@ -195,12 +190,6 @@ def head_to_head(counts: Counts) -> pd.DataFrame:
     table["win_rate"] = (table["wins"] + drawn / 2) / table["votes"]
     table = table.sort_values(["contender", "opponent"], ignore_index=True)
     return table[list(HEAD_TO_HEAD)].astype(HEAD_TO_HEAD)
-
-
-def _counted(votes: pd.DataFrame) -> tuple[Counts, pd.DataFrame]:
-    if "supersedes" in votes:
-        votes = superseding(votes)
-    return Counts.of(votes), speeds(votes)
 
 
 def _numbers(votes: pd.DataFrame, column: str) -> Floats:

@@ -33,7 +33,7 @@ MANY = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Votes:
+class CodedVotes:
     """N rows that count, each being one of C combinations that occur among all rows."""
 
     times: Ints
@@ -63,7 +63,7 @@ class Votes:
         return by_number[self.cell]
 
 
-def read(votes: pd.DataFrame) -> Votes:
+def read(votes: pd.DataFrame) -> CodedVotes:
     """Rows with `OUTCOME_COLUMNS`, of dtype str, object or category. All rows are checked; those
     with an excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row
     without two different contenders or a column that is missing."""
@@ -102,7 +102,7 @@ def read(votes: pd.DataFrame) -> Votes:
         cell = cell[counts]
         votes = votes.loc[counts, ["battle_id", "rater"]]
         seen = np.bincount(cell, minlength=len(seen))
-    return Votes(
+    return CodedVotes(
         seen[there],
         tuple(names),
         model_a,

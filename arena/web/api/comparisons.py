@@ -61,7 +61,7 @@ class NextRound:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RankedModel:
     rank: int
     model: str
     seat: str
@@ -80,14 +80,14 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class CompletedBattle:
     """The end, with all names. `winner` is null where there is none, or more than one."""
 
     battle_id: str
     status: Literal["completed"]
     winner: str | None
     total_rounds: int
-    final_ranking: tuple[Place, ...]
+    final_ranking: tuple[RankedModel, ...]
     comparison_history: tuple[Comparison, ...]
     reveal: Reveal
 
@@ -151,16 +151,16 @@ def next_round(state: State, history: Sequence[PastRound], at: int) -> NextRound
     )
 
 
-def completed(history: Sequence[PastRound], revealed: Reveal) -> Completed:
+def completed(history: Sequence[PastRound], revealed: Reveal) -> CompletedBattle:
     """The end of a battle, with its names."""
     names = {seat.letter: seat.name for seat in revealed.seats}
     champions = [seat.name for seat in revealed.seats if seat.champion]
-    return Completed(
+    return CompletedBattle(
         battle_id=revealed.battle,
         status="completed",
         winner=champions[0] if len(champions) == 1 else None,
         total_rounds=len(history),
-        final_ranking=tuple(Place(s.place, s.name, s.letter) for s in revealed.seats),
+        final_ranking=tuple(RankedModel(s.place, s.name, s.letter) for s in revealed.seats),
         comparison_history=tuple(_comparison(played, names) for played in history),
         reveal=revealed,
     )

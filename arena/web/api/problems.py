@@ -141,7 +141,7 @@ async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     return problem(500, ArenaError.title, said)
 
 
-class Elsewhere:
+class Unrouted:
     """An endpoint for every path of ours that no route takes, so that none falls through to the
     page: what GET would answer for HEAD, 405 where another method would do, else 404."""
 

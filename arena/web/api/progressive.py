@@ -22,7 +22,7 @@ from arena.play.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (
     STATUS,
-    Completed,
+    CompletedBattle,
     NextRound,
     Responses,
     completed,
@@ -165,12 +165,12 @@ def routes(referee: Referee) -> APIRouter:
         return responses(state, await referee.replies(battle_id), history, revealed)
 
     @router.post("/submit_progressive_choice", responses=problems(404, 409, 503, body=True))
-    async def submit_progressive_choice(choosing: Choosing) -> NextRound | Completed:
+    async def submit_progressive_choice(choosing: Choosing) -> NextRound | CompletedBattle:
         """Vote on the open round. The same ballot again gets the first answer again."""
         return await _chosen(referee, choosing.battle_id, choosing.ballot, choosing.choice)
 
     @router.post("/vote", responses=problems(404, 409, 503, body=True))
-    async def vote(voting: Voting) -> NextRound | Completed:
+    async def vote(voting: Voting) -> NextRound | CompletedBattle:
         """Vote on the open round, in other spellings."""
         given = list(filter(None, (voting.choice, voting.winner, voting.vote)))
         if len(given) != 1:
@@ -215,7 +215,7 @@ async def _complete(referee: Referee, battle_id: str) -> None:
 
 async def _chosen(
     referee: Referee, battle_id: str, ballot: str, choice: str
-) -> NextRound | Completed:
+) -> NextRound | CompletedBattle:
     """Cast the ballot unless it was cast before, and tell what it led to, each time the same."""
     state = await referee.state(battle_id)
     history = await referee.history(battle_id)

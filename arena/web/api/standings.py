@@ -222,7 +222,7 @@ def _saved_as(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="arena-{name}"'}
 
 
-def _plain(format: exchange.Format) -> str:
+def _plain(format: exchange.FileFormat) -> str:
     return format.media_type.partition(";")[0]
 
 
