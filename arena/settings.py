@@ -186,7 +186,7 @@ def host_url(text: str, port: int = OLLAMA_PORT) -> str:
 def reached_at(host: str) -> str:
     """How a URL on this machine names an address that a server binds: loopback for a wildcard,
     IPv6 in brackets."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound
     return f"[{host}]" if ":" in host else host
 
 

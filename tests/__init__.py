@@ -1,0 +1,1 @@
+"""The tests of the arena, and the servers and stand-ins that they share."""

@@ -44,8 +44,12 @@ def configured(
     listening = re.sub(r"^listen \[::\].*\n", "", listening, flags=re.MULTILINE)
     # Where both are listened on, the port is that of HTTPS, and any other is the plain one's.
     ours = "443" if "443" in listening else "80"
-    listening = re.sub(rf"^listen {ours}\b", f"listen {OUTSIDE}:{port}", listening, flags=re.M)
-    listening = re.sub(r"^listen 80\b", f"listen {OUTSIDE}:{free_port()}", listening, flags=re.M)
+    listening = re.sub(
+        rf"^listen {ours}\b", f"listen {OUTSIDE}:{port}", listening, flags=re.MULTILINE
+    )
+    listening = re.sub(
+        r"^listen 80\b", f"listen {OUTSIDE}:{free_port()}", listening, flags=re.MULTILINE
+    )
     listening = listening.replace("/etc/nginx/arena.", f"{folder}/arena.")
     (folder / "arena-listen.conf").write_text(listening)
     return folder / "nginx.conf"

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.adapters.ledger import SqlLedger
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle import roster
-from arena.core.ports import Battles, Delta, Feed, State
+from arena.core.battle.view import State
+from arena.core.ports import Battles, Delta, Feed
 from arena.play.admission import RefereeRules
 from arena.play.referee import Referee
 from arena.play.stage import StageRules
@@ -58,7 +60,7 @@ class Viewer:
     _task: asyncio.Task[None] | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __aenter__(self) -> Viewer:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._watch())
         return self
 

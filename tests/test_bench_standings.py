@@ -56,7 +56,7 @@ def test_simulated_votes_are_as_many_and_as_uneven_as_is_said() -> None:
     assert votes["battle_id"].value_counts().between(1, 3).all()
     assert (votes["model_a"] != votes["model_b"]).all()
     by_battle = votes.groupby("battle_id")
-    assert (by_battle["rater"].nunique() == 1).all()
+    assert (by_battle["rater"].nunique().eq(1)).all()
     sides = [
         votes[["battle_id", f"seat_{s}", f"model_{s}"]].set_axis(list("bsm"), axis=1) for s in "ab"
     ]
@@ -96,7 +96,7 @@ def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'arena.db'}"
     benched(url)
     before = outcomes(url).last
-    with pytest.raises(BadInput, match="has votes.*Name an empty database"):
+    with pytest.raises(BadInput, match=r"has votes.*Name an empty database"):
         benched(url)
     assert outcomes(url).last == before
 

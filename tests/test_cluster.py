@@ -182,11 +182,11 @@ def report(players: list[Player], stories: list[Story], trouble: Trouble, cluste
     """What was seen, for whoever runs this by hand."""
     phases = [story.state["phase"] for story in stories]
     cut = {s.battle: s.state["phase"] for s in stories if s.battle in trouble.cut_off}
-    print(
+    sys.stdout.write(
         f"{len(stories)} battles: {phases.count('decided')} decided, {phases.count('void')} void; "
         f"{sum(len(s.votes) for s in stories)} votes acknowledged, {len(cluster.ballots())} ballots "
         f"kept; {sum(s.resumed for s in stories)} streams resumed; "
-        f"{sum(p.asked_again for p in players)} calls repeated; cut off: {cut}"
+        f"{sum(p.asked_again for p in players)} calls repeated; cut off: {cut}\n"
     )
 
 

@@ -45,7 +45,7 @@ def test_a_host_that_is_set_is_used_and_warmed_with_progress(tmp_path: Path) -> 
                 await eventually(lambda: made.readiness.ready)
                 assert sorted(host.stats.loads) == ["llama3.1:8b", "mistral:7b", "phi3:mini"]
                 said: list[Readiness] = made.said  # type: ignore[attr-defined]
-                assert [r.progress for r in said if r.headline == "Warming up."][0] == 0
+                assert next(r.progress for r in said if r.headline == "Warming up.") == 0
                 public = " ".join(f"{r.headline} {r.detail}" for r in said)
                 assert not [m for m in ("llama", "mistral", "phi") if m in public]
                 assert not made.readiness.demo

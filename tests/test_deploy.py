@@ -58,7 +58,7 @@ def program(name: str, package: str) -> str:
 
 def run(*command: str | Path) -> str:
     """What it printed; fails unless it ends well."""
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -230,7 +230,7 @@ class Stand(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 -- the library's name
 
     def log_message(self, *_: object) -> None:
         """Not on the terminal."""
@@ -254,7 +254,7 @@ def stand(port: int = 0) -> Iterator[int]:
 def browser(url: str) -> Iterator[httpx.Client]:
     """Its certificate is looked at by nobody: making a context takes longer than all calls."""
     headers = {"Accept": "text/html"}
-    with httpx.Client(base_url=url, trust_env=False, headers=headers, verify=False) as client:
+    with httpx.Client(base_url=url, trust_env=False, headers=headers, verify=False) as client:  # noqa: S501 -- loopback
         yield client
 
 

@@ -60,7 +60,7 @@ async def outcome(call: Awaitable[Any]) -> Any:
     """What came back, or the exception."""
     try:
         return await call
-    except Exception as raised:  # the point is to see whichever class it is
+    except Exception as raised:  # noqa: BLE001 -- the point is to see whichever class it is
         return raised
 
 
@@ -250,9 +250,9 @@ def test_frames_before_the_faults_frame_arrive_and_nothing_after_it() -> None:
         for kind in ("drop", "garbage", "error_frame", "next_line"):
             host.fault(kind, frame=4)
             arrived = []
-            with pytest.raises((httpx.HTTPError, ValueError, ResponseError)):
+            with pytest.raises((httpx.HTTPError, ValueError, ResponseError)):  # noqa: PT012
                 async for part in await client.chat("phi3:mini", MESSAGES, stream=True):
-                    arrived.append(part)
+                    arrived.append(part)  # noqa: PERF401 -- what came before the fault
             assert text_of(arrived) == "one two three", kind
 
     play(scene)
@@ -422,9 +422,10 @@ def test_a_rule_strikes_the_call_it_names_and_no_other() -> None:
     async def scene(host: FakeOllama, client: ollama.AsyncClient) -> None:
         host.fault("busy", model="phi3:mini", call=2)
         host.fault("missing_model", model="phi3:mini", times=2)
-        statuses = []
-        for model in ("mistral:7b", "phi3:mini", "phi3:mini", "phi3:mini", "phi3:mini"):
-            statuses.append(getattr(await outcome(streamed(client, model)), "status_code", 200))
+        statuses = [
+            getattr(await outcome(streamed(client, model)), "status_code", 200)
+            for model in ("mistral:7b", "phi3:mini", "phi3:mini", "phi3:mini", "phi3:mini")
+        ]
         assert statuses == [200, 404, 503, 404, 200]
 
     play(scene)

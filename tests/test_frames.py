@@ -56,7 +56,7 @@ def test_only_the_columns_that_are_named_are_read(place: dict[str, str]) -> None
 
 
 def test_an_unknown_column_is_told_with_those_there_are(place: dict[str, str]) -> None:
-    with pytest.raises(BadInput, match="no column winer. They have: .*winner"):
+    with pytest.raises(BadInput, match=r"no column winer. They have: .*winner"):
         arena.votes(["winer"], **place)
 
 
@@ -93,7 +93,7 @@ def test_standings_are_of_the_votes_that_count(place: dict[str, str]) -> None:
     found = arena.leaderboard(**place)
     assert list(found.columns) == list(STANDINGS)
     assert dict(zip(found["contender"], found["votes"], strict=True)) == {"x": 5, "y": 4, "z": 5}
-    assert list(found["rank"])[0] == 1 and found["contender"][0] == "x"
+    assert found["rank"].iloc[0] == 1 and found["contender"][0] == "x"
 
 
 def test_a_slice_has_standings_of_its_own(place: dict[str, str]) -> None:
@@ -112,7 +112,7 @@ def test_how_ties_and_both_bad_count_can_be_chosen(place: dict[str, str]) -> Non
 def test_the_anchor_has_1000_and_must_have_votes(place: dict[str, str]) -> None:
     found = arena.leaderboard(anchor="z", **place).set_index("contender")["rating"]
     assert found["z"] == pytest.approx(1000)
-    with pytest.raises(BadInput, match="No votes rate 'w'. The anchor can be x, y, z"):
+    with pytest.raises(BadInput, match=r"No votes rate 'w'. The anchor can be x, y, z"):
         arena.leaderboard(anchor="w", **place)
 
 
@@ -218,7 +218,7 @@ def test_times_may_be_written_with_and_without_parts_of_a_second() -> None:
     rows = votes(*[("x", "y", "model_a")] * 2)
     rows["timestamp"] = ["2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00.5+02:00"]
     assert arena.leaderboard(votes=rows, since="2026-03-01")["votes"].max() == 2
-    with pytest.raises(BadInput, match="holds what is no time. Give it as 2026"):
+    with pytest.raises(BadInput, match=r"holds what is no time. Give it as 2026"):
         arena.leaderboard(votes=rows.assign(timestamp="soon"))
     with pytest.raises(BadInput, match="no time"):
         arena.leaderboard(votes=rows.assign(timestamp=[2026, 2027]))
@@ -236,5 +236,5 @@ def test_what_cannot_be_asked_is_told(place: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("wrong", [{"since": 5}, {"since": pd.NaT}, {"study": ["pilot"]}])
 def test_what_is_no_choice_is_told(place: dict[str, str], wrong: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="is no time|give one name"):
+    with pytest.raises(BadInput, match=r"is no time|give one name"):
         arena.leaderboard(**wrong, **place)

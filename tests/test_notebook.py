@@ -24,7 +24,7 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None
             assert page.url in repr(page)
         finally:
             page.stop()
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="refused"):
             fetch(f"{page.url}/api/arena/status")
         page.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_env_file_readme_and_settings_name_the_same_keys() -> None:
 
 def test_every_key_of_the_env_file_is_explained_and_is_the_default() -> None:
     lines = (ROOT / ".env").read_text().splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if re.match(r"[A-Z_]+=", line):
             assert before.startswith("# "), f"{line} has no comment above it"
     assert load({}, ROOT / ".env") == load({}, None)
@@ -115,7 +116,7 @@ def test_tokens_go_to_hosts_in_their_order_and_are_never_shown() -> None:
     settings = load({"OLLAMA_HOSTS": "a,b,c", "OLLAMA_TOKENS": "secret1,,secret3"}, None)
     assert [h.token for h in settings.hosts()] == ["secret1", "", "secret3"]
     assert "secret" not in f"{settings!r} {settings.hosts()!r}"
-    with pytest.raises(ConfigError, match="OLLAMA_TOKENS.*at most 1") as caught:
+    with pytest.raises(ConfigError, match=r"OLLAMA_TOKENS.*at most 1") as caught:
         load({"OLLAMA_HOST": "a", "OLLAMA_TOKENS": "secret1,secret2"}, None)
     assert "secret" not in str(caught.value)
 

@@ -121,7 +121,7 @@ class MemoryFeed:
         self._heartbeat_s = heartbeat_s
         self._closed = False
 
-    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
+    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:  # noqa: ARG002 -- no other replica
         channel = self._channels.setdefault(battle_id, _Channel())
         channel.events.append(event)
         channel.changed.set()

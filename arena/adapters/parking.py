@@ -44,7 +44,8 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             there = [path.read_bytes()] if path.exists() else []
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
                 file.write(b"\n".join(there + lines))
             draft.replace(path)
     except OSError as error:

@@ -6,7 +6,6 @@ It does not know what is kept in it, or for how long.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import subprocess
@@ -25,8 +24,8 @@ USER, DATABASE = "voter", "ballots"
 
 def programs() -> Path | None:
     """The folder of PostgreSQL's programs, of the newest version there is."""
-    debian = glob.glob("/usr/lib/postgresql/*/bin/initdb")
-    newest = max(debian, key=lambda path: int(path.split("/")[4]), default=shutil.which("initdb"))
+    debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(debian, key=lambda path: int(path.parts[4]), default=shutil.which("initdb"))
     return Path(newest).parent if newest else None
 
 
@@ -93,7 +92,12 @@ class Server:
             own = ("--reuid=postgres", "--regid=postgres", "--clear-groups")
             command = ["setpriv", *own, *command]
         done = subprocess.run(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/"
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            check=False,
         )
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]

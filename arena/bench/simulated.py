@@ -115,7 +115,7 @@ def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:
     when it ends. Raises `LedgerFault`."""
     engine = create_engine(url, hide_parameters=True)
     kinds = (f"{name} {'INTEGER' if name in WHOLE else 'TEXT'}" for name in rows)
-    insert = text(f"INSERT INTO coming VALUES ({', '.join(f':{name}' for name in rows)})")
+    insert = text(f"INSERT INTO coming VALUES ({', '.join(f':{name}' for name in rows)})")  # noqa: S608 -- columns' names
     try:
         with engine.begin() as connection:
             every = [c["name"] for c in inspect(connection).get_columns("votes")]
@@ -123,7 +123,7 @@ def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:
             connection.execute(text(f"CREATE TEMPORARY TABLE coming ({', '.join(kinds)})"))
             wanted = ", ".join(f"{'coming' if name in rows else 'alike'}.{name}" for name in every)
             move = text(
-                f"INSERT INTO votes ({', '.join(every)}) SELECT {wanted} FROM coming "
+                f"INSERT INTO votes ({', '.join(every)}) SELECT {wanted} FROM coming "  # noqa: S608 -- columns' names
                 "CROSS JOIN votes AS alike WHERE alike.id = :like"
             )
             for start in range(0, len(rows), AT_ONCE):

@@ -102,18 +102,19 @@ def edited(text: str, values: Mapping[str, str], emptied: tuple[str, ...] = ()) 
 
 def _replace(file: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    draft = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as new:
             new.write(text)
             new.flush()
             os.fsync(new.fileno())
         known = file.stat() if file.exists() else None
-        os.chmod(name, stat.S_IMODE(known.st_mode) if known else NEW_FILE_MODE)
+        draft.chmod(stat.S_IMODE(known.st_mode) if known else NEW_FILE_MODE)
         if known and hasattr(os, "chown"):
             with suppress(PermissionError):
                 os.chown(name, known.st_uid, known.st_gid)
-        os.replace(name, file)
+        draft.replace(file)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            draft.unlink()
         raise

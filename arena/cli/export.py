@@ -59,16 +59,17 @@ def _write(place: Path, work: Callable[[IO[bytes]], None]) -> int:
             with place.open("wb") as there:
                 work(there)
             return 0
-        file = NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False)
+        with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as made:
+            draft = Path(made.name)
         try:
-            with file:
+            with draft.open("wb") as file:
                 work(file)
-            size = os.stat(file.name).st_size
+            size = draft.stat().st_size
             # As any new file is: a temporary one is its owner's alone.
-            os.chmod(file.name, 0o666 & ~_umask())
-            os.replace(file.name, place)
+            draft.chmod(0o666 & ~_umask())
+            draft.replace(place)
         except BaseException:
-            os.unlink(file.name)
+            draft.unlink()
             raise
         return size
     except OSError as error:

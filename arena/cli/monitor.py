@@ -121,8 +121,7 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
 def _drawn(seen: Seen) -> Group:
     who = f"arena at {seen['from']}" if seen["from"] else DIRECTLY
     parts: list[Any] = [Text(f"{time.strftime('%H:%M:%S')}  {who}", style="dim")]
-    for host in seen["hosts"]:
-        parts.append(_host(host, seen))
+    parts += [_host(host, seen) for host in seen["hosts"]]
     parts += [Text(f"note  {note}", style="yellow") for note in seen["notes"]]
     return Group(*parts)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
@@ -94,7 +94,7 @@ class Bar:
 
         return told
 
-    def readiness(self, readiness: Readiness, report: str) -> None:
+    def readiness(self, readiness: Readiness, _: str) -> None:
         """How far a house is, as far as it takes time."""
         if readiness.progress is not None and not readiness.ready:
             self.show(readiness.headline, readiness.progress)
@@ -104,7 +104,7 @@ class Bar:
             self._bar.stop()
             self._bar = self._task = None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -24,7 +24,7 @@ PLACES = {
 }
 
 
-def warm(options: argparse.Namespace) -> int:
+def warm(_: argparse.Namespace) -> int:
     return asyncio.run(_warm())
 
 

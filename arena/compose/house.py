@@ -50,7 +50,8 @@ class House:
         self.settings = settings
         self.readiness = Readiness(False, "Starting.")
         self._told = told
-        self.stores = stores_of(settings, lambda battle_id: self.referee.forget(battle_id))
+        # The referee is built below.
+        self.stores = stores_of(settings, lambda battle_id: self.referee.forget(battle_id))  # noqa: PLW0108
         self.hosts = HostPool(
             options=options_of(settings),
             timeouts=timeouts_of(settings),

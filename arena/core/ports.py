@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from arena.core.battle.entities import Finished
+from arena.core.battle.entities import Battle, Contender, Finished
+from arena.core.battle.record import VoteRow
+from arena.core.battle.view import State
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from arena.core.battle.entities import Battle, Contender
-    from arena.core.battle.record import VoteRow
-
 
 # What a host tells while it writes one reply -------------------------------------------------
 
@@ -44,9 +42,10 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Thought:
     """The next piece of what the model thinks: counted and timed, never shown before the
-    reveal, no part of the reply."""
+    reveal, no part of the reply. `earlier`: every Text of this reply so far was that as well."""
 
     text: str
+    earlier: bool = False
 
 
 HostEvent = Queued | Warming | Thought | Text | Finished
@@ -80,39 +79,6 @@ class Hosts(Protocol):
 
 
 # What the page is told -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Pane:
-    """One seat as anybody may see it. `state` is one of waiting, queued, warming, writing,
-    complete, eliminated, champion, void. flagged: a reply gave its identity away. cut: one
-    was ended by its length."""
-
-    seat: str
-    state: str
-    flagged: bool = False
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything that may be known of a battle before the reveal, but for the texts. `ballot`
-    is the open round's, empty unless voting is open; `undo`: the last vote can be taken back."""
-
-    battle: str
-    version: int
-    format: str
-    phase: str
-    round: int
-    final: bool
-    panes: tuple[Pane, ...]
-    prompts: tuple[str, ...]
-    to_come: int
-    follow_up: bool
-    notice: str = ""
-    place: int = 0
-    ballot: str = ""
-    undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

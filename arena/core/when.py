@@ -38,7 +38,7 @@ def _moment(said: str | date) -> tuple[datetime, bool]:
             except ValueError:
                 raise _unknown(text) from None
     # A moment that is none, such as pandas', is not even equal to itself.
-    if not isinstance(said, date) or said != said:
+    if not isinstance(said, date) or said != said:  # noqa: PLR0124
         raise _unknown(said)
     if not isinstance(said, datetime):
         return datetime.combine(said, time(), UTC), True
@@ -47,5 +47,5 @@ def _moment(said: str | date) -> tuple[datetime, bool]:
 
 def _unknown(said: object) -> BadInput:
     return BadInput(
-        f"{str(said):.40} is no time. Write a day as 2026-03-01 or a time as 2026-03-01T12:30Z."
+        f"{said!s:.40} is no time. Write a day as 2026-03-01 or a time as 2026-03-01T12:30Z."
     )

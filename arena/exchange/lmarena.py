@@ -210,7 +210,7 @@ def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     for name in (*TOKENS, *STYLE):
         count = found.get(name)
         kinds = list(count.values()) if isinstance(count, Mapping) else [count]
-        known = [kind for kind in kinds if kind is not None and kind == kind]
+        known = [kind for kind in kinds if kind is not None and kind == kind]  # noqa: PLR0124 -- NaN
         if known:
             made[name] = sum(_count(kind, name) for kind in known)
     if made or not (a or b):

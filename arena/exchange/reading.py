@@ -104,7 +104,7 @@ def _closing(text: IO[str], lines: Iterator[Line]) -> Iterator[Line]:
 
 def _no_utf8(path: Path) -> BadInput:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(file, 1):  # noqa: B007 -- told below
             try:
                 line.decode()
             except UnicodeDecodeError:

@@ -24,9 +24,10 @@ from prometheus_client import Counter as Total
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from arena.core.battle.view import State
 from arena.core.errors import StoreFault
 from arena.core.hosts.report import HostReport
-from arena.core.ports import Event, Feed, State
+from arena.core.ports import Event, Feed
 from arena.play.referee import Referee
 
 SECONDS = (0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 180)

@@ -20,8 +20,9 @@ import pandas as pd
 from arena import exchange
 from arena.core.battle import record, rules, view
 from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.battle.view import State
 from arena.core.errors import BadInput, StaleVote
-from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness, State
+from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness
 from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules
@@ -69,7 +70,7 @@ class Referee:
             limits=limits,
             scoreboard=self.scoreboard,
             rules=rules,
-            readiness=lambda: self.readiness(),
+            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
             rng=self._rng,
         )
         self.rounds = Rounds(
@@ -317,7 +318,9 @@ class Referee:
         columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
         rows = await self._ledger.votes(columns, battle=battle.id)
         here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
-        verdict = record.verdict_of(list(zip(here["seat_a"], here["seat_b"], here["winner"])))
+        verdict = record.verdict_of(
+            list(zip(here["seat_a"], here["seat_b"], here["winner"], strict=True))
+        )
         return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
 
     async def _moved(self, battle: Battle) -> State:

@@ -16,8 +16,9 @@ from typing import TypeVar
 
 from arena.core.battle import rules, view
 from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
+from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
-from arena.core.ports import Battles, Delta, Feed, Hosts, State
+from arena.core.ports import Battles, Delta, Feed, Hosts
 from arena.play.stage import Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
 

@@ -34,7 +34,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     of a shared page with `share`."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await house.open()
         _settle_memory()
         try:

@@ -181,7 +181,7 @@ def share(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     try:
         return networking.setup_tunnel(
-            local_host="127.0.0.1" if host == "0.0.0.0" else host,
+            local_host="127.0.0.1" if host == "0.0.0.0" else host,  # noqa: S104 -- of this machine
             local_port=port,
             share_token=secrets.token_urlsafe(32),
             share_server_address=None,

@@ -184,7 +184,7 @@ class Handlers:
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
             drawn = await asyncio.to_thread(self._standings, board, counting)
             return drawn | {self.parts.drawn: now}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, half=False)
 
     async def fill(self, values: Values) -> Any:
@@ -196,7 +196,7 @@ class Handlers:
             if not board.votes:
                 return offered
             return offered | await asyncio.to_thread(self._panels, board, panels)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, half=True)
 
     def _standings(self, board: Board, counting: bool) -> Updates:

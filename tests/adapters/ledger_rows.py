@@ -18,9 +18,9 @@ def full_row(*, optional: bool = True) -> VoteRow:
     """Different values all over; what may be None is None where `optional` is False."""
     values: dict[str, object] = {}
     for number, (name, hint) in enumerate(get_type_hints(VoteRow).items()):
-        if isinstance(hint, types.UnionType):
-            hint = get_args(hint)[0] if optional else None
         kind = hint if hint == list[str] else get_origin(hint) or hint
+        if isinstance(hint, types.UnionType):
+            kind = get_args(hint)[0] if optional else None
         values[name] = {
             None: None,
             str: f"{name} “é” 🙂 'quoted'; --",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisStore
 from arena.core.battle.entities import Battle, Format
@@ -82,7 +82,7 @@ class Follower:
     ended: bool = False
     _task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Follower:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._follow())
         await asyncio.sleep(0)
         return self

@@ -34,7 +34,7 @@ from tests.playing import eventually
 @asynccontextmanager
 async def in_memory(**options: Any) -> AsyncIterator[Replica]:
     battles = {k: v for k, v in options.items() if k in ("keep_s", "forgotten")}
-    feed = {k: v for k, v in options.items() if k in ("heartbeat_s",)}
+    feed = {k: v for k, v in options.items() if k == "heartbeat_s"}
     yield Replica(MemoryBattles(**battles), MemoryFeed(**feed), MemoryLimits())
 
 

@@ -109,7 +109,7 @@ def test_preload_and_unload_show_in_ps(engine: Engine) -> None:
         assert running.expires_at.year > 2300
         unloaded = await client.generate(MODEL, keep_alive=0)
         assert unloaded.done_reason == "unload"
-        await until_async(lambda: client.ps(), lambda listed: not listed.models)
+        await until_async(client.ps, lambda listed: not listed.models)
 
     talk(engine, play)
 
@@ -128,7 +128,7 @@ def test_model_expires_when_its_keep_alive_has_passed(engine: Engine) -> None:
         try:
             await client.chat(MODEL, keep_alive="300ms")
             assert len((await client.ps()).models) == 1
-            await until_async(lambda: client.ps(), lambda listed: not listed.models)
+            await until_async(client.ps, lambda listed: not listed.models)
         finally:
             await client.chat(MODEL, keep_alive=-1)
 

@@ -157,8 +157,8 @@ def test_a_model_of_another_digest_under_the_same_name_is_not_used() -> None:
         async with FakeOllama([A, B], warm=True) as one, FakeOllama([other, B], warm=True) as two:
             async with pool_of(one, two) as pool:
                 assert any("is another model on" in p and two.url in p for p in pool.problems)
+                one.fault("drop_before_first", model="a:1")
                 with pytest.raises(HostFault):
-                    one.fault("drop_before_first", model="a:1")
                     await reply(pool, "a:1", avoid=frozenset({one.url}))
                 assert not two.stats.answers("a:1")
 

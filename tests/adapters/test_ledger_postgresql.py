@@ -48,8 +48,10 @@ def url(postgresql: Postgresql, schema: str) -> str:
         "UPDATE votes SET winner = 'model_b'",
         "DELETE FROM votes",
         "TRUNCATE votes",
-        f"INSERT INTO votes ({COLUMNS}) SELECT {COLUMNS} FROM votes "
-        "ON CONFLICT (id) DO UPDATE SET winner = 'model_b'",
+        (
+            f"INSERT INTO votes ({COLUMNS}) SELECT {COLUMNS} FROM votes "
+            "ON CONFLICT (id) DO UPDATE SET winner = 'model_b'"
+        ),
     ],
 )
 def test_no_program_changes_or_deletes_a_vote(
@@ -110,7 +112,7 @@ def test_a_server_that_is_killed_loses_no_acknowledged_vote_and_is_used_again_wh
         assert await ledger.append(ballot("before"))
         postgresql.stop("immediate")
         try:
-            with pytest.raises(LedgerFault, match="does not answer.*then try again"):
+            with pytest.raises(LedgerFault, match=r"does not answer.*then try again"):
                 await ledger.append(ballot("after"))
             with pytest.raises(LedgerFault, match="does not answer"):
                 await ledger.outcomes()
@@ -189,11 +191,8 @@ class Line:
 
     def close(self) -> None:
         for end in self._ends:
-            with closing(end):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+            with closing(end), suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def _received(end: socket.socket) -> bytes:
@@ -221,7 +220,7 @@ def test_a_vote_whose_answer_was_lost_can_be_cast_again_and_counts_once(
         async def scene(ledger: SqlLedger) -> None:
             assert await ledger.append(ballot("before"))
             cable.cut_after = cut_after
-            with pytest.raises(LedgerFault, match="ended the connection.*cannot count twice"):
+            with pytest.raises(LedgerFault, match=r"ended the connection.*cannot count twice"):
                 await ledger.append(ballot())
             assert await ledger.append(ballot()) is not recorded
             assert await ledger.of_battle("battle") == 2
@@ -347,7 +346,7 @@ def test_a_server_that_only_lets_itself_be_read_is_told(
     append(url, *ballot())
     read_only = postgresql.url(schema, options="-c default_transaction_read_only=on")
     assert ids(read_only) == ["battle-1-AB", "battle-1-AC"]
-    with pytest.raises(LedgerFault, match="only lets itself be read.*Name the server"):
+    with pytest.raises(LedgerFault, match=r"only lets itself be read.*Name the server"):
         append(read_only, *ballot("another"))
 
 
@@ -403,7 +402,7 @@ def test_a_text_with_nul_is_told_and_nothing_is_written(url: str) -> None:
     ],
 )
 def test_a_wrong_address_is_refused_without_being_repeated(address: str) -> None:
-    with pytest.raises(ConfigError, match="DATABASE_URL.*user:password@host/database") as told:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL.*user:password@host/database") as told:
         SqlLedger(f"postgresql+psycopg://{address}")
     assert "hunter2" not in str(told.value)
 
@@ -437,7 +436,7 @@ def test_a_database_of_a_newer_arena_is_refused_and_left_alone(
     append(url, *ballot())
     with postgresql.connect(schema) as other:
         other.execute("INSERT INTO schema_migrations VALUES (99, '2030-01-01 00:00:00Z')")
-    with pytest.raises(ConfigError, match="newer arena .schema 99") as told:
+    with pytest.raises(ConfigError, match=r"newer arena .schema 99") as told:
         append(url, *ballot("another"))
     assert secretive(str(told.value))
     with postgresql.connect(schema) as other:

@@ -224,7 +224,7 @@ def test_a_database_that_is_full_is_told(file: Path) -> None:
 
     event.listen(Engine, "connect", limit)
     try:
-        with pytest.raises(LedgerFault, match="disk is full.*Free some space"):
+        with pytest.raises(LedgerFault, match=r"disk is full.*Free some space"):
             append(file, *ballot("large", text="x" * 100_000))
     finally:
         event.remove(Engine, "connect", limit)
@@ -238,7 +238,7 @@ def test_a_ledger_that_another_program_holds_is_told_and_works_again_when_releas
     async def vote(ledger: SqlLedger) -> bool:
         with raw(file) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(LedgerFault, match="another program holds it.*Close"):
+            with pytest.raises(LedgerFault, match=r"another program holds it.*Close"):
                 await ledger.append(ballot())
             assert (await ledger.votes()).empty
             other.execute("ROLLBACK")
@@ -254,7 +254,7 @@ def test_a_ledger_that_is_read_only_is_told(file: Path) -> None:
     # root, whom no file mode would stop (https://www.sqlite.org/fileformat.html).
     content[18] = 3
     file.write_bytes(content)
-    with pytest.raises(LedgerFault, match="cannot be written.*Give the account"):
+    with pytest.raises(LedgerFault, match=r"cannot be written.*Give the account"):
         append(file, *ballot("another"))
 
 
@@ -297,7 +297,7 @@ def test_a_row_that_no_arena_wrote_and_that_cannot_be_read_is_told(
 
 def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
-    with pytest.raises(ConfigError, match="DATABASE_URL.*cannot be created"):
+    with pytest.raises(ConfigError, match=r"DATABASE_URL.*cannot be created"):
         append(tmp_path / "data" / "arena.db", *ballot())
 
 
@@ -335,7 +335,7 @@ def test_no_message_to_people_tells_a_path_or_a_contender(file: Path) -> None:
     ],
 )
 def test_another_address_is_refused_and_what_is_allowed_is_told(url: str) -> None:
-    with pytest.raises(ConfigError, match="DATABASE_URL.*Allowed is sqlite:///") as caught:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL.*Allowed is sqlite:///") as caught:
         SqlLedger(url)
     assert "hunter2" not in str(caught.value)
 
@@ -422,7 +422,7 @@ def test_a_file_of_a_newer_arena_is_refused_and_left_alone(file: Path) -> None:
     append(file, *ballot())
     with raw(file) as other:
         other.execute("INSERT INTO schema_migrations VALUES (99, '2030-01-01 00:00:00')")
-    with pytest.raises(ConfigError, match="DATABASE_URL.*newer arena .schema 99"):
+    with pytest.raises(ConfigError, match=r"DATABASE_URL.*newer arena .schema 99"):
         append(file, *ballot("another"))
     with raw(file) as other:
         assert other.execute("SELECT count(*) FROM votes").fetchone() == (2,)

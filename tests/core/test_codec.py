@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.core.battle.entities import Battle, Contender, Finished, Phase, Reply, Seat
+from arena.core.battle.view import State
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.hosts.placement import Breaker
-from arena.core.ports import Delta, Event, Piece, Queued, State
+from arena.core.ports import Delta, Event, Piece, Queued
 
 texts = st.text(max_size=12)
 plain = st.recursive(

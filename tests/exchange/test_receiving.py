@@ -257,7 +257,7 @@ def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
     files = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for file in files:
         file.write_text(f"id,{HEADER}\nv1,x,y,tie\n")
-    with pytest.raises(BadInput, match="b.csv, line 2: the id 'v1' stands further up already"):
+    with pytest.raises(BadInput, match=r"b.csv, line 2: the id 'v1' stands further up already"):
         exchange.Votes(files, NOW).check()
 
 
@@ -433,7 +433,7 @@ def test_a_row_that_is_wrong_is_never_handed_on(tmp_path: Path) -> None:
     file.write_text(f"{HEADER}\nx,y,tie\nx,y,oops\n")
     rows = exchange.Votes([file], NOW).rows()
     assert next(rows).winner == "tie"
-    with pytest.raises(BadInput, match="votes.csv, line 3: winner is 'oops'"):
+    with pytest.raises(BadInput, match=r"votes.csv, line 3: winner is 'oops'"):
         next(rows)
 
 

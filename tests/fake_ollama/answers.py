@@ -75,7 +75,7 @@ class Sink:
             await self.reply.json(200, self._whole)
 
 
-async def strike(host: FakeOllama, call: Call, sink: Sink, fault: Fault) -> bool:
+async def strike(host: FakeOllama, call: Call, sink: Sink, fault: Fault) -> bool:  # noqa: C901 -- a case a fault
     """Plays `fault` now. True when the call has been answered by it."""
     reply = sink.reply
     match fault.kind:
@@ -175,9 +175,9 @@ class Answer:
         async with contextlib.aclosing(self._frames(model, runner, thinks)) as frames:
             async for frame in frames:
                 number += 1
-                if fault and fault.strikes_in_place_of(number, last=frame["done"]):
-                    if await strike(self._host, self._call, sink, fault):
-                        return
+                struck = fault and fault.strikes_in_place_of(number, last=frame["done"])
+                if fault and struck and await strike(self._host, self._call, sink, fault):
+                    return
                 if frame["done"]:
                     self._host.stats.move(self._call, "done")
                 elif number == 1:
@@ -203,7 +203,7 @@ class Answer:
         limit, reason = call.options.get("num_predict") or -1, "stop"
         generated = 0
         decode_began, due = time.perf_counter_ns(), loop.time()
-        for index, piece in enumerate(pieces):
+        for index, token in enumerate(pieces):
             if index == limit or (kind == "length" and index + 1 == at):
                 reason = "length"
                 break
@@ -213,8 +213,7 @@ class Answer:
                 fault.rate if slow else host.scheduler.tokens_per_s(runner)
             )
             await asyncio.sleep(max(0.0, due - loop.time()))
-            if kind == "next_line" and index + 1 == at:
-                piece += "\x85"
+            piece = f"{token}\x85" if kind == "next_line" and index + 1 == at else token
             generated = index + 1
             thinking = index < len(thoughts)
             yield {

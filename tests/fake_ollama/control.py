@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import Self
 
 from .faults import parse_fault
 from .host import FakeOllama
@@ -24,7 +25,7 @@ class ControlPort:
         self._port = port
         self._connections: set[Connection] = set()
 
-    async def __aenter__(self) -> ControlPort:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self._serve, self._connections.discard), "127.0.0.1", self._port

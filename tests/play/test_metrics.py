@@ -6,7 +6,8 @@ import asyncio
 from contextlib import aclosing
 
 from arena.adapters.battles import MemoryFeed
-from arena.core.ports import Delta, Pane, Piece, State
+from arena.core.battle.view import Pane, State
+from arena.core.ports import Delta, Piece
 from arena.play.metrics import MOST_BATTLES, Metrics
 
 TEXT = Delta((Piece("A", 0, "text"),))

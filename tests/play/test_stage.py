@@ -25,8 +25,9 @@ from arena.core.battle.entities import (
     Verdict,
 )
 from arena.core.battle.rules import answer, open_battle, vote
+from arena.core.battle.view import State
 from arena.core.errors import HostFault, NoCapacity
-from arena.core.ports import Delta, Event, HostEvent, Queued, State, Text, Warming
+from arena.core.ports import Delta, Event, HostEvent, Queued, Text, Warming
 from arena.play.stage import LEFT, TICK_S, TOO_LONG, Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
 

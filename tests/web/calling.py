@@ -112,7 +112,9 @@ async def opened(client: httpx.AsyncClient, **body: Any) -> str:
 
 async def voting(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
     """The state of the battle once voting is open."""
-    await client.post(f"{A}/get_progressive_responses", json={"battle_id": path.split("/")[-1]})
+    await client.post(
+        f"{A}/get_progressive_responses", json={"battle_id": path.rsplit("/", maxsplit=1)[-1]}
+    )
     state: dict[str, Any] = (await client.get(path)).json()
     assert state["phase"] == "voting", state
     return state

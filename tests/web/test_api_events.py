@@ -11,8 +11,9 @@ import httpx
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.core.battle.entities import Battle
+from arena.core.battle.view import State
 from arena.core.errors import StoreFault
-from arena.core.ports import Event, State
+from arena.core.ports import Event
 from tests.playing import Table, eventually
 from tests.web.calling import MAKERS, Play, Source, called, opened, voting
 

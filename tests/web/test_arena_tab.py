@@ -78,11 +78,11 @@ def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any
 
 
 def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
-    class Door:
-        callers: list[str] = []
+    callers: list[str] = []
 
+    class Door:
         async def open(self, *args: Any, caller: str, **options: Any) -> SimpleNamespace:
-            self.callers.append(caller)
+            callers.append(caller)
             return SimpleNamespace(battle="b")
 
         async def again(self, battle_id: str, *, caller: str) -> SimpleNamespace:
@@ -102,7 +102,7 @@ def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
         request: Any = SimpleNamespace(client=SimpleNamespace(host=host))
         for move in (moves.open, moves.again):
             assert asyncio.run(move(asked, request)) == {"re": 1, "battle": "b"}
-    first, _, second, _, other, _ = Door.callers
+    first, _, second, _, other, _ = callers
     assert first and first == second != other
 
 

@@ -84,14 +84,14 @@ class Wire:
     def __init__(self, page: Any) -> None:
         self._bodies: list[Any] = []
         self._streamed: list[str] = []
-        page.on("response", lambda response: self._bodies.append(response))
+        page.on("response", self._bodies.append)
         page.on("websocket", self._tap)
         cdp = page.context.new_cdp_session(page)
         cdp.send("Network.enable")
         cdp.on("Network.eventSourceMessageReceived", lambda e: self._streamed.append(e["data"]))
 
     def _tap(self, websocket: Any) -> None:
-        websocket.on("framereceived", lambda frame: self._streamed.append(frame))
+        websocket.on("framereceived", self._streamed.append)
 
     def received(self) -> str:
         texts = [str(part) for part in self._streamed]

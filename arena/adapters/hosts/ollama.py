@@ -136,7 +136,7 @@ class OllamaHost:
         )
 
     async def close(self) -> None:
-        await self._client._client.aclose()
+        await self._client._client.aclose()  # noqa: SLF001 -- it has no other way to be closed
 
     async def version(self) -> str:
         with self._translated():

@@ -103,7 +103,7 @@ class PostgresqlDatabase:
         )
 
         @event.listens_for(engine, "connect")
-        def _prepare(connection: psycopg.Connection[Any], record: object) -> None:
+        def _prepare(connection: psycopg.Connection[Any], _: object) -> None:
             connection.execute(
                 "SET synchronous_commit = on; SET client_encoding = 'UTF8'; "
                 f"SET lock_timeout = {wait_s * 1000:.0f}; "
@@ -163,7 +163,7 @@ def _host(url: URL) -> str:
 
 
 def _copied(connection: Connection, where: str, values: Sequence[Any]) -> Iterator[bytes]:
-    rows = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"
+    rows = f"SELECT sequence, {', '.join(OUTCOME)} FROM votes WHERE {where}"  # noqa: S608 -- all of it is ours
     wanted = f"COPY ({rows}) TO STDOUT (FORMAT csv)"
     driver: Any = connection.connection.driver_connection
     piece = bytearray()

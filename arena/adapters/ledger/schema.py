@@ -45,12 +45,12 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
         if value is not None and value.utcoffset() is None:
             raise ValueError("a time in the ledger must carry its time zone")
         return value and value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
         return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
@@ -142,30 +142,39 @@ OUTCOME_LINE = "sequence" + "".join(
 """A vote's sequence and OUTCOME as a line of CSV, in SQLite's words. The index below keeps it
 ready, since putting it together takes three times as long as reading it."""
 
+_REFUSED = "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END"
+
 # REPLACE deletes without asking the DELETE trigger, hence the third one.
 _APPEND_ONLY_SQLITE = (
-    "CREATE TRIGGER votes_are_never_updated BEFORE UPDATE ON votes "
-    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
-    "CREATE TRIGGER votes_are_never_deleted BEFORE DELETE ON votes "
-    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
-    "CREATE TRIGGER votes_are_never_replaced BEFORE INSERT ON votes WHEN EXISTS ("
-    "SELECT 1 FROM votes WHERE sequence = NEW.sequence OR id = NEW.id OR (battle_id = "
-    "NEW.battle_id AND round = NEW.round AND supersedes = NEW.supersedes "
-    "AND seat_a = NEW.seat_a AND seat_b = NEW.seat_b)) "
-    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
+    f"CREATE TRIGGER votes_are_never_updated BEFORE UPDATE ON votes {_REFUSED}",
+    f"CREATE TRIGGER votes_are_never_deleted BEFORE DELETE ON votes {_REFUSED}",
+    (
+        "CREATE TRIGGER votes_are_never_replaced BEFORE INSERT ON votes WHEN EXISTS ("  # noqa: S608
+        "SELECT 1 FROM votes WHERE sequence = NEW.sequence OR id = NEW.id OR (battle_id = "
+        "NEW.battle_id AND round = NEW.round AND supersedes = NEW.supersedes "
+        f"AND seat_a = NEW.seat_a AND seat_b = NEW.seat_b)) {_REFUSED}"
+    ),
 )
 
 # A sequence is taken before its transaction is committed. Whoever writes therefore waits until
 # the one before has committed, so that no lower number becomes readable after a higher one.
 _APPEND_ONLY_POSTGRESQL = (
-    "CREATE FUNCTION votes_are_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-    "RAISE EXCEPTION 'votes are append-only' USING ERRCODE = 'restrict_violation'; END $$",
-    "CREATE TRIGGER votes_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON votes "
-    "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_never_changed()",
-    "CREATE FUNCTION votes_are_written_in_turn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-    "PERFORM pg_advisory_xact_lock(TG_RELID::bigint); RETURN NULL; END $$",
-    "CREATE TRIGGER votes_are_written_in_turn BEFORE INSERT ON votes "
-    "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_written_in_turn()",
+    (
+        "CREATE FUNCTION votes_are_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION 'votes are append-only' USING ERRCODE = 'restrict_violation'; END $$"
+    ),
+    (
+        "CREATE TRIGGER votes_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON votes "
+        "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_never_changed()"
+    ),
+    (
+        "CREATE FUNCTION votes_are_written_in_turn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM pg_advisory_xact_lock(TG_RELID::bigint); RETURN NULL; END $$"
+    ),
+    (
+        "CREATE TRIGGER votes_are_written_in_turn BEFORE INSERT ON votes "
+        "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_written_in_turn()"
+    ),
 )
 _APPEND_ONLY = {"sqlite": _APPEND_ONLY_SQLITE, "postgresql": _APPEND_ONLY_POSTGRESQL}
 

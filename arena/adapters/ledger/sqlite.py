@@ -49,7 +49,7 @@ _REASONS: Mapping[int, Reason] = {
 }
 
 # The index holds the line; asked for by name, as the planner would rather walk through the table.
-_LINES = f"SELECT sequence, {OUTCOME_LINE} AS line FROM votes INDEXED BY votes_outcomes"
+_LINES = f"SELECT sequence, {OUTCOME_LINE} AS line FROM votes INDEXED BY votes_outcomes"  # noqa: S608 -- names of our columns
 _JOINED = "SELECT max(sequence), CAST(group_concat(line, char(10)) AS BLOB)"
 
 
@@ -75,7 +75,7 @@ class SqliteDatabase:
         )
 
         @event.listens_for(engine, "connect")
-        def _prepare(connection: sqlite3.Connection, record: object) -> None:
+        def _prepare(connection: sqlite3.Connection, _: object) -> None:
             # Of a new file: an index that lies scattered over a disk is read in a third of the
             # time with pages four times as large as usual.
             connection.execute(f"PRAGMA page_size = {PAGE}")
@@ -118,7 +118,7 @@ class SqliteDatabase:
             yield row[1]
 
     def outcomes_of(self, connection: Connection, sequences: Sequence[int]) -> Iterator[bytes]:
-        wanted = f"{_JOINED} FROM ({_LINES} WHERE sequence IN (SELECT value FROM json_each(?)))"
+        wanted = f"{_JOINED} FROM ({_LINES} WHERE sequence IN (SELECT value FROM json_each(?)))"  # noqa: S608 -- names of our columns
         for start in range(0, len(sequences), PIECE):
             some = json.dumps(sequences[start : start + PIECE])
             yield connection.exec_driver_sql(wanted, (some,)).one()[1]

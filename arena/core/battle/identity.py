@@ -82,8 +82,10 @@ _SELF = tuple(
     for pattern in (
         rf"\b{_I_AM}\s+(?:an?\s+|the\s+)?(?:ai\s+)?(?:model\s+)?{_PROPER}",
         rf"\b(?:{_I_AM}|as)\s+{_ROLE},?\s+(?:{_OF}\s+(?:\w+\s+){{0,3}}?)?{_PROPER}",
-        rf"\bi(?:\s+am|\s+was|['’]m|['’]ve been|\s+have been)\s+(?:\w+\s+){{0,2}}?"
-        rf"{_MADE}\s+(?:and\s+\w+\s+)?(?:by|at)\s+(?:\w+\s+){{0,3}}?{_MAKER}",
+        (
+            rf"\bi(?:\s+am|\s+was|['’]m|['’]ve been|\s+have been)\s+(?:\w+\s+){{0,2}}?"
+            rf"{_MADE}\s+(?:and\s+\w+\s+)?(?:by|at)\s+(?:\w+\s+){{0,3}}?{_MAKER}"
+        ),
         rf"\bmy\s+(?:creators?|developers?|makers?)\s+(?:at|is|are|from)\s+(?:the\s+)?{_PROPER}",
         rf"{_PROPER}\s+(?:built|created|developed|trained|designed)\s+me\b",
     )

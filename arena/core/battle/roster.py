@@ -18,20 +18,26 @@ ALLOWED = {"name", "model", "system", "options", "topics", "think"}
 DEMO_PERSONAS = (
     (
         "careful",
-        "You are a careful assistant. Think about what is asked, then answer in complete, "
-        "plain sentences with one example.",
+        (
+            "You are a careful assistant. Think about what is asked, then answer in complete, "
+            "plain sentences with one example."
+        ),
         {"temperature": 0.2},
     ),
     (
         "brief",
-        "You are a terse assistant. Answer in one or two short sentences. No introduction, "
-        "no repetition.",
+        (
+            "You are a terse assistant. Answer in one or two short sentences. No introduction, "
+            "no repetition."
+        ),
         {"temperature": 0.5},
     ),
     (
         "lively",
-        "You are a lively, imaginative assistant. Use vivid words and Markdown lists with bold "
-        "keywords.",
+        (
+            "You are a lively, imaginative assistant. Use vivid words and Markdown lists with "
+            "bold keywords."
+        ),
         {"temperature": 1.0},
     ),
 )

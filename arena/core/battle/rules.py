@@ -172,7 +172,7 @@ def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:
         return battle.live
     if battle.final:
         return ()
-    coin = random.Random(f"{battle.seed}/{battle.round}")
+    coin = random.Random(f"{battle.seed}/{battle.round}")  # noqa: S311 -- can be tossed again
     return (coin.choice(battle.live),)
 
 

@@ -13,7 +13,39 @@ from arena.core.battle.entities import Battle, Judgement, Phase, Seat
 from arena.core.battle.outcome import placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
 from arena.core.errors import NotYet
-from arena.core.ports import Pane, State
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One seat as anybody may see it. `state` is one of waiting, queued, warming, writing,
+    complete, eliminated, champion, void. flagged: a reply gave its identity away. cut: one
+    was ended by its length."""
+
+    seat: str
+    state: str
+    flagged: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that may be known of a battle before the reveal, but for the texts. `ballot`
+    is the open round's, empty unless voting is open; `undo`: the last vote can be taken back."""
+
+    battle: str
+    version: int
+    format: str
+    phase: str
+    round: int
+    final: bool
+    panes: tuple[Pane, ...]
+    prompts: tuple[str, ...]
+    to_come: int
+    follow_up: bool
+    notice: str = ""
+    place: int = 0
+    ballot: str = ""
+    undo: bool = False
 
 
 def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[str] = ()) -> State:

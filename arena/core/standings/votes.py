@@ -153,10 +153,10 @@ def require(votes: pd.DataFrame, columns: tuple[str, ...]) -> None:
 
 def counting(reason: pd.Series) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
     """Which rows count, None for all, and how many do not, by reason."""
-    if len(reason) >= MANY and not isinstance(reason.dtype, pd.CategoricalDtype):
-        # Mostly there is none, and to see that is quicker than to code the column.
-        if (reason == "").to_numpy(bool, na_value=False).all():
-            return None, {}
+    # Mostly there is none, and to see that is quicker than to code a long column.
+    long = len(reason) >= MANY and not isinstance(reason.dtype, pd.CategoricalDtype)
+    if long and (reason == "").to_numpy(bool, na_value=False).all():
+        return None, {}
     codes, reasons = _coded_text(reason)
     times = np.bincount(codes.astype(np.int64) + 1, minlength=len(reasons) + 1)[1:]
     excluded = {r: n for r, n in zip(reasons, times.tolist(), strict=True) if r and n}

@@ -14,9 +14,8 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
-from arena.core.battle.view import Reveal
+from arena.core.battle.view import Reveal, State
 from arena.core.errors import ArenaError, NotYet
-from arena.core.ports import State
 from arena.play.referee import Referee
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems

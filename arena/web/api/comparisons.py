@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from arena.core.battle.entities import LETTERS, Judgement
-from arena.core.battle.view import PastRound, Reveal
+from arena.core.battle.view import PastRound, Reveal, State
 from arena.core.errors import BadInput
-from arena.core.ports import State
 
 STATUS: Mapping[str, str] = {
     "answering": "in_progress",

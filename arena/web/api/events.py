@@ -17,8 +17,9 @@ from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 
+from arena.core.battle.view import State
 from arena.core.errors import StoreFault, UnknownBattle
-from arena.core.ports import Delta, Event, Piece, State
+from arena.core.ports import Delta, Event, Piece
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
 
@@ -105,7 +106,8 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     last = untold = 0
     with suppress(UnknownBattle):  # Nobody voted for a day; told anew, it is a 404.
         async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
-            async for batch in batches:
+            async for told in batches:
+                batch = told
                 if not batch:
                     yield format_sse_event(comment="still here")
                     if (now := await _now(referee, battle_id)) is None:

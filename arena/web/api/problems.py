@@ -98,7 +98,7 @@ def install(app: FastAPI, *, longest_prompt: int) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ArenaError)
     if isinstance(error, HostFault):
         log.warning("a request failed on a host: %s", type(error).__name__)
@@ -107,7 +107,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status, error.title, error.public, headers)
 
 
-async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+async def _unreadable(_: Request, error: Exception) -> JSONResponse:
     """A body that is no JSON (400), is not said to be (415), or fields that are wrong (422)."""
     assert isinstance(error, RequestValidationError)
     if any(e["type"] == "json_invalid" for e in error.errors()):
@@ -127,7 +127,7 @@ def _wrong(error: Mapping[str, Any]) -> str:
     return f"{field}: {error['msg']}"
 
 
-async def _by_status(request: Request, error: Exception) -> JSONResponse:
+async def _by_status(_: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses."""
     assert isinstance(error, HTTPException)
     status = error.status_code
@@ -135,7 +135,7 @@ async def _by_status(request: Request, error: Exception) -> JSONResponse:
     return problem(status, title, DETAILS.get(status, str(error.detail)), error.headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+async def _unforeseen(_: Request, _error: Exception) -> JSONResponse:
     """The server logs the error after this answer."""
     said = "Something went wrong on the server. Votes are kept; please try again."
     return problem(500, ArenaError.title, said)
@@ -149,13 +149,13 @@ class Unrouted:
         self._routes = tuple(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "HEAD" and (route := self._taking(scope, "GET")):
-            # The server itself sends no body then; events would never end.
-            if not scope["path"].endswith("/events"):
-                asked = {**scope, "method": "GET"}
-                asked |= route.matches(asked)[1]
-                await route.handle(asked, receive, send)
-                return
+        # The server itself sends no body for HEAD; events would never end.
+        headed = scope["method"] == "HEAD" and not scope["path"].endswith("/events")
+        if headed and (route := self._taking(scope, "GET")):
+            asked = {**scope, "method": "GET"}
+            asked |= route.matches(asked)[1]
+            await route.handle(asked, receive, send)
+            return
         allowed = ", ".join(method for method in METHODS if self._taking(scope, method))
         if allowed:
             said = f"This address takes {allowed}, not {scope['method']:.20}."

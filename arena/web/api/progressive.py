@@ -16,8 +16,8 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
 from arena.core.battle.entities import Format
+from arena.core.battle.view import State
 from arena.core.errors import ArenaError, BadInput, StaleVote
-from arena.core.ports import State
 from arena.play.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (

@@ -103,7 +103,7 @@ class Controls:
 
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
-        menus: dict[Block, Any] = {menu: "" for menu in self.menus.values()}
+        menus: dict[Block, Any] = dict.fromkeys(self.menus.values(), "")
         return menus | {
             self.since: "",
             self.until: "",

@@ -146,7 +146,7 @@ def front(standings: pd.DataFrame) -> str:
         f"{row.rating:.0f}</span></li>"
         for row in known.itertuples()
     )
-    among = " of their own group" if known["group"].nunique() > 1 else ""
+    among = " of their own group" if len(known["group"].unique()) > 1 else ""
     return (
         "<p>Further right is faster, further up is better. Filled points are the Pareto front: "
         f"nobody{among} is both faster and better.</p><ol class='board-key'>{items}</ol>"

@@ -69,7 +69,7 @@ def _row(row: Any) -> str:
         value = getattr(row, column.key)
         by = "" if pd.isna(value) else escape(str(value))
         tag = 'th scope="row"' if column.key == "contender" else "td"
-        cells.append(f'<{tag} data-by="{by}">{column.draw(row)}</{tag.split()[0]}>')
+        cells.append(f'<{tag} data-by="{by}">{column.draw(row)}</{tag.split(maxsplit=1)[0]}>')
     return f"<tr>{''.join(cells)}</tr>"
 
 

@@ -113,7 +113,7 @@ def test_an_effect_that_is_there_is_found_and_taken_out_of_the_ratings() -> None
     won = rng.random(rows) < expit(0.3 + 1.2 * (difference - difference.mean()) / difference.std())
     votes = ledger([("x", "y", "model_a" if w else "model_b") for w in won], rater=None)
     votes = votes.assign(**{STYLE_COLUMNS["length"]: difference})
-    fit, effects = fit_with(votes, ("length", "seat"))
+    _, effects = fit_with(votes, ("length", "seat"))
     row = effects.set_index("covariate").loc["length"]
     assert row["effect"] == pytest.approx(1.2, abs=0.12) and row["p_value"] < 1e-9
     assert row["lower"] < 1.2 * POINTS_PER_LOGIT < row["upper"]
@@ -161,7 +161,7 @@ def test_what_is_excluded_or_dropped_has_no_part_in_it() -> None:
 
 def test_contenders_that_never_met_stay_apart() -> None:
     apart = VOTES.assign(model_a=VOTES["model_a"] + "*", model_b=VOTES["model_b"] + "*")
-    fit, effects = fit_with(pd.concat([VOTES, apart]), ("seat", "length"), no_prior("none"))
+    fit, _ = fit_with(pd.concat([VOTES, apart]), ("seat", "length"), no_prior("none"))
     assert sorted(set(fit.group)) == [0, 1]
     assert not fit.covariance[np.ix_(fit.group == 0, fit.group == 1)].any()
     for group in (0, 1):

@@ -1,0 +1,89 @@
+"""The marks that models and their templates leave in text: tags of thinking, control tokens.
+
+Known ones by name, new ones by their shape, with padding and wide bars seen through. It does not
+know what becomes of a text that has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+LONGEST = 64
+"""Characters of a mark at most."""
+
+Kind = Enum("Kind", "OPENS CLOSES WRAPS CHANNEL STARTS ASKS STRIKES TOKEN")
+"""OPENS and CLOSES thinking; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what
+follows is not the model's; STRIKES: an old model's end, or HTML; any other TOKEN."""
+
+MARK = re.compile(r"<<[^\n<>]{1,20}>>|<[^\n<>\[\]`]{1,60}>|\[[^\n\[\]<>`]{1,40}\]|◁/?think▷")
+_PADDING = re.compile(r"(?<=[<\[/|])[ \t]+|[ \t]+(?=[|>\]])")
+_MAY_BECOME = re.compile(
+    r"<<[/\w ]*>?|</?[\w:]*\|?|<\|/?[\w .:/@-]*\|?|\[/?[A-Za-z_]*|\[\|[A-Za-z_]*\|?|◁/?[think]*"
+)
+_THOUGHT = "(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)"
+_KINDS = {
+    Kind.OPENS: rf"(?i:<{_THOUGHT}>)|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think)\|>",
+    Kind.CLOSES: rf"(?i:</{_THOUGHT}>)|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think)\|>",
+    Kind.WRAPS: r"</?(?:answer|output|response)>|<\|(?:begin|end)_of_(?:solution|answer)\|>",
+    Kind.CHANNEL: r"<\|channel\|?>",
+    Kind.STARTS: (
+        r"<\|?(?:start|im_start|im_assistant|start_header_id|header_start|start_of_role"
+        r"|start_of_turn|turn)\|?>"
+    ),
+    Kind.ASKS: r"(?i:<\|(?:user|human|prompter|system|user_token)\|>|\[\|user\|\])|<<SYS>>|\[INST\]",
+    Kind.STRIKES: r"</?s>",
+    Kind.TOKEN: (
+        r"<\|/?[A-Za-z][\w.:/@-]{1,50}\|>|<\|[a-z]+(?: [a-z]+){1,3}\|>|<\|[a-z_]+>|<[a-z_]+\|>"
+        r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_)\d+>|<</SYS>>|<seed:[be]os>"
+        r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
+        r"|(?:begin|end)_of_(?:turn|text|utterance))>)|\[(?:PAD|[BE]OS|gMASK|/INST"
+        r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
+    ),
+}
+_KIND = re.compile("|".join(f"(?P<{kind.name}>{pattern})" for kind, pattern in _KINDS.items()))
+THINKING = frozenset({Kind.OPENS, Kind.CLOSES})
+TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN})
+
+_ABOUT_TOKENS = re.compile(
+    r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b"
+    r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
+)
+_ABOUT_THINKING = re.compile(r"(?i)(?:think|thinking|reasoning|thought)[\s-]*(?:tag|token)s?\b")
+_CODE = re.compile(
+    r"^[ >]*(```+|~~~+).*?^[ >]*\1|(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
+)
+
+
+def key_of(mark: str) -> str:
+    """A mark as it is known: without padding, with plain bars."""
+    return _PADDING.sub("", mark.replace("｜", "|").replace("▁", "_"))
+
+
+def kind_of(mark: str) -> Kind | None:
+    known = _KIND.fullmatch(key_of(mark))
+    return Kind[known.lastgroup] if known and known.lastgroup else None
+
+
+def undecided(rest: str) -> bool:
+    """The last characters that were read may become a mark, with some more."""
+    return len(rest) <= LONGEST and bool(_MAY_BECOME.fullmatch(key_of(rest.rstrip(" "))))
+
+
+def meant(prompts: Iterable[str]) -> frozenset[Kind]:
+    """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
+    asked = "\n".join(prompts)
+    kinds = {kind_of(mark) for mark in MARK.findall(asked)}
+    about = kinds & {Kind.STRIKES}
+    if kinds & THINKING or _ABOUT_THINKING.search(asked):
+        about |= THINKING
+    if kinds & TOKENS or _ABOUT_TOKENS.search(asked):
+        about |= TOKENS | {Kind.STRIKES}
+    return frozenset(kind for kind in about if kind)
+
+
+def shown(text: str, prompts: Iterable[str] = ()) -> bool:
+    """Marks are seen in a reply that is not about them, as in code that was never closed."""
+    kinds = {kind_of(mark) for mark in MARK.findall(_CODE.sub("", text))}
+    return bool(kinds & (THINKING | TOKENS) - meant(prompts))

@@ -1,0 +1,290 @@
+"""What a model writes, parted into thinking and reply, up to where its reply ends.
+
+Models think between tags, in channels, or up to a closing tag that nothing opened; a broken
+template lets control tokens through, and with them what is made up beyond the reply. What comes
+out adds up to the same however the text came in pieces. It does not know what is shown, or when.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+from itertools import takewhile
+
+from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
+from arena.core.ports import Text, Thought
+
+_SIGN = re.compile(r"[<\[◁\n`~]")
+_RUN = re.compile(r"`+|~+")
+_OURS = ("assistant", "model", "bot", "chatbot", "ai", "gpt")
+_OTHERS = ("user", "human", "system", "developer", "tool", "ipython", "observation")
+
+
+class _Mode(Enum):
+    REPLY, THOUGHT, CHANNEL, HEADER, OVER = range(5)
+
+
+class Splitter:
+    """For one reply. prompts: what the person asked so far; marks that these are about are
+    ordinary text. thinks: the model is known to close what it never opened, so its text is kept
+    back until it does. `token` is the first control token that was left out, empty for none;
+    `unopened`: this reply closed what it never opened."""
+
+    def __init__(self, prompts: Iterable[str] = (), *, thinks: bool = False) -> None:
+        self._text = meant(prompts)
+        self.token = ""
+        self.unopened = False
+        self._out: list[Text | Thought] = []
+        self._held = ""
+        self._mode = _Mode.THOUGHT if thinks else _Mode.REPLY
+        self._pending: list[str] | None = [] if thinks else None
+        self._opened_by = ""
+        self._assumed = thinks
+        self._aside: tuple[str, str] | None = None
+        self._thought, self._struck = False, 0
+        self._header, self._is_channel = "", False
+        self._begun, self._lead, self._trim = False, "", False
+        self._fence, self._span, self._fresh = "", 0, True
+
+    def feed(self, text: str) -> list[Text | Thought]:
+        """What is decided by now, in order."""
+        if self._mode is _Mode.REPLY and self._begun and not (self._held or _SIGN.search(text)):
+            self._fresh = self._fresh and not text.strip()
+            return [Text(text)] if text else []
+        self._held += text
+        return self._read()
+
+    def finish(self, *, cut: bool = False) -> list[Text | Thought]:
+        """The rest. cut: the reply was ended by its length."""
+        out = self._read(last=True)
+        if self._mode is _Mode.HEADER:
+            self._close_header()
+        if self._pending is not None and self._assumed and cut:
+            self._out.append(Thought("".join(self._pending)))
+            self._pending, self.unopened = None, True
+        while self._pending is not None or (self._aside and not self._begun):
+            out += self._release()
+        if not (self._begun or self._trim) and self._lead:
+            self._out.append(Text(self._lead))
+        return _merged(out + self._taken())
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def _read(self, *, last: bool = False) -> list[Text | Thought]:
+        text, at = self._held, 0
+        while at < len(text):
+            sign = _SIGN.search(text, at)
+            end = sign.start() if sign else len(text)
+            if end > at:
+                self._say(text[at:end])
+            if not sign:
+                at = end
+                break
+            at = end
+            if text[at] == "\n":
+                self._say("\n")
+                self._span, self._fresh, at = 0, True, at + 1
+            elif run := _RUN.match(text, at):
+                if run.end() == len(text) and not last:
+                    break
+                self._code(run.group())
+                self._say(run.group())
+                at = run.end()
+            elif (mark := MARK.match(text, at)) and self._takes(mark.group()):
+                at = mark.end()
+            elif not mark and undecided(rest := text[at : at + LONGEST + 1]):
+                if last and len(rest) > 2 and rest[1] != " " and self._drops(rest):
+                    at = len(text)
+                elif last:
+                    self._say(text[at])
+                    at += 1
+                else:
+                    break
+            else:
+                self._say(text[at])
+                at += 1
+        self._held = text[at:]
+        return self._taken()
+
+    def _taken(self) -> list[Text | Thought]:
+        out, self._out = _merged(self._out), []
+        return out
+
+    def _say(self, text: str) -> None:
+        """Text of which it is known that it is no mark, to where text goes now."""
+        if self._mode is _Mode.HEADER:
+            self._header += text
+            if len(self._header) > LONGEST or ("\n" in text and self._header.strip()):
+                self._close_header(whole=False)
+        elif self._mode is _Mode.REPLY:
+            self._reply(text)
+        elif self._pending is not None:
+            self._pending.append(text)
+        elif self._mode is not _Mode.OVER:
+            self._out.append(Thought(text))
+        if text.strip():
+            self._fresh = False
+
+    def _reply(self, text: str) -> None:
+        if not self._begun:
+            body = text.lstrip()
+            self._lead += text[: len(text) - len(body)]
+            if not body:
+                return
+            if self._aside:
+                self._out.append(Thought(self._aside[1]))
+                self._aside = None
+            text = body if self._trim else self._lead + body
+            self._begun, self._lead = True, ""
+        self._out.append(Text(text))
+
+    def _code(self, run: str) -> None:
+        """Backticks or tildes: does a span or a block of code of the reply begin or end?"""
+        if self._mode is not _Mode.REPLY:
+            return
+        if self._fence:
+            if self._fresh and run.startswith(self._fence):
+                self._fence = ""
+        elif self._fresh and len(run) >= 3:
+            self._fence = run
+        elif run[0] == "`" and self._span in (0, len(run)):
+            self._span = len(run) - self._span
+
+    # Marks --------------------------------------------------------------------------------------
+
+    def _takes(self, raw: str) -> bool:
+        """False where this is no mark, but text."""
+        kind = kind_of(raw)
+        if not kind:
+            return False
+        match self._mode:
+            case _Mode.OVER:
+                return True
+            case _Mode.THOUGHT:
+                return self._within_thought(raw, kind)
+            case _Mode.CHANNEL:
+                return self._within_channel(raw, kind)
+            case _Mode.HEADER:
+                return self._within_header(raw, kind)
+        if self._fence or self._span or kind in self._text:
+            return kind is Kind.OPENS and not (self._begun or self._thought) and self._try(raw)
+        match kind:
+            case Kind.OPENS if self._begun and not self._fresh:
+                return self._try(raw)
+            case Kind.OPENS:
+                self._mode = _Mode.THOUGHT
+            case Kind.CLOSES:
+                self._close_unopened()
+            case Kind.WRAPS:
+                return "|" in raw or self._thought
+            case Kind.STRIKES if self._struck or (self._begun and "/" not in raw):
+                self._struck += -1 if "/" in raw else 1
+                return False
+            case _:
+                self._control(raw, kind)
+        return True
+
+    def _within_thought(self, raw: str, kind: Kind) -> bool:
+        if kind is Kind.OPENS and self._assumed and not "".join(self._pending or ()).strip():
+            self._pending, self._assumed = None, False
+            return True
+        if kind is not Kind.CLOSES:
+            return False
+        if self._pending is not None:
+            body, self._pending = "".join(self._pending), None
+            if Kind.OPENS in self._text and not self._assumed:
+                self._aside = f"{self._opened_by}{body}{raw}", body
+            else:
+                self._out.append(Thought(body))
+        self.unopened, self._assumed = self._assumed, False
+        self._end_thought()
+        return True
+
+    def _within_channel(self, raw: str, kind: Kind) -> bool:
+        if kind in THINKING or kind is Kind.WRAPS:
+            return False
+        self._mode, self._trim = _Mode.REPLY, not self._begun
+        return kind not in (Kind.STARTS, Kind.CHANNEL) or self._takes(raw)
+
+    def _within_header(self, raw: str, kind: Kind) -> bool:
+        if kind in (Kind.STARTS, Kind.CHANNEL):
+            self._open_header(kind)
+        elif "constrain" not in raw:
+            self._close_header()
+        return kind not in THINKING or self._takes(raw)
+
+    def _try(self, raw: str) -> bool:
+        """Thinking, if it is closed; kept back until then."""
+        self._mode, self._pending, self._opened_by = _Mode.THOUGHT, [], raw
+        return True
+
+    def _end_thought(self) -> None:
+        self._mode, self._thought = _Mode.REPLY, True
+        if not self._begun:
+            self._lead, self._trim, self._fresh = "", True, True
+
+    def _close_unopened(self) -> None:
+        if not self._thought and self._begun:
+            self._out.append(Thought("", earlier=True))
+            self.unopened, self._begun = True, False
+        self._end_thought()
+
+    def _control(self, raw: str, kind: Kind) -> None:
+        self.token = self.token or raw
+        if kind is Kind.CHANNEL or (kind is Kind.STARTS and not self._begun):
+            self._open_header(kind)
+        elif self._begun or kind is Kind.ASKS:
+            self._mode = _Mode.OVER
+        self._trim = self._trim or not self._begun
+
+    def _open_header(self, kind: Kind) -> None:
+        self._mode, self._header, self._is_channel = _Mode.HEADER, "", kind is Kind.CHANNEL
+
+    def _close_header(self, *, whole: bool = True) -> None:
+        """whole: all that was read since the header's mark belongs to it, not only a word."""
+        header = self._header.lstrip()
+        name = "".join(takewhile(str.isalpha, header))
+        rest, name = header.removeprefix(name).lstrip(), name.lower()
+        if self._is_channel:
+            self._mode = _Mode.REPLY if name == "final" else _Mode.CHANNEL
+        else:
+            self._mode = _Mode.OVER if name in _OTHERS else _Mode.REPLY
+        known = self._is_channel or name in _OURS
+        if not (known and whole):
+            self._say(rest if known else header)
+
+    def _drops(self, rest: str) -> bool:
+        """Half a mark at the very end is left out, where a whole one would be."""
+        elsewhere = self._mode is not _Mode.REPLY or self._fence or self._span or not self._begun
+        if (
+            elsewhere
+            or self._text & (THINKING | TOKENS)
+            or not rest.startswith(("<|", "</", "[/", "[|"))
+        ):
+            return False
+        self.token = self.token or rest
+        return True
+
+    def _release(self) -> list[Text | Thought]:
+        """What was kept apart as thinking in case it is closed is the reply."""
+        body = self._opened_by + "".join(self._pending or ())
+        self._held = self._aside[0] if self._aside else body
+        if not self._assumed:
+            self._text, self._thought = self._text | THINKING, True
+        self._pending, self._aside, self._assumed = None, None, False
+        self._mode, self._opened_by = _Mode.REPLY, ""
+        return self._read(last=True)
+
+
+def _merged(events: list[Text | Thought]) -> list[Text | Thought]:
+    merged: list[Text | Thought] = []
+    for event in events:
+        before = merged[-1] if merged else None
+        if isinstance(event, Text) and isinstance(before, Text):
+            merged[-1] = Text(before.text + event.text)
+        elif isinstance(event, Thought) and isinstance(before, Thought) and not event.earlier:
+            merged[-1] = Thought(before.text + event.text, before.earlier)
+        else:
+            merged.append(event)
+    return merged
