@@ -121,7 +121,7 @@ class Fleet:
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the roster and the hosts, in words for the operator."""
         states = list(self.states.values())
-        versions = {s.url: s.version for s in states if s.version}
+        versions = {s.url: s.version for s in states if s.version and s.host.kind == "ollama"}
         now = self._clock()
         said = [*self._notes, *(said for s in states for said in problems_of(s, now))]
         if len(set(versions.values())) > 1:

@@ -24,9 +24,10 @@ from dataclasses import replace
 from typing import Any
 
 from arena.adapters.hosts.fleet import Fleet
-from arena.adapters.hosts.host import HostTimeouts, Request
+from arena.adapters.hosts.host import Host, HostTimeouts, Request
 from arena.adapters.hosts.leases import Leases, Ticket
 from arena.adapters.hosts.ollama import OllamaHost
+from arena.adapters.hosts.openai import OpenAIHost
 from arena.adapters.hosts.preloads import Preloads
 from arena.adapters.hosts.reports import report
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
@@ -84,16 +85,23 @@ class HostPool:
     # Hosts and roster -------------------------------------------------------------------------
 
     async def use(
-        self, hosts: Sequence[tuple[str, str]], roster: Sequence[Contender], slots: int
+        self,
+        hosts: Sequence[tuple[str, str]],
+        roster: Sequence[Contender],
+        slots: int,
+        *,
+        openai: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Work with these hosts from now on. hosts: (URL, bearer token or ""). slots: replies
+        """Work with these hosts from now on. hosts: (URL, bearer token or "") of Ollama's kind,
+        openai: of those that speak OpenAI's API. slots: replies
         at once for each model on each host. A contender whose model is `auto` stands for every
         installed model that can chat."""
         await self.close()
         context = int(self._options.get("num_ctx", 0))
         states = []
-        for url, token in hosts:
-            host = OllamaHost(url, token=token, timeouts=self._timeouts, tls=self._tls)
+        kinds = [(OllamaHost, hosts), (OpenAIHost, openai)]
+        for kind, url, token in [(kind, *address) for kind, named in kinds for address in named]:
+            host: Host = kind(url, token=token, timeouts=self._timeouts, tls=self._tls)
             states.append(HostState(host, slots, context, self._clock, self._watch.share))
         self._fleet.use(states, roster)
 
@@ -248,7 +256,8 @@ class HostPool:
                 text = f"{model} is partly on the CPU of {state.url}."
                 raise HostFault(text, kind="offloaded", host=state.url)
             name = state.local.get(model, model)
-            asked = replace(request, model=name, cold=not state.ready(model))
+            cold = state.resident is None or not state.ready(model)
+            asked = replace(request, model=name, cold=cold)
             async with aclosing(state.host.chat(asked)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Finished):

@@ -18,6 +18,7 @@ def report(
     roster_names = {name: model for model, name in state.local.items()}
     return HostReport(
         url=state.url,
+        kind=state.host.kind,
         up=state.up,
         breaker=_breaker(state.breaker, now),
         version=state.version,
