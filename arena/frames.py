@@ -10,38 +10,31 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from datetime import UTC, date, datetime
-from operator import attrgetter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import numpy as np
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from arena import exchange
 from arena import settings as config
-from arena.core import when
 from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.board import Board, Query
-from arena.core.standings.bradley_terry import Method
-from arena.core.standings.covariates import ORDER, STYLE, style_columns
+from arena.core.standings.covariates import style_columns
 from arena.core.standings.slices import Slice
-from arena.core.standings.votes import require
-from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
-from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED, Told, nobody
+from arena.core.when import When
+from arena.exchange.foreign import METADATA, ledger_rows
+from arena.exchange.receiving import Told, nobody
 from arena.play.scoreboard import COLUMNS, board_of
 
 if TYPE_CHECKING:
     from arena.settings import Settings
 
 Result = TypeVar("Result")
-When = str | date | None
 
 SEQUENCE = "sequence"
-METADATA = "conv_metadata"
 ROWS_AT_ONCE = 20_000
 """Fewer at once than a large ledger has, as rows take much room until they are columns."""
 
@@ -54,8 +47,8 @@ def votes(
     language: str = "",
     channel: str = "",
     rater: str = "",
-    since: When = None,
-    until: When = None,
+    since: When | None = None,
+    until: When | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
     """The ledger's votes, one row a pair judged, in the order written; those of a slice, if one
@@ -71,7 +64,7 @@ def votes(
     known = {field.name for field in fields(VoteRow)} | {SEQUENCE}
     if unknown := [str(name) for name in columns if name not in known]:
         raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
-    chosen = slice_of(
+    chosen = Slice.asked(
         topic=topic,
         study=study,
         language=language,
@@ -96,8 +89,8 @@ def leaderboard(
     language: str = "",
     channel: str = "",
     rater: str = "",
-    since: When = None,
-    until: When = None,
+    since: When | None = None,
+    until: When | None = None,
     ties: Literal["half", "drop"] = "half",
     bad: Literal["tie", "drop"] = "tie",
     style: bool = False,
@@ -112,42 +105,26 @@ def leaderboard(
     in a format that can be imported. ties, bad: how they count in the fit. style, order: correct
     the ratings for length and formatting of replies, for seat and incumbency. anchor: whose
     rating is to be 1000. The slice and settings are as in `votes`. Raises ArenaError."""
-    query = query_of(
-        slice_of(
-            topic=topic,
-            study=study,
-            language=language,
-            channel=channel,
-            rater=rater,
-            since=since,
-            until=until,
-        ),
+    query = Query.asked(
+        topic=topic,
+        study=study,
+        language=language,
+        channel=channel,
+        rater=rater,
+        since=since,
+        until=until,
         ties=ties,
         bad=bad,
         style=style,
         order=order,
         anchor=anchor,
     )
-    if isinstance(votes, (str, Path)):
-        votes = of_files([Path(votes)])
     where = _settings(settings)
-    found = board(where, query) if votes is None else board_of_rows(votes, query)
-    return found.standings
-
-
-def slice_of(*, since: When = None, until: When = None, **labels: str) -> Slice:
-    """Raises BadInput for times that are none."""
-    return Slice(
-        **labels,
-        since=when.since(since) if since else None,
-        until=when.until(until) if until else None,
-    )
-
-
-def query_of(chosen: Slice, *, ties: str, bad: str, style: bool, order: bool, anchor: str) -> Query:
-    """Raises BadInput for a choice that there is not."""
-    method = Method(ties=ties, bad=bad, anchor=anchor)  # type: ignore[arg-type]
-    return Query(chosen, method, (*(STYLE if style else ()), *(ORDER if order else ())))
+    if votes is None:
+        return board(where, query).standings
+    if isinstance(votes, (str, Path)):
+        return board_of_file(Path(votes), query).standings
+    return board_of_rows(votes, query).standings
 
 
 def board(settings: Settings, query: Query) -> Board:
@@ -171,76 +148,15 @@ def board(settings: Settings, query: Query) -> Board:
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
-    """Of rows from elsewhere, in the ledger's columns or those of LMArena's releases, which need
-    only say who met and how it was judged. Raises BadInput."""
-    if not isinstance(rows, pd.DataFrame):
-        raise BadInput(
-            f"votes cannot be a {type(rows).__name__}. Give a DataFrame, or the name of a file."
-        )
-    if twice := rows.columns[rows.columns.duplicated()].tolist():
-        raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
-    rows = _modern(rows)
-    require(rows, ("model_a", "model_b", "winner"))
-    empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
-    made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
-    if "battle_id" not in made:
-        numbered = pd.Series([f"row {number}" for number in range(len(made))], index=made.index)
-        session = "evaluation_session_id"
-        made["battle_id"] = made[session].fillna(numbered) if session in made else numbered
-    said = made["winner"].dropna().unique().tolist()
-    meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
-    if any(meant[one] != one for one in said):
-        made["winner"] = made["winner"].map(meant)
-    if "anony" in made:
-        named = made["anony"].astype("str").str.strip().str.lower().isin(["false", "0", "0.0"])
-        made["excluded_reason"] = made["excluded_reason"].mask(named, UNBLINDED)
-    if "timestamp" in made:
-        made["timestamp"] = _times(made["timestamp"])
-    if METADATA in made and query.covariates:
-        try:
-            made[METADATA] = [metadata(known, (), ()) for known in made[METADATA]]
-        except (ValueError, TypeError) as error:
-            raise BadInput(f"{METADATA} {error}.") from None
-    return board_of(made, query)
+    """Of rows from elsewhere, in the ledger's columns or those of LMArena's releases. Raises
+    BadInput."""
+    return board_of(ledger_rows(rows, with_metadata=bool(query.covariates)), query)
 
 
-def _modern(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of any of LMArena's releases, with the column names of the ledger."""
-    older = {old: new for old, new in OLDER_NAMES.items() if old in rows and new not in rows}
-    rows = rows.rename(columns=older)
-    if "winner" in rows or not set(FLAGS) <= set(rows):
-        return rows
-    flags = rows[list(FLAGS)].astype("str").isin(["1", "1.0"]).to_numpy()
-    which = np.where(flags.sum(axis=1) == 1, flags.argmax(axis=1), -1)
-    outcome = np.array([*FLAGS.values(), ""])[which]
-    return rows.assign(winner=pd.array(outcome, dtype="str"))
-
-
-def _times(column: pd.Series) -> pd.Series:
-    """In UTC: of ISO 8601, or since 1970 in seconds or smaller parts, told apart by their size."""
-    try:
-        if not is_numeric_dtype(column):
-            dated = is_datetime64_any_dtype(column)
-            return pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
-        seconds = column.to_numpy(float, na_value=np.nan)
-        for _ in ("milliseconds", "microseconds", "nanoseconds"):
-            seconds = np.where(seconds >= LATEST_S, seconds / 1000, seconds)
-        if ((seconds < EARLIEST_S) | (seconds >= LATEST_S)).any():
-            raise ValueError
-        return pd.Series(pd.to_datetime(seconds, unit="s", utc=True), index=column.index)
-    except (ValueError, TypeError, OverflowError):
-        raise BadInput(
-            "timestamp holds what is no time. Give it as 2026-03-01T12:30:00Z."
-        ) from None
-
-
-def of_files(paths: Sequence[Path], told: Told = nobody) -> pd.DataFrame:
-    """The votes of files as rows of a ledger, without their conversations. Raises BadInput."""
-    kept = [column for column in COLUMNS if column != SEQUENCE]
-    rows: list[tuple[Any, ...]] = []
-    files = exchange.Votes(paths, datetime.now(UTC))
-    files.check(told, lambda row: rows.append(attrgetter(*kept)(row)))
-    return pd.DataFrame.from_records(rows, columns=kept)
+def board_of_file(path: Path, query: Query, told: Told = nobody) -> Board:
+    """Of a file in any format that can be imported. Raises BadInput."""
+    votes = exchange.Votes([path], datetime.now(UTC))
+    return board_of(votes.frame([name for name in COLUMNS if name != SEQUENCE], told), query)
 
 
 def from_ledger(
@@ -259,7 +175,8 @@ def from_ledger(
 
 
 def _settings(overrides: dict[str, Any]) -> Settings:
-    return config.load(**{key: str(value) for key, value in overrides.items()})
+    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
+    return config.load(**texts)
 
 
 def _list(names: Any) -> str:

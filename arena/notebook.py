@@ -39,8 +39,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     port: 0 takes any free one. share: also ask Gradio for a public link; needed where the
     notebook runs on another machine than the browser. settings: any key of the settings table,
     for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
-    overrides = {"ARENA_PORT": port} | settings
-    loaded = config.load(**{key: str(value) for key, value in overrides.items()})
+    texts: dict[str, Any] = {k: str(v) for k, v in {"ARENA_PORT": port, **settings}.items()}
+    loaded = config.load(**texts)
     config.quiet_libraries()
     from arena.compose import House
     from arena.server import serving
@@ -48,6 +48,7 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
 
     house = House(loaded)
     house.check()
+    print(f"Votes are kept in {house.ledger.place}. {config.older_votes(loaded)}".rstrip())
     sock = serving.listen(loaded.bind, loaded.port)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
     server = serving.Server(build_app(house, shared=share, channel="notebook"), sock, stopping)

@@ -17,12 +17,22 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
 
+NAME = "progressive-arena"
 ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = (ROOT / "app.py").is_file() and not any(ROOT.glob("progressive_arena-*.dist-info"))
+"""Whether this is the project's folder; an installer leaves its record beside what it installs."""
+FOLDER = ROOT if CHECKOUT else Path.cwd()
+"""Where a relative DATABASE_URL begins: the project's folder, or the one that an installed copy
+is started in."""
+ENV_FILE = FOLDER / ".env"
+LEDGER = Path("data/arena.db") if CHECKOUT else user_data_path(NAME, False) / "arena.db"
+OLDER_LEDGER = ROOT / "data" / "arena.db"
+"""Where an installed copy once kept votes, which the next installation may lose."""
 OLLAMA_PORT = 11434
 DRAWS = ("fewest", "best", "uniform")
 """The policies of core.battle.matchup, which takes half a second to import."""
@@ -54,7 +64,8 @@ def _key(
     """A setting: its key, its default as text, how to read it, and what is allowed in words. A
     secret one is never shown, in no error either."""
     meta = {"key": key, "default": default, "parse": parse, "allowed": allowed, "secret": secret}
-    return field(metadata=meta, repr=not secret)
+    made: T = field(metadata=meta, repr=not secret)
+    return made
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -120,7 +131,7 @@ def _path(text: str) -> Path | None:
 
 
 def _cache(text: str) -> Path:
-    return Path(text).expanduser() if text else user_cache_path("progressive-arena", False)
+    return Path(text).expanduser() if text else user_cache_path(NAME, False)
 
 
 def _database(text: str) -> str:
@@ -129,7 +140,7 @@ def _database(text: str) -> str:
     if not text.startswith("sqlite:///"):
         raise ValueError
     file = Path(text.removeprefix("sqlite:///")).expanduser()
-    return f"sqlite:///{ROOT / file}"
+    return f"sqlite:///{FOLDER / file}"
 
 
 def _redis(text: str) -> str:
@@ -261,7 +272,7 @@ class Settings:
     cache: Path = _key("ARENA_CACHE", "", _cache, "a folder, or empty for the user's cache")
     database_url: str = _key(
         "DATABASE_URL",
-        "sqlite:///data/arena.db",
+        f"sqlite:///{LEDGER}",
         _database,
         "sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/database",
         secret=True,
@@ -301,7 +312,7 @@ def setting_fields() -> tuple[Field[Any], ...]:
 
 
 def load(
-    environ: Mapping[str, str] = os.environ, file: Path | None = ROOT / ".env", **overrides: str
+    environ: Mapping[str, str] = os.environ, file: Path | None = ENV_FILE, **overrides: str
 ) -> Settings:
     """Read every key: overrides (by key) before environ before the file before the default.
 
@@ -327,6 +338,18 @@ def load(
     settings = Settings(**values)
     settings.hosts()
     return settings
+
+
+def older_votes(settings: Settings) -> str:
+    """What to tell of votes that an older installed copy kept; empty where there are none."""
+    older = f"sqlite:///{OLDER_LEDGER}"
+    if settings.database_url == older or CHECKOUT or not OLDER_LEDGER.is_file():
+        return ""
+    return (
+        f"Votes of an older copy are in {OLDER_LEDGER}, where the next installation may lose them; "
+        f"they do not count here. To have them here: DATABASE_URL={older} arena export "
+        "--format jsonl --output older.jsonl, then arena import older.jsonl, then remove that file."
+    )
 
 
 def _wrong(key: str, value: str, allowed: str) -> ConfigError:

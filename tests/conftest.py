@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,17 @@ FLAGS = [
 ]
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a script. What the tests start would inherit it, and not end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Without xdist (-p no:xdist) its options in pyproject.toml are taken and mean nothing."""
+    if not pluginmanager.hasplugin("xdist"):
+        parser.addoption("--numprocesses", "--dist")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long tests run on CI, or when they are asked for by a marker or by name. Those in the
     browser begin, as they take longest and the files are shared out in their order."""
@@ -37,6 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores, as most tests wait more than they work; on CI, where the long
     tests run too and nobody waits, as many as there are."""

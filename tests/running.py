@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,14 +85,21 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, ready: bool = True, **environment: str) -> Iterator[App]:
-    """`python app.py --port 0` with its own ledger and only these settings."""
+def running(
+    folder: Path,
+    *arguments: str,
+    ready: bool = True,
+    door: Sequence[str] = (sys.executable, "app.py"),
+    cwd: Path = ROOT,
+    **environment: str,
+) -> Iterator[App]:
+    """`python app.py --port 0`, or another door, with its own ledger and only these settings."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     database = folder / "arena.db"
     env |= {"DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1", **environment}
     process = subprocess.Popen(
-        [sys.executable, "app.py", "--port", "0", *arguments],
-        cwd=ROOT,
+        [*door, "--port", "0", *arguments],
+        cwd=cwd,
         env=env,
         text=True,
         stdin=subprocess.DEVNULL,

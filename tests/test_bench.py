@@ -16,11 +16,11 @@ import pytest
 from arena.adapters.engine import Engine
 from arena.bench.hosts import HostBench, Plan, Row, ratios
 from arena.cli import main
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Text
 from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault
 from arena.core.hosts.report import Spread
-from arena.core.ports import HostEvent, Text
+from arena.core.ports import HostEvent
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 
 PRICE = 3.6

@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
@@ -29,6 +28,7 @@ from arena.settings import load, setting_fields
 from arena.web.api import problems
 from tests.certificates import self_signed
 from tests.conftest import missing
+from tests.docs.pages import PAGES
 from tests.fake_ollama import LLAMA, FakeOllama
 from tests.nginx import DEPLOY, OUTSIDE, configured, free_port, listens, nginx, program_nginx
 from tests.running import wait_until
@@ -196,17 +196,10 @@ def test_the_pool_lets_in_what_its_boxes_can_answer() -> None:
 
 
 def test_files_that_are_told_of_are_there() -> None:
-    told = [ROOT / "README.md", *DEPLOY.rglob("*"), *(ROOT / "arena" / "cli").glob("*.py")]
+    told = [*PAGES, *DEPLOY.rglob("*"), *(ROOT / "arena" / "cli").glob("*.py")]
     for file in filter(Path.is_file, told):
         for name in re.findall(r"arena/deploy/([\w@./-]*\w)", file.read_text(encoding="utf-8")):
             assert (DEPLOY / name).exists(), f"{file} names arena/deploy/{name}"
-
-
-def test_every_file_goes_into_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["arena.deploy"]
-    packed = {path for pattern in patterns for path in DEPLOY.glob(pattern) if path.is_file()}
-    assert packed == {path for path in DEPLOY.rglob("*") if path.is_file()}
 
 
 # nginx at work -----------------------------------------------------------------------------------

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shlex
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,52 +158,3 @@ def test_the_page_of_calls_can_be_read_and_tried_behind_a_prefix(
     page.close()
     assert not errors, errors
     assert {address.split("/prefix/")[0] for address in asked} == {"http://arena.example"}
-
-
-# The README ------------------------------------------------------------------------------------
-
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-HERE = "http://127.0.0.1:7860"
-
-
-def blocks(kind: str) -> list[str]:
-    """The fenced blocks of that kind in the README's section about the API."""
-    section = README.split("\n## Over HTTP\n")[1].split("\n## ")[0]
-    return re.findall(rf"^```{kind}\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
-
-
-def test_the_readmes_python_does_what_it_says(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    here: dict[str, Any] = {}
-    try:
-        for block in blocks("python"):
-            exec(block.replace(HERE, url), here)
-    finally:
-        here["arena"].close()
-    assert here["led_to"]["status"] == "completed"
-    said = capsys.readouterr().out
-    assert "is the champion" in said and "arena_battles_total" in said and "alive" in said
-    assert (tmp_path / "votes.parquet").read_bytes().startswith(b"PAR1")
-
-
-def test_the_readme_shows_every_call_with_curl(url: str) -> None:
-    (block,) = blocks("sh")
-    shown = set()
-    with httpx.Client(base_url=url, trust_env=False) as client:
-        for line in block.replace("$ARENA", "/api/arena").replace(HERE, "").splitlines():
-            words = shlex.split(line)
-            if not words or words[0] != "curl":
-                continue
-            options = dict(pairwise(words))
-            body = options.get("--json")
-            method = options.get("-X", "POST" if body else "GET")
-            (address,) = [word for word in words if word.startswith("/")]
-            shown.add((method, address.partition("?")[0].replace("BATTLE", "{battle_id}")))
-            kind = {"content-type": "application/json"} if body else {}
-            answer = client.request(method, address, content=body, headers=kind)
-            unknown = answer.status_code == 404 and "no longer on the server" in answer.text
-            assert answer.is_success or ("BATTLE" in line and unknown), (line, answer.text)
-        calls = client.get("/openapi.json").json()["paths"]
-    assert shown == {(m.upper(), path) for path, methods in calls.items() for m in methods}

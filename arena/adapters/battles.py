@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ HEARTBEAT_S = 5.0
 
 class MemoryBattles:
     """`core.ports.Battles` in a dict; battles untouched for a day are forgotten, and so are
-    keys. forgotten: called with the id of each battle then."""
+    keys and names. forgotten: called with the id of each battle then."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class MemoryBattles:
     ) -> None:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._left: set[str] = set()
         self._keep_s = keep_s
         self._clock = clock
@@ -93,6 +94,14 @@ class MemoryBattles:
         if named == battle_id and battle_id not in self._battles:
             del self._keys[key]
 
+    async def name(self, name: str, battle_id: str) -> None:
+        self._names[name] = (self._clock(), battle_id)
+        self._names.move_to_end(name)
+
+    async def named(self, name: str) -> str:
+        _drop_old(self._names, self._clock() - self._keep_s)
+        return self._names.get(name, (0.0, ""))[1]
+
     def _forget_old(self) -> None:
         for battle_id in _drop_old(self._battles, self._clock() - self._keep_s):
             self._forgotten(battle_id)
@@ -130,7 +139,7 @@ class MemoryFeed:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         channel = self._channels.setdefault(battle_id, _Channel())
         channel.viewers += 1
         try:

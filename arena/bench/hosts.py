@@ -13,10 +13,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Text
 from arena.core.errors import ArenaError
 from arena.core.hosts.report import Spread
-from arena.core.ports import Hosts, Text
+from arena.core.ports import Hosts
 
 PROMPTS = (
     "Explain in one paragraph why the sky is blue.",

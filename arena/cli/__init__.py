@@ -1,4 +1,4 @@
-"""The command line: `python app.py` and `python -m arena …`, one file a command.
+"""The command line: `arena`, `python -m arena` and `python app.py`, one file a command.
 
 Commands are imported when they run, so that `--help` and errors come at once. It does not know
 adapters; what commands need of them they get through compose.
@@ -15,24 +15,25 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from arena.cli import voting
-from arena.cli.terminal import errors, refused
+from arena.cli.terminal import called, errors, refused
 from arena.core.errors import ArenaError
 
 INTERRUPTED = 130
+HELP = ("-h", "--help")
 MOST = 1000
 """Users or replies that a bench takes at most."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run a command; returns the exit code: 0 well, 1 not well, 2 a wrong command line.
-    Errors are one kind line, without a traceback."""
-    parser = _parser()
-    if not arguments:
-        parser.print_help()
-        return 0
-    options = parser.parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, serve where none is named; returns the exit code: 0 well, 1 not well, 2 a
+    wrong command line. Errors are one kind line, without a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
+        arguments = ["serve", *arguments]
+    options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a sign gets another one instead of nothing at all.
         if isinstance(stream, io.TextIOWrapper):
@@ -61,9 +62,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m arena",
-        description="Progressive Arena: language models answer blind, the weakest is voted out.",
-        epilog="Settings come from .env and the environment; see README.md.",
+        prog=called(),
+        description="Progressive Arena: language models answer blind, the weakest is voted out. "
+        "Without a command it serves the page.",
+        epilog="Settings come from .env and the environment; see docs/operators.md.",
     )
     # Commands report what goes wrong themselves; only the server keeps a log.
     parser.set_defaults(log_level=logging.CRITICAL)
@@ -74,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = argparse._SubParsersAction  # type: ignore[type-arg]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(
@@ -97,7 +99,7 @@ def _in_module(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _serve(commands: Commands) -> None:
-    serve = _command(commands, "serve", "serve the page (what `python app.py` does)")
+    serve = _command(commands, "serve", "serve the page until it is stopped")
     serve.add_argument("--share", action="store_true", help="ask Gradio for a public link")
     serve.add_argument("--port", default="", help="instead of ARENA_PORT; 0 takes any free one")
     serve.set_defaults(log_level=logging.WARNING)
@@ -260,6 +262,24 @@ def _bench(commands: Commands) -> None:
         "that is started for the bench, where PostgreSQL is installed",
     )
     standings.add_argument("--json", action="store_true", help="the figures as JSON")
+    idle = kinds.add_parser(
+        "idle",
+        help="what an arena costs that nobody uses, beside a plain Gradio app",
+        description="Starts an arena on the hosts of the settings, without its votes, and a plain "
+        "Gradio app, and measures their CPU over the same seconds.",
+    )
+    idle.set_defaults(run=_in_module("bench_idle"))
+    idle.add_argument(
+        "--seconds", type=_seconds, default=30.0, metavar="N", help="for each figure; default: 30"
+    )
+    idle.add_argument(
+        "--pages",
+        type=_counts,
+        default=(1, 25),
+        metavar="N,N,…",
+        help="how many are open at once; default: 1,25",
+    )
+    idle.add_argument("--json", action="store_true", help="the figures as JSON")
 
 
 def _configure(commands: Commands) -> None:
@@ -272,7 +292,11 @@ def _configure(commands: Commands) -> None:
     )
     configure.add_argument("--ollama-host", required=True, help="an IP, host:port or URL")
     configure.add_argument("--ollama-port", default="", help="for a host given without one")
-    configure.add_argument("--file", default="", help="instead of .env beside app.py")
+    configure.add_argument(
+        "--file",
+        default="",
+        help="default: the project's .env; of an installed copy, that in this folder",
+    )
     configure.add_argument("--force", action="store_true", help="write whatever the check says")
 
 

@@ -7,11 +7,12 @@ battle's events as they come.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpx
 
+from arena.cli.terminal import called
 from arena.core.errors import ArenaError
 from arena.settings import Settings, reached_at
 
@@ -65,7 +66,7 @@ class Arena:
             raise self._gone("answers, but not as an arena does")
         return answer
 
-    async def follow(self, battle: str) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, battle: str) -> AsyncGenerator[dict[str, Any], None]:
         """The bodies of a battle's events from its start: {"state": …}, {"pieces": […]}."""
         address = f"{self.url}/api/arena/battles/{battle}/events"
         try:
@@ -78,5 +79,5 @@ class Arena:
 
     def _gone(self, what: str) -> Elsewhere:
         return Elsewhere(
-            f"{self.url} {what}. Start the arena with `python app.py`, or name another with --url."
+            f"{self.url} {what}. Start the arena with `{called()}`, or name another with --url."
         )

@@ -27,7 +27,7 @@ PLAIN = re.compile(r"[\w.:/\[\]~%-]+")
 
 
 def configure(options: argparse.Namespace) -> int:
-    file = Path(options.file) if options.file else config.ROOT / ".env"
+    file = Path(options.file) if options.file else config.ENV_FILE
     wanted = {"OLLAMA_HOST": options.ollama_host.strip()}
     if options.ollama_port:
         wanted["OLLAMA_PORT"] = options.ollama_port.strip()

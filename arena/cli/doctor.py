@@ -20,7 +20,7 @@ import httpx
 
 from arena import settings as config
 from arena.cli import storage
-from arena.cli.terminal import console, gigabytes, print_json
+from arena.cli.terminal import called, console, gigabytes, print_json
 from arena.core.errors import ArenaError, ConfigError
 from arena.core.hosts.placement import Share
 from arena.core.hosts.report import HostReport, ModelReport
@@ -78,13 +78,13 @@ async def examine() -> list[Finding]:
         findings += [Finding(*found) for found in storage.examine(settings)]
         findings += await _hosts(settings)
     except ConfigError as error:
-        place = f"Correct it in {config.ROOT / '.env'} or in the environment, which wins."
+        place = f"Correct it in {config.ENV_FILE} or in the environment, which wins."
         return [Finding("settings", "fail", str(error), place)]
     return findings
 
 
 def _settings_read(settings: Settings) -> Finding:
-    file = config.ROOT / ".env"
+    file = config.ENV_FILE
     read = f"read from {file}" if file.is_file() else f"defaults, as there is no {file}"
     count = len(config.setting_fields())
     return Finding("settings", "ok", f"all {count} are in order ({read} and the environment)")
@@ -145,7 +145,7 @@ def _residency(url: str, playing: list[ModelReport]) -> Finding:
         "loaded",
         "warn",
         f"{url} has not loaded {', '.join(cold)}: the arena does so when it starts",
-        "Load them now: python -m arena warm. Keep them loaded: OLLAMA_KEEP_ALIVE=-1 on the host.",
+        f"Load them now: {called()} warm. Keep them loaded: OLLAMA_KEEP_ALIVE=-1 on the host.",
     )
 
 

@@ -16,17 +16,18 @@ from typing import IO
 from arena import exchange, frames
 from arena import settings as config
 from arena.cli.terminal import errors
-from arena.cli.voting import slice_of
+from arena.cli.voting import choice
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.board import Query
+from arena.core.standings.slices import Slice
 
 STANDARD_OUTPUT = "-"
 
 
 def export(options: argparse.Namespace) -> int:
     settings = config.load()
-    chosen = slice_of(options)
+    chosen = Slice.asked(**choice(options))
 
     async def votes(ledger: Ledger, file: IO[bytes]) -> None:
         pieces = exchange.export(ledger, options.format, chosen, strict=options.strict)

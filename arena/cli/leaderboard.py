@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import pandas as pd
 
 from arena import exchange, frames
 from arena import settings as config
-from arena.cli.terminal import Bar, add_row, console, figure, harmless, print_json, table
-from arena.cli.voting import slice_of
+from arena.cli.terminal import Bar, add_row, called, console, figure, harmless, print_json, table
+from arena.cli.voting import choice
+from arena.core.codec import records
 from arena.core.standings.board import Board, Query
 
 NUMBERS = ("Rank", "Open", "Rating", "95 %", "Votes", "Sure", "Won", "Lost", "Tied", "Bad")
@@ -34,14 +36,7 @@ MEANINGS = {
 
 
 def leaderboard(options: argparse.Namespace) -> int:
-    query = frames.query_of(
-        slice_of(options),
-        ties=options.ties,
-        bad=options.bad,
-        style=options.style,
-        order=options.order,
-        anchor=options.anchor,
-    )
+    query = Query.asked(**choice(options))
     board = _of_file(Path(options.votes), query) if options.votes else _of_ledger(query)
     {"table": _print_table, "csv": _print_csv, "json": _print_as_json, "latex": _print_latex}[
         options.format
@@ -55,8 +50,9 @@ def _of_ledger(query: Query) -> Board:
 
 def _of_file(path: Path, query: Query) -> Board:
     with Bar() as bar:
-        votes = frames.of_files([path], lambda name, part: bar.show(f"Reading {name}", part))
-    return frames.board_of_rows(votes, query)
+        return frames.board_of_file(
+            path, query, lambda name, part: bar.show(f"Reading {name}", part)
+        )
 
 
 # For scripts -----------------------------------------------------------------------------------
@@ -64,8 +60,8 @@ def _of_file(path: Path, query: Query) -> Board:
 
 def _print_csv(board: Board) -> None:
     plain = [
-        [exchange.guarded(cell) if isinstance(cell, str) else cell for cell in row]
-        for row in _plain(board.standings).itertuples(index=False)
+        [exchange.guarded(cell) if isinstance(cell, str) else cell for cell in row.values()]
+        for row in records(board.standings)
     ]
     csv.writer(sys.stdout).writerows([list(board.standings), *plain])
 
@@ -82,9 +78,9 @@ def _print_as_json(board: Board) -> None:
         "covariates": query.covariates,
         "votes": board.votes,
         "excluded": dict(board.excluded),
-        "standings": _records(board.standings),
-        "neighbours": _records(board.neighbours),
-        "effects": _records(board.effects),
+        "standings": records(board.standings),
+        "neighbours": records(board.neighbours),
+        "effects": records(board.effects),
     }
     print_json(_json_safe(told))
 
@@ -97,15 +93,6 @@ def _json_safe(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return None if value in (float("inf"), float("-inf")) else value
-
-
-def _plain(found: pd.DataFrame) -> pd.DataFrame:
-    made = found.astype(object)
-    return made.where(made.notna(), None)
-
-
-def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
-    return _plain(found).to_dict("records")
 
 
 # For people ------------------------------------------------------------------------------------
@@ -149,14 +136,14 @@ def _nothing(board: Board) -> str:
     if board.excluded:
         return f"No vote counts here yet. {_left_out(board)}"
     if not board.query.slice.everything:
-        return "No vote is in this slice. Ask for less, or look at all: python -m arena leaderboard"
+        return f"No vote is in this slice. Ask for less, or look at all: {called()} leaderboard"
     return (
-        "There are no votes yet. Play a battle (python app.py), or import votes "
-        "(python -m arena import FILE)."
+        f"There are no votes yet. Play a battle ({called()}), or import votes "
+        f"({called()} import FILE)."
     )
 
 
-def _cells(row: dict[str, Any], sure: float | None) -> dict[str, str]:
+def _cells(row: Mapping[Hashable, Any], sure: float | None) -> dict[str, str]:
     best, worst = row["rank_best"], row["rank_worst"]
     return {
         "Rank": str(row["rank"]),

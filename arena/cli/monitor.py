@@ -21,7 +21,7 @@ from rich.text import Text
 
 from arena import settings as config
 from arena.cli.calls import Arena, Elsewhere, local_arena
-from arena.cli.terminal import DASH, add_row, console, figure, gigabytes, print_json, table
+from arena.cli.terminal import DASH, add_row, called, console, figure, gigabytes, print_json, table
 from arena.cli.warm import PLACES
 from arena.core.hosts.placement import Share
 
@@ -97,7 +97,7 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
         if not house.hosts.reports():
             raise Elsewhere(
                 "No arena runs here, no host is set, and no local Ollama has two of the models. "
-                "Start the arena with `python app.py`, or set OLLAMA_HOST."
+                f"Start the arena with `{called()}`, or set OLLAMA_HOST."
             )
 
         async def look() -> Seen:

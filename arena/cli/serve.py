@@ -1,4 +1,4 @@
-"""`python -m arena serve`, which is what `python app.py` does: the page, until it is stopped.
+"""`arena serve`, which is what is done without a command: the page, until it is stopped.
 
 It draws what the house tells. It does not know adapters or Gradio.
 """
@@ -25,6 +25,9 @@ def serve(options: argparse.Namespace) -> int:
     terminal = Terminal()
     house = House(settings, terminal.show)
     house.check()
+    console.print(f"  votes   {house.ledger.place}", markup=False)
+    if older := config.older_votes(settings):
+        console.print(f"  note    {older}", style="yellow", markup=False)
     app = build_app(house, shared=options.share)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
     server = serving.Server(app, sock, stopping)

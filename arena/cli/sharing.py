@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from arena.cli.doctor import SKEW_S, Finding
+from arena.core.errors import NotInstalled
 
 if TYPE_CHECKING:
     from arena.settings import Settings
@@ -65,6 +64,11 @@ def _sqlite(several: bool) -> Finding:
 
 
 async def _redis(url: str) -> list[Finding]:
+    try:
+        from redis.asyncio import Redis
+        from redis.exceptions import RedisError
+    except ImportError as error:
+        raise NotInstalled("REDIS_URL", error) from error
     where = _place(url)
     try:
         redis = Redis.from_url(url, socket_connect_timeout=CONNECT_S, socket_timeout=CONNECT_S)
@@ -116,6 +120,8 @@ def _postgresql(url: str) -> list[Finding]:
             rows = connection.execute(ASKED).all()
             now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             skew = now.timestamp() - time.time()
+    except ImportError as error:
+        raise NotInstalled("DATABASE_URL", error) from error
     except SQLAlchemyError as error:
         cause = type(getattr(error, "orig", None) or error).__name__
         mend = "Start PostgreSQL, open its port to this machine, or correct DATABASE_URL."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -130,7 +130,7 @@ class Player:
             self.failed,
         )
 
-    async def _events(self, battle: str) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, battle: str) -> AsyncGenerator[dict[str, Any], None]:
         """The states that come; the text between them is counted."""
         async with aclosing(self._arena.follow(battle)) as events:
             async for event in events:

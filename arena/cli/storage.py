@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arena import settings as config
 from arena.cli.terminal import gigabytes
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ SQLITE = "sqlite:///"
 
 def examine(settings: Settings) -> Iterator[Found]:
     """Every check of the ledger and the cache."""
+    if older := config.older_votes(settings):
+        yield "ledger", "warn", older, ""
     if settings.database_url.startswith(SQLITE):
         file = Path(settings.database_url.removeprefix(SQLITE))
         yield _ledger(file)

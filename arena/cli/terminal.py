@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
@@ -25,6 +27,12 @@ DASH = "–"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+def called() -> str:
+    """How the command line was called, for help and for what it says can be run."""
+    doors = {"__main__": "python -m arena", "app": "python app.py"}
+    return doors.get(Path(sys.argv[0]).stem, "arena")
+
+
 def refused(error: ArenaError) -> None:
     """An error as one kind line, without a traceback."""
     errors.print(f"{error.title}: {error}", style="red", markup=False)
@@ -40,8 +48,8 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     heading = Text(title, style="bold")
     made = Table(title=heading, title_justify="left", header_style="dim", caption_justify="left")
     for column in columns:
-        justify = "right" if column in numbers else "left"
-        made.add_column(column, justify=justify, overflow="fold")
+        right = column in numbers
+        made.add_column(column, justify="right" if right else "left", overflow="fold")
     return made
 
 

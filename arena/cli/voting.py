@@ -6,10 +6,7 @@ It does not know what they do; the commands themselves are imported when they ru
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from arena.core.standings.slices import Slice
+from typing import Any, Protocol
 
 LABELS = {
     "topic": "votes on this topic only",
@@ -18,6 +15,12 @@ LABELS = {
     "channel": "cast through this channel only: web, api, notebook, share, import",
     "rater": "of this rater only",
 }
+CHOICE = (*LABELS, "since", "until", "ties", "bad", "style", "order", "anchor")
+
+
+def choice(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said of which votes and by which method, as `Query.asked` or `Slice.asked`."""
+    return {name: said for name, said in vars(options).items() if name in CHOICE}
 
 
 class Command(Protocol):
@@ -33,14 +36,6 @@ def add(command: Command) -> None:
     _leaderboard(command)
     _export(command)
     _import(command)
-
-
-def slice_of(options: argparse.Namespace) -> Slice:
-    """Raises BadInput for a time that is none."""
-    from arena import frames
-
-    labels = {name: getattr(options, name) for name in LABELS}
-    return frames.slice_of(since=options.since, until=options.until, **labels)
 
 
 def _leaderboard(command: Command) -> None:

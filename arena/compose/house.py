@@ -30,7 +30,7 @@ from arena.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RETRY_S, WATCH_S = 10.0, 5.0
+RETRY_S, WATCH_S, QUIET_S = 10.0, 5.0, 15.0
 DRAINING = "Replies that are being written are finished first; new battles can be had in a minute."
 Told = Callable[[Readiness, str], None]
 """Called with how far the house is and, for the operator, which hosts and models it uses."""
@@ -132,7 +132,7 @@ class House:
         while not await self._try_to_set_up():
             await asyncio.sleep(RETRY_S)
         while True:
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(self._pause())
             try:
                 await self._look_after()
             except ArenaError as error:
@@ -140,6 +140,12 @@ class House:
                 self._tell(Readiness(False, f"{error.title}.", error.public, demo=demo))
             except Exception:
                 log.exception("looking after the hosts failed")
+
+    def _pause(self) -> float:
+        """Seconds until the hosts are looked at again. Looks are most of what an idle arena does;
+        replicas count on each other's."""
+        playing = self.referee.rounds.playing or self.stores.peers
+        return QUIET_S if self.readiness.ready and not playing else WATCH_S
 
     async def _try_to_set_up(self) -> bool:
         try:
@@ -175,7 +181,7 @@ class House:
         newest = await self.referee.scoreboard.last() - overviews.NEWEST
         votes = await self.ledger.votes(overviews.COLUMNS, after=max(0, newest))
         spent = {} if self.supply.demo else await asyncio.to_thread(overviews.costs, votes, price)
-        watched, notes = await self.referee.watched(), self.hosts.problems
+        watched, notes = await self.referee.rounds.watched(), self.hosts.problems
         return Overview(self.supply.source, self.hosts.reports(), spent, price, notes, watched)
 
     def loading(self, done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
-from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisPeers, RedisStore
+from arena.core.errors import NotInstalled
 from arena.core.hosts.sharing import Peers
 from arena.core.ports import Battles, Feed, Limits
 from arena.settings import Settings
@@ -78,12 +78,16 @@ class SharedStores:
     """All replicas on one Redis. Where each has an engine of its own they share no hosts."""
 
     def __init__(self, settings: Settings, forgotten: Forgotten) -> None:
+        try:
+            from arena.adapters import redis
+        except ImportError as error:
+            raise NotInstalled("REDIS_URL", error) from error
         self._forgotten = forgotten
-        self._store = RedisStore(settings.redis_url)
-        self.feed: Feed = RedisFeed(self._store)
-        self.battles: Battles = RedisBattles(self._store, forgotten=self._forget)
-        self.limits: Limits = RedisLimits(self._store)
-        self.peers: Peers | None = RedisPeers(self._store) if settings.hosts() else None
+        self._store = redis.RedisStore(settings.redis_url)
+        self.feed: Feed = redis.RedisFeed(self._store)
+        self.battles: Battles = redis.RedisBattles(self._store, forgotten=self._forget)
+        self.limits: Limits = redis.RedisLimits(self._store)
+        self.peers: Peers | None = redis.RedisPeers(self._store) if settings.hosts() else None
 
     async def check(self) -> None:
         await self._store.open()

@@ -1,4 +1,5 @@
-"""The core's frozen dataclasses as data that JSON can hold, and back: battles, events, breakers.
+"""The core's frozen dataclasses as data that JSON can hold, and back: battles, events, breakers;
+and the rows of its tables.
 
 A field at its default is left out, and what is left out is read as the default; a field that is
 not known is refused. So a newer arena's record is read as long as it uses nothing that is new.
@@ -13,6 +14,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import pandas as pd
 
 TAG = "is"
 """Beside the fields of a dataclass that is one of several: which one it is. No field can have
@@ -34,6 +37,12 @@ def encode(value: Any, kind: Any) -> Any:
 def decode(data: Any, kind: Any) -> Any:
     """What was encoded as this kind. Raises Unreadable."""
     return _codec(kind)[1](data)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Its rows as plain values by column, None for what is unknown."""
+    plain = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 @cache

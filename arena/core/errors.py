@@ -4,6 +4,7 @@
     ├── BadInput        what a person typed or clicked cannot be used         (400)
     │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
+    │   └── NotInstalled    it needs a package that is missing                    (500)
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
     ├── NotYet          the move is not open in this phase                    (409)
@@ -58,6 +59,16 @@ class KnownVotes(BadInput):
 class ConfigError(ArenaError):
     status = 500
     title = "A setting is wrong"
+
+
+class NotInstalled(ConfigError):
+    """What the setting names needs a package that only the extra `replicas` brings."""
+
+    def __init__(self, key: str, error: ImportError) -> None:
+        super().__init__(
+            f"{key} names what needs a package that is missing here ({error}). Install it with "
+            "its extra: pip install 'progressive-arena[replicas]'."
+        )
 
 
 class UnknownBattle(ArenaError):

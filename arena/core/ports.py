@@ -6,11 +6,11 @@ PostgreSQL, memory or Redis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from arena.core.battle.entities import Battle, Contender, Finished
+from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
 from arena.core.battle.view import State
 
@@ -32,22 +32,6 @@ class Warming:
     """The model is being loaded; the first token will take longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The next piece of the reply."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """The next piece of what the model thinks: counted and timed, never shown before the
-    reveal, no part of the reply. `earlier`: every Text of this reply so far was that as well."""
-
-    text: str
-    earlier: bool = False
-
-
 HostEvent = Queued | Warming | Thought | Text | Finished
 
 
@@ -61,7 +45,7 @@ class Hosts(Protocol):
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
-    ) -> AsyncIterator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         """Stream one reply; ends after `Finished`, or raises `HostFault`/`UnknownModel`.
 
         messages: [{"role": "system"|"user"|"assistant", "content": str}, …]. `avoid` names
@@ -110,7 +94,9 @@ class Feed(Protocol):
         where another one has claimed the battle meanwhile."""
         ...
 
-    def follow(self, battle_id: str, after: int = 0) -> AsyncIterator[list[tuple[int, Event]]]:
+    def follow(
+        self, battle_id: str, after: int = 0
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """All events numbered above `after`, then those to come, in batches; an empty one is a
         sign of life, each few seconds. Whoever follows is a viewer."""
         ...
@@ -164,6 +150,14 @@ class Battles(Protocol):
     async def unkey(self, key: str, battle_id: str) -> None:
         """Let go of the key if it still names this battle and the battle is not stored: it could
         not be opened."""
+        ...
+
+    async def name(self, name: str, battle_id: str) -> None:
+        """From now on the name is that of this battle, whatever it was of before."""
+        ...
+
+    async def named(self, name: str) -> str:
+        """The battle of that name; empty where there is none."""
         ...
 
 

@@ -9,14 +9,16 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from arena.core.errors import BadInput
 
+When = str | date
 
-def since(said: str | date) -> datetime:
+
+def since(said: When) -> datetime:
     """When it begins: a day (2026-03-01) at midnight. UTC, where no zone is given. Raises
     BadInput for what is no time."""
     return _moment(said)[0]
 
 
-def until(said: str | date) -> datetime:
+def until(said: When) -> datetime:
     """When it ends, that moment no longer counting: a day with all of its 24 hours. UTC, where
     no zone is given. Raises BadInput for what is no time."""
     moment, whole_day = _moment(said)
@@ -26,7 +28,7 @@ def until(said: str | date) -> datetime:
         raise _unknown(said) from None
 
 
-def _moment(said: str | date) -> tuple[datetime, bool]:
+def _moment(said: When) -> tuple[datetime, bool]:
     """The moment, and whether it stands for a day."""
     if isinstance(said, str):
         text = said.strip()

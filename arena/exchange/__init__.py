@@ -7,7 +7,7 @@ not know who may have the votes, nor where files come from and go to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.slices import Slice, pseudonym
@@ -70,7 +71,7 @@ def export(
     strict: bool = False,
     hold_back: UnderWay | None = None,
     public: bool = False,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The votes of a slice as a file, in pieces, in the order written; those that come in while
     it is read are left out. Memory does not grow with the ledger.
 
@@ -94,7 +95,7 @@ async def _nothing() -> Collection[str]:
 
 async def _pieces(
     ledger: Ledger, format: str, slice: Slice, ranked: bool, hold_back: UnderWay, public: bool
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
     held_back = frozenset(await hold_back())
@@ -127,12 +128,11 @@ def _rows_of(format: str, strict: bool) -> _Rows:
 
 
 def _shaped(format: str, strict: bool, votes: pd.DataFrame) -> list[Mapping[str, Any]]:
-    plain = votes.drop(columns="sequence").astype(object)
-    records = plain.where(plain.notna(), None).to_dict("records")
+    rows = records(votes.drop(columns="sequence"))
     if format == "dpo":
-        return [pair for record in records if (pair := dpo.pair(record))]
+        return [pair for row in rows if (pair := dpo.pair(row))]
     shape = lmarena.strict if strict else lmarena.full
-    return [shape(record) for record in records]
+    return [shape(row) for row in rows]
 
 
 async def _chosen(ledger: Ledger, slice: Slice) -> tuple[Sequences, set[str]]:

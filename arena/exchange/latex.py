@@ -6,6 +6,7 @@ It does not know how the standings came about. The table needs the package bookt
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -71,7 +72,7 @@ def _lines(group: pd.DataFrame) -> str:
     return "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Mapping[Hashable, Any]) -> str:
     rank, best, worst = (_whole(row[name]) for name in ("rank", "rank_best", "rank_worst"))
     spread = rank if best == worst else f"{rank} ({best}--{worst})"
     interval = f"$-{row['rating'] - row['lower']:.0f}$ / $+{row['upper'] - row['rating']:.0f}$"

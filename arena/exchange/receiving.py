@@ -12,8 +12,11 @@ import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
+
+import pandas as pd
 
 from arena.core.battle.record import SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.core.errors import BadInput
@@ -86,6 +89,12 @@ class Votes:
             if not isinstance(found, VoteRow):
                 raise BadInput(f"{path.name}, {place}: {found}. Correct it, then try again.")
             yield found
+
+    def frame(self, columns: Sequence[str], told: Told = nobody) -> pd.DataFrame:
+        """Those columns of the ledger. Raises BadInput with everything that is wrong."""
+        rows: list[tuple[Any, ...]] = []
+        self.check(told, lambda row: rows.append(attrgetter(*columns)(row)))
+        return pd.DataFrame.from_records(rows, columns=list(columns))
 
     def places(self, ids: Collection[str], told: Told = nobody) -> list[str]:
         """Where the votes of these ids stand, in words."""
@@ -302,7 +311,7 @@ def _moment(value: Any, name: str) -> datetime:
             return datetime.fromtimestamp(seconds, UTC)
         if hasattr(value, "to_pydatetime"):
             value = value.to_pydatetime(warn=False)
-        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        zoned: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
         return zoned.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -128,10 +128,10 @@ class _Heard:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         with self._viewers.track_inprogress():
             batches = self._feed.follow(battle_id, after)
-            async with aclosing(batches):  # type: ignore[type-var]
+            async with aclosing(batches):
                 async for batch in batches:
                     yield batch
 

@@ -11,7 +11,8 @@ import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +24,6 @@ from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase,
 from arena.core.battle.view import State
 from arena.core.errors import BadInput, StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness
-from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules
 from arena.play.rounds import Rounds
@@ -55,7 +55,6 @@ class Referee:
         self.readiness = readiness
         self.counted: Counter[str] = Counter()
         """What happened since the start: opened, decided, void, ballots, undone."""
-        self._hosts = hosts
         self._battles = battles
         self._feed = feed
         self._ledger = ledger
@@ -63,7 +62,7 @@ class Referee:
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self.scoreboard = Scoreboard(ledger, battles.under_way)
+        self.scoreboard = Scoreboard(ledger, battles.under_way, hosts.contenders)
         self._admission = Admission(
             hosts=hosts,
             battles=battles,
@@ -82,10 +81,6 @@ class Referee:
             told=self._count_end,
         )
 
-    @property
-    def battle_size(self) -> int:
-        return self.rules.battle_size
-
     # Battles ----------------------------------------------------------------------------------
 
     async def open(
@@ -99,12 +94,14 @@ class Referee:
         session: str = "",
         unattended: bool = False,
         key: str = "",
+        alias: str = "",
         caller: str = "",
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
-        the first one's battle. caller: who is limited. Raises BadInput for what cannot be used,
-        NoCapacity when no battle can be had now, RateLimited."""
+        the first one's battle. alias: a name for the battle, until a later one gets it. caller:
+        who is limited. Raises BadInput for what cannot be used, NoCapacity when no battle
+        can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
         if key and (there := await self._admission.opened(key, battle_id)):
@@ -118,6 +115,8 @@ class Referee:
             if key and (there := await self._admission.opened(key, battle_id)):
                 await self._battles.save(rules.void(battle, ABANDONED))
                 return view.state(there)
+            if alias:
+                await self._battles.name(alias, battle_id)
         except BaseException:
             if key:
                 await self._battles.unkey(key, battle_id)
@@ -211,6 +210,10 @@ class Referee:
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
 
+    async def named(self, name: str) -> str:
+        """The id of the battle that was opened under this alias last; empty where none was."""
+        return await self._battles.named(name)
+
     async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
         """See core.battle.view.replies."""
         return view.replies(await self._battles.load(battle_id))
@@ -228,44 +231,26 @@ class Referee:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """The events of a battle; see core.ports.Feed.follow. Raises UnknownBattle."""
         await self._battles.load(battle_id)
-        async for batch in self._feed.follow(battle_id, after):
-            yield batch
-
-    # Standings --------------------------------------------------------------------------------
-
-    async def board(self, query: Query = Query()) -> Board:
-        return await self.scoreboard.board(query, [c.name for c in self._hosts.contenders()])
-
-    async def panels(self, query: Query = Query()) -> Panels:
-        return await self.scoreboard.panels(query)
-
-    async def standing_version(self) -> int:
-        """Another number whenever the standings may have changed."""
-        return await self.scoreboard.version()
-
-    async def statistics(self) -> dict[str, Any]:
-        """See scoreboard.Scoreboard.statistics."""
-        return await self.scoreboard.statistics()
+        async with aclosing(self._feed.follow(battle_id, after)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def export(
         self, format: str, slice: Slice = Slice(), *, strict: bool = False
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The votes as a file; those of battles still under way are left out."""
         hold_back = self.scoreboard.held_back
-        async for chunk in exchange.export(
+        pieces = exchange.export(
             self._ledger, format, slice, strict=strict, hold_back=hold_back, public=True
-        ):
-            yield chunk
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
 
     # The life of the process ------------------------------------------------------------------
-
-    async def watched(self) -> bool:
-        """Somebody follows a battle that is not over: nothing that tells of models may move
-        before their eyes."""
-        return await self.rounds.watched()
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""

@@ -63,7 +63,8 @@ class Rounds:
         return len(self._tasks)
 
     async def watched(self) -> bool:
-        """Somebody follows a battle that is not over, or nobody can tell."""
+        """Somebody follows a battle that is not over, or nobody can tell: nothing that tells of
+        models may move before their eyes."""
         try:
             return any(map(self._feed.viewers, await self._battles.under_way()))
         except StoreFault:

@@ -7,12 +7,13 @@ is who. It does not know where votes are kept, how a battle goes, or how a board
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from arena.core.battle.entities import Contender
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings import covariates as effects
@@ -21,6 +22,7 @@ from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
+from arena.core.standings.votes import OUTCOME_COLUMNS
 
 Answer = TypeVar("Answer")
 
@@ -90,11 +92,18 @@ def _board(
 
 
 class Scoreboard:
-    """One for each process. under_way: ids of the battles that are not over."""
+    """One for each process. under_way: ids of the battles that are not over. roster: those who
+    stand on the board also without votes."""
 
-    def __init__(self, ledger: Ledger, under_way: UnderWay) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        under_way: UnderWay,
+        roster: Callable[[], Iterable[Contender]] = lambda: (),
+    ) -> None:
         self._ledger = ledger
         self._under_way = under_way
+        self._roster = roster
         self._lock = asyncio.Lock()
         self._counts = Counts.of(pd.DataFrame())
         self._last = 0
@@ -131,9 +140,10 @@ class Scoreboard:
             await self._catch_up()
             return await _to_the_end(asyncio.to_thread(self._counts.fit, Method()))
 
-    async def board(self, query: Query, roster: Sequence[str] = ()) -> Board:
+    async def board(self, query: Query = Query()) -> Board:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
         what is kept counted, whatever their number; anything else reads the rows once."""
+        roster = [contender.name for contender in self._roster()]
         if query.slice.everything and not query.covariates:
             async with self._lock:
                 await self._catch_up()
@@ -165,16 +175,7 @@ class Scoreboard:
         """How one battle moved its contenders: see `leaderboard.movement`."""
         async with self._lock:
             await self._catch_up()
-            columns = (
-                "battle_id",
-                "ballot_id",
-                "supersedes",
-                "rater",
-                "model_a",
-                "model_b",
-                "winner",
-                "excluded_reason",
-            )
+            columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
             rows = leaderboard.superseding(await self._ledger.votes(columns, battle=battle_id))
             moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
             return await _to_the_end(moved)
@@ -260,8 +261,10 @@ class Scoreboard:
     async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
         """The answer as long as nothing has changed, else a new one."""
         known = self._answers.get((what, query))
+        answer: Answer
         if known and known[0] == self._version:
-            return known[1]
+            answer = known[1]
+            return answer
         answer = await asyncio.to_thread(ask)
         self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
         self._answers[what, query] = self._version, answer
@@ -321,16 +324,8 @@ def _choices(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 def _statistics(votes: pd.DataFrame) -> dict[str, Any]:
     if votes.empty:
-        return {
-            "battles": 0,
-            "votes": 0,
-            "ballots": 0,
-            "raters": 0,
-            "winner": {},
-            "channel": {},
-            "study": {},
-            "excluded": {},
-        }
+        counts = dict.fromkeys(("battles", "votes", "ballots", "raters"), 0)
+        return {**counts, "winner": {}, "channel": {}, "study": {}, "excluded": {}}
     told = leaderboard.superseding(votes)
     reasons = told["excluded_reason"]
     ranked = told[reasons == ""]

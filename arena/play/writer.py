@@ -13,11 +13,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 
-from arena.core.battle.entities import Finished, Reply, Seat
+from arena.core.battle.entities import Finished, Reply, Seat, Text, Thought
 from arena.core.battle.identity import names_itself
 from arena.core.battle.pace import Track
 from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
-from arena.core.ports import HostEvent, Hosts, Piece, Queued, Text, Thought, Warming
+from arena.core.ports import HostEvent, Hosts, Piece, Queued, Warming
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
@@ -19,6 +20,8 @@ from arena.web.headers import PageHeaders
 from arena.web.operators import is_loopback
 
 THREADS = 100
+SESSIONS = 1000
+"""Pages that Gradio remembers. Each takes 190 kB, and all are gone through every second."""
 
 
 class NoFiles(ArenaError):
@@ -54,14 +57,21 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     )
     app.add_api_route("/gradio_api/upload", _no_files, methods=["POST"], include_in_schema=False)
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
-    page.max_threads = THREADS
-    page.queue(default_concurrency_limit=None)
-    return gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    page.max_threads, page.state_session_capacity = THREADS, SESSIONS
+    page.extra_startup_events.append(partial(_close_queue, page))
+    mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    return mounted
 
 
 async def _no_files() -> None:
     """Gradio would keep any file of anybody, of any size, and hand it out again."""
     raise NoFiles("The arena takes no files.")
+
+
+async def _close_queue(page: gr.Blocks) -> None:
+    """Gradio's queue looks for work a thousand times a second, and no event of the page is put
+    into it. Gradio starts it whatever it is told, so it is closed after that."""
+    page._queue.close()  # noqa: SLF001 - there is no other way to it
 
 
 def _settle_memory() -> None:

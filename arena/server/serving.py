@@ -56,7 +56,7 @@ def listen(bind: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"Port {port} is taken on {bind}: another program, or another arena, listens "
-                f"there. Stop it, or choose another port: ARENA_PORT={port + 1} python app.py"
+                f"there. Stop it, or choose another port: ARENA_PORT={port + 1}"
             ) from None
         raise ConfigError(f"Cannot listen on {bind}:{port}: {error.strerror}.") from None
     return sock

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from arena.play.referee import Referee
 
 SCRIPTS = ("paint.js", "arena.js")
-MATHS = [
+MATHS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "\\[", "right": "\\]", "display": True},
     {"left": "$", "right": "$", "display": False},
@@ -117,7 +117,7 @@ def build(referee: Referee, channel: str) -> None:
         html(BATTLE_HEAD, elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
-            panes = [_pane(letter) for letter in LETTERS[: referee.battle_size]]
+            panes = [_pane(letter) for letter in LETTERS[: referee.rules.battle_size]]
         html(VERDICTS, elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(

@@ -25,7 +25,7 @@ from arena.core.standings.board import Board, Panels
 from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
 
 if TYPE_CHECKING:
-    from arena.play.referee import Referee
+    from arena.play.scoreboard import Scoreboard
 
 CHOICE = "Which votes, and how they count"
 
@@ -67,7 +67,7 @@ class Parts:
         return {getattr(self, part.name) for part in fields(self)}
 
 
-def build(tab: gr.Tab, referee: Referee) -> None:
+def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
     with gr.Column(elem_id="board"):
         with gr.Row(elem_id="board-head"):
@@ -76,8 +76,12 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
             chosen = controls.build()
         parts = _parts(status)
-    handlers = Handlers(referee, chosen, parts)
-    quietly = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    handlers = Handlers(scoreboard, chosen, parts)
+    quietly: dict[str, Any] = {
+        "queue": False,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
     asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
     gr.on(
         [tab.select, parts.drawn.tick, *chosen.changes],
@@ -88,7 +92,7 @@ def build(tab: gr.Tab, referee: Referee) -> None:
         **quietly,
     )
     parts.drawn.panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
-    emptied = chosen.clear.click(chosen.cleared, None, chosen.all, **quietly)
+    emptied = chosen.clear.click(chosen.cleared, None, [*chosen.all], **quietly)
     emptied.then(handlers.draw, asked, shown, **quietly)
 
 
@@ -125,8 +129,12 @@ def _parts(status: gr.HTML) -> Parts:
                 method = html("", elem_id="leaderboard-method")
             with _card("Take it with you", ""):
                 files = html("", elem_id="board-files")
-    looks = {"html_template": "<span></span>", "js_on_load": _script("leaderboard.js")}
-    drawn = html(None, elem_id="board-drawn", **looks)
+    drawn = html(
+        None,
+        elem_id="board-drawn",
+        html_template="<span></span>",
+        js_on_load=_script("leaderboard.js"),
+    )
     return Parts(
         status=status,
         message=message,
@@ -164,7 +172,7 @@ def _card(title: str, lead: str) -> Iterator[None]:
 class Handlers:
     """The handlers: `draw` answers at once what can be counted quickly, `fill` the rest."""
 
-    referee: Referee
+    scoreboard: Scoreboard
     chosen: controls.Controls
     parts: Parts
 
@@ -173,11 +181,11 @@ class Handlers:
         try:
             query = self.chosen.query(values)
             choice = controls.link(query)
-            now = {"version": await self.referee.standing_version(), "choice": choice}
+            now = {"version": await self.scoreboard.version(), "choice": choice}
             before = values[self.parts.drawn]
             if before == now:
                 return gr.skip()
-            board = await self.referee.board(query)
+            board = await self.scoreboard.board(query)
             if not board.votes:
                 return self._without(board) | {self.parts.drawn: now}
             counting = not isinstance(before, dict) or before.get("choice") != choice
@@ -191,7 +199,7 @@ class Handlers:
         """What stands beside the standings, which takes its time where votes are many."""
         try:
             query = self.chosen.query(values)
-            board, panels = await self.referee.board(query), await self.referee.panels(query)
+            board, panels = await self.scoreboard.board(query), await self.scoreboard.panels(query)
             offered = self.chosen.offered(panels.choices)
             if not board.votes:
                 return offered
@@ -253,7 +261,7 @@ class Handlers:
 def with_speeds(standings: pd.DataFrame, speeds: pd.DataFrame) -> pd.DataFrame:
     """The standings with the medians of `speeds` where they have none of their own."""
     by_name = speeds.reindex(standings["contender"]).set_index(standings.index)
-    known = {column: standings[column].fillna(by_name[column]) for column in by_name}
+    known = {str(name): standings[name].fillna(column) for name, column in by_name.items()}
     return standings.assign(**known)
 
 

@@ -42,13 +42,14 @@ def build(
 ) -> gr.Blocks:
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    page = gr.Blocks(title=TITLE, analytics_enabled=False)
+    with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
             with gr.Tab("Arena", id="arena"):
                 arena_tab.build(referee, channel)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
-                leaderboard_tab.build(leaderboard, referee)
+                leaderboard_tab.build(leaderboard, referee.scoreboard)
             if overview:
                 with gr.Tab("Hosts", id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)

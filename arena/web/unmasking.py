@@ -7,7 +7,9 @@ know when it may be drawn; the referee does.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +54,7 @@ def _champions(reveal: Reveal) -> str:
     return " <small>and</small> ".join(champions)
 
 
-def _row(seat: RevealedSeat, moved: dict[str, object]) -> str:
+def _row(seat: RevealedSeat, moved: Mapping[Hashable, Any]) -> str:
     model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
     crown = ' class="first"' if seat.champion else ""
     cells = (
@@ -127,7 +129,7 @@ def _with_unit(value: float | None, unit: str, how: str) -> str:
     return UNKNOWN if value is None else f"{value:{how}} <span>{unit}</span>"
 
 
-def _number(row: dict[str, object], column: str) -> float | None:
+def _number(row: Mapping[Hashable, Any], column: str) -> float | None:
     value = row.get(column)
     if not isinstance(value, int | float) or math.isnan(value):
         return None

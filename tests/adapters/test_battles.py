@@ -184,6 +184,17 @@ def test_a_key_stays_with_a_battle_that_is_stored(opened: Opener) -> None:
     run(scene)
 
 
+def test_a_name_is_that_of_the_battle_that_got_it_last(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as here:
+            assert await here.battles.named("mine") == ""
+            for battle_id in ("one", "two"):
+                await here.battles.name("mine", battle_id)
+                assert await here.battles.named("mine") == battle_id
+
+    run(scene)
+
+
 def test_a_key_is_forgotten_in_time(opened: Opener) -> None:
     async def scene() -> None:
         async with opened(keep_s=0.05) as here:

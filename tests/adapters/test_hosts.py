@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from arena.adapters.hosts import HostPool
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Text
 from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Share
-from arena.core.ports import HostEvent, Queued, Text, Warming
+from arena.core.ports import HostEvent, Queued, Warming
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import CALM, eventually, faults, writing
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from arena.adapters.hosts import HostPool, OllamaHost
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ports import HostEvent, Text, Thought
+from arena.core.ports import HostEvent
 from tests.adapters.test_hosts import CALM, Clock, model, pool_of, reply, run
 from tests.certificates import self_signed
 from tests.fake_ollama import OLD, FakeOllama

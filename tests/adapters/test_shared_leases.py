@@ -4,7 +4,6 @@ contract held by one process on its own."""
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,6 +21,7 @@ from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault, NoCapacity, StoreFault
 from arena.core.hosts.placement import Breaker, Candidate, choose
 from arena.core.hosts.sharing import Desk, Option, Waiting
+from tests.core.hosts.choices import CHOICES, by_chance
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import CALM, eventually, writing
 from tests.redis_server import RedisServer
@@ -200,29 +200,23 @@ def test_avoided_hosts_are_not_given(opened: Opener) -> None:
     run(scene)
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_the_same_host_is_chosen_as_by_one_process_alone(replica: Opener, seed: int) -> None:
-    chance = random.Random(seed)
-    candidates = [
-        Candidate(
-            host=f"h{n}",
-            resident=chance.random() < 0.6,
-            on_gpu=chance.random() < 0.6,
-            leases=chance.randrange(3),
-            slots=chance.randrange(1, 4),
-            runner="m",
-            speed=chance.choice([None, 10.0, 20.5]),
-            crowded=chance.random() < 0.3,
-        )
-        for n in range(4)
-    ]
+@pytest.mark.parametrize("case", [*CHOICES, *range(25)])
+def test_the_same_host_is_chosen_as_by_one_process_alone(replica: Opener, case: str | int) -> None:
+    candidates = CHOICES[case] if isinstance(case, str) else by_chance(case)
 
     async def scene() -> None:
         house = House()
         async with replica(house) as here:
+            assert here.peers
             for c in candidates:
-                house.candidates["m"] = [replace(c, slots=9, crowded=False)]
-                await take(here, c.leases)
+                for model, held in (("m", c.leases), ("else", c.on_host - c.leases)):
+                    free = replace(c, slots=9, runner=model, crowded=False)
+                    house.candidates[model] = [free]
+                    await take(here, held, model)
+                if c.on_trial:
+                    for _ in range(3):
+                        await here.peers.amend(c.host, lambda breaker, now: breaker.failed(now))
+                    await here.peers.amend(c.host, lambda breaker, now: breaker.reprieved(now))
             house.candidates["m"] = candidates
             (ticket,) = await take(here, 1)
             best = choose(candidates)

@@ -322,9 +322,7 @@ def test_a_contender_whose_fault_stays_is_left_out_before_anything_is_shown(
     run(scene)
 
 
-def test_a_host_that_stays_faulty_voids_the_battle_before_anything_is_shown(
-    tmp_path: Path,
-) -> None:
+def test_a_host_that_stays_faulty_voids_the_battle_before_anything_is_shown(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             strike = struck("drop_before_first", model=VICTIM, times=None)

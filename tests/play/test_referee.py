@@ -333,7 +333,7 @@ def test_a_vote_that_is_taken_back_stands_until_another_supersedes_it(tmp_path: 
             await at.referee.vote(seen.battle, 2, "tie")
             with pytest.raises(NotYet):
                 await at.referee.undo(seen.battle)
-        board = await at.referee.board()
+        board = await at.referee.scoreboard.board()
         assert board.excluded == {"superseded": 2} and board.votes == 3
 
     on_stage(tmp_path, scene)
@@ -401,11 +401,11 @@ def test_a_battle_that_is_left_ends_void_and_keeps_its_votes(tmp_path: Path) -> 
         async with at.battle() as seen:
             await seen.voting()
             await at.referee.vote(seen.battle, 1, "drop", "A")
-            assert (await at.referee.board()).held_back == 2
+            assert (await at.referee.scoreboard.board()).held_back == 2
             state = await at.referee.abandon(seen.battle)
             assert state.phase == "void" and "already cast are kept" in state.notice
             await seen.phase("void")
-            board = await at.referee.board()
+            board = await at.referee.scoreboard.board()
             assert (board.votes, board.held_back) == (2, 0)
             with pytest.raises(NotYet):
                 await at.referee.abandon(seen.battle)
@@ -517,7 +517,7 @@ def test_more_ballots_than_a_person_casts_are_kept_as_abuse(tmp_path: Path) -> N
             await at.referee.vote(seen.battle, 2, "drop", "B", rater="r")
         votes = await at.ledger.votes()
         assert votes["excluded_reason"].tolist() == ["", "", "abuse"]
-        assert (await at.referee.board()).excluded == {"abuse": 1}
+        assert (await at.referee.scoreboard.board()).excluded == {"abuse": 1}
 
     on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, ballots_per_hour=1))
 
@@ -545,7 +545,7 @@ def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:
 def test_who_comes_back_for_the_replies_need_not_watch(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         state = await at.referee.open("Why?", unattended=True)
-        assert not await at.referee.watched()
+        assert not await at.referee.rounds.watched()
         await at.referee.rounds.finished()
         assert (await at.referee.state(state.battle)).phase == "voting"
         replies = await at.referee.replies(state.battle)
@@ -585,7 +585,7 @@ def test_a_battle_is_watched_also_after_a_restart(tmp_path: Path) -> None:
         async with at.battle() as seen:
             await seen.voting()
             async with table(tmp_path, [host], battles=at.battles, feed=at.feed) as again:
-                assert await again.referee.watched()
+                assert await again.referee.rounds.watched()
 
     on_stage(tmp_path, scene)
 

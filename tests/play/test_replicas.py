@@ -88,12 +88,28 @@ def test_a_battle_begun_on_one_is_watched_voted_on_and_finished_on_the_other(
             assert seen.text("A") and seen.text("B")
             await other.at.referee.vote(battle, 1, "drop", "A", ballot=seen.now.ballot)
             await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
-            held = (await one.at.referee.board()).held_back
+            held = (await one.at.referee.scoreboard.board()).held_back
             assert held == 1, "a battle under way is held back on every replica"
             await one.at.referee.vote(battle, 2, "drop", "B")
             await seen.phase("decided")
             assert {s.name for s in (await other.at.referee.reveal(battle))[0].seats} == set(MODELS)
-        assert (await one.at.referee.board()).votes == (await other.at.referee.board()).votes == 2
+        assert (
+            (await one.at.referee.scoreboard.board()).votes
+            == (await other.at.referee.scoreboard.board()).votes
+            == 2
+        )
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_a_name_means_the_battle_that_was_opened_under_it_last_on_every_replica(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        for opening, asked in ((one, other), (other, one)):
+            battle = (await opening.at.referee.open("Why?", unattended=True, alias="mine")).battle
+            assert await asked.at.referee.named("mine") == battle
+        assert await one.at.referee.named("another") == ""
 
     on_two(tmp_path, redis_server, prefix, scene)
 

@@ -81,22 +81,20 @@ def panels(cast: pd.DataFrame, query: Query = Query()) -> Panels:
     )
 
 
-class Referee:
-    """Stands in for the referee, of which the Leaderboard tab needs these three questions."""
-
-    battle_size = 3
+class Scoreboard:
+    """Stands in for the scoreboard, of which the Leaderboard tab needs these three questions."""
 
     def __init__(self, cast: pd.DataFrame) -> None:
         self.cast = cast
-        self.version = 1
+        self.number = 1
         self.fault: Exception | None = None
         self.asked: list[Query] = []
         self.held_back = 0
 
-    async def standing_version(self) -> int:
+    async def version(self) -> int:
         if self.fault:
             raise self.fault
-        return self.version
+        return self.number
 
     async def board(self, query: Query) -> Board:
         self.asked.append(query)

@@ -194,11 +194,11 @@ def test_a_battle_is_watched_from_its_first_viewer_until_it_is_decided(tmp_path:
     async def run() -> None:
         async with FakeOllama([LLAMA, MISTRAL, PHI], speed=20, warm=True) as host:
             async with table(tmp_path, [host]) as at:
-                assert not await at.referee.watched()
+                assert not await at.referee.rounds.watched()
                 async with at.battle() as seen:
                     await seen.voting()
-                    assert await at.referee.watched()
-                assert not await at.referee.watched()
+                    assert await at.referee.rounds.watched()
+                assert not await at.referee.rounds.watched()
 
     asyncio.run(run())
 

@@ -40,8 +40,8 @@ def cast(contenders: int) -> Any:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[SimpleNamespace]:
-    """A page with a Leaderboard tab in a thread of its own; its `referee` is the test's to move."""
-    referee = boards.Referee(cast(3))
+    """A page with a Leaderboard tab in a thread of its own; its `scoreboard` is the test's to move."""
+    scoreboard = boards.Scoreboard(cast(3))
     sock = listen("127.0.0.1", 0)
     servers: list[uvicorn.Server] = []
     ready = threading.Event()
@@ -49,12 +49,14 @@ def site() -> Iterator[SimpleNamespace]:
     async def serve() -> None:
         app = FastAPI()
         app.add_middleware(PageHeaders)
-        app.include_router(standings.routes(referee), prefix="/api/arena")  # type: ignore[arg-type]
+        app.include_router(
+            standings.routes(SimpleNamespace(scoreboard=scoreboard)), prefix="/api/arena"
+        )  # type: ignore[arg-type]
         with gr.Blocks(analytics_enabled=False) as page, gr.Tabs():
             with gr.Tab("Arena"):
                 gr.Markdown("A battle")
             with gr.Tab("Leaderboard") as tab:
-                leaderboard_tab.build(tab, referee)  # type: ignore[arg-type]
+                leaderboard_tab.build(tab, scoreboard)  # type: ignore[arg-type]
         mounted = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
         servers.append(uvicorn.Server(uvicorn.Config(mounted, log_level="warning", ws="none")))
         ready.set()
@@ -63,7 +65,7 @@ def site() -> Iterator[SimpleNamespace]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     assert ready.wait(30)
-    yield SimpleNamespace(url=url_of(sock), referee=referee)
+    yield SimpleNamespace(url=url_of(sock), scoreboard=scoreboard)
     servers[0].should_exit = True
     thread.join(30)
     sock.close()
@@ -89,10 +91,10 @@ def shows(page: Any, text: str) -> None:
 
 def lands(site: SimpleNamespace, page: Any) -> None:
     """One vote more, and the page has drawn it."""
-    cast = site.referee.cast
-    site.referee.cast = pd.concat([cast, cast.tail(1)], ignore_index=True)
-    site.referee.version += 1
-    shows(page, f"{len(site.referee.cast):,} votes")
+    cast = site.scoreboard.cast
+    site.scoreboard.cast = pd.concat([cast, cast.tail(1)], ignore_index=True)
+    site.scoreboard.number += 1
+    shows(page, f"{len(site.scoreboard.cast):,} votes")
 
 
 def test_menus_that_are_left_by_the_keyboard_close(browser: Any, site: SimpleNamespace) -> None:
@@ -114,7 +116,7 @@ def test_menus_that_are_left_by_the_keyboard_close(browser: Any, site: SimpleNam
 def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
     browser: Any, site: SimpleNamespace, width: int, theme: str, contenders: int
 ) -> None:
-    site.referee.cast = cast(contenders)
+    site.scoreboard.cast = cast(contenders)
     page = opened(browser, site, width, theme)
     page.get_by_role("button", name="Which votes").click()
     page.wait_for_selector("#board-topic input")
@@ -130,7 +132,7 @@ def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
 def test_a_vote_shows_by_itself_and_choice_scroll_and_sorting_stay(
     browser: Any, site: SimpleNamespace
 ) -> None:
-    site.referee.cast = cast(30)
+    site.scoreboard.cast = cast(30)
     page = opened(browser, site)
     page.get_by_role("button", name="Which votes").click()
     page.get_by_label("Ties left out").check()
@@ -168,7 +170,7 @@ def test_nothing_is_asked_while_another_tab_is_open(browser: Any, site: SimpleNa
 
 
 def test_the_keyboard_alone_sorts_and_scrolls(browser: Any, site: SimpleNamespace) -> None:
-    site.referee.cast = cast(30)
+    site.scoreboard.cast = cast(30)
     page = opened(browser, site, 360)
     page.locator("#leaderboard .board-scroll").focus()
     page.keyboard.press("ArrowRight")

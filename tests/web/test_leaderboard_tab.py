@@ -16,7 +16,7 @@ from gradio.blocks import Block
 from arena.core.errors import LedgerFault
 from arena.web import leaderboard_tab
 from tests.web import boards
-from tests.web.boards import Referee
+from tests.web.boards import Scoreboard
 
 CAST = boards.votes({"llama": 1.0, "mistral": 0.2, "phi": -0.8}, 60)
 
@@ -25,9 +25,9 @@ class Page:
     """The tab as a browser holds it: the value of each component, by its element id, and what
     became visible."""
 
-    def __init__(self, referee: Referee) -> None:
+    def __init__(self, scoreboard: Scoreboard) -> None:
         self.demo, asked = built()
-        asked.referee = referee
+        asked.scoreboard = scoreboard
         self.parts = {b.elem_id: b for b in self.demo.blocks.values() if b.elem_id}
         self.shown: dict[str, Any] = {k: getattr(b, "value", None) for k, b in self.parts.items()}
         self.visible: dict[str, bool] = {}
@@ -65,12 +65,12 @@ class Page:
 
 
 class Asked:
-    """The referee whom the page asks in this test, as the page is built but once."""
+    """The scoreboard that the page asks in this test, as the page is built but once."""
 
-    referee: Referee
+    scoreboard: Scoreboard
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.referee, name)
+        return getattr(self.scoreboard, name)
 
 
 @cache
@@ -81,11 +81,11 @@ def built() -> tuple[gr.Blocks, Asked]:
     return demo, asked
 
 
-def on(referee: Referee, do: Callable[[Page], Coroutine[Any, Any, None]]) -> None:
+def on(scoreboard: Scoreboard, do: Callable[[Page], Coroutine[Any, Any, None]]) -> None:
     """Within an event loop, for outside of one Gradio opens another and never closes it."""
 
     async def run() -> None:
-        await do(Page(referee))
+        await do(Page(scoreboard))
 
     asyncio.run(run())
 
@@ -101,7 +101,7 @@ def test_no_name_is_in_the_page_and_no_event_brings_one_until_the_tab_is_opened(
         triggers = {event for fn in answering for _, event in fn.targets}
         assert triggers == {"select", "tick", "panels", "input", "change", "then"}
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_no_event_waits_in_the_queue_or_is_offered_to_the_public() -> None:
@@ -109,7 +109,7 @@ def test_no_event_waits_in_the_queue_or_is_offered_to_the_public() -> None:
         assert not any(fn.queue for fn in page.demo.fns.values())
         assert {fn.api_visibility for fn in page.demo.fns.values() if fn.fn} == {"private"}
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_the_page_asks_for_news_only_while_the_tab_is_looked_at() -> None:
@@ -118,7 +118,7 @@ def test_the_page_asks_for_news_only_while_the_tab_is_looked_at() -> None:
         assert "!document.hidden && document.getElementById" in script
         assert "if (!seen()) return;" in script
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 # Drawing ---------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_the_standings_come_first_and_the_rest_after_them() -> None:
         assert "counting the votes" not in page.shown["board-status"]
         assert page.shown["board-speed"] and " s</td>" in page.shown["leaderboard"]
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_every_part_is_drawn() -> None:
@@ -156,34 +156,34 @@ def test_every_part_is_drawn() -> None:
         charts = ("leaderboard-chart", "board-speed", "board-lengths", "board-days")
         assert all(shown[chart].data for chart in charts)
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_what_is_drawn_already_is_not_drawn_again() -> None:
-    referee = Referee(CAST)
+    scoreboard = Scoreboard(CAST)
 
     async def do(page: Page) -> None:
         await page.opened()
-        asked = len(referee.asked)
+        asked = len(scoreboard.asked)
         assert await page.after("select") is None
         assert await page.after("tick") is None
-        assert len(referee.asked) == asked
+        assert len(scoreboard.asked) == asked
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 def test_a_vote_that_lands_is_drawn_without_a_word_of_counting() -> None:
-    referee = Referee(CAST)
+    scoreboard = Scoreboard(CAST)
 
     async def do(page: Page) -> None:
         await page.opened()
-        referee.cast, referee.version = boards.votes({"llama": 0.0, "qwen": 1.0}, 7), 2
+        scoreboard.cast, scoreboard.number = boards.votes({"llama": 0.0, "qwen": 1.0}, 7), 2
         await page.after("tick")
         assert page.shown["board-status"].count("7 votes") == 1
         assert "counting" not in page.shown["board-status"]
         assert "qwen" in page.shown["leaderboard"]
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 def test_an_update_leaves_the_choice_alone() -> None:
@@ -193,7 +193,7 @@ def test_an_update_leaves_the_choice_alone() -> None:
         await page.after("panels")
         assert page.shown["board-topic"] == "code"
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_the_menus_offer_what_there_is() -> None:
@@ -205,17 +205,17 @@ def test_the_menus_offer_what_there_is() -> None:
         assert [v for _, v in changed["board-study"]["choices"]] == [""]
 
     cast = CAST.assign(language=["de"] + ["en"] * (len(CAST) - 1))
-    on(Referee(cast), do)
+    on(Scoreboard(cast), do)
 
 
 def test_the_choice_decides_which_votes_are_asked_for() -> None:
-    referee = Referee(CAST)
+    scoreboard = Scoreboard(CAST)
 
     async def do(page: Page) -> None:
         page.shown |= {"board-topic": "code", "board-ties": "drop"}
         await page.opened()
-        assert {query.slice.topic for query in referee.asked} == {"code"}
-        assert referee.asked[0].method.ties == "drop"
+        assert {query.slice.topic for query in scoreboard.asked} == {"code"}
+        assert scoreboard.asked[0].method.ties == "drop"
         count = (CAST["topic"] == "code").sum()
         assert (
             f"<b>{count} votes</b> · 3 contenders · topic “code” · ties left out"
@@ -223,7 +223,7 @@ def test_the_choice_decides_which_votes_are_asked_for() -> None:
         )
         assert "format=csv&amp;topic=code&amp;ties=drop" in page.shown["board-files"]
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
@@ -233,7 +233,7 @@ def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
         assert "corrected for seat, incumbent" in page.shown["leaderboard-method"]
         assert page.shown["board-effects"].count("corrected for</span>") == 2
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_clearing_brings_back_all_votes() -> None:
@@ -251,7 +251,7 @@ def test_clearing_brings_back_all_votes() -> None:
         assert "<b>60 votes</b> · 3 contenders · " in page.shown["board-status"]
         assert 'format=csv"' in page.shown["board-files"]
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 # Nothing to show, and faults -------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_without_votes_the_tab_says_what_will_be_there_and_shows_nothing_else() 
         assert "No votes yet" in page.shown["board-message"] and page.visible["board-message"]
         assert not page.visible["board-body"]
 
-    on(Referee(pd.DataFrame()), do)
+    on(Scoreboard(pd.DataFrame()), do)
 
 
 def test_a_choice_without_votes_is_named() -> None:
@@ -273,7 +273,7 @@ def test_a_choice_without_votes_is_named() -> None:
         assert "topic “&lt;law&gt;”" in page.shown["board-message"]
         assert "<law>" not in json.dumps(page.shown["board-message"])
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)
 
 
 def test_votes_that_rate_nobody_are_shown_without_charts() -> None:
@@ -285,57 +285,57 @@ def test_votes_that_rate_nobody_are_shown_without_charts() -> None:
         assert "50 %" in page.shown["board-meetings"]
         assert "no two contenders" in page.shown["board-sure"]
 
-    on(Referee(CAST.assign(winner="tie")), do)
+    on(Scoreboard(CAST.assign(winner="tie")), do)
 
 
 def test_votes_held_back_are_told_even_where_there_is_nothing_else() -> None:
-    referee = Referee(CAST.head(0))
-    referee.held_back = 2
+    scoreboard = Scoreboard(CAST.head(0))
+    scoreboard.held_back = 2
 
     async def do(page: Page) -> None:
         await page.after("select")
         assert "<b>2 votes</b> of battles still under way are held" in page.shown["board-message"]
         assert "so that nobody\nlearns who is who" in page.shown["board-message"]
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 def test_a_fault_is_told_in_words_and_mended_at_the_next_look() -> None:
-    referee = Referee(CAST)
-    referee.fault = LedgerFault("The ledger arena at db.example cannot be used.")
+    scoreboard = Scoreboard(CAST)
+    scoreboard.fault = LedgerFault("The ledger arena at db.example cannot be used.")
 
     async def do(page: Page) -> None:
         await page.after("select")
         told = page.shown["board-message"]
         assert "Please try again in a moment" in told and "db.example" not in told
         assert not page.visible["board-body"]
-        referee.fault = None
+        scoreboard.fault = None
         await page.after("tick")
         assert page.visible["board-body"] and not page.visible["board-message"]
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 def test_a_fault_beside_the_standings_leaves_them_there() -> None:
-    referee = Referee(CAST)
+    scoreboard = Scoreboard(CAST)
 
     async def do(page: Page) -> None:
         await page.after("select")
-        referee.fault = RuntimeError("secret")
+        scoreboard.fault = RuntimeError("secret")
         await page.after("panels")
         assert page.visible["board-body"] and "llama" in page.shown["leaderboard"]
         assert "Some of this page" in page.shown["board-message"]
         assert "secret" not in json.dumps([page.shown["board-message"], page.shown["board-status"]])
         assert page.shown["board-drawn"] is None
 
-    on(referee, do)
+    on(scoreboard, do)
 
 
 @pytest.mark.parametrize(
     ("forged", "said"),
     [
         ({"board-since": "nonsense"}, "nonsense is no time"),
-        ({"board-since": "2026-06-02", "board-until": "2026-06-01"}, "before the first one"),
+        ({"board-since": "2026-06-02", "board-until": "2026-06-01"}, "end after it begins"),
         ({"board-topic": "x" * 999}, "Choose one from its menu"),
         ({"board-topic": ["x"]}, "Choose one from its menu"),
         ({"board-ties": "<b>"}, "ties cannot be &#x27;&lt;b&gt;&#x27;"),
@@ -348,4 +348,4 @@ def test_a_choice_that_cannot_be_is_answered_in_words(forged: dict[str, Any], sa
         assert "This choice cannot be shown" in page.shown["board-message"]
         assert said in page.shown["board-message"]
 
-    on(Referee(CAST), do)
+    on(Scoreboard(CAST), do)

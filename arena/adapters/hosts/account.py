@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 
 from arena.adapters.hosts.host import HostPiece, HostTimeouts, Request
-from arena.core.battle.entities import Finished
+from arena.core.battle.entities import Finished, Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ports import Text, Thought
 
 LENGTH = "length"
 

@@ -9,8 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from arena.core.battle.entities import Finished
-from arena.core.ports import Text, Thought
+from arena.core.battle.entities import Finished, Text, Thought
 
 PREFILL_CHARACTERS_PER_S = 100
 """At least so many characters of a prompt are read in a second, also by a CPU that is shared."""
@@ -124,7 +123,7 @@ class Host(Protocol):
         """Let the host forget the model, and return when it has."""
         ...
 
-    def chat(self, request: Request) -> AsyncGenerator[HostPiece]:
+    def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
         """One reply; the last event is Finished. Close the generator to stop the generation."""
         ...
 

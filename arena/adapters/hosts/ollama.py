@@ -11,7 +11,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
@@ -27,8 +27,8 @@ from arena.adapters.hosts.host import (
     ResidentModel,
     ShownModel,
 )
+from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ports import Text, Thought
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
@@ -81,7 +81,7 @@ class _Client(AsyncClient):
     """What the official client does not offer, asked for as it asks."""
 
     async def version(self) -> str:
-        response = await self._request_raw("GET", "/api/version")
+        response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
         return str(response.json()["version"])
 
     async def tags(self) -> list[_Tag]:
@@ -185,7 +185,7 @@ class OllamaHost:
                 while any(m.model == model for m in (await self._client.ps()).models):
                     await asyncio.sleep(UNLOAD_POLL_S)
 
-    async def chat(self, request: Request) -> AsyncGenerator[HostPiece]:
+    async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
         """Sends no keep_alive: it would override the server's own for everybody. Thought counts
         against num_predict, so that gets both budgets, and the reply is ended at its own."""
         account = Account(self.url, request, self._timeouts)
@@ -196,7 +196,8 @@ class OllamaHost:
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
             stream = await self._client.frames(request, options)
-            async with aclosing(stream):  # type: ignore[type-var]
+            # It is a generator, which the client's types do not say.
+            async with aclosing(cast("AsyncGenerator[_Frame, None]", stream)):
                 while True:
                     frame = await self._next(stream, limit)
                     limit = self._timeouts.gap

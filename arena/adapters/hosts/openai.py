@@ -27,8 +27,8 @@ from arena.adapters.hosts.host import (
     ResidentModel,
     ShownModel,
 )
+from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ports import Text, Thought
 
 OWN_NAMES = {"num_predict": "max_tokens", "repeat_penalty": "repetition_penalty"}
 """Options of a roster as Ollama calls them → what they are called here."""
@@ -91,7 +91,7 @@ class OpenAIHost:
     async def unload(self, model: str) -> None:
         raise HostFault(f"{self.url} cannot be told to unload.", kind="refused", host=self.url)
 
-    async def chat(self, request: Request) -> AsyncGenerator[HostPiece]:
+    async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
         account = Account(self.url, request, self._timeouts)
         limit = self._timeouts.first(request.messages, cold=request.cold)
         told: dict[str, Any] = {}
@@ -127,7 +127,7 @@ class OpenAIHost:
     @asynccontextmanager
     async def _asked(
         self, body: dict[str, Any], limit: float
-    ) -> AsyncGenerator[AsyncIterator[ServerSentEvent]]:
+    ) -> AsyncGenerator[AsyncIterator[ServerSentEvent], None]:
         """The events of the answer. A field that the server does not know is left out, and it is
         asked again."""
         while True:

@@ -38,7 +38,7 @@ from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
 from arena.core.hosts.sharing import Peers
-from arena.core.ports import HostEvent, Queued, Thought, Warming
+from arena.core.ports import HostEvent, Queued, Warming
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ class HostPool:
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
-    ) -> AsyncGenerator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         self._fleet.check_there_is_hope(contender)
         out = {state.url for state in self._fleet.up() if state.sits_out(contender.name)}
         patience = self._clock() + self._timeouts.cold
@@ -237,7 +237,7 @@ class HostPool:
 
     async def _ask(
         self, ticket: Ticket, contender: Contender, request: Request
-    ) -> AsyncGenerator[HostEvent]:
+    ) -> AsyncGenerator[HostEvent, None]:
         """The reply from the ticket's host; nothing at all if another host is better now."""
         model = ticket.model
         state = self._fleet.states.get(ticket.host)

@@ -18,7 +18,6 @@ from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
 from arena.adapters.ledger.schema import OUTCOME
 from arena.core.errors import ConfigError
 
-PREFIX = "postgresql+psycopg://"
 PATIENCE_S = 300.0
 STATEMENT_S = 30.0
 PIECE = 4_000_000

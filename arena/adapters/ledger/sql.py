@@ -22,18 +22,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from arena.adapters.ledger import importing, outcomes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, TEXT, UNREADABLE
-from arena.adapters.ledger.postgresql import PREFIX as POSTGRESQL
-from arena.adapters.ledger.postgresql import PostgresqlDatabase
 from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.core.battle.record import VoteRow
-from arena.core.errors import ConfigError, LedgerFault
+from arena.core.errors import ConfigError, LedgerFault, NotInstalled
 from arena.core.ports import Outcomes
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+POSTGRESQL = "postgresql+psycopg://"
 
 UNREAD = (UnicodeError, JSONDecodeError, ArrowInvalid)
 """What a value raises that the database takes and the ledger cannot, or the other way round."""
@@ -49,6 +49,8 @@ class SqlLedger:
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
         self._database = _database(url, busy_timeout_s)
+        self.place = self._database.place
+        """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
         self._patient = self._database.engine(patient=True)
 
@@ -177,6 +179,10 @@ def _database(url: str, busy_timeout_s: float) -> Database:
     if url.startswith(SQLITE):
         return SqliteDatabase(url, busy_timeout_s)
     if url.startswith(POSTGRESQL):
+        try:
+            from arena.adapters.ledger.postgresql import PostgresqlDatabase
+        except ImportError as error:
+            raise NotInstalled("DATABASE_URL", error) from error
         return PostgresqlDatabase(url, busy_timeout_s)
     raise ConfigError(
         "DATABASE_URL has a wrong value. Allowed is sqlite:///folder/arena.db, or "

@@ -89,6 +89,9 @@ end
 return 1
 """
 
+NAME = "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
+NAMED = "return redis.call('GET', KEYS[1]) or ''"
+
 
 class RedisBattles:
     """`core.ports.Battles` for all replicas. keep_s: what is not touched for so long is
@@ -178,6 +181,12 @@ class RedisBattles:
     async def unkey(self, key: str, battle_id: str) -> None:
         places = [self._store.key("key", key), self._store.key("battle", battle_id)]
         await self._store.ask(UNKEY, places, battle_id)
+
+    async def name(self, name: str, battle_id: str) -> None:
+        await self._store.ask(NAME, [self._store.key("name", name)], battle_id, self._keep_ms)
+
+    async def named(self, name: str) -> str:
+        return str(await self._store.ask(NAMED, [self._store.key("name", name)]))
 
     def _touch(self, battle_id: str) -> None:
         """Remember that it passed through here, and forget those that did so long ago."""

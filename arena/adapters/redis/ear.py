@@ -79,7 +79,7 @@ class Ear:
                 log.exception("listening to the other replicas failed; it begins again")
             finally:
                 with suppress(RedisError, OSError):
-                    await pubsub.aclose()
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(RETRY_S)
 
     async def _subscribe(self, pubsub: PubSub) -> None:

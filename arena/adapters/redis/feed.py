@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -143,7 +143,7 @@ class RedisFeed:
 
     async def follow(
         self, battle_id: str, after: int = 0
-    ) -> AsyncIterator[list[tuple[int, Event]]]:
+    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """While Redis is away there are only signs of life. The stream ends where events were
         lost, so that whoever follows asks for the battle anew and goes on from what is left."""
         if after:

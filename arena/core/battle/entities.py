@@ -57,6 +57,22 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """The next piece of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of what the model thinks: counted and timed, never shown before the
+    reveal, no part of the reply. `earlier`: every Text of this reply so far was that as well."""
+
+    text: str
+    earlier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete. Times in milliseconds, speed in tokens per second. `output_tokens`
     count thought too, `thinking_tokens` that alone; `think` and `options` are what was sent."""

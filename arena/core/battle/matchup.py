@@ -166,7 +166,8 @@ def _strengths(roster: Sequence[Contender], belief: Fit | None) -> tuple[Floats,
         there = [place[roster[i].name] for i in known]
         mean[known] = belief.theta[there]
         covariance[np.ix_(known, known)] = belief.covariance[np.ix_(there, there)]
-    return mean, np.linalg.cholesky(covariance + JITTER * np.eye(len(mean)))
+    root = np.linalg.cholesky(covariance + JITTER * np.eye(len(mean)))
+    return mean, root.astype(float, copy=False)
 
 
 def _turned(normal: Floats, root: Floats) -> Floats:

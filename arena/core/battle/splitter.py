@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from enum import Enum
 from itertools import takewhile
 
+from arena.core.battle.entities import Text, Thought
 from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
-from arena.core.ports import Text, Thought
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
 _RUN = re.compile(r"`+|~+")

@@ -16,6 +16,7 @@ from scipy.special import expit
 from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import MIN_RATERS, Method, laplacian, strengths
 from arena.core.standings.sandwich import effective, leaning, means, sandwich, squared
+from arena.core.standings.sums import summed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,7 +81,7 @@ def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, Float
     ridge = precision * np.eye(len(level)) + level
     cell = design.first * size + design.second
     first, second = np.divmod(np.arange(size**2), size)
-    votes, score = (np.bincount(cell, of, size**2) for of in (design.votes, design.score))
+    votes, score = (summed(cell, of, size**2) for of in (design.votes, design.score))
     met = np.flatnonzero(votes)
     x = np.zeros(len(level))
     x[:size], _ = strengths(
@@ -88,7 +89,8 @@ def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, Float
     )
 
     def gap(x: Floats) -> Floats:
-        return (x[:size, None] - x[:size]).ravel()[cell] + x[size:] @ design.covariates
+        gap: Floats = (x[:size, None] - x[:size]).ravel()[cell] + x[size:] @ design.covariates
+        return gap
 
     def loss(x: Floats) -> float:
         at = gap(x)
@@ -119,8 +121,8 @@ def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, Float
 def _summed(design: Design, cell: Ints, weight: Floats) -> Floats:
     """(K + Q,) Σ weight · z over units, z being a unit's contenders and covariates."""
     size = len(design.group)
-    by_pair = np.bincount(cell, weight, size**2).reshape(size, size)
-    return np.r_[by_pair.sum(axis=1) - by_pair.sum(axis=0), design.covariates @ weight]
+    by_pair = summed(cell, weight, size**2).reshape(size, size)
+    return np.concatenate((by_pair.sum(axis=1) - by_pair.sum(axis=0), design.covariates @ weight))
 
 
 def _information(design: Design, cell: Ints, weight: Floats) -> Floats:
@@ -128,11 +130,11 @@ def _information(design: Design, cell: Ints, weight: Floats) -> Floats:
     size, count = len(design.group), len(design.covariates)
     both = np.zeros((size + count, size + count))
     first, second = np.divmod(np.arange(size**2), size)
-    both[:size, :size] = laplacian(first, second, np.bincount(cell, weight, size**2), size)
+    both[:size, :size] = laplacian(first, second, summed(cell, weight, size**2), size)
     weighted = design.covariates * weight
     both[size:, size:] = weighted @ design.covariates.T
     for number, covariate in enumerate(weighted):
-        by_pair = np.bincount(cell, covariate, size**2).reshape(size, size)
+        by_pair = summed(cell, covariate, size**2).reshape(size, size)
         both[size + number, :size] = by_pair.sum(axis=1) - by_pair.sum(axis=0)
     both[:size, size:] = both[size:, :size].T
     return both
@@ -140,7 +142,7 @@ def _information(design: Design, cell: Ints, weight: Floats) -> Floats:
 
 def _members(design: Design) -> Ints:
     """(K + Q,) the group of each parameter; effects are of all groups, which come last."""
-    return np.r_[design.group, np.full(len(design.covariates), design.group.max() + 1)]
+    return np.append(design.group, np.full(len(design.covariates), design.group.max() + 1))
 
 
 def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -151,7 +153,7 @@ def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, ND
     groups = int(design.group.max()) + 1
     if method.clusters == "none":
         cell = design.first * len(design.group) + design.second
-        by_unit = np.bincount(design.unit, surplus**2, len(p))
+        by_unit = summed(design.unit, surplus**2, len(p))
         df, alone = np.full(groups + 1, np.inf), np.zeros(groups + 1, dtype=bool)
         return _information(design, cell, by_unit), df, alone
     group = design.group[design.first][design.unit]
@@ -172,11 +174,11 @@ def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, ND
     meat = np.zeros((size + len(design.covariates),) * 2)
     meat[:size, :size] = squared(cluster, first, second, surplus, size)
     effects = np.array(
-        [np.bincount(cluster, surplus * covariate[unit], number) for covariate in design.covariates]
+        [summed(cluster, surplus * covariate[unit], number) for covariate in design.covariates]
     )
     meat[size:, size:] = effects @ effects.T
     for at, effect in enumerate(effects, start=size):
-        by_pair = np.bincount(first * size + second, surplus * effect[cluster], size**2)
+        by_pair = summed(first * size + second, surplus * effect[cluster], size**2)
         by_pair = by_pair.reshape(size, size)
         meat[at, :size] = meat[:size, at] = by_pair.sum(axis=1) - by_pair.sum(axis=0)
     count = np.array([len(of) for of in sizes])

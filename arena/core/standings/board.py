@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import LABELS, Slice
+from arena.core.when import When
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,27 @@ class Query:
                 f"Ratings cannot be corrected for {unknown[0]!s:.20}. Choose from "
                 f"{', '.join(known)}."
             )
+
+    @classmethod
+    def asked(
+        cls,
+        *,
+        ties: Literal["half", "drop"],
+        bad: Literal["tie", "drop"],
+        style: bool,
+        order: bool,
+        anchor: str = "",
+        since: When | None,
+        until: When | None,
+        **labels: str,
+    ) -> Query:
+        """From what people choose. style, order: correct the ratings for all of that. Raises
+        BadInput for a choice that there is not."""
+        return cls(
+            Slice.asked(since=since, until=until, **labels),
+            Method(ties=ties, bad=bad, anchor=anchor),
+            (*STYLE * style, *ORDER * order),
+        )
 
     def said(self, one_rater: str = "one rater’s votes only") -> list[str]:
         """What sets it apart from all votes by the usual method, in words."""

@@ -22,6 +22,7 @@ from scipy.special import expit, ndtri, stdtrit
 
 from arena.core.errors import BadInput
 from arena.core.standings.sandwich import leaning, means, sandwich
+from arena.core.standings.sums import summed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,7 +31,7 @@ PRIOR_SD = 1.5
 """Standard deviation, in logits, of the normal prior on a contender's strength (261 points)."""
 
 LEVEL = 0.95
-POINTS_PER_LOGIT = 400 / np.log(10)
+POINTS_PER_LOGIT = 400 / math.log(10)
 MEAN_RATING = 1000.0
 MIN_RATERS = 4
 """Fewer effective raters than this say too little about how much tastes differ."""
@@ -186,7 +187,7 @@ def fit(
     everyone = np.zeros(len(names))
     everyone[order] = theta
     p = expit(everyone[pairs.first] - everyone[pairs.second])
-    size, total = np.bincount(label), np.bincount(label[first], votes)
+    size, total = np.bincount(label), summed(label[first], votes, 0)
     if method.clusters == "none":
         spread = pairs.squares - 2 * p * pairs.score + p**2 * pairs.votes
         observed = laplacian(first, second, spread[met], len(order))
@@ -244,7 +245,7 @@ def strengths(
     for _ in range(100):
         p = expit(theta[first] - theta[second])
         surplus = score - votes * p
-        slope = np.bincount(first, surplus, size) - np.bincount(second, surplus, size)
+        slope = summed(first, surplus, size) - summed(second, surplus, size)
         model = laplacian(first, second, votes * p * (1 - p), size)
         step = np.linalg.solve(model + ridge, slope - precision * theta)
         # Far from the mode the quadratic can overshoot; near it a full step always gains.
@@ -259,7 +260,7 @@ def strengths(
 
 def laplacian(first: Ints, second: Ints, weight: Floats, size: int) -> Floats:
     """(K, K) sum of weight · x xᵀ over pairs, x being 1 for the first and −1 for the second."""
-    cells = np.bincount(first * size + second, weight, size**2).reshape(size, size)
+    cells = summed(first * size + second, weight, size**2).reshape(size, size)
     cells += cells.T
     return np.diag(cells.sum(axis=1)) - cells
 
@@ -281,7 +282,7 @@ def groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
     met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
     count, label = connected_components(met, directed=False) if size else (0, first)
-    busiest_first = np.argsort(-np.bincount(label[first], votes, count), kind="stable")
+    busiest_first = np.argsort(-summed(label[first], votes, count), kind="stable")
     return np.argsort(busiest_first)[label]
 
 

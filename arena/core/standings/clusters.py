@@ -14,7 +14,7 @@ from scipy.sparse import coo_array, csr_array
 
 from arena.core.standings.moments import Moments, sides, worthwhile
 from arena.core.standings.sandwich import FEW_CELLS, SMALL, gram, squared
-from arena.core.standings.sums import Sums, keys_of
+from arena.core.standings.sums import Sums, keys_of, summed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -151,9 +151,9 @@ class Weighed:
         votes, score = [], []
         for at, (kind, times) in zip(np.split(place, [len(before[0])]), (before, now), strict=True):
             outcome = kind % OUTCOMES
-            votes.append(np.bincount(at, times * self._worth.votes[outcome], len(pairs)))
-            won = np.bincount(at, times * self._worth.score[outcome], len(pairs))
-            score.append(np.bincount(first, won, size) - np.bincount(second, won, size))
+            votes.append(summed(at, times * self._worth.votes[outcome], len(pairs)))
+            won = summed(at, times * self._worth.score[outcome], len(pairs))
+            score.append(summed(first, won, size) - summed(second, won, size))
         self._regroup(first, second, votes, size)
         if self._moments is not None:
             self._moments.grow(size)
@@ -169,7 +169,7 @@ class Weighed:
         if ((group != other) | (group < 0)).any():
             self._group = None
             return
-        before, now = (np.bincount(group, n[counted], len(self._number)) for n in votes)
+        before, now = (summed(group, n[counted], len(self._number)) for n in votes)
         self._number = self._number + (now > 0) - (before > 0)
         self._squares = self._squares + now**2 - before**2
 
@@ -187,7 +187,7 @@ class Weighed:
         number, squares = [], []
         for g in range(group.max(initial=-1) + 1):
             inside = slice(None) if group.max() == 0 else member == g
-            size = np.bincount(cluster[inside], votes[inside], clusters)
+            size = summed(cluster[inside], votes[inside], clusters)
             number.append(np.count_nonzero(size))
             squares.append(size @ size)
         return np.array(number, dtype=float), np.array(squares, dtype=float)
@@ -254,7 +254,7 @@ def _spread(sums: Sums, size: int) -> Floats:
     for start in range(0, size, block):
         seen = np.zeros(min(block, size - start) * rows, dtype=bool)
         for contender in contenders:
-            inside = slice(None)
+            inside: slice | NDArray[np.bool_] = slice(None)
             if block < size:
                 inside = (contender >= start) & (contender < start + block)
             seen[(contender[inside] - start) * rows + row[inside]] = True

@@ -13,6 +13,7 @@ from arena.core.standings import bradley_terry
 from arena.core.standings.bradley_terry import Fit, Method, Pairs
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth
 from arena.core.standings.moments import pair_of, sides
+from arena.core.standings.sums import summed
 from arena.core.standings.votes import CodedVotes, coded, read, side_by_side
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ class _Ids:
 
     def __init__(self) -> None:
         self._numbers: dict[object, int] = {}
-        self._unlisted: pd.Index = pd.Index([])
+        self._unlisted: pd.Index | NDArray[np.object_] = pd.Index([])
 
     def codes(self, column: pd.Series) -> Ints:
         """(N,) a number for each row; −1 where there is no identifier or an empty one."""
@@ -36,12 +37,13 @@ class _Ids:
         if not self._numbers and not len(self._unlisted):
             # The first ones' numbers are as they come; they are listed when more come.
             self._unlisted = labels
-            numbers = np.arange(len(labels))
+            numbers: Ints = np.arange(len(labels))
         else:
             known = self._listed()
             numbers = np.array([known.setdefault(x, len(known)) for x in labels.tolist()], int)
         numbers[np.flatnonzero(labels == "")] = -1
-        return np.append(numbers, -1)[codes]
+        numbered: Ints = np.append(numbers, -1)[codes]
+        return numbered
 
     def _listed(self) -> dict[object, int]:
         if len(self._unlisted):
@@ -105,7 +107,7 @@ class Counts:
         """How many count of each contender that has any."""
         first, second = sides(len(self._names))
         met = self._times.sum(axis=1)
-        of = np.bincount(first, met, len(self._names)) + np.bincount(second, met, len(self._names))
+        of = summed(first, met, len(self._names)) + summed(second, met, len(self._names))
         return {name: int(n) for name, n in zip(self._names, of, strict=True) if n}
 
     def fit(self, method: Method = Method()) -> Fit:
@@ -138,7 +140,7 @@ class Counts:
         first, second = sides(size)
         won, lost, ties, bad = self._times.T
         won, lost, ties, bad = (
-            np.bincount(first, here, size) + np.bincount(second, there, size)
+            summed(first, here, size) + summed(second, there, size)
             for here, there in ((won, lost), (lost, won), (ties, ties), (bad, bad))
         )
         columns = {"battles": self._by_battle().spread(size), "votes": won + lost + ties + bad}

@@ -92,9 +92,8 @@ def fit_with(
     met = _met(votes, method) if covariates and not votes.empty else None
     if met is None:
         unknown = np.full(len(covariates), np.nan)
-        return Counts.of(votes).fit(method), _table(
-            covariates, *[unknown] * 2, math.inf, method.prior_sd
-        )
+        effects = _table(covariates, unknown, unknown, math.inf, method.prior_sd)
+        return Counts.of(votes).fit(method), effects
     joint = adjusted.fit(_design(met, covariates), method)
     size = len(met.names)
     covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)
@@ -232,7 +231,8 @@ def _values(votes: pd.DataFrame, name: str) -> Floats:
         )
     if not np.ptp(difference):
         return np.zeros(len(votes))  # What is left by the rounding of a mean is no difference.
-    return (difference - difference.mean()) / difference.std()
+    standardised: Floats = (difference - difference.mean()) / difference.std()
+    return standardised
 
 
 def _table(

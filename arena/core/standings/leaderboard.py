@@ -215,8 +215,8 @@ def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
 
 def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[str, Any]:
     """By column, the values of these names, and `missing` for those the table does not have."""
-    at = table.index.get_indexer(pd.Index(names, dtype="str"))
-    return {column: np.append(table[column].to_numpy(), missing)[at] for column in table}
+    at = table.index.get_indexer(pd.Index(list(names), dtype="str"))
+    return {str(name): np.append(of.to_numpy(), missing)[at] for name, of in table.items()}
 
 
 def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from arena.core.standings.sums import Sums, keys_of
+from arena.core.standings.sums import Sums, keys_of, summed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -120,7 +120,8 @@ class Moments:
         """(K, K) Σ u uᵀ at the expected scores p (m,)."""
         incidence = _incidence(self._size)
         crossed = incidence @ (self._votes_score * p[:, None])
-        return self._score_score - crossed - crossed.T + self._expected(p)
+        meat: Floats = self._score_score - crossed - crossed.T + self._expected(p)
+        return meat
 
     def _expected(self, p: Floats) -> Floats:
         """(K, K) Σ Dᵀ(n p) (n p)ᵀ D"""
@@ -147,5 +148,5 @@ class Moments:
         value = values * p[row] * p[column]
         value[row == column] /= 2
         cells = self._size**2
-        plus_1, plus_2, minus_1, minus_2 = (np.bincount(at, value, cells) for at in meeting)
+        plus_1, plus_2, minus_1, minus_2 = (summed(at, value, cells) for at in meeting)
         return (plus_1 + plus_2 - minus_1 - minus_2).reshape(self._size, self._size)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.core.standings.sums import summed
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -23,9 +25,10 @@ FEW_PRODUCTS = 2_000_000
 """So many are made without the matrix library, in less than a millisecond."""
 
 
-def leaning(size: Ints | int, votes: Floats | int, lean: float) -> Floats | float:
+def leaning(size: Ints, votes: Floats, lean: float) -> Floats:
     """w = lean·K/(N + lean·K): how far few votes lean on the model's own variance, 0…1."""
-    return lean * size / (votes + lean * size)
+    own = lean * size.astype(float)
+    return own / (votes + own)
 
 
 def effective(sizes: Floats) -> float:
@@ -67,7 +70,8 @@ def gram(u: Floats) -> Floats:
     if u.size * u.shape[1] > FEW_PRODUCTS:
         return u.T @ u
     # On a busy machine the threads of the matrix library wait for one another for longer.
-    return np.einsum("gi,gj->ij", u, u)
+    product: Floats = np.einsum("gi,gj->ij", u, u)
+    return product
 
 
 def _by_products(
@@ -87,7 +91,7 @@ def _by_products(
             (-1, second, first),
         ):
             where = side[at] * size + other_side[other]
-            total += sign * np.bincount(where, value, size**2).reshape(size, size)
+            total += sign * summed(where, value, size**2).reshape(size, size)
         if distance == 0:
             own, total = total, np.zeros((size, size))
         distance += 1
@@ -106,7 +110,7 @@ def _by_vectors(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: 
         low, high = np.searchsorted(number, (start, start + block))
         at = (number[low:high] - start) * size
         cells = (int(number[high - 1]) - start + 1) * size
-        u = np.bincount(at + first[low:high], gained[low:high], cells)
-        u -= np.bincount(at + second[low:high], gained[low:high], cells)
+        u = summed(at + first[low:high], gained[low:high], cells)
+        u -= summed(at + second[low:high], gained[low:high], cells)
         meat += gram(u.reshape(-1, size))
     return meat

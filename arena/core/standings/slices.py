@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from arena.core import when
 from arena.core.errors import BadInput
+from arena.core.when import When
 
 LABELS = ("topic", "study", "language", "channel", "rater")
 COLUMNS = (*LABELS, "timestamp")
@@ -57,6 +59,15 @@ class Slice:
                 f"The span from {self.since.isoformat()} to {self.until.isoformat()} holds no "
                 "time at all. Let it end after it begins."
             )
+
+    @classmethod
+    def asked(cls, *, since: When | None, until: When | None, **labels: str) -> Slice:
+        """With moments as people write them; see `core.when`."""
+        return cls(
+            **labels,
+            since=when.since(since) if since else None,
+            until=when.until(until) if until else None,
+        )
 
     @property
     def everything(self) -> bool:

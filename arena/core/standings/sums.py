@@ -27,11 +27,23 @@ def keys_of(rows: Ints, columns: Ints) -> Ints:
     return (rows.astype(np.int64, copy=False) << COLUMN_BITS) | columns
 
 
+def summed(at: NDArray[np.integer], values: Floats, length: int) -> Floats:
+    """(length,) the values added up by their place."""
+    # With weights it gives numbers of their kind, which its types do not say.
+    return np.bincount(at, values, length).astype(float, copy=False)
+
+
 class Sums:
     """Sums by key. Entries may have become zero."""
 
+    _keys: Ints
+    _values: Floats
+    _head: int
+    _size: int
+
     def __init__(self, keys: Ints, values: Floats | None = None) -> None:
         """From keys in any order, repeated ones being summed; each counts 1 without values."""
+        self._settled = 0
         self._tail: dict[int, int] = {}
         self._tail_rows: defaultdict[int, list[int]] = defaultdict(list)
         self._settle(keys, values)
@@ -80,7 +92,8 @@ class Sums:
         """Where the row's entries are."""
         bounds = np.array([row, row + 1]) << COLUMN_BITS
         start, end = np.searchsorted(self._keys[: self._head], bounds)
-        return np.r_[start:end, np.array(self._tail_rows.get(row, ()), dtype=np.int64)]
+        tail = np.array(self._tail_rows.get(row, ()), dtype=np.int64)
+        return np.concatenate((np.arange(start, end), tail))
 
     def of(self, keys: Ints) -> Floats:
         """The sums by key; 0 for one that is not there."""
@@ -140,7 +153,7 @@ class Sums:
         self._head = self._size = len(self._keys)
         self._tail.clear()
         self._tail_rows.clear()
-        self._settled = getattr(self, "_settled", 0) + 1
+        self._settled += 1
 
 
 def _counted(keys: Ints) -> tuple[Ints, Floats]:

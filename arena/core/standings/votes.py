@@ -116,7 +116,7 @@ def read(votes: pd.DataFrame) -> CodedVotes:
     )
 
 
-def coded(column: pd.Series) -> tuple[Ints, pd.Index | NDArray[np.object_]]:
+def coded(column: pd.Series) -> tuple[NDArray[np.integer], pd.Index | NDArray[np.object_]]:
     """(N,) a number for each row, −1 where nothing is, and what the numbers stand for."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), column.cat.categories
@@ -138,7 +138,7 @@ def side_by_side(rows: int, *works: Callable[[], Any]) -> list[Any]:
         return [doing.result() for doing in [threads.submit(work) for work in works]]
 
 
-def _coded_text(column: pd.Series) -> tuple[Ints, list[str]]:
+def _coded_text(column: pd.Series) -> tuple[NDArray[np.integer], list[str]]:
     codes, labels = coded(column)
     return codes, [str(label) for label in labels.tolist()]
 

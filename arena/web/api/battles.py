@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
 from arena.core.battle.view import Reveal, State
+from arena.core.codec import records
 from arena.core.errors import ArenaError, NotYet
 from arena.play.referee import Referee
 from arena.web.api.events import BattleId
@@ -207,8 +208,7 @@ def routes(referee: Referee) -> APIRouter:
         if state.phase == "void":
             raise NoResult(state.notice)
         revealed, moved = await referee.reveal(battle_id)
-        rows = moved.astype(object).where(moved.notna(), None).to_dict("records")
-        standings = tuple(Movement(**{str(k): v for k, v in row.items()}) for row in rows)
+        standings = tuple(Movement(**row) for row in records(moved))
         return Unmasked(**_fields(revealed), standings=standings)
 
     return router

@@ -105,7 +105,7 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     before: State | None = None
     last = untold = 0
     with suppress(UnknownBattle):  # Nobody voted for a day; told anew, it is a 404.
-        async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+        async with aclosing(referee.follow(battle_id)) as batches:
             async for told in batches:
                 batch = told
                 if not batch:

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, Field
 
 from arena.core.battle.entities import Format
 from arena.core.battle.view import State
-from arena.core.errors import ArenaError, BadInput, StaleVote
+from arena.core.errors import ArenaError, StaleVote
 from arena.play.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
 from arena.web.api.comparisons import (
@@ -33,31 +33,14 @@ from arena.web.api.comparisons import (
 )
 from arena.web.api.events import hung_up
 from arena.web.api.problems import problems
+from arena.web.callers import caller_of
 
 WAIT_S = 50.0
 """Less than the minute after which most proxies give up."""
 
 Choice = Literal["left", "right", "tie", "both_bad"]
-Spelling = Literal[
-    "left",
-    "model_a",
-    "A",
-    "a",
-    "right",
-    "model_b",
-    "B",
-    "b",
-    "tie",
-    "both_bad",
-    "bothbad",
-    "tie (bothbad)",
-]
-MEANT: Mapping[str, str] = {
-    **dict.fromkeys(("model_a", "A", "a"), "left"),
-    **dict.fromkeys(("model_b", "B", "b"), "right"),
-    **dict.fromkeys(("bothbad", "tie (bothbad)"), "both_bad"),
-}
-"""What a spelling stands for, where it is not itself."""
+Winner = Literal["model_a", "model_b"]
+LEFT_RIGHT: Mapping[str, Choice] = {"model_a": "left", "model_b": "right"}
 
 SAID: Mapping[str, str] = {
     "in_progress": "The models are answering; get_progressive_responses waits for their replies.",
@@ -66,8 +49,11 @@ SAID: Mapping[str, str] = {
 }
 """What an opening is answered with, by the battle's status: a key may be one of long ago."""
 
-ONE_OF: list[Any] = [{"required": [name]} for name in ("choice", "winner", "vote")]
-BattleId = Annotated[str, Field(max_length=64, description="`battle_id` of start_progressive.")]
+BATTLE_ID = (
+    "`battle_id` of start_progressive, or the `session_id` that was given to it from the same "
+    "address, which means the latest battle of that session."
+)
+BattleId = Annotated[str, Field(max_length=64, description=BATTLE_ID)]
 Ballot = Annotated[
     str,
     Field(
@@ -110,16 +96,14 @@ class Choosing(Body):
 
 
 class Voting(Body):
-    """As for submit_progressive_choice, with the choice under one of three names and in any of
-    these spellings. A and B are the left and the right one, whatever their seats."""
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_OF})
+    """As for submit_progressive_choice, with the choice as `winner`; `choice` and `vote` are
+    other names for it."""
 
     battle_id: BattleId
     ballot: Ballot
-    choice: Spelling = ""  # type: ignore[assignment]
-    winner: Spelling = ""  # type: ignore[assignment]
-    vote: Spelling = ""  # type: ignore[assignment]
+    winner: Annotated[
+        Winner | Choice, Field(validation_alias=AliasChoices("winner", "choice", "vote"))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +128,7 @@ def routes(referee: Referee) -> APIRouter:
             topic=start.topic,
             session=start.session_id,
             unattended=True,
+            alias=start.session_id and _session(request, start.session_id),
             **by(request, key),
         )
         status = STATUS[state.phase]
@@ -155,7 +140,7 @@ def routes(referee: Referee) -> APIRouter:
     async def get_progressive_responses(asking: Asking, request: Request) -> Responses:
         """The replies of the open round, as soon as all are complete; waits for them for up to
         50 seconds. Of a completed battle those of the last round, with names."""
-        battle_id = asking.battle_id
+        battle_id = await _meant(referee, request, asking.battle_id)
         await _wait(referee, battle_id, request)
         state = await referee.state(battle_id)
         if state.phase == "void":
@@ -165,20 +150,31 @@ def routes(referee: Referee) -> APIRouter:
         return responses(state, await referee.replies(battle_id), history, revealed)
 
     @router.post("/submit_progressive_choice", responses=problems(404, 409, 503, body=True))
-    async def submit_progressive_choice(choosing: Choosing) -> NextRound | CompletedBattle:
+    async def submit_progressive_choice(
+        choosing: Choosing, request: Request
+    ) -> NextRound | CompletedBattle:
         """Vote on the open round. The same ballot again gets the first answer again."""
-        return await _chosen(referee, choosing.battle_id, choosing.ballot, choosing.choice)
+        battle_id = await _meant(referee, request, choosing.battle_id)
+        return await _chosen(referee, battle_id, choosing.ballot, choosing.choice)
 
     @router.post("/vote", responses=problems(404, 409, 503, body=True))
-    async def vote(voting: Voting) -> NextRound | CompletedBattle:
-        """Vote on the open round, in other spellings."""
-        given = list(filter(None, (voting.choice, voting.winner, voting.vote)))
-        if len(given) != 1:
-            raise BadInput("Give the choice under one name: choice, winner or vote.")
-        choice = MEANT.get(given[0], given[0])
-        return await _chosen(referee, voting.battle_id, voting.ballot, choice)
+    async def vote(voting: Voting, request: Request) -> NextRound | CompletedBattle:
+        """Vote on the open round by naming the winner."""
+        battle_id = await _meant(referee, request, voting.battle_id)
+        choice = LEFT_RIGHT.get(voting.winner, voting.winner)
+        return await _chosen(referee, battle_id, voting.ballot, choice)
 
     return router
+
+
+def _session(request: Request, session_id: str) -> str:
+    """The name of a caller's session: nobody gets a battle by a session of somebody else."""
+    return f"{caller_of(request)}/{session_id}"
+
+
+async def _meant(referee: Referee, request: Request, told: str) -> str:
+    """The id of the battle, where a session is told that of its latest one."""
+    return await referee.named(_session(request, told)) or told
 
 
 async def _wait(referee: Referee, battle_id: str, request: Request) -> None:
@@ -204,7 +200,7 @@ async def _complete(referee: Referee, battle_id: str) -> None:
     state = await referee.state(battle_id)
     if state.phase != "answering":
         return
-    async with aclosing(referee.follow(battle_id)) as batches:  # type: ignore[type-var]
+    async with aclosing(referee.follow(battle_id)) as batches:
         async for batch in batches:
             told = [event for _, event in batch if isinstance(event, State)]
             if batch and (not told or told[-1].phase == "answering"):

@@ -5,22 +5,18 @@ Votes of battles under way are in none of them. It does not know how standings a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from arena import exchange
-from arena.core import when
+from arena.core.codec import records
 from arena.core.standings import board
-from arena.core.standings.bradley_terry import Method
-from arena.core.standings.covariates import ORDER, STYLE
-from arena.core.standings.slices import Slice
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
 
@@ -56,19 +52,7 @@ class Choice(BaseModel):
 
     def query(self) -> board.Query:
         """Raises BadInput."""
-        return board.Query(
-            Slice(
-                topic=self.topic,
-                study=self.study,
-                language=self.language,
-                channel=self.channel,
-                rater=self.rater,
-                since=when.since(self.since) if self.since else None,
-                until=when.until(self.until) if self.until else None,
-            ),
-            Method(ties=self.ties, bad=self.bad, anchor=self.anchor),
-            (*STYLE * self.style, *ORDER * self.order),
-        )
+        return board.Query.asked(**self.model_dump(include=set(Choice.model_fields)))
 
 
 class Standings(Choice):
@@ -144,7 +128,7 @@ def routes(referee: Referee) -> APIRouter:
     )
     async def leaderboard(chosen: Annotated[Standings, Query()]) -> Any:
         """The standings, as the page computes them."""
-        found = await referee.board(chosen.query())
+        found = await referee.scoreboard.board(chosen.query())
         if chosen.format == "latex":
             return _latex(found)
         if chosen.format == "csv":
@@ -154,8 +138,8 @@ def routes(referee: Referee) -> APIRouter:
             return Response(text, media_type=CSV.media_type, headers=_saved_as("standings.csv"))
         return JSONResponse(
             {
-                "standings": _records(found.standings[list(SHOWN)]),
-                "effects": _records(found.effects),
+                "standings": records(found.standings[list(SHOWN)]),
+                "effects": records(found.effects),
                 "votes": found.votes,
                 "excluded": dict(found.excluded),
                 "held_back": found.held_back,
@@ -166,12 +150,12 @@ def routes(referee: Referee) -> APIRouter:
     async def version() -> dict[str, int]:
         """`version` is another number whenever the standings may have changed; quick to answer,
         so that a page can ask often."""
-        return {"version": await referee.standing_version()}
+        return {"version": await referee.scoreboard.version()}
 
     @router.get("/statistics", responses=problems(503))
     async def statistics() -> Statistics:
         """Totals of all votes."""
-        return Statistics(**await referee.statistics())
+        return Statistics(**await referee.scoreboard.statistics())
 
     @router.get(
         "/export",
@@ -186,7 +170,7 @@ def routes(referee: Referee) -> APIRouter:
         (dpo), or the standings as a LaTeX table."""
         query = chosen.query()
         if chosen.format == "latex":
-            return _latex(await referee.board(query))
+            return _latex(await referee.scoreboard.board(query))
         made = exchange.FORMATS[chosen.format]
         pieces = referee.export(chosen.format, query.slice, strict=chosen.strict)
         # What cannot be read at all is still told as a problem.
@@ -200,8 +184,8 @@ def routes(referee: Referee) -> APIRouter:
     return router
 
 
-async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(rest) as pieces:  # type: ignore[type-var]
+async def _all(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    async with aclosing(rest) as pieces:
         yield first
         async for piece in pieces:
             yield piece
@@ -210,12 +194,6 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
 def _latex(found: board.Board) -> Response:
     text = exchange.latex(found)
     return Response(text, media_type=TEX.media_type, headers=_saved_as("standings.tex"))
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values, null for what is unknown."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
 
 
 def _saved_as(name: str) -> dict[str, str]:

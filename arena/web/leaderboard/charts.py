@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from arena.core.standings.bradley_terry import MEAN_RATING
-from arena.web.leaderboard.table import interval, whole
+from arena.web.leaderboard.table import interval, rows, whole
 
 ROW_PX = 44
 NAME_LENGTH = 25
@@ -49,6 +49,7 @@ def ratings(standings: pd.DataFrame) -> go.Figure:
     rated = standings.dropna(subset="rating").reset_index(drop=True)
     groups = rated["group"].nunique()
     chart = go.Figure()
+    number: Any
     for number, group in rated.groupby("group"):
         colour, shape = MARKS[int(number) % len(MARKS)]
         chart.add_scatter(
@@ -58,10 +59,10 @@ def ratings(standings: pd.DataFrame) -> go.Figure:
             mode="markers",
             marker={"size": 11, "color": colour, "symbol": shape},
             name=f"Group {number + 1}",
-            customdata=[_label(row) for row in group.itertuples()],
+            customdata=[_label(row) for row in rows(group)],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    names = [f"{row.rank}  {_shortened(row.contender)}" for row in rated.itertuples()]
+    names = [f"{row.rank}  {_shortened(row.contender)}" for row in rows(rated)]
     _captions(chart, names, rated)
     _bare(chart, height=ROW_PX * len(rated) + (110 if groups > 1 else 80))
     mean = {"type": "line", "x0": MEAN_RATING, "x1": MEAN_RATING, "y0": 0, "y1": 1, "yref": "paper"}
@@ -91,21 +92,21 @@ def speed(standings: pd.DataFrame) -> go.Figure:
             hoverinfo="skip",
         )
     best = on_front(known)
-    for uid, rows, fill, ink in (
+    for uid, points, fill, ink in (
         ("behind", known[~best], "#ffffff", INK),
         ("front", known[best], POINT, "#ffffff"),
     ):
         chart.add_scatter(
             uid=uid,
-            x=rows["tokens_per_s"],
-            y=rows["rating"],
-            error_y=_whiskers(rows) | {"thickness": 2, "color": QUIET},
+            x=points["tokens_per_s"],
+            y=points["rating"],
+            error_y=_whiskers(points) | {"thickness": 2, "color": QUIET},
             mode="markers+text",
             marker={"size": size, "color": fill, "line": {"color": POINT, "width": 2}},
-            text=[f"<b>{place + 1}</b>" for place in rows.index],
+            text=[f"<b>{place + 1}</b>" for place in points.index],
             textfont={"color": ink, "size": size / 2},
             customdata=[
-                f"{_label(row)}<br>{row.tokens_per_s:.1f} tokens/s" for row in rows.itertuples()
+                f"{_label(row)}<br>{row.tokens_per_s:.1f} tokens/s" for row in rows(points)
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
@@ -126,7 +127,7 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
     known = measured(standings).reset_index(drop=True)
     chart = go.Figure()
     hover = {"hovertemplate": "%{customdata}<extra></extra>"}
-    labels = [f"{_label(r)}<br>{whole(r.reply_tokens)} tokens" for r in known.itertuples()]
+    labels = [f"{_label(r)}<br>{whole(r.reply_tokens)} tokens" for r in rows(known)]
     chart.add_bar(
         x=known["reply_tokens"],
         y=known.index,
@@ -213,7 +214,7 @@ def on_front(known: pd.DataFrame) -> pd.Series:
         speeds, ratings = group["tokens_per_s"].to_numpy(), group["rating"].to_numpy()
         as_good = (speeds >= speeds[:, None]) & (ratings >= ratings[:, None])
         better = (speeds > speeds[:, None]) | (ratings > ratings[:, None])
-        ahead[group.index] = ~(as_good & better).any(axis=1)
+        ahead[group.index] = np.asarray(~(as_good & better).any(axis=1))
     return ahead
 
 

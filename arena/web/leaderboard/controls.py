@@ -11,12 +11,11 @@ from urllib.parse import urlencode
 import gradio as gr
 from gradio.blocks import Block
 
-from arena.core import when
 from arena.core.errors import BadInput
 from arena.core.standings.board import Query
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import ORDER, STYLE
-from arena.core.standings.slices import Slice, pseudonym
+from arena.core.standings.slices import pseudonym
 
 ALL = {
     "topic": "All topics",
@@ -80,25 +79,30 @@ class Controls:
     @property
     def changes(self) -> list[Any]:
         """The events after which another query holds."""
-        chosen = (*self.menus.values(), self.since, self.until, self.ties, self.bad, self.correct)
+        chosen: tuple[Any, ...] = (
+            *self.menus.values(),
+            self.since,
+            self.until,
+            self.ties,
+            self.bad,
+            self.correct,
+        )
         return [*(part.input for part in chosen), self.rater.change]
 
     def query(self, values: Mapping[Block, Any]) -> Query:
         """What the components' values ask for. They come from the browser, where anybody may
         forge them; raises BadInput for what cannot be used."""
         labels = {field: _text(values[menu]) for field, menu in self.menus.items()}
-        first, last = _text(values[self.since]), _text(values[self.until])
-        since, until = when.since(first) if first else None, when.until(last) if last else None
-        if since and until and until <= since:
-            raise BadInput(
-                f"The last day, {last}, is before the first one, {first}. Choose a later one, or "
-                "clear it."
-            )
         wanted = values[self.correct] or []
-        return Query(
-            Slice(**labels, rater=_text(values[self.rater]), since=since, until=until),
-            Method(ties=values[self.ties], bad=values[self.bad]),
-            (*STYLE * ("style" in wanted), *ORDER * ("order" in wanted)),
+        return Query.asked(
+            **labels,
+            rater=_text(values[self.rater]),
+            since=_text(values[self.since]),
+            until=_text(values[self.until]),
+            ties=values[self.ties],
+            bad=values[self.bad],
+            style="style" in wanted,
+            order="order" in wanted,
         )
 
     def cleared(self) -> dict[Block, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from arena.core.standings.covariates import STYLE
-from arena.web.leaderboard.table import DASH
+from arena.web.leaderboard.table import DASH, rows
 
 MEANS = {
     "seat": ("Seat", "Being shown before the other one"),
@@ -41,15 +41,14 @@ TOO_FEW = """
 def draw(order: pd.DataFrame, style: pd.DataFrame, corrected: Sequence[str]) -> str:
     """order, style: as `core.standings.board.Panels` has them, empty where nothing is known. corrected:
     covariates that the ratings on the page are corrected for."""
-    rows = [*order.itertuples(), *style.itertuples()]
-    rows = [row for row in rows if not pd.isna(row.points)]
-    if not rows:
+    measured = [row for row in (*rows(order), *rows(style)) if not pd.isna(row.points)]
+    if not measured:
         return NOTHING
-    if not any(map(_known, rows)):
+    if not any(map(_known, measured)):
         return TOO_FEW
-    bounds = [abs(bound) for row in rows if _known(row) for bound in (row.lower, row.upper)]
+    bounds = [abs(bound) for row in measured if _known(row) for bound in (row.lower, row.upper)]
     reach = min(max(*bounds, 1.0), WIDEST)
-    drawn = "".join(_row(row, reach, row.covariate in corrected) for row in rows)
+    drawn = "".join(_row(row, reach, row.covariate in corrected) for row in measured)
     return f'{LEAD}<ul class="board-effects">{drawn}</ul>'
 
 
@@ -66,7 +65,7 @@ def told(row: Any) -> str:
 
 
 def _known(row: Any) -> bool:
-    return row.upper - row.lower <= UNTOLD
+    return bool(row.upper - row.lower <= UNTOLD)
 
 
 def _row(row: Any, reach: float, corrected: bool) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from arena.web.leaderboard.table import rows
+
 FEW = 8
 """Up to so many contenders, columns are wide enough for names."""
 STRONGEST = 62
@@ -25,14 +27,14 @@ column's, and under it how many votes say so. Ties and “both bad” are half a
 
 def draw(head_to_head: pd.DataFrame, names: Sequence[str]) -> str:
     """head_to_head: `leaderboard.head_to_head`. names: all contenders with votes, best first."""
-    met = {(row.contender, row.opponent): row for row in head_to_head.itertuples()}
+    met = {(row.contender, row.opponent): row for row in rows(head_to_head)}
     few = len(names) <= FEW
     head = "".join(
         f'<th scope="col" title="{escape(name)}"><i>{number}</i>'
         f"{f'<span>{escape(name)}</span>' if few else ''}</th>"
         for number, name in enumerate(names, 1)
     )
-    rows = "".join(
+    body = "".join(
         f'<tr><th scope="row" title="{escape(name)}"><i>{number}</i><span>{escape(name)}</span>'
         "</th>"
         f"{''.join(_cell(name, other, met, few) for other in names)}</tr>"
@@ -41,7 +43,7 @@ def draw(head_to_head: pd.DataFrame, names: Sequence[str]) -> str:
     return (
         '<div class="board-scroll board-heat" tabindex="0" role="region" aria-label="Head to head">'
         f'<table{" class=few" * few} aria-label="Per cent won by the row against the column, and '
-        f'votes"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>{LEGEND}'
+        f'votes"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>{LEGEND}'
     )
 
 

@@ -12,6 +12,7 @@ from arena.core.errors import ArenaError, BadInput
 from arena.core.standings.board import Board, Query
 from arena.web.leaderboard.charts import on_front, timed
 from arena.web.leaderboard.controls import link
+from arena.web.leaderboard.table import rows
 
 COUNTING = "<p>Counting the votes …</p>"
 NO_VOTES = """
@@ -144,7 +145,7 @@ def front(standings: pd.DataFrame) -> str:
         f'<li class="{"front" if best[row.Index] else "behind"}"><i>{row.Index + 1}</i>'
         f"<span><b>{escape(row.contender)}</b> {row.tokens_per_s:.1f} tokens/s, rated "
         f"{row.rating:.0f}</span></li>"
-        for row in known.itertuples()
+        for row in rows(known)
     )
     among = " of their own group" if len(known["group"].unique()) > 1 else ""
     return (
@@ -157,7 +158,7 @@ def busiest(days: pd.DataFrame) -> str:
     """What the chart of days shows, in words. days: day, votes."""
     if days.empty:
         return "<p>Nothing was voted on in this choice.</p>"
-    most = days.loc[days["votes"].idxmax()]
+    most = days.iloc[int(days["votes"].argmax())]
     length = f"{len(days):,} day{'' if len(days) == 1 else 's'} (UTC)"
     return (
         f"<p>{_votes(int(days['votes'].sum()))} in {length}; most on {most['day']:%-d %B %Y}: "

@@ -39,6 +39,11 @@ def draw(standings: pd.DataFrame) -> str:
     )
 
 
+def rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Each with its index and its columns as attributes, of whatever types they are."""
+    return iter(frame.itertuples())
+
+
 def whole(value: float) -> str:
     return DASH if pd.isna(value) else f"{value:,.0f}"
 
@@ -49,7 +54,8 @@ def interval(lower: float, upper: float) -> str:
 
 def _bodies(standings: pd.DataFrame) -> Iterator[str]:
     groups = standings["group"].nunique()
-    for number, rows in standings.groupby("group", dropna=False, sort=True):
+    number: Any
+    for number, group in standings.groupby("group", dropna=False, sort=True):
         if pd.isna(number):
             title = "Not rated yet"
         else:
@@ -60,7 +66,7 @@ def _bodies(standings: pd.DataFrame) -> Iterator[str]:
             if title
             else ""
         )
-        yield f"<tbody>{heading}{''.join(_row(row) for row in rows.itertuples())}</tbody>"
+        yield f"<tbody>{heading}{''.join(map(_row, rows(group)))}</tbody>"
 
 
 def _row(row: Any) -> str:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from arena.core.battle.roster import demo, of_models, parse
 from arena.core.errors import ConfigError
-
-README = Path(__file__).parents[3] / "README.md"
 
 
 def test_one_contender_a_model_named_like_it() -> None:
@@ -27,14 +22,6 @@ def test_the_demonstration_differs_in_name_system_prompt_and_temperature() -> No
         assert len({getattr(c, what) for c in contenders}) == len(contenders) == 3
     assert len({c.options["temperature"] for c in contenders}) == 3
     assert all(c.system for c in contenders), "without one, a chat template may name the model"
-
-
-def test_the_example_of_the_readme_is_a_roster() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    strict, free = parse(example, "README.md")
-    assert strict.model == free.model == "llama3.1:8b"
-    assert strict.system and not free.system
-    assert (strict.options["temperature"], free.options["temperature"]) == (0.2, 1.0)
 
 
 @pytest.mark.parametrize(

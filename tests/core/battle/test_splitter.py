@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.core.battle.entities import Text, Thought
 from arena.core.battle.marks import shown
 from arena.core.battle.splitter import Splitter
-from arena.core.ports import Text, Thought
 
 NIGHT = "The sun is away at night."
 

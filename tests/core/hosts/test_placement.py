@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from arena.core.hosts.placement import LOAD_BREAKER, Breaker, Candidate, Share, choose, fit
+from arena.core.hosts.placement import LOAD_BREAKER, Breaker, Share, choose, fit
+from tests.core.hosts.choices import CHOICES, candidates
 
 FULL, PART, NONE, UNKNOWN = Share.FULL, Share.PART, Share.NONE, Share.UNKNOWN
 
 
-def candidate(host: str, **known: object) -> Candidate:
-    given = {"resident": True, "on_gpu": True, "leases": 0, "slots": 2, **known}
-    return Candidate(host, **given)  # type: ignore[arg-type]
+@pytest.mark.parametrize("case", CHOICES)
+def test_the_best_host_is_chosen(case: str) -> None:
+    for known in (CHOICES[case], CHOICES[case][::-1]):
+        best = choose(known)
+        assert (best and best.host) == next((c.host for c in known if c.host == "good"), None)
 
 
-@pytest.mark.parametrize(
-    ("better", "worse"),
-    [
-        ({"leases": 1}, {"on_gpu": False}),
-        ({"on_gpu": False, "leases": 1}, {"on_gpu": False, "resident": False}),
-        ({"leases": 0, "speed": 1.0}, {"leases": 1, "speed": 99.0}),
-        ({"speed": 60.0}, {"speed": 50.0}),
-        ({"speed": 60.0}, {}),
-    ],
-    ids=["on the GPU", "resident", "free slots", "speed", "measured"],
-)
-def test_the_better_host_is_chosen(better: dict[str, object], worse: dict[str, object]) -> None:
-    good, bad = candidate("good", **better), candidate("bad", **worse)
-    assert choose([good, bad]) == choose([bad, good]) == good
-
-
-def test_a_host_without_a_free_slot_is_not_chosen() -> None:
-    assert choose([candidate("full", leases=2)]) is None
+def test_of_equals_the_first_is_chosen() -> None:
+    assert choose(candidates(one={}, other={})) == candidates(one={})[0]
     assert choose([]) is None
-
-
-def test_a_host_on_trial_is_chosen_only_while_it_has_no_request_at_all() -> None:
-    assert choose([candidate("trial", on_trial=True)])
-    assert choose([candidate("trial", on_trial=True, on_host=1)]) is None
-    assert choose([candidate("fine", on_host=1)])
-
-
-def test_a_crowded_host_does_not_load_what_is_resident_elsewhere() -> None:
-    busy = candidate("busy", leases=2)
-    crowded = candidate("crowded", resident=False, on_gpu=False, crowded=True)
-    roomy = candidate("roomy", resident=False, on_gpu=False)
-    assert choose([busy, crowded]) is None
-    assert choose([crowded]) == crowded
-    assert choose([busy, crowded, roomy]) == roomy
 
 
 def test_the_share_on_the_gpu_is_read_from_the_sizes() -> None:

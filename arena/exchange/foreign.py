@@ -1,0 +1,83 @@
+"""Rows from elsewhere, as a DataFrame, in the columns of a ledger: whole columns at a time.
+
+It knows LMArena's releases. It does not know files, which are read row by row (`receiving`), nor
+what is made of the rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+
+from arena.core.errors import BadInput
+from arena.core.standings.votes import require
+from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
+from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED
+
+METADATA = "conv_metadata"
+
+
+def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
+    """The rows, which need only say who met and how it was judged, with all that standings are
+    made of; metadata are read only where they are wanted. Raises BadInput."""
+    if not isinstance(rows, pd.DataFrame):
+        raise BadInput(
+            f"votes cannot be a {type(rows).__name__}. Give a DataFrame, or the name of a file."
+        )
+    if twice := rows.columns[rows.columns.duplicated()].tolist():
+        raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
+    rows = _modern(rows)
+    require(rows, ("model_a", "model_b", "winner"))
+    empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
+    made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
+    if "battle_id" not in made:
+        numbered = pd.Series([f"row {number}" for number in range(len(made))], index=made.index)
+        session = "evaluation_session_id"
+        made["battle_id"] = made[session].fillna(numbered) if session in made else numbered
+    said = made["winner"].dropna().unique().tolist()
+    meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
+    if any(meant[one] != one for one in said):
+        made["winner"] = made["winner"].map(meant)
+    if "anony" in made:
+        named = made["anony"].astype("str").str.strip().str.lower().isin(["false", "0", "0.0"])
+        made["excluded_reason"] = made["excluded_reason"].mask(named, UNBLINDED)
+    if "timestamp" in made:
+        made["timestamp"] = _times(made["timestamp"])
+    if METADATA in made and with_metadata:
+        try:
+            counted = [metadata(known, (), ()) for known in made[METADATA]]
+        except (ValueError, TypeError) as error:
+            raise BadInput(f"{METADATA} {error}.") from None
+        made[METADATA] = pd.Series(counted, index=made.index, dtype=object)
+    return made
+
+
+def _modern(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of any of LMArena's releases, with the column names of the ledger."""
+    older = {old: new for old, new in OLDER_NAMES.items() if old in rows and new not in rows}
+    rows = rows.rename(columns=older)
+    if "winner" in rows or not set(FLAGS) <= set(rows):
+        return rows
+    flags = rows[list(FLAGS)].astype("str").isin(["1", "1.0"]).to_numpy()
+    which = np.where(flags.sum(axis=1) == 1, flags.argmax(axis=1), -1)
+    outcome = np.array([*FLAGS.values(), ""])[which]
+    return rows.assign(winner=pd.array(outcome, dtype="str"))
+
+
+def _times(column: pd.Series) -> pd.Series:
+    """In UTC: of ISO 8601, or since 1970 in seconds or smaller parts, told apart by their size."""
+    try:
+        if not is_numeric_dtype(column):
+            dated = is_datetime64_any_dtype(column)
+            return pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
+        seconds = column.to_numpy(float, na_value=np.nan)
+        for _ in ("milliseconds", "microseconds", "nanoseconds"):
+            seconds = np.where(seconds >= LATEST_S, seconds / 1000, seconds)
+        if ((seconds < EARLIEST_S) | (seconds >= LATEST_S)).any():
+            raise ValueError
+        return pd.Series(pd.to_datetime(seconds, unit="s", utc=True), index=column.index)
+    except (ValueError, TypeError, OverflowError):
+        raise BadInput(
+            "timestamp holds what is no time. Give it as 2026-03-01T12:30:00Z."
+        ) from None

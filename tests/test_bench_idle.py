@@ -1,0 +1,33 @@
+"""The bench of an idle arena: which processes it measures, and that ours does next to nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from arena.bench.idle import ARENA, CLOSED, OPEN, PLAIN, VOTING
+from arena.cli import main
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
+
+MOST = 0.015
+"""A third of what looking a thousand times a second takes, and three times what is promised: over
+so short a time a tick of the clock that CPU is counted by is much."""
+
+
+@pytest.mark.slow
+def test_an_idle_arena_costs_next_to_nothing_whether_pages_are_open_or_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeOllama.in_thread([LLAMA, MISTRAL, PHI], speed=50, warm=True) as host:
+        monkeypatch.setenv("OLLAMA_HOST", host.url)
+        assert main(["bench", "idle", "--seconds", "4", "--pages", "2", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    scenes = [(row["program"], row["scene"], row["pages"]) for row in rows]
+    assert scenes == [
+        (program, scene, pages)
+        for scene, pages in ((CLOSED, 0), (OPEN, 2), (VOTING, 2))
+        for program in (ARENA, PLAIN)
+    ]
+    assert all(row["cpu"] < MOST for row in rows if row["program"] == ARENA), rows
+    assert all(row["cpu"] > MOST for row in rows if row["program"] == PLAIN), rows

@@ -1,0 +1,185 @@
+"""What is installed elsewhere: the wheel, what it asks for, and where such a copy keeps votes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.fake_ollama import FakeOllama
+from tests.running import OURS, ROOT, running
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRA = ("psycopg", "redis")
+"""Packages that only the extra brings."""
+
+
+def pip(*arguments: str) -> None:
+    # All that is needed is here; nothing is asked for over the network.
+    command = [sys.executable, "-m", "pip", "--quiet", *arguments, "--no-index", "--no-deps"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+# What it asks for and holds --------------------------------------------------------------------
+
+
+def ranges() -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["replicas"]]
+    return {canonicalize_name(each.name): each for each in map(Requirement, lines)}
+
+
+def pins() -> dict[str, Requirement]:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(each.name): each for each in pinned}
+
+
+def test_what_is_pinned_is_what_the_package_asks_for_and_pytest() -> None:
+    assert set(pins()) == {*ranges(), "pytest"}
+    assert set(EXTRA) == {Requirement(r).name for r in PROJECT["optional-dependencies"]["replicas"]}
+
+
+def test_every_pin_lies_within_the_range_of_the_package() -> None:
+    pinned = pins()
+    for name, wide in ranges().items():
+        (exact,) = pinned[name].specifier
+        assert exact.operator == "==" and wide.specifier.contains(exact.version), f"{exact} {wide}"
+        assert (pinned[name].extras, str(pinned[name].marker)) == (wide.extras, str(wide.marker))
+
+
+def test_every_file_of_the_arena_goes_into_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        names = {name for name in packed.namelist() if ".dist-info/" not in name}
+    there = [path for path in (ROOT / "arena").rglob("*") if path.is_file()]
+    assert names == {
+        path.relative_to(ROOT).as_posix() for path in there if "__pycache__" not in path.parts
+    }
+
+
+# A copy of its own -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An installed arena that sees none of the checkout, with a home and a folder to start in."""
+
+    bin: Path
+    packages: Path
+    home: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        apart = {"HOME": str(self.home), "XDG_DATA_HOME": "", "PYTHONPATH": ""}
+        return apart | {"PYTHONDONTWRITEBYTECODE": "1", "DATABASE_URL": ""}
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+        return subprocess.run(
+            [str(self.bin / command[0]), *command[1:]],
+            cwd=self.home,
+            env=kept | self.environment | environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def files(self) -> dict[Path, tuple[int, int]]:
+        found = [(path, path.stat()) for path in self.packages.rglob("*")]
+        return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in found}
+
+
+@pytest.fixture(scope="module")
+def copy(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """Installed without the extra; all else that it needs is what this Python has."""
+    place = tmp_path_factory.mktemp("copy")
+    made = Copy(place / "env/bin", place, place / "home", place / "start")
+    venv.create(made.bin.parent, symlinks=True)
+    pip("--python", str(made.bin / "python"), "install", "--no-compile", str(wheel))
+    (packages,) = made.bin.parent.glob("lib/*/site-packages")
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRA}))"
+    (packages / "needed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{hidden}\n")
+    made.home.mkdir()
+    made.folder.mkdir()
+    return Copy(made.bin, packages, made.home, made.folder)
+
+
+def played(http: httpx.Client) -> None:
+    """One knockout, to its end."""
+
+    def call(path: str, **fields: object) -> Any:
+        return http.post(f"/api/arena/{path}", json=fields).raise_for_status().json()
+
+    battle = call("start_progressive", message="Why is it dark at night?", num_models=3)
+    led_to = {"status": "in_progress"}
+    while led_to["status"] == "in_progress":
+        shown = call("get_progressive_responses", battle_id=battle["battle_id"])
+        led_to = call(
+            "submit_progressive_choice",
+            battle_id=battle["battle_id"],
+            choice="left",
+            ballot=shown["ballot"],
+        )
+
+
+@pytest.mark.slow
+def test_an_installed_copy_plays_and_keeps_votes_in_the_users_folder(copy: Copy) -> None:
+    older = copy.packages / "data" / "arena.db"
+    older.parent.mkdir()
+    older.touch()
+    before = copy.files()
+    with FakeOllama.in_thread(speed=50, warm=True) as host:
+        (copy.folder / ".env").write_text(f"OLLAMA_HOST={host.url}\nARENA_PACE=5000\n")
+        door = (str(copy.bin / "arena"), "serve")
+        with running(copy.home, door=door, cwd=copy.folder, **copy.environment) as app:
+            kept = Path(app.found(r"votes\s+(\S+)"))
+            assert kept.is_relative_to(copy.home) and kept.is_file()
+            assert app.found(r"note\s+Votes of an older copy are in (\S+),") == str(older)
+            with httpx.Client(base_url=app.url, timeout=60, trust_env=False) as http:
+                played(http)
+            assert app.stop() == 0, app.printed
+    program = "import arena; print(len(arena.votes()), arena.__file__)"
+    read = copy.run("python", "-c", program)
+    assert read.stdout.split() == ["2", str(copy.packages / "arena" / "__init__.py")], read.stderr
+    assert copy.files() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("DATABASE_URL", "postgresql+psycopg://me:s3cret@db/arena"), ("REDIS_URL", "redis://db/0")],
+)
+def test_what_replicas_share_asks_for_the_extra(copy: Copy, key: str, value: str) -> None:
+    refused = copy.run("arena", "serve", "--port", "0", **{key: value})
+    assert refused.returncode == 1 and "s3cret" not in refused.stderr
+    assert refused.stderr.startswith(f"A setting is wrong: {key} names what needs a package")
+    assert "pip install 'progressive-arena[replicas]'" in refused.stderr
+
+
+@pytest.mark.slow
+def test_help_names_the_command_as_it_was_called(copy: Copy) -> None:
+    assert copy.run("arena", "serve", "--help").stdout.startswith("usage: arena serve [-h]")
+    by_module = copy.run("python", "-m", "arena", "--help")
+    assert by_module.stdout.startswith("usage: python -m arena [-h]")
+    by_file = copy.run("python", str(ROOT / "app.py"), "--help")
+    assert by_file.stdout.startswith("usage: python app.py [-h]")
