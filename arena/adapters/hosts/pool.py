@@ -33,7 +33,7 @@ from arena.adapters.hosts.reports import report
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
-from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.entities import Contender, Finished, Thought
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
@@ -73,7 +73,7 @@ class HostPool:
     ) -> None:
         self._options = dict(options)
         self._timeouts = timeouts
-        self._tls = tls
+        self._asking: dict[str, Any] = {"timeouts": timeouts, "tls": tls}
         self._thought_tokens = thought_tokens
         self._clock = clock
         self._fleet = Fleet(options, clock, remote)
@@ -93,16 +93,15 @@ class HostPool:
         openai: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Work with these hosts from now on. hosts: (URL, bearer token or "") of Ollama's kind,
-        openai: of those that speak OpenAI's API. slots: replies
-        at once for each model on each host. A contender whose model is `auto` stands for every
-        installed model that can chat."""
+        openai: of those that speak OpenAI's API. slots: replies at once for each model on each
+        host. A contender whose model is `auto` stands for every installed model that can chat."""
         await self.close()
         context = int(self._options.get("num_ctx", 0))
-        states = []
-        kinds = [(OllamaHost, hosts), (OpenAIHost, openai)]
-        for kind, url, token in [(kind, *address) for kind, named in kinds for address in named]:
-            host: Host = kind(url, token=token, timeouts=self._timeouts, tls=self._tls)
-            states.append(HostState(host, slots, context, self._clock, self._watch.share))
+        known: list[Host] = [
+            *(OllamaHost(url, token=token, **self._asking) for url, token in hosts),
+            *(OpenAIHost(url, token=token, **self._asking) for url, token in openai),
+        ]
+        states = [HostState(host, slots, context, self._clock, self._watch.share) for host in known]
         self._fleet.use(states, roster)
 
     async def close(self) -> None:
