@@ -6,7 +6,6 @@ done with them; a wrong value is a ConfigError of one line: key, value, what is 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,11 +13,11 @@ from dataclasses import Field, dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
 
+from arena.addresses import HostAddress, host_url
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
 
@@ -33,19 +32,10 @@ ENV_FILE = FOLDER / ".env"
 LEDGER = Path("data/arena.db") if CHECKOUT else user_data_path(NAME, False) / "arena.db"
 OLDER_LEDGER = ROOT / "data" / "arena.db"
 """Where an installed copy once kept votes, which the next installation may lose."""
-OLLAMA_PORT = 11434
 DRAWS = ("fewest", "best", "uniform")
 """The policies of core.battle.matchup, which takes half a second to import."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class HostAddress:
-    """Where an Ollama host listens, and the bearer token it wants, if any."""
-
-    url: str
-    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +85,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _temperature(text: str) -> float | None:
+    return _number(0, 2)(text) if text else None
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -161,54 +155,21 @@ def _source(text: str) -> ModelSource:
     return ModelSource(name, url=url, sha256=digest.lower())
 
 
-def host_url(text: str, port: int = OLLAMA_PORT) -> str:
-    """A bare IP or name, host:port or URL → "http://host:port". IPv6 may stand bare or in
-    brackets; 0.0.0.0 and :: (what a server binds) become loopback. A URL without a port has
-    its scheme's, as Ollama's own OLLAMA_HOST does. ValueError otherwise."""
-    text = text.strip()
-    if "://" not in text:
-        try:
-            bare = ipaddress.ip_address(text.strip("[]"))
-            text = f"[{bare}]" if bare.version == 6 else str(bare)
-        except ValueError:
-            pass
-        text = f"//{text}"
-    parts = urlsplit(text)
-    scheme = parts.scheme or "http"
-    if scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
-        raise ValueError
-    host = parts.hostname or ""
-    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
-        raise ValueError
-    if parts.port is None and "://" in text:
-        port = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{reached_at(host)}:{parts.port or port}{parts.path.rstrip('/')}"
-
-
-def reached_at(host: str) -> str:
-    """How a URL on this machine names an address that a server binds: loopback for a wildcard,
-    IPv6 in brackets."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound
-    return f"[{host}]" if ":" in host else host
-
-
 _HOST = "an IP, host:port or http(s) URL, without user or password"
+_TOKENS = "as many bearer tokens as there are hosts at most, comma-separated"
+_OLLAMA = f"{_HOST}, and without a path such as /api or /v1, which the arena adds itself"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Field metadata carry key, default and what is allowed."""
 
-    ollama_host: str = _key("OLLAMA_HOST", "", str, _HOST)
+    ollama_host: str = _key("OLLAMA_HOST", "", str, _OLLAMA)
     ollama_port: int = _key("OLLAMA_PORT", "11434", _whole(1, 65535), "1 to 65535")
-    ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_HOST}")
-    tokens: tuple[str, ...] = _key(
-        "OLLAMA_TOKENS",
-        "",
-        _tokens,
-        "as many bearer tokens as there are hosts at most, comma-separated",
-        secret=True,
-    )
+    ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_OLLAMA}")
+    tokens: tuple[str, ...] = _key("OLLAMA_TOKENS", "", _tokens, _TOKENS, secret=True)
+    openai_hosts: tuple[str, ...] = _key("OPENAI_HOSTS", "", _list, f"comma-separated: {_HOST}")
+    openai_tokens: tuple[str, ...] = _key("OPENAI_TOKENS", "", _tokens, _TOKENS, secret=True)
     ca_file: Path | None = _key("OLLAMA_CA_FILE", "", _file, "a PEM file that exists, or empty")
     cert_file: Path | None = _key("OLLAMA_CERT_FILE", "", _file, "a PEM file that exists, or empty")
     num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", _whole(1, 256), "1 to 256")
@@ -217,6 +178,9 @@ class Settings:
         "llama3.1:8b,mistral:7b,phi3:mini",
         _models,
         "auto, or different Ollama model names, comma-separated, no spaces inside",
+    )
+    remote_models: tuple[str, ...] = _key(
+        "ARENA_REMOTE_MODELS", "", _list, "comma-separated model names, or empty for none"
     )
     roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
     queue: int = _key("ARENA_QUEUE", "128", _whole(1, 100000), "1 to 100000")
@@ -235,12 +199,16 @@ class Settings:
     )
     stop_s: float = _key("ARENA_STOP", "30", _number(0, 3600), "seconds, 0 to 3600")
     timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
+    first_token_s: float = _key("ARENA_FIRST_TOKEN", "30", _number(1, 3600), "seconds, 1 to 3600")
     pace: float = _key("ARENA_PACE", "150", _number(10, 10000), "characters a second, 10 to 10000")
     grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
     max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", _whole(10, 100000), "10 to 100000")
     max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")
+    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", _whole(1, 131072), "1 to 131072")
     context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
-    temperature: float = _key("ARENA_TEMPERATURE", "0.7", _number(0, 2), "0 to 2")
+    temperature: float | None = _key(
+        "ARENA_TEMPERATURE", "", _temperature, "0 to 2, or empty for the models' own"
+    )
     gpu_cost: float = _key(
         "ARENA_GPU_COST_PER_HOUR", "1.006", _number(0, 10000), "0 to 10000, in any currency"
     )
@@ -272,18 +240,28 @@ class Settings:
     port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")
 
     def hosts(self) -> tuple[HostAddress, ...]:
-        """The hosts that were asked for; empty when none was. Raises ConfigError."""
+        """The Ollama hosts that were asked for; empty when none was. Raises ConfigError."""
         key, named = ("OLLAMA_HOSTS", self.ollama_hosts)
         if not named and self.ollama_host:
             key, named = "OLLAMA_HOST", (self.ollama_host,)
-        if len(self.tokens) > len(named):
-            raise _wrong("OLLAMA_TOKENS", "…", f"at most {len(named)} here, one a host")
+        return self._addresses(key, named, "OLLAMA_TOKENS", self.tokens, _OLLAMA)
+
+    def others(self) -> tuple[HostAddress, ...]:
+        """The hosts that speak OpenAI's API, with or without its /v1. Raises ConfigError."""
+        named = tuple(re.sub(r"/v1/?$", "", text) for text in self.openai_hosts)
+        return self._addresses("OPENAI_HOSTS", named, "OPENAI_TOKENS", self.openai_tokens, _HOST)
+
+    def _addresses(
+        self, key: str, named: tuple[str, ...], secret: str, tokens: tuple[str, ...], allowed: str
+    ) -> tuple[HostAddress, ...]:
+        if len(tokens) > len(named):
+            raise _wrong(secret, "…", f"at most {len(named)} here, one a host")
         addresses = []
-        for text, token in zip_longest(named, self.tokens, fillvalue=""):
+        for text, token in zip_longest(named, tokens, fillvalue=""):
             try:
                 addresses.append(HostAddress(host_url(text, self.ollama_port), token))
             except ValueError:
-                raise _wrong(key, text, _HOST) from None
+                raise _wrong(key, text, allowed) from None
         return tuple(addresses)
 
 
@@ -318,6 +296,7 @@ def load(
             raise _wrong(key, "…" if meta["secret"] else text, meta["allowed"]) from None
     settings = Settings(**values)
     settings.hosts()
+    settings.others()
     return settings
 
 

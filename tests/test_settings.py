@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from arena.addresses import HostAddress, host_url
 from arena.core.battle.matchup import Policy
 from arena.core.errors import ConfigError
-from arena.settings import DRAWS, ROOT, HostAddress, host_url, load, setting_fields
+from arena.settings import DRAWS, ROOT, load, setting_fields
 
 KEYS = [spec.metadata["key"] for spec in setting_fields()]
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import httpx
 
+from arena.addresses import reached_at
 from arena.cli.terminal import called
 from arena.core.errors import ArenaError
-from arena.settings import Settings, reached_at
+from arena.settings import Settings
 
 SILENT_S = 60.0
 """No sign of life for so long means that an arena is gone; it gives one each few seconds."""

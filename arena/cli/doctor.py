@@ -26,8 +26,9 @@ from arena.core.hosts.placement import Share
 from arena.core.hosts.report import HostReport, ModelReport
 
 if TYPE_CHECKING:
+    from arena.addresses import HostAddress
     from arena.compose import House
-    from arena.settings import HostAddress, Settings
+    from arena.settings import Settings
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 SKEW_S = 5.0

@@ -1,4 +1,4 @@
-"""Settings in the terms of the hosts' adapter: time limits, certificates, pinned options.
+"""Settings in the terms of the hosts' adapter: time limits, certificates, options.
 
 It does not know hosts, only what all of them are asked with.
 """
@@ -14,7 +14,7 @@ from arena.settings import Settings
 
 
 def timeouts_of(settings: Settings) -> HostTimeouts:
-    return HostTimeouts(cold=settings.timeout_s)
+    return HostTimeouts(cold=settings.timeout_s, warm=settings.first_token_s)
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext | None:
@@ -34,17 +34,8 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
 
 
 def options_of(settings: Settings) -> dict[str, Any]:
-    """Pinned in full and sent on every call, since the defaults differ between versions of
-    Ollama and a different num_ctx makes it load the model again."""
-    return {
-        "num_ctx": settings.context,
-        "num_predict": settings.max_tokens,
-        "temperature": settings.temperature,
-        "top_k": 40,
-        "top_p": 0.9,
-        "min_p": 0.0,
-        "repeat_last_n": 64,
-        "repeat_penalty": 1.1,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.0,
-    }
+    """What is ours to say and the same for all: budgets; num_ctx also because a different one
+    makes Ollama load the model again. Everything else is left to the models' own files, unless
+    the operator says otherwise."""
+    sampling = {} if settings.temperature is None else {"temperature": settings.temperature}
+    return {"num_ctx": settings.context, "num_predict": settings.max_tokens, **sampling}

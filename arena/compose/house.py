@@ -56,6 +56,8 @@ class House:
             options=options_of(settings),
             timeouts=timeouts_of(settings),
             tls=tls_of(settings),
+            thought_tokens=settings.think_tokens,
+            remote=settings.remote_models,
             longest_queue=settings.queue,
             peers=self.stores.peers,
         )

@@ -87,7 +87,9 @@ class SharedStores:
         self.feed: Feed = redis.RedisFeed(self._store)
         self.battles: Battles = redis.RedisBattles(self._store, forgotten=self._forget)
         self.limits: Limits = redis.RedisLimits(self._store)
-        self.peers: Peers | None = redis.RedisPeers(self._store) if settings.hosts() else None
+        self.peers: Peers | None = (
+            redis.RedisPeers(self._store) if settings.hosts() or settings.others() else None
+        )
 
     async def check(self) -> None:
         await self._store.open()

@@ -10,11 +10,12 @@ from pathlib import Path
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.engine.weights import Progress
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
+from arena.addresses import OLLAMA_PORT
 from arena.core.battle import roster as rosters
 from arena.core.battle.entities import Contender
 from arena.core.battle.naming import Installed, line_up
 from arena.core.errors import ConfigError, HostFault
-from arena.settings import OLLAMA_PORT, ModelSource, Settings
+from arena.settings import ModelSource, Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 ENGINE_SLOTS = 3
@@ -56,11 +57,19 @@ class Supply:
         """The hosts that are set, else a local Ollama that can be used, else the engine, or
         none if that is not wanted. loading(done, total): bytes of weights that are fetched."""
         slots = self._settings.num_parallel
-        asked_for = self._settings.hosts()
-        if asked_for:
+        asked_for, others = self._settings.hosts(), self._settings.others()
+        if asked_for or others:
             roster = self._roster or rosters.of_models(self._settings.models)
-            self.source = f"Ollama at {', '.join(a.url for a in asked_for)}"
-            await self._hosts.use([(a.url, a.token) for a in asked_for], roster, slots)
+            kinds = (("Ollama", asked_for), ("OpenAI-compatible hosts", others))
+            self.source = "; ".join(
+                f"{kind} at {', '.join(a.url for a in named)}" for kind, named in kinds if named
+            )
+            await self._hosts.use(
+                [(a.url, a.token) for a in asked_for],
+                roster,
+                slots,
+                openai=[(a.url, a.token) for a in others],
+            )
         elif roster := await self._local_roster():
             self.source = f"Ollama at {self._local_ollama}, found on this machine"
             await self._hosts.use([(self._local_ollama, "")], roster, slots)
@@ -71,13 +80,13 @@ class Supply:
         """The roster, if a local Ollama has at least two of it; else empty."""
         local = OllamaHost(self._local_ollama, timeouts=HostTimeouts(connect=0.5, listing=2.0))
         try:
-            there = {m.name: Installed(m.digest) for m in await local.installed()}
+            there = {m.name: Installed(m.digest, remote=m.remote) for m in await local.installed()}
         except HostFault:
             return ()
         finally:
             await local.close()
         roster = self._roster or rosters.of_models(self._settings.models)
-        if len(line_up(roster, there).contenders) > 1:
+        if len(line_up(roster, there, self._settings.remote_models).contenders) > 1:
             return roster
         self.passed_over = (
             f"Ollama at {self._local_ollama} has fewer than two models of the roster, so it is "

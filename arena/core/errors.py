@@ -97,15 +97,17 @@ class NoCapacity(ArenaError):
 
 class HostFault(ArenaError):
     """A host failed. `kind` is a word for the operator's counts; the text may name hosts and
-    models and is therefore for the operator only, never for the page: that gets `public`."""
+    models and is therefore for the operator only, never for the page: that gets `public`.
+    `hint`, what to do about it, names neither."""
 
     status = 502
     title = "A host failed"
 
-    def __init__(self, message: str, *, kind: str, host: str = "") -> None:
+    def __init__(self, message: str, *, kind: str, host: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.host = host
+        self.hint = hint
 
     @property
     def public(self) -> str:

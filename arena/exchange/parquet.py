@@ -95,6 +95,8 @@ def _schema(strict: bool) -> pa.Schema:
         "conv_metadata": _metadata(),
         "category_tag": _category_tag(),
         "timestamp": time,
+        "thinking_a": pa.list_(pa.string()),
+        "thinking_b": pa.list_(pa.string()),
     }
     plain = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
     hints = get_type_hints(VoteRow)

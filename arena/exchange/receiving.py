@@ -241,7 +241,7 @@ def _kinds() -> dict[str, tuple[type, bool]]:
 
 _KINDS = _kinds()
 
-_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0}
+_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: []}
 _EMPTY = {
     name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in _KINDS.items()
 }
@@ -254,7 +254,8 @@ def _missing(value: Any) -> bool:
 
 def _value(name: str, value: Any) -> Any:
     kind, _ = _KINDS[name]
-    return _READERS[kind](value, name) if kind in _READERS else value
+    # Conversations and what is counted of them are read together, and later.
+    return _READERS[kind](value, name) if kind in _READERS and name not in _TALK else value
 
 
 def _word(value: Any, name: str) -> str:
@@ -324,8 +325,19 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _texts(value: Any, name: str) -> list[str]:
+    try:
+        texts = list(lmarena.read_json(value) or [])
+    except (ValueError, TypeError):
+        texts = [value, None]
+    if not all(isinstance(text, str) for text in texts):
+        raise Wrong(f"{name} is {value!r:.40}; it must be a list of texts")
+    return texts
+
+
 _READERS: Mapping[type, Callable[[Any, str], Any]] = {
     str: _word,
+    list: _texts,
     bool: _true,
     int: _whole,
     float: _number,

@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 from typing import TypeVar
 
 from arena.core.battle import rules, view
-from arena.core.battle.entities import Battle, Phase
+from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Delta, Feed, Hosts
@@ -187,12 +187,14 @@ class Rounds:
         return battle
 
     async def _redraw(self, battle: Battle, letter: str) -> Battle | None:
-        """Another contender in this seat, if nothing of the battle was shown and one is left."""
+        """Another contender in this seat, or the battle without it where none is left; None
+        where something of the battle was shown or too few would remain."""
         seated = {seat.contender.name for seat in battle.seats}
         spare = [c for c in self._hosts.contenders() if c.name not in seated]
-        if not letter or not spare or battle.rounds or len(battle.prompts) > 1:
+        enough = spare or len(battle.seats) > MIN_CONTENDERS
+        if not letter or not enough or battle.rounds or len(battle.prompts) > 1:
             return None
-        battle = rules.redraw(battle, letter, self._rng.choice(spare))
+        battle = rules.redraw(battle, letter, self._rng.choice(spare) if spare else None)
         await self._save(battle)
         return battle
 

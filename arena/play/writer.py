@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 
-from arena.core.battle.entities import Finished, Reply, Seat, Text
+from arena.core.battle.entities import Finished, Reply, Seat, Text, Thought
 from arena.core.battle.identity import names_itself
 from arena.core.battle.pace import Track
 from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
@@ -23,14 +23,35 @@ log = logging.getLogger(__name__)
 
 BACKOFF_S = 0.5
 RETRIES = 2
-RETRIES_BY_KIND: Mapping[str, int] = {"refused": 0, "nowhere": 0, "empty": 1}
+RETRIES_BY_KIND: Mapping[str, int] = {
+    "refused": 0,
+    "nowhere": 0,
+    "empty": 1,
+    "thinks": 1,
+    "overthought": 0,
+    "too long": 0,
+}
 """How often a reply is written again, by kind of fault; RETRIES for the others. What was
-refused is refused again, and a second empty reply is the model's answer."""
+refused is refused again, a second empty reply is the model's answer, and one that thinks though
+it was not expected to gets a budget for that once."""
+
+CONTENDERS_OWN = frozenset({"nowhere", "missing", "remote", "refused", "empty", "overthought"})
+"""Kinds of fault after which another contender takes the seat, if nothing was shown."""
 
 FAULT = (
     "Something went wrong while the models were writing, so this battle ends without a result. "
     "Nothing was counted for or against anyone."
 )
+TOO_LONG = (
+    "The conversation is longer than the models can read at once, so this battle ends without a "
+    "result. Please shorten the prompt, or start anew instead of following up."
+)
+OVERTHOUGHT = (
+    "A model used up what it may think before it had written anything, so this battle ends "
+    "without a result. Nothing was counted for or against anyone."
+)
+REASONS: Mapping[str, str] = {"too long": TOO_LONG, "overthought": OVERTHOUGHT}
+"""What is told of a fault, by its kind; FAULT for the others."""
 
 
 class Abandoned(Exception):
@@ -56,6 +77,7 @@ class Writer:
     ended: bool = False
     fault: ArenaError | None = None
     texts: list[str] = field(default_factory=list)
+    thought: str = ""
     replies: list[Reply] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
 
@@ -85,7 +107,7 @@ class Writer:
                 if self.shown or attempt >= RETRIES_BY_KIND.get(fault.kind, RETRIES):
                     self.fault = fault
                     return
-                self.texts, self.replies, self.stage = [], [], "waiting"
+                self.texts, self.replies, self.thought, self.stage = [], [], "", "waiting"
                 avoid |= {fault.host}
                 # The same seed would bring the same unreadable character again.
                 seed += fault.kind == "garbled"
@@ -113,8 +135,9 @@ class Writer:
         """What the writer's fault means for the round."""
         if isinstance(self.fault, (NoCapacity, StoreFault)):
             return Abandoned(self.fault.public)
-        nowhere = isinstance(self.fault, HostFault) and self.fault.kind == "nowhere"
-        return Abandoned(FAULT, self.seat.letter if nowhere and not self.shown else "")
+        kind = self.fault.kind if isinstance(self.fault, HostFault) else ""
+        own = kind in CONTENDERS_OWN and not self.shown
+        return Abandoned(REASONS.get(kind, FAULT), self.seat.letter if own else "")
 
     def _hear(self, event: HostEvent, retries: int) -> None:
         match event:
@@ -122,13 +145,16 @@ class Writer:
                 self.stage, self.place = "queued", place
             case Warming():
                 self.stage = "warming"
+            case Thought(text):
+                self.thought += text
             case Text(text):
                 self.texts[-1] += text
                 self.stage = "writing"
             case Finished() as facts:
                 text = self.texts[-1]
                 told = names_itself(text, self.prompts)
-                self.replies.append(Reply(text, facts, retries, told))
+                self.replies.append(Reply(text, facts, retries, told, self.thought))
+                self.thought = ""
 
 
 def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:

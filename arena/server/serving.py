@@ -19,8 +19,8 @@ from typing import Any
 
 import uvicorn
 
+from arena.addresses import reached_at
 from arena.core.errors import ArenaError, ConfigError
-from arena.settings import reached_at
 
 log = logging.getLogger(__name__)
 

@@ -30,6 +30,7 @@ def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
         "First token",
         "Speed",
         "Tokens",
+        "Thought",
         "Standing",
         "Rating",
     )
@@ -41,6 +42,7 @@ def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
 <thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in heads)}</tr></thead>
 <tbody>{rows}</tbody>
 </table>
+{"".join(map(_thoughts, reveal.seats))}
 <p class="small">{_recorded(reveal)}</p>
 </section>"""
 
@@ -62,11 +64,28 @@ def _row(seat: RevealedSeat, moved: Mapping[Hashable, Any]) -> str:
         ("First token", _with_unit(seat.ttft_ms, "ms", ".0f")),
         ("Speed", _with_unit(seat.tokens_per_s, "tokens/s", ".1f")),
         ("Tokens", UNKNOWN if seat.output_tokens is None else str(seat.output_tokens)),
+        ("Thought", _thought(seat)),
         ("Standing", _standing(_number(moved, "rank_before"), _number(moved, "rank_after"))),
         ("Rating", _rating(_number(moved, "rating_before"), _number(moved, "rating_after"))),
     )
     drawn = "".join(f'<td data-label="{label}"><div>{cell}</div></td>' for label, cell in cells)
     return f"<tr{crown}>{drawn}</tr>"
+
+
+def _thought(seat: RevealedSeat) -> str:
+    """How much was thought before the replies, and for how long."""
+    if not seat.thinking_tokens:
+        return "none" if seat.think else UNKNOWN
+    seconds = f", {seat.thinking_ms / 1000:.1f} s" if seat.thinking_ms else ""
+    return f"{seat.thinking_tokens} <span>tokens{seconds}</span>"
+
+
+def _thoughts(seat: RevealedSeat) -> str:
+    """What was thought, as it came, to be unfolded."""
+    if not seat.thinking:
+        return ""
+    texts = "".join(f"<pre>{escape(text)}</pre>" for text in seat.thinking)
+    return f"<details><summary>What {escape(seat.name)} thought</summary>{texts}</details>"
 
 
 def _fell(seat: RevealedSeat) -> str:

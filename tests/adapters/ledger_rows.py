@@ -18,7 +18,7 @@ def full_row(*, optional: bool = True) -> VoteRow:
     """Different values all over; what may be None is None where `optional` is False."""
     values: dict[str, object] = {}
     for number, (name, hint) in enumerate(get_type_hints(VoteRow).items()):
-        kind = get_origin(hint) or hint
+        kind = hint if hint == list[str] else get_origin(hint) or hint
         if isinstance(hint, types.UnionType):
             kind = get_args(hint)[0] if optional else None
         values[name] = {
@@ -30,6 +30,7 @@ def full_row(*, optional: bool = True) -> VoteRow:
             datetime: WHEN + timedelta(seconds=number),
             list: [{"role": "user", "content": f"{name}\n\x00 \ud83d"}],
             dict: {f"{name}_tokens": number},
+            list[str]: ["", f"{name}\n\x00 \ud83d"],
         }[kind]
     return VoteRow(**values)  # type: ignore[arg-type]
 

@@ -89,7 +89,7 @@ def test_a_reply_comes_with_what_is_known_of_it() -> None:
     run(scene)
 
 
-def test_options_are_sent_in_full_thinking_is_off_for_all_and_keep_alive_is_never_sent() -> None:
+def test_nothing_is_pinned_but_budgets_and_seed_and_keep_alive_is_never_sent() -> None:
     async def scene() -> None:
         thinker = model("b:1", thinking="hmm, let me see")
         async with FakeOllama([A, thinker], warm=True) as host, pool_of(host) as pool:
@@ -97,8 +97,11 @@ def test_options_are_sent_in_full_thinking_is_off_for_all_and_keep_alive_is_neve
                 *pieces, _ = await reply(pool, name)
                 assert "".join(p.text for p in pieces if isinstance(p, Text)) == "one two three"
             for call in host.stats.answers():
-                assert call.options == {**OPTIONS, "seed": 7}
+                thought = 2048 if call.model == "b:1" else 0
+                budget = {"num_predict": OPTIONS["num_predict"] + thought}
+                assert call.options == {**OPTIONS, **budget, "seed": 7}
                 assert call.body["think"] is False
+                assert call.body["truncate"] is False
             assert all("keep_alive" not in call.body for call in host.stats.requests)
 
     run(scene)

@@ -51,6 +51,8 @@ def vote(
         "rater": "r1",
         "conversation_a": talk("Why?", "So."),
         "conversation_b": talk("Why?", "Thus."),
+        "thinking_a": ["", "Let me see."],
+        "thinking_b": [],
         "conv_metadata": {"sum_user_tokens": 1, "sum_assistant_a_tokens": 7, "turns": 1},
     }
     return replace(full_row(), **{**ordinary, **fields})  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from .faults import BUSY, Fault
 from .models import FakeModel, tokens_of
 from .scheduler import QueueFull, Runner
 from .stats import Call
-from .wire import Reply, go_json
+from .wire import Reply
 
 if TYPE_CHECKING:
     from .host import FakeOllama
@@ -196,7 +196,7 @@ class Answer:
         prompt = self._prompt()
         prefill_began = time.perf_counter_ns()
         await asyncio.sleep(model.ttft_s / host.scheduler.limits.speed)
-        self._marks["prompt_eval_count"] = len(go_json(prompt)) // 4
+        self._marks["prompt_eval_count"] = checks.fitting(model, call, prompt, host.old)
         self._marks["prompt_eval_duration"] = time.perf_counter_ns() - prefill_began
         thoughts = tokens_of(model.thinking or "") if thinks else []
         pieces = [] if kind == "empty" else thoughts + tokens_of(model.answer(prompt, call.options))
@@ -219,6 +219,7 @@ class Answer:
             yield {
                 **self._said("" if thinking else piece, piece if thinking else ""),
                 "done": False,
+                **({"remote_host": model.remote} if model.remote else {}),
             }
         self._marks["eval_count"] = generated
         self._marks["eval_duration"] = time.perf_counter_ns() - decode_began if generated else 0

@@ -5,9 +5,10 @@ Raises `Refused` with the status and the words of the server's version. Knows no
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .models import FakeModel, tagged
@@ -110,7 +111,28 @@ def check_abilities(model: FakeModel, call: Call, old: bool) -> bool:
     thinks = "thinking" in model.capabilities
     if think and not thinks:
         raise Refused(400, f"{name} does not support thinking")
+    if model.always_thinks:
+        return True
     return thinks and (not old if think is None else bool(think))
+
+
+def fitting(model: FakeModel, call: Call, prompt: Sequence[Mapping[str, Any]], old: bool) -> int:
+    """Tokens of the prompt that are evaluated; a prompt that does not fit is cut or, if the call says so, refused."""
+    text = "".join(str(message.get("content", "")) for message in prompt)
+    tokens = max(1, int(len(text) * model.tokens_per_character)) + 8
+    context = int(call.options.get("num_ctx") or 4096)
+    if tokens <= context:
+        return tokens
+    if not old and call.body.get("truncate") is False:
+        told = {
+            "code": 400,
+            "message": f"request ({tokens} tokens) exceeds the available context size ({context} tokens), try increasing it",
+            "type": "exceed_context_size_error",
+            "n_prompt_tokens": tokens,
+            "n_ctx": context,
+        }
+        raise Refused(400, json.dumps({"error": told}))
+    return context // 2 + 2
 
 
 def check_options(options: Any) -> None:

@@ -47,7 +47,19 @@ def _tag(host: FakeOllama, model: FakeModel) -> dict[str, Any]:
         "digest": model.digest,
         "details": model.details,
     }
-    return entry if host.old else {**entry, "capabilities": list(model.capabilities)}
+    if host.old:
+        return entry
+    if model.remote:
+        nothing = dict.fromkeys(model.details, "") | {"families": None}
+        return {
+            **entry,
+            "remote_host": model.remote,
+            "remote_model": "big:1t",
+            "size": 196,
+            "details": nothing,
+        }
+    details = {**model.details, "context_length": model.max_ctx}
+    return {**entry, "details": details, "capabilities": list(model.capabilities)}
 
 
 async def ps(host: FakeOllama, call: Call, reply: Reply) -> None:
@@ -79,10 +91,10 @@ async def show(host: FakeOllama, call: Call, reply: Reply) -> None:
     await reply.json(
         200,
         {
-            "license": "Free to fake.",
+            "license": model.licence,
             "modelfile": f"# Generated.\n\nFROM /models/blobs/sha256-{model.blob}\n",
             "parameters": "",
-            "template": "{{ .Prompt }}",
+            "template": model.template,
             "system": model.system,
             "details": model.details,
             "model_info": {
@@ -91,6 +103,7 @@ async def show(host: FakeOllama, call: Call, reply: Reply) -> None:
             },
             "capabilities": list(model.capabilities),
             "modified_at": _INSTALLED_AT,
+            **({"remote_host": model.remote, "remote_model": "big:1t"} if model.remote else {}),
         },
     )
 

@@ -76,7 +76,8 @@ class FakeModel:
 
     `weights_gib` and `kv_kib_per_token` decide what fits; `load_s`, `ttft_s` (seconds) and `tokens_per_s` are
     divided by, or multiplied with, the host's `speed`. `text` is a fixed answer or a function of (messages, options).
-    `thinking` is what a thinking model thinks. Two models with one `digest` are aliases; two with one `blob` share
+    `thinking` is what a thinking model thinks, `always_thinks` also when told not to. `remote` is the host that
+    really answers. A prompt has `tokens_per_character`, and one beyond num_ctx is cut. Two models with one `digest` are aliases; two with one `blob` share
     their weights, and so one runner.
     """
 
@@ -96,6 +97,13 @@ class FakeModel:
     parameter_size: str = "7.0B"
     quantization: str = "Q4_K_M"
     system: str = ""
+    always_thinks: bool = False
+    remote: str = ""
+    tokens_per_character: float = 0.25
+    template: str = (
+        "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>"
+    )
+    licence: str = "Free to fake."
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", tagged(self.name))

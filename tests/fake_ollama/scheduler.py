@@ -26,6 +26,9 @@ CPU_SLOWDOWN = 5.0
 RUNNER_OPTIONS = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 
 
+ONE_AT_A_TIME = ("qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h")
+
+
 class QueueFull(Exception):
     """More requests wait for a load than OLLAMA_MAX_QUEUE allows."""
 
@@ -43,6 +46,10 @@ class Limits:
     share_gpu: bool = False
     vram_recovery_s: float = 0.5
     old: bool = False
+
+    def slots_of(self, model: FakeModel) -> int:
+        """Some families get one, whatever is set."""
+        return 1 if model.family in ONE_AT_A_TIME else self.num_parallel
 
     @property
     def default_ctx(self) -> int:
@@ -332,7 +339,7 @@ class Scheduler:
         )
         if runner_options[RUNNER_OPTIONS.index("num_gpu")] == 0:
             in_vram = 0
-        slots = asyncio.Semaphore(self.limits.num_parallel)
+        slots = asyncio.Semaphore(self.limits.slots_of(model))
         runner = Runner(
             model, runner_options, num_ctx, size, in_vram, self.limits.keep_alive_s, slots
         )

@@ -82,6 +82,13 @@ class Play:
             shown = self.seen.text(seat)
             assert any(written(m)([], {"seed": self.seed}).startswith(shown) for m in MODELS)
 
+    async def ends_without_the_victim(self) -> None:
+        """The others play on, as if it had never been drawn; nobody is told why."""
+        state = await self.seen.voting()
+        assert [pane.seat for pane in state.panes] == ["A", "B"] and not state.notice
+        others = {written(m)([], {"seed": self.seed}) for m in MODELS if m != VICTIM}
+        assert {self.seen.text(seat) for seat in "AB"} == others
+
     @property
     def seed(self) -> int:
         return int(self.host.stats.answers()[0].options["seed"])
@@ -291,8 +298,7 @@ def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
 @pytest.mark.parametrize(
     ("kind", "rule", "told", "asked"),
     [
-        ("drop_before_first", {}, "dropped", 3),
-        ("garbage", {"frame": 1}, "garbled", 3),
+        ("garbage", {"frame": 1}, "garbled", 2),
         ("empty", {}, "empty", 2),
         ("bad_request", {"variant": "think"}, "refused", 1),
         ("bad_request", {"variant": "vision"}, "refused", 1),
@@ -302,17 +308,29 @@ def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
     ],
     ids=ids,
 )
-def test_a_fault_that_stays_voids_the_battle_before_anything_is_shown(
+def test_a_contender_whose_fault_stays_is_left_out_before_anything_is_shown(
     tmp_path: Path, kind: str, rule: Rule, told: str, asked: int
 ) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             strike = struck(kind, model=VICTIM, times=None, **rule)
             async with playing(tmp_path, host, mischief=strike) as play:
-                await play.ends_void()
-                assert not play.shown
+                await play.ends_without_the_victim()
                 assert play.asked(host) == asked
                 assert told in play.kinds()
+
+    run(scene)
+
+
+def test_a_host_that_stays_faulty_voids_the_battle_before_anything_is_shown(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama(models(), warm=True) as host:
+            strike = struck("drop_before_first", model=VICTIM, times=None)
+            async with playing(tmp_path, host, mischief=strike) as play:
+                await play.ends_void()
+                assert not play.shown
+                assert play.asked(host) == 3
+                assert play.kinds() == {"dropped"}
 
     run(scene)
 
@@ -322,7 +340,8 @@ def test_a_request_that_is_refused_as_wrong_is_not_tried_elsewhere(tmp_path: Pat
         async with FakeOllama(models(), warm=True) as bad, FakeOllama(models(), warm=True) as good:
             strike = struck("bad_request", model=VICTIM)
             async with playing(tmp_path, bad, good, mischief=strike) as play:
-                await play.ends_void()
+                await play.seen.voting()
+                assert len(play.seen.now.panes) == 2
                 assert play.asked(good) == 0
 
     run(scene)
@@ -517,7 +536,7 @@ def test_a_substituted_model_raises_an_alarm_and_is_not_drawn_again(tmp_path: Pa
         async with FakeOllama(models(), warm=True) as host:
             strike = struck("wrong_model", model=VICTIM)
             async with playing(tmp_path, host, mischief=strike) as play:
-                await play.ends_void()
+                await play.ends_without_the_victim()
                 assert any("another model answer" in p for p in play.at.pool.problems)
                 assert VICTIM not in {c.name for c in play.at.pool.contenders()}
 
@@ -602,7 +621,9 @@ def test_a_host_that_loads_nothing_any_more_is_used_for_what_it_holds_only(tmp_p
     run(scene)
 
 
-def test_a_load_that_hangs_under_a_battle_ends_it_and_raises_the_alarm(tmp_path: Path) -> None:
+def test_a_load_that_hangs_under_a_battle_leaves_its_contender_out_and_raises_the_alarm(
+    tmp_path: Path,
+) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:
             stuck = replace(CALM, cold=0.4)
@@ -615,8 +636,7 @@ def test_a_load_that_hangs_under_a_battle_ends_it_and_raises_the_alarm(tmp_path:
                 strike(host)
                 await at.pool.look()
                 async with at.battle() as seen:
-                    state = await seen.phase("void", "voting")
-                    assert state.notice == FAULT
+                    assert len((await seen.voting()).panes) == 2
                 assert faults(at.pool) == {(VICTIM, "load"): 1}
                 assert any("loads no models any more" in p for p in at.pool.problems)
                 assert not writing(at.pool)

@@ -4,7 +4,8 @@
 `OllamaHost` speaks to it. They do not know battles: only contenders, messages and replies.
 """
 
-from arena.adapters.hosts.client import HostTimeouts, OllamaHost
+from arena.adapters.hosts.host import HostTimeouts
+from arena.adapters.hosts.ollama import OllamaHost
 from arena.adapters.hosts.pool import HostPool
 
 __all__ = ["HostPool", "HostTimeouts", "OllamaHost"]

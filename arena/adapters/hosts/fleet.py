@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from arena.adapters.hosts.abilities import Abilities, Knowledge
+from arena.adapters.hosts.host import InstalledModel
+from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender
-from arena.core.battle.naming import Installed, line_up
+from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import fit
 
@@ -24,19 +27,23 @@ LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "n
 
 
 class Fleet:
-    """options: those that every reply is asked with, unless a contender has its own."""
+    """options: those that every reply is asked with, unless a contender has its own. remote:
+    the models whose answers may come from elsewhere, by name."""
 
     def __init__(
-        self, options: Mapping[str, Any], clock: Callable[[], float] = time.monotonic
+        self,
+        options: Mapping[str, Any],
+        clock: Callable[[], float] = time.monotonic,
+        remote: Collection[str] = (),
     ) -> None:
         self.states: dict[str, HostState] = {}
         self._options = dict(options)
         self._clock = clock
+        self._remote = frozenset(remote)
+        self._knowledge = Knowledge()
         self._roster: tuple[Contender, ...] = ()
         self._playable: tuple[Contender, ...] = ()
         self._notes: tuple[str, ...] = ()
-        self._chats: dict[str, bool] = {}
-        self._weights: dict[str, str] = {}
 
     def use(self, states: Sequence[HostState], roster: Sequence[Contender]) -> None:
         self.states = {state.url: state for state in states}
@@ -44,12 +51,13 @@ class Fleet:
 
     async def learn(self) -> None:
         """See which contenders can play, by what was seen of the hosts last."""
-        await self._learn()
-        found = line_up(self._roster, self._installed())
+        meant = {c.model for c in self._line_up().contenders}
+        await self._knowledge.learn(self.up(), meant)
+        found = self._line_up()
         self._playable, self._notes = found.contenders, found.notes
         digests = self._digests()
         for state in self.states.values():
-            state.name_models(digests, self._weights)
+            state.name_models(digests, self._knowledge.weights())
 
     def up(self) -> list[HostState]:
         return [state for state in self.states.values() if state.up]
@@ -62,19 +70,28 @@ class Fleet:
         """Those that a host can take now; without any host, those it could take before."""
         if not self.up():
             return self._playable
+        return tuple(c for c in self._playable if self.homes(c))
+
+    def homes(self, contender: Contender) -> list[HostState]:
+        """The hosts that take the contender now, but for breakers and free slots."""
         pairs = self.fit()
-        return tuple(
-            c
-            for c in self._playable
-            if any((s.url, c.model) in pairs and not s.unfit(c.model) for s in self.up())
-        )
+        return [
+            s
+            for s in self.up()
+            if (s.url, contender.model) in pairs
+            and not s.unfit(contender.model)
+            and not s.sits_out(contender.name)
+        ]
 
     def refusal(self) -> str:
         now = self._clock()
         if not self.up():
+            hint = next((s.hint for s in self.states.values() if s.hint), "") or (
+                "Check that it runs and that OLLAMA_HOST points to it."
+            )
             return (
-                "The Ollama host does not answer. Check that it runs and that OLLAMA_HOST points "
-                "to it; battles open by themselves as soon as it is there."
+                f"The host of the models does not answer. {hint} Battles open by themselves as "
+                "soon as it is there."
             )
         waits = [state.breaker.open_until - now for state in self.up() if state.breaker.shut(now)]
         if len(waits) == len(self.up()):
@@ -94,20 +111,19 @@ class Fleet:
             )
         return ""
 
-    def check_there_is_hope(self, model: str) -> None:
+    def check_there_is_hope(self, contender: Contender) -> None:
         """Raise if waiting for a slot is in vain."""
         if not self.up() or all(s.breaker.shut(self._clock()) for s in self.up()):
             raise NoCapacity(self.refusal())
-        pairs = self.fit()
-        unfit = {s.url: s.unfit(model) for s in self.up() if (s.url, model) in pairs}
-        if all(unfit.values()):
-            raise HostFault(f"No host can take {model} now: {unfit}.", kind="nowhere")
+        if not self.homes(contender):
+            raise HostFault(f"No host can take {contender.name} now.", kind="nowhere")
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the roster and the hosts, in words for the operator."""
         states = list(self.states.values())
-        versions = {s.url: s.version for s in states if s.version}
-        said = [*self._notes, *(problem for s in states for problem in s.problems())]
+        versions = {s.url: s.version for s in states if s.version and s.host.kind == "ollama"}
+        now = self._clock()
+        said = [*self._notes, *(said for s in states for said in problems_of(s, now))]
         if len(set(versions.values())) > 1:
             listed = ", ".join(f"{url} {version}" for url, version in versions.items())
             said.append(f"Ollama's version differs ({listed}): one model may answer differently.")
@@ -126,29 +142,30 @@ class Fleet:
         ]
         return tuple(said)
 
-    async def _learn(self) -> None:
-        """Which models can chat and what weights they have, asked once for each digest."""
-        meant = {c.model for c in line_up(self._roster, self._installed()).contenders}
-        for state in self.up():
-            for model in state.installed.values():
-                if model.name not in meant or model.digest in self._chats:
-                    continue
-                try:
-                    shown = await state.host.show(model.name)
-                except HostFault as fault:
-                    log.info("what a model of %s can do is not known: %s", state.url, fault.kind)
-                    continue
-                able = shown.capabilities
-                # Hosts from before 0.6.4 name no capabilities.
-                self._chats[model.digest] = not able or "completion" in able
-                self._weights[model.digest] = shown.weights
+    def abilities(self, model: str) -> Abilities:
+        return self._knowledge.of(self._found(model))
+
+    def seen_thinking(self, model: str) -> None:
+        """It thought though it was told not to."""
+        self._knowledge.seen_thinking(self._found(model))
+
+    def may_be_remote(self, model: str) -> bool:
+        """Its answers may come from elsewhere: it is allowed by name."""
+        return model in self._remote
+
+    def _found(self, model: str) -> InstalledModel | None:
+        return next((s.installed[model] for s in self.up() if model in s.installed), None)
+
+    def _line_up(self) -> LineUp:
+        return line_up(self._roster, self._installed(), self._remote)
 
     def _installed(self) -> dict[str, Installed]:
         """Everything installed anywhere, as last seen; of two models of one name the first."""
         return {
-            model.name: Installed(model.digest, self._chats.get(model.digest, True))
+            model.name: Installed(model.digest, able.chats, able.thinks, model.remote)
             for state in reversed(self.states.values())
             for model in state.installed.values()
+            for able in (self._knowledge.of(model),)
         }
 
     def _digests(self) -> dict[str, str]:

@@ -10,20 +10,30 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from arena.adapters.hosts.client import HostTimeouts, OllamaHost
 from arena.adapters.hosts.fleet import Fleet
+from arena.adapters.hosts.host import Host, HostTimeouts, Request
 from arena.adapters.hosts.leases import Leases, Ticket
+from arena.adapters.hosts.ollama import OllamaHost
+from arena.adapters.hosts.openai import OpenAIHost
 from arena.adapters.hosts.preloads import Preloads
 from arena.adapters.hosts.reports import report
 from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
-from arena.core.battle.entities import Contender, Finished, Text
+from arena.core.battle.entities import Contender, Finished, Thought
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
@@ -44,8 +54,9 @@ class HostPool:
     """Built empty, so that the page can be served before there is a host; `use` gives it hosts
     and a roster.
 
-    options: sent in full with every reply. tls: for https hosts, as OllamaHost takes it.
-    longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
+    options: sent with every reply, unless a contender has its own. thought_tokens: what a reply
+    may think beside its num_predict. remote: models whose answers may come from elsewhere, by
+    name. tls: for https hosts, as OllamaHost takes it. longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
     same hosts, if any; slots, queue and breakers are then those of all of them together."""
 
     def __init__(
@@ -54,15 +65,18 @@ class HostPool:
         options: Mapping[str, Any],
         timeouts: HostTimeouts = HostTimeouts(),
         tls: ssl.SSLContext | None = None,
+        thought_tokens: int = 2048,
+        remote: Collection[str] = (),
         longest_queue: int = 128,
         peers: Peers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = dict(options)
         self._timeouts = timeouts
-        self._tls = tls
+        self._asking: dict[str, Any] = {"timeouts": timeouts, "tls": tls}
+        self._thought_tokens = thought_tokens
         self._clock = clock
-        self._fleet = Fleet(options, clock)
+        self._fleet = Fleet(options, clock, remote)
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
         self._leases = self._new_leases(peers, longest_queue)
         self._preloads = self._new_preloads()
@@ -71,17 +85,23 @@ class HostPool:
     # Hosts and roster -------------------------------------------------------------------------
 
     async def use(
-        self, hosts: Sequence[tuple[str, str]], roster: Sequence[Contender], slots: int
+        self,
+        hosts: Sequence[tuple[str, str]],
+        roster: Sequence[Contender],
+        slots: int,
+        *,
+        openai: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Work with these hosts from now on. hosts: (URL, bearer token or ""). slots: replies
-        at once for each model on each host. A contender whose model is `auto` stands for every
-        installed model that can chat."""
+        """Work with these hosts from now on. hosts: (URL, bearer token or "") of Ollama's kind,
+        openai: of those that speak OpenAI's API. slots: replies at once for each model on each
+        host. A contender whose model is `auto` stands for every installed model that can chat."""
         await self.close()
         context = int(self._options.get("num_ctx", 0))
-        states = []
-        for url, token in hosts:
-            host = OllamaHost(url, token=token, timeouts=self._timeouts, tls=self._tls)
-            states.append(HostState(host, slots, context, self._clock, self._watch.share))
+        known: list[Host] = [
+            *(OllamaHost(url, token=token, **self._asking) for url, token in hosts),
+            *(OpenAIHost(url, token=token, **self._asking) for url, token in openai),
+        ]
+        states = [HostState(host, slots, context, self._clock, self._watch.share) for host in known]
         self._fleet.use(states, roster)
 
     async def close(self) -> None:
@@ -170,18 +190,20 @@ class HostPool:
         seed: int,
         avoid: frozenset[str] = frozenset(),
     ) -> AsyncGenerator[HostEvent, None]:
-        options = {**self._options, "seed": seed, **contender.options}
+        self._fleet.check_there_is_hope(contender)
+        out = {state.url for state in self._fleet.up() if state.sits_out(contender.name)}
         patience = self._clock() + self._timeouts.cold
-        ticket = await self._leases.take(contender.model, avoid)
+        ticket = await self._leases.take(contender.model, avoid | out)
         try:
             while True:
                 while not ticket.host:
-                    self._fleet.check_there_is_hope(contender.model)
+                    self._fleet.check_there_is_hope(contender)
                     ticket.moved.clear()
                     yield Queued(ticket.place)
                     await ticket.moved.wait()
+                request = self._request(contender, messages, seed)
                 try:
-                    async with aclosing(self._ask(ticket, messages, options)) as events:
+                    async with aclosing(self._ask(ticket, contender, request)) as events:
                         async for event in events:
                             yield event
                             if isinstance(event, Finished):
@@ -195,15 +217,32 @@ class HostPool:
         finally:
             self._leases.give_back(ticket)
 
+    def _request(
+        self, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
+    ) -> Request:
+        """As the contender is asked, but for what is the host's own."""
+        options = {**self._options, "seed": seed, **contender.options}
+        able = self._fleet.abilities(contender.model)
+        think = able.way_of_thinking(contender)
+        return Request(
+            model=contender.model,
+            messages=messages,
+            options=options,
+            think=think,
+            reply_tokens=max(0, int(options.get("num_predict") or 0)),
+            thought_tokens=self._thought_tokens if able.may_think(think) else 0,
+            remote=self._fleet.may_be_remote(contender.model),
+        )
+
     async def _ask(
-        self, ticket: Ticket, messages: Sequence[Mapping[str, str]], options: Mapping[str, Any]
+        self, ticket: Ticket, contender: Contender, request: Request
     ) -> AsyncGenerator[HostEvent, None]:
         """The reply from the ticket's host; nothing at all if another host is better now."""
         model = ticket.model
         state = self._fleet.states.get(ticket.host)
         if state is None:
             raise HostFault(f"{ticket.host} is no longer used.", kind="dropped", host=ticket.host)
-        with self._noting(state, model):
+        with self._noting(state, model, contender.name):
             await state.look_again(FRESH_S)
         if not state.ready(model):
             if self._better_elsewhere(ticket):
@@ -211,39 +250,44 @@ class HostPool:
             yield Warming()
             if fault := await self._preloads.wait(state, model):
                 raise fault
-        with self._noting(state, model):
+        with self._noting(state, model, contender.name):
             if (state.url, model) not in self._fleet.fit():
                 text = f"{model} is partly on the CPU of {state.url}."
                 raise HostFault(text, kind="offloaded", host=state.url)
             name = state.local.get(model, model)
-            chat = state.host.chat(name, messages, options, cold=not state.ready(model))
-            async with aclosing(chat) as pieces:
+            cold = state.resident is None or not state.ready(model)
+            asked = replace(request, model=name, cold=cold)
+            async with aclosing(state.host.chat(asked)) as pieces:
                 async for piece in pieces:
-                    if isinstance(piece, Text):
-                        yield piece
-                    else:
-                        yield self._completed(state, model, piece)
+                    if isinstance(piece, Finished):
+                        yield self._completed(state, contender, piece)
+                        continue
+                    if isinstance(piece, Thought) and request.think == "off":
+                        self._fleet.seen_thinking(model)
+                    yield piece
 
-    def _completed(self, state: HostState, model: str, facts: Finished) -> Finished:
-        state.completed(model, facts)
-        known = state.installed.get(state.local.get(model, model))
+    def _completed(self, state: HostState, contender: Contender, facts: Finished) -> Finished:
+        state.completed(contender.model, contender.name, facts)
+        known = state.installed.get(state.local.get(contender.model, contender.model))
         return replace(
             facts,
             digest=known.digest if known else "",
             quantization=known.quantization if known else "",
             ollama_version=state.version,
+            host_kind=state.host.kind,
         )
 
     @contextmanager
-    def _noting(self, state: HostState, model: str) -> Iterator[None]:
+    def _noting(self, state: HostState, model: str, contender: str) -> Iterator[None]:
         try:
             yield
         except HostFault as fault:
-            self._note(state, model, fault)
+            self._note(state, model, fault, contender)
             raise
 
-    def _note(self, state: HostState, model: str, fault: HostFault) -> None:
-        state.note(model, fault)
+    def _note(self, state: HostState, model: str, fault: HostFault, contender: str = "") -> None:
+        beside = self._leases.held(state.url, state.runner(model)) > 1
+        state.note(model, fault, contender=contender, beside=beside)
         # The text may name a model, which together with its time would unmask a contender.
         log.warning("a reply failed at %s: %s (see the Hosts tab)", state.url, fault.kind)
         if fault.kind == "busy":
@@ -276,7 +320,7 @@ class HostPool:
                 on_gpu=state.share(model) is Share.FULL,
                 runner=state.runner(model),
                 leases=self._leases.held(state.url, state.runner(model)),
-                slots=state.slots,
+                slots=state.slots_of(model),
                 speed=state.speed(model),
                 crowded=state.crowded,
                 on_trial=state.breaker.on_trial(now),

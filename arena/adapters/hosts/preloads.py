@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from arena.adapters.hosts.client import HostTimeouts
+from arena.adapters.hosts.host import HostTimeouts
 from arena.adapters.hosts.state import HostState
 from arena.core.errors import HostFault
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.shared_leases import AnyLeases
 from arena.adapters.hosts.state import HostState
 from arena.core.hosts.placement import Breaker, Share
@@ -17,13 +18,14 @@ def report(
     roster_names = {name: model for model, name in state.local.items()}
     return HostReport(
         url=state.url,
+        kind=state.host.kind,
         up=state.up,
         breaker=_breaker(state.breaker, now),
         version=state.version,
         slots=state.slots,
         leases=leases.held(state.url),
         queue=sum(leases.waiting(model) for model in state.local),
-        vram=sum(r.size_vram for r in state.resident),
+        vram=sum(r.size_vram for r in state.resident or ()),
         models=tuple(
             _model(state, name, roster_names.get(name, ""), leases, fit)
             for name in sorted(state.installed)
@@ -32,7 +34,7 @@ def report(
             FaultCount(model, kind, count) for (model, kind), count in sorted(state.faults.items())
         ),
         last_fault=state.last_fault,
-        problems=tuple(state.problems()),
+        problems=tuple(problems_of(state, now)),
     )
 
 
@@ -47,7 +49,7 @@ def _model(
 ) -> ModelReport:
     """`model` is the roster's name for it, empty if it does not play."""
     known = state.installed[name]
-    own = next((r for r in state.resident if r.name == name), None)
+    own = next((r for r in state.resident or () if r.name == name), None)
     held = own or (state.held(model) if model else None)
     unfit = state.unfit(model) if model else ""
     if model and not unfit and (state.url, model) not in fit:

@@ -12,19 +12,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
+from arena.adapters.hosts.host import Host, InstalledModel, ResidentModel
 from arena.core.battle.entities import Finished
 from arena.core.errors import HostFault
-from arena.core.hosts.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
+from arena.core.hosts.placement import CONTENDER_BREAKER, HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.hosts.sharing import Change
 
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
+CONTENDER_KINDS = frozenset(
+    {"empty", "overthought", "thinks", "crashed", "cut off", "garbled", "failed", "refused"}
+)
+"""Kinds of fault that, again and again, are the contender's own."""
 BUSY_S = 1.0
 REPLACED_S = 300.0
 """How long a host is not asked for a model for which it let another one answer."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
+
+ONE_AT_A_TIME = frozenset(
+    {
+        "mllama",
+        "qwen3vl",
+        "qwen3vlmoe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+        "lfm2",
+        "lfm2moe",
+        "nemotron_h",
+        "nemotron_h_moe",
+        "nemotron_h_omni",
+    }
+)
+"""Families to which Ollama gives one slot whatever OLLAMA_NUM_PARALLEL says (server/sched.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +55,7 @@ class Sighting:
     up: bool
     version: str = ""
     installed: tuple[InstalledModel, ...] = ()
-    resident: tuple[ResidentModel, ...] = ()
+    resident: tuple[ResidentModel, ...] | None = ()
     evicted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     last_fault: str = ""
 
@@ -45,7 +66,7 @@ class HostState:
 
     def __init__(
         self,
-        host: OllamaHost,
+        host: Host,
         slots: int,
         context: int,
         clock: Callable[[], float] = time.monotonic,
@@ -56,10 +77,14 @@ class HostState:
         self.up = False
         self.version = ""
         self.installed: dict[str, InstalledModel] = {}
-        self.resident: tuple[ResidentModel, ...] = ()
+        self.resident: tuple[ResidentModel, ...] | None = ()
         self.local: dict[str, str] = {}
         self.breaker = HOST_BREAKER
         self.loads: defaultdict[str, Breaker] = defaultdict(lambda: LOAD_BREAKER)
+        self.load_faults: dict[str, str] = {}
+        self.contenders: defaultdict[str, Breaker] = defaultdict(lambda: CONTENDER_BREAKER)
+        self.failed_with: dict[str, str] = {}
+        self.hint = ""
         self.busy_until = -inf
         self.faults: Counter[tuple[str, str]] = Counter()
         self.last_fault = ""
@@ -79,13 +104,16 @@ class HostState:
         self.wedged_at = -inf
         self.wedged = False
         self.missing: set[str] = set()
-        self._replaced: dict[str, float] = {}
+        self.replaced: dict[str, float] = {}
         self.tried: dict[str, float] = {}
         self.evicted: dict[str, tuple[str, ...]] = {}
         self.fleeting: set[str] = set()
-        self._seen: dict[str, ResidentModel] = {}
+        self.remote: set[str] = set()
+        self.single: set[str] = set()
+        self.seen: dict[str, ResidentModel] = {}
         self._contexts: dict[str, int] = {}
         self.loads.clear()
+        self.contenders.clear()
 
     @property
     def url(self) -> str:
@@ -100,7 +128,7 @@ class HostState:
             installed = await self.host.installed()
             resident = await self.host.resident()
         except HostFault as fault:
-            self.last_fault = str(fault)
+            self.last_fault, self.hint = str(fault), fault.hint
             self._misses += 1
             if fault.kind == "unreachable" or self._misses > 1:
                 self.up, self.resident = False, ()
@@ -153,7 +181,7 @@ class HostState:
                 self.local[model] = by_digest[digest]
         self._remember()
 
-    def _hold(self, resident: tuple[ResidentModel, ...], at: float | None = None) -> None:
+    def _hold(self, resident: tuple[ResidentModel, ...] | None, at: float | None = None) -> None:
         if self.resident and not resident:
             self.wedged = False
         self.resident = resident
@@ -163,7 +191,7 @@ class HostState:
     def _remember(self) -> None:
         for model in self.local:
             if held := self.held(model):
-                self._seen[model] = held
+                self.seen[model] = held
 
     # Residency --------------------------------------------------------------------------------
 
@@ -172,7 +200,7 @@ class HostState:
         if that has the same weights."""
         name = self.local.get(model, "")
         context = self._contexts.get(model, self._context)
-        for resident in self.resident:
+        for resident in self.resident or ():
             if self._same(resident, name) and resident.context_length in (0, context):
                 return resident
         return None
@@ -187,8 +215,15 @@ class HostState:
         )
 
     def ready(self, model: str) -> bool:
-        """Loaded: a reply pays for no load."""
-        return self.held(model) is not None
+        """Loaded, as far as the host tells: a reply pays for no load."""
+        return self.resident is None or self.held(model) is not None
+
+    def slots_of(self, model: str) -> int:
+        """Replies at once for the model's runner, as far as is known or was seen."""
+        name = self.local.get(model, "")
+        families = self.installed[name].families if name in self.installed else ()
+        one = self.runner(model) in self.single or not ONE_AT_A_TIME.isdisjoint(families)
+        return 1 if one else self.slots
 
     def runner(self, model: str) -> str:
         """What answers for the model: Ollama loads weights once for all models made from them,
@@ -201,18 +236,19 @@ class HostState:
 
     def share(self, model: str) -> Share:
         """As last seen, now or before it was unloaded."""
-        seen = self._seen.get(model)
+        seen = self.seen.get(model)
         return Share.of(seen.size, seen.size_vram) if seen else Share.UNKNOWN
 
-    def loaded(self, model: str, before: tuple[ResidentModel, ...]) -> None:
+    def loaded(self, model: str, before: tuple[ResidentModel, ...] | None) -> None:
         """A load has just succeeded; `before` is what was resident until then."""
         self.wedged = False
-        for resident in self.resident:
+        self.load_faults.pop(model, None)
+        for resident in self.resident or ():
             if self._same(resident, self.local.get(model, "")):
                 self._contexts[model] = resident.context_length
         self._remember()
-        now = {r.name for r in self.resident}
-        if gone := tuple(r.name for r in before if r.name not in now):
+        now = {r.name for r in self.resident or ()}
+        if gone := tuple(r.name for r in before or () if r.name not in now):
             self.evicted[model] = gone
         self.fleeting.discard(model)
         if not self.ready(model):
@@ -225,9 +261,10 @@ class HostState:
 
     # What happened to replies -----------------------------------------------------------------
 
-    def completed(self, model: str, facts: Finished) -> None:
+    def completed(self, model: str, contender: str, facts: Finished) -> None:
         self._change_breaker(lambda breaker, now: breaker.succeeded())
         self.loads.pop(model, None)
+        self.contenders.pop(contender, None)
         self.ttft_ms[model].append(facts.ttft_ms)
         if facts.tokens_per_s:
             self.speeds[model].append(facts.tokens_per_s)
@@ -237,19 +274,30 @@ class HostState:
         newest = list(self.speeds[model])[-20:]
         return sum(newest) / len(newest) if newest else None
 
-    def note(self, model: str, fault: HostFault) -> None:
-        """Count a fault and draw the conclusions."""
+    def note(
+        self, model: str, fault: HostFault, *, contender: str = "", beside: bool = False
+    ) -> None:
+        """Count a fault and draw the conclusions. contender: whose reply it was, if one's.
+        beside: another reply was being written by the same runner."""
         now = self._clock()
+        if contender and fault.kind in CONTENDER_KINDS:
+            self.contenders[contender] = self.contenders[contender].failed(now)
+            self.failed_with[contender] = str(fault)
         self.faults[model, fault.kind] += 1
         self.last_fault = str(fault)
         if fault.kind == "missing":
             self.missing.add(model)
         elif fault.kind == "wrong model":
-            self._replaced[model] = now
+            self.replaced[model] = now
+        elif fault.kind == "remote":
+            self.remote.add(model)
         elif fault.kind == "busy":
             self.busy_until = now + BUSY_S
+        elif fault.kind == "silent" and beside:
+            self.single.add(self.runner(model))
         elif fault.kind in LOAD_KINDS:
             self.loads[model] = self.loads[model].failed(now)
+            self.load_faults[model] = str(fault)
         elif fault.kind in CONNECTION_KINDS:
             self._change_breaker(lambda breaker, now: breaker.failed(now))
         # Whatever it was, it may have unloaded models; out of memory unloads them all.
@@ -270,67 +318,21 @@ class HostState:
             return "not installed"
         if model in self.missing:
             return "the host says that it does not have it"
-        if self._replaces(model):
+        if self.replaces(model):
             return "the host lets another model answer"
+        if model in self.remote:
+            return "its answers come from elsewhere"
         if self.loads[model].shut(self._clock()):
-            return "it could not be loaded"
+            return f"it could not be loaded: {self.load_faults.get(model, '')}"
         if self.wedged and not self.ready(model):
             return "the host loads no models any more"
         return ""
 
-    def problems(self) -> list[str]:
-        """What is amiss here and how to mend it, in words for the operator."""
-        if not self.up:
-            return [f"{self.url} does not answer. {self.last_fault}"]
-        said = [f"{m} on {self.url}: {self._halved(m)}" for m in self.local if self._halved(m)]
-        said += [
-            f"{self.url}: loading {model} unloaded {', '.join(gone)}. They do not fit together: "
-            "give the host fewer models, a smaller ARENA_CONTEXT or a higher "
-            "OLLAMA_MAX_LOADED_MODELS."
-            for model, gone in self.evicted.items()
-        ]
-        said += [
-            f"{self.url} unloads {model} as soon as it is loaded. Set OLLAMA_KEEP_ALIVE=-1 there."
-            for model in sorted(self.fleeting)
-        ]
-        said += [
-            f"{self.url} lists {model} but says that it does not have it. "
-            f"Run `ollama pull {model}` there."
-            for model in sorted(self.missing)
-        ]
-        said += [
-            f"{self.url} lets another model answer for {model}: a proxy in between? It is not "
-            f"asked for {model} for {REPLACED_S / 60:.0f} minutes."
-            for model in self._replaced
-            if self._replaces(model)
-        ]
-        now = self._clock()
-        if self.breaker.shut(now):
-            said.append(
-                f"{self.url} failed several times in a row and is left alone for "
-                f"{self.breaker.open_until - now:.0f} s. {self.last_fault}"
-            )
-        said += [
-            f"{model} could not be loaded on {self.url} and is tried again in a minute. "
-            f"{self.last_fault}"
-            for model, breaker in self.loads.items()
-            if breaker.shut(now)
-        ]
-        if self.wedged:
-            said.append(
-                f"{self.url} answers but loads no models any more. It is used only for those it "
-                "has loaded. Restart Ollama there, or raise ARENA_TIMEOUT if its disk is slow."
-            )
-        return said
+    def sits_out(self, contender: str) -> str:
+        """Why the contender is asked for nothing here for a while; empty where it is."""
+        shut = self.contenders[contender].shut(self._clock())
+        return self.failed_with.get(contender, "") if shut else ""
 
-    def _replaces(self, model: str) -> bool:
-        return self._clock() - self._replaced.get(model, -inf) < REPLACED_S
-
-    def _halved(self, model: str) -> str:
-        if self.share(model) is not Share.PART:
-            return ""
-        seen = self._seen[model]
-        return (
-            f"only {seen.size_vram / 1e9:.1f} of {seen.size / 1e9:.1f} GB are on the GPU, so it "
-            "takes no replies there. Give the host fewer models or a smaller ARENA_CONTEXT."
-        )
+    def replaces(self, model: str) -> bool:
+        """The host let another model answer for it lately."""
+        return self._clock() - self.replaced.get(model, -inf) < REPLACED_S

@@ -193,20 +193,42 @@ def _first(connection: Connection) -> None:
 def _second(connection: Connection) -> None:
     """How the contenders of a battle were drawn; and what standings need, apart from the
     conversations, which are most of the table."""
-    there = {column["name"] for column in inspect(connection).get_columns("votes")}
-    for name, kind in (
-        ("draw_policy", "TEXT NOT NULL DEFAULT ''"),
-        ("draw_probability", "DOUBLE PRECISION"),
-        ("draw_probability_a", "DOUBLE PRECISION"),
-        ("draw_probability_b", "DOUBLE PRECISION"),
-    ):
-        if name not in there:
-            connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
+    _add_columns(
+        connection,
+        {
+            "draw_policy": "TEXT NOT NULL DEFAULT ''",
+            "draw_probability": "DOUBLE PRECISION",
+            "draw_probability_a": "DOUBLE PRECISION",
+            "draw_probability_b": "DOUBLE PRECISION",
+        },
+    )
     for index in _INDEXES:
         connection.execute(CreateIndex(index, if_not_exists=True))
     connection.exec_driver_sql(_OUTCOMES[connection.dialect.name])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second)
+def _third(connection: Connection) -> None:
+    """What was thought, how it was asked for, and of which kind of host."""
+    whole = VOTES.c.thinking_tokens_a.type.compile(connection.dialect)
+    kinds = {
+        "host_kind": "TEXT NOT NULL DEFAULT ''",
+        "think": "TEXT NOT NULL DEFAULT ''",
+        "thinking": "JSON NOT NULL DEFAULT '[]'",
+        "thinking_tokens": whole,
+        "thinking_ms": "DOUBLE PRECISION",
+    }
+    _add_columns(
+        connection, {f"{name}_{side}": kind for name, kind in kinds.items() for side in "ab"}
+    )
+
+
+def _add_columns(connection: Connection, columns: Mapping[str, str]) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns("votes")}
+    for name, kind in columns.items():
+        if name not in there:
+            connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.core.battle.entities import Contender
@@ -25,10 +25,13 @@ _CLOUD = re.compile(r"[:-]cloud$")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An installed model. `chats` is False for one that can only embed."""
+    """An installed model. `chats` is False for one that can only embed; `thinks` is None where
+    it is not known. remote: where its answers come from, if not from the host itself."""
 
     digest: str
     chats: bool = True
+    thinks: bool | None = None
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +42,37 @@ class LineUp:
     notes: tuple[str, ...]
 
 
-def line_up(roster: Sequence[Contender], installed: Mapping[str, Installed]) -> LineUp:
+def line_up(
+    roster: Sequence[Contender], installed: Mapping[str, Installed], remote: Collection[str] = ()
+) -> LineUp:
     """Match the roster to what is installed, by name. A contender that is named like its model
     gets the model's exact name. Of contenders that would be the same (one digest, system prompt
-    and options) only the first stays, so that no model ever meets itself."""
-    local = {name: model for name, model in installed.items() if not _cloud(name)}
+    and options) only the first stays, so that no model ever meets itself. remote: the models
+    whose prompts may leave the machines, by name; all others have to be local."""
+    allowed = {_plain(name) for name in remote}
+    local = {
+        name: model
+        for name, model in installed.items()
+        if _plain(name) in allowed or not (model.remote or _cloud(name))
+    }
     found: dict[str, Contender] = {}
     notes: list[str] = []
     for contender in _with_auto(roster, local):
         try:
-            model = match(contender.model, list(local))
+            model = match(contender.model, list(local), allowed)
         except ArenaError as error:
-            notes.append(str(error))
+            notes.append(_elsewhere(contender.model, installed) or str(error))
             continue
         if not local[model].chats:
             notes.append(f"{model} cannot chat (it only makes embeddings). Name another model.")
             continue
         name = model if contender.name == contender.model else contender.name
+        if contender.think not in ("", "off") and local[model].thinks is False:
+            notes.append(
+                f"{name} is to think ({contender.think}), but {model} cannot. It was left out; "
+                "name another model, or leave `think` away."
+            )
+            continue
         key = _identity(contender, local[model].digest or model)
         if key in found:
             notes.append(
@@ -67,14 +84,14 @@ def line_up(roster: Sequence[Contender], installed: Mapping[str, Installed]) -> 
     return LineUp(tuple(found.values()), tuple(notes))
 
 
-def match(typed: str, installed: Sequence[str]) -> str:
-    """The installed name that is meant. Raises UnknownModel with suggestions, or ConfigError
+def match(typed: str, installed: Sequence[str], allowed: Collection[str] = ()) -> str:
+    """The installed name that is meant. allowed: cloud names that may be. Raises UnknownModel with suggestions, or ConfigError
     for a cloud name (those leave the machine) and for a name that fits several."""
     wanted = _plain(typed)
-    if _cloud(wanted):
+    if _cloud(wanted) and wanted not in allowed:
         raise ConfigError(
-            f"{typed!r} is a cloud model: its prompts would leave your machines. "
-            "Name a model that is installed on the host."
+            f"{typed!r} is a cloud model: its prompts would leave your machines. Name a model "
+            "that is installed on the host, or allow this one in ARENA_REMOTE_MODELS."
         )
     names = {_plain(name): name for name in installed}
     for candidate in (wanted, wanted if ":" in wanted.rsplit("/", 1)[-1] else f"{wanted}:latest"):
@@ -104,7 +121,19 @@ def _with_auto(
 
 def _identity(contender: Contender, digest: str) -> str:
     options = json.dumps(dict(contender.options), sort_keys=True, default=str)
-    return json.dumps([digest, contender.system, options])
+    return json.dumps([digest, contender.system, options, contender.think])
+
+
+def _elsewhere(typed: str, installed: Mapping[str, Installed]) -> str:
+    """What to say of a model that is served from elsewhere under a local name; empty for others."""
+    names = {_plain(name): name for name in installed}
+    name = names.get(_plain(typed)) or names.get(f"{_plain(typed)}:latest")
+    if not name or not installed[name].remote:
+        return ""
+    return (
+        f"{name} is served by {installed[name].remote}: its prompts would leave your machines. "
+        "It was left out; ARENA_REMOTE_MODELS allows such models by name."
+    )
 
 
 def _unknown(typed: str, wanted: str, names: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from arena.core import markdown
 from arena.core.battle.entities import Battle, Judgement, Round, Seat, Verdict
 from arena.core.battle.outcome import pairs, unblinded
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 REHEARSAL = "smoke"
 """The study of votes that only try out an arena."""
 
@@ -115,6 +115,16 @@ class VoteRow:
     draw_probability: float | None
     draw_probability_a: float | None
     draw_probability_b: float | None
+    host_kind_a: str
+    host_kind_b: str
+    think_a: str
+    think_b: str
+    thinking_a: list[str]
+    thinking_b: list[str]
+    thinking_tokens_a: int | None
+    thinking_tokens_b: int | None
+    thinking_ms_a: float | None
+    thinking_ms_b: float | None
 
 
 def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
@@ -203,7 +213,7 @@ def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:
         "leaked_identity": any(r.names_itself for r in replies),
         "seat": seat.letter,
         "system_sha256": hashlib.sha256(seat.contender.system.encode()).hexdigest(),
-        "options": json.dumps(dict(seat.contender.options), sort_keys=True),
+        "options": json.dumps(dict(facts[-1].options or seat.contender.options), sort_keys=True),
         "digest": facts[-1].digest,
         "quantization": facts[-1].quantization,
         "host": facts[-1].host,
@@ -215,6 +225,11 @@ def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:
         "tokens_per_s": _mean([f.tokens_per_s for f in facts]),
         "done_reason": facts[-1].done_reason,
         "retries": sum(r.retries for r in replies),
+        "host_kind": facts[-1].host_kind,
+        "think": facts[-1].think,
+        "thinking": [r.thinking for r in replies] if any(r.thinking for r in replies) else [],
+        "thinking_tokens": _sum([f.thinking_tokens for f in facts]),
+        "thinking_ms": _mean([f.thinking_ms for f in facts]),
     }
     return {f"{key}_{side}": value for key, value in values.items()}
 

@@ -29,6 +29,8 @@ from arena.core.battle.entities import (
 from arena.core.errors import BadInput, NotYet, Over, StaleVote
 
 MAX_TURNS = 8
+REDRAWN = "redrawn"
+"""The policy of a draw in which a contender that could not answer was replaced."""
 
 
 def open_battle(
@@ -65,15 +67,17 @@ def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
     return _settle(replace(battle, seats=seats, version=battle.version + 1))
 
 
-def redraw(battle: Battle, letter: str, contender: Contender) -> Battle:
-    """Seat another contender where one cannot answer, before anybody's first reply is known."""
+def redraw(battle: Battle, letter: str, contender: Contender | None) -> Battle:
+    """Seat another contender where one cannot answer, before anybody's first reply is known;
+    None: nobody, and those behind it move up. How likely this draw was is not known then."""
     known = any(seat.replies for seat in battle.seats)
     if known or battle.rounds or battle.phase is not Phase.ANSWERING:
         raise NotYet("Contenders are drawn before the first reply.")
-    seats = tuple(
-        replace(s, contender=contender) if s.letter == letter else s for s in battle.seats
-    )
-    return replace(battle, seats=seats, version=battle.version + 1)
+    drawn = [contender if s.letter == letter else s.contender for s in battle.seats]
+    there = tuple(c for c in drawn if c is not None)
+    origin = replace(battle.origin, policy=REDRAWN, probability=None, taking_part={})
+    again = open_battle(battle.id, battle.format, there, battle.prompts[0], battle.seed, origin)
+    return replace(again, version=battle.version + 1)
 
 
 def follow_up(battle: Battle, prompt: str) -> Battle:

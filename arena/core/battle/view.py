@@ -112,8 +112,10 @@ def replies(battle: Battle) -> Mapping[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class RevealedSeat:
-    """A contender unmasked. Times in ms, speeds in tokens/s, tokens summed over its replies;
-    None where it never answered. `fell_in` is the round it was voted out in, 0 for none."""
+    """A contender unmasked. Times in ms, speeds in tokens/s, tokens and time of thought summed
+    over its replies; None where it never answered, or did not think. `fell_in` is the round it
+    was voted out in, 0 for none. `think`: how it was told to think; `thinking`: what it thought
+    before each reply."""
 
     letter: str
     name: str
@@ -126,6 +128,10 @@ class RevealedSeat:
     tokens_per_s: float | None
     output_tokens: int | None
     flagged: bool
+    think: str = ""
+    thinking_tokens: int | None = None
+    thinking_ms: float | None = None
+    thinking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,8 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
     facts = [r.facts for r in seat.replies]
     speeds = [f.tokens_per_s for f in facts if f.tokens_per_s is not None]
     tokens = [f.output_tokens for f in facts if f.output_tokens is not None]
+    thought = [f.thinking_tokens for f in facts if f.thinking_tokens is not None]
+    pondered = [f.thinking_ms for f in facts if f.thinking_ms is not None]
     return RevealedSeat(
         letter=seat.letter,
         name=seat.contender.name,
@@ -187,6 +195,10 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
         tokens_per_s=sum(speeds) / len(speeds) if speeds else None,
         output_tokens=sum(tokens) if tokens else None,
         flagged=any(r.names_itself for r in seat.replies),
+        think=facts[0].think if facts else "",
+        thinking_tokens=sum(thought) if thought else None,
+        thinking_ms=sum(pondered) if pondered else None,
+        thinking=tuple(r.thinking for r in seat.replies if r.thinking),
     )
 
 

@@ -60,6 +60,9 @@ HOST_BREAKER = Breaker()
 LOAD_BREAKER = Breaker(limit=2, window_s=60.0, first_s=60.0, longest_s=60.0)
 """For one model on one host, by failures to load it."""
 
+CONTENDER_BREAKER = Breaker(limit=2, window_s=600.0, first_s=60.0, longest_s=900.0)
+"""For one contender on one host, by replies of its own that failed."""
+
 
 class Share(StrEnum):
     """How much of a resident model is on the GPU; unknown where it is not resident."""

@@ -61,10 +61,11 @@ class FaultCount:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """A host now. `breaker` is closed, open or trial; `slots` are replies at once a model,
+    """A host now. `kind` is ollama or openai; `breaker` is closed, open or trial; `slots` are replies at once a model,
     `queue` the replies that wait for a model it has; `vram` the bytes all models use."""
 
     url: str
+    kind: str
     up: bool
     breaker: str
     version: str

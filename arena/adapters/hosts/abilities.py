@@ -1,0 +1,95 @@
+"""What models can do, by the digest of their files: told by the hosts, or seen in their replies.
+
+It asks each host once for each model. It does not know contenders' settings beyond how they are
+to think.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from arena.adapters.hosts.host import InstalledModel, ShownModel
+from arena.adapters.hosts.state import HostState
+from arena.core.battle.entities import Contender
+from arena.core.errors import HostFault
+
+log = logging.getLogger(__name__)
+
+CANNOT_STOP = frozenset({"gptoss", "gpt-oss"})
+"""Families that think whatever they are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """Of one model. thinks, sees: None where no host tells. always_thinks: also when told not
+    to. context_length: the longest that it was made for, in tokens; 0 where not told."""
+
+    chats: bool = True
+    thinks: bool | None = None
+    always_thinks: bool = False
+    sees: bool | None = None
+    shown: ShownModel = ShownModel()
+
+    def way_of_thinking(self, contender: Contender) -> str:
+        """What is sent for it: off where the model can, else its lowest."""
+        if contender.think:
+            return contender.think
+        return "low" if self.always_thinks and self.thinks else "off"
+
+    def may_think(self, think: str) -> bool:
+        """Whether a reply needs a budget of thought."""
+        return think not in ("", "off") or bool(self.thinks) or self.always_thinks
+
+
+def key_of(model: InstalledModel) -> str:
+    """Models of one digest are the same; where a host tells none, its name has to do."""
+    return model.digest or model.name
+
+
+class Knowledge:
+    """The abilities of all models of all hosts."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Abilities] = {}
+
+    def of(self, model: InstalledModel | None) -> Abilities:
+        return self._known.get(key_of(model), Abilities()) if model else Abilities()
+
+    async def learn(self, states: Iterable[HostState], meant: Collection[str]) -> None:
+        """Ask what the models of these names can do, once for each digest."""
+        for state in states:
+            for model in state.installed.values():
+                if model.name not in meant or key_of(model) in self._known:
+                    continue
+                try:
+                    shown = await state.host.show(model.name)
+                except HostFault as fault:
+                    log.info("what a model of %s can do is not known: %s", state.url, fault.kind)
+                    continue
+                self._known[key_of(model)] = _abilities(model, shown)
+
+    def seen_thinking(self, model: InstalledModel | None) -> None:
+        """It thought though it was told not to."""
+        if model:
+            self._known[key_of(model)] = replace(self.of(model), always_thinks=True)
+
+    def weights(self) -> dict[str, str]:
+        """Digest of a model → that of its weights, as far as known."""
+        return {key: able.shown.weights for key, able in self._known.items()}
+
+
+def _abilities(model: InstalledModel, shown: ShownModel) -> Abilities:
+    named = shown.capabilities or model.capabilities or frozenset()
+    families = {word.lower() for word in (*model.families, *shown.families)}
+    # Hosts from before 0.6.4, and those of other kinds, name no capabilities.
+    if not named:
+        return Abilities(always_thinks=not families.isdisjoint(CANNOT_STOP), shown=shown)
+    return Abilities(
+        chats="completion" in named,
+        thinks="thinking" in named,
+        always_thinks=not families.isdisjoint(CANNOT_STOP),
+        sees="vision" in named,
+        shown=shown,
+    )

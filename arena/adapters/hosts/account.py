@@ -1,0 +1,98 @@
+"""What one reply took, and where its budgets end: the same account for every kind of host.
+
+Tokens are counted as the host's frames, which carry one each, until the host tells their number.
+It does not know how frames are read.
+"""
+
+from __future__ import annotations
+
+import time
+
+from arena.adapters.hosts.host import HostPiece, HostTimeouts, Request
+from arena.core.battle.entities import Finished, Text, Thought
+from arena.core.errors import HostFault
+
+LENGTH = "length"
+
+
+class Account:
+    """Of one reply, from the moment that it is asked for."""
+
+    def __init__(self, url: str, request: Request, timeouts: HostTimeouts) -> None:
+        self._url = url
+        self._request = request
+        self._timeouts = timeouts
+        self._started = time.monotonic()
+        self._begun: float | None = None
+        self._thought_at: float | None = None
+        self._first_text: float | None = None
+        self._thoughts = 0
+        self._texts = 0
+        self._written = False
+
+    def enter(self, piece: HostPiece) -> None:
+        """A piece has come. Raises HostFault where a budget was used up by it: one of time, or
+        that of thought before a word was said."""
+        now = time.monotonic()
+        self._begun = self._begun or now
+        if now - self._begun > self._timeouts.total:
+            raise self._fault("too slow", f"wrote for more than {self._timeouts.total:.0f} s")
+        if isinstance(piece, Thought):
+            self._thought_at = self._thought_at or now
+            self._thoughts += 1
+            if not self._written and 0 < self._request.thought_tokens < self._thoughts:
+                raise self._overthought()
+        elif isinstance(piece, Text):
+            self._texts += 1
+            if piece.text.strip():
+                self._first_text = self._first_text or now
+                self._written = True
+
+    @property
+    def full(self) -> bool:
+        """The reply has its length, though what was left of the thought's would let it go on."""
+        limit = self._request.reply_tokens
+        return self._thoughts > 0 and 0 < limit <= self._texts
+
+    def finished(
+        self,
+        done_reason: str,
+        *,
+        prompt_tokens: int | None = None,
+        output_tokens: int | None = None,
+        tokens_per_s: float | None = None,
+        load_ms: float | None = None,
+    ) -> Finished:
+        """The facts of a complete reply. Raises HostFault for one that says nothing."""
+        now = time.monotonic()
+        if not self._written:
+            if self._thoughts and done_reason == LENGTH:
+                raise self._overthought()
+            raise self._fault("empty", "said nothing")
+        thought = self._thought_at
+        return Finished(
+            host=self._url,
+            done_reason=done_reason,
+            ttft_ms=1000 * ((self._first_text or now) - self._started),
+            total_ms=1000 * (now - self._started),
+            load_ms=load_ms,
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            tokens_per_s=tokens_per_s,
+            think=self._request.think,
+            thinking_tokens=self._thoughts or None,
+            thinking_ms=1000 * ((self._first_text or now) - thought) if thought else None,
+            options=dict(self._request.options),
+        )
+
+    def _overthought(self) -> HostFault:
+        if not self._request.thought_tokens:
+            return self._fault("thinks", "thinks though it was told not to")
+        return self._fault(
+            "overthought",
+            f"used up its {self._request.thought_tokens} tokens of thought without a reply; raise "
+            "ARENA_THINK_TOKENS, or let the contender think less",
+        )
+
+    def _fault(self, kind: str, what: str) -> HostFault:
+        return HostFault(f"{self._request.model} on {self._url} {what}.", kind=kind, host=self._url)

@@ -1,0 +1,337 @@
+"""One Ollama host through the official client: what it has, and one reply as a stream.
+
+Every exception that the client can raise becomes a HostFault with a kind. It does not know
+other hosts, leases or battles. API: https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any, cast
+
+import httpx
+from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
+from pydantic import BaseModel
+
+from arena.adapters.hosts.account import LENGTH, Account
+from arena.adapters.hosts.faults import refused, translated
+from arena.adapters.hosts.host import (
+    HostPiece,
+    HostTimeouts,
+    InstalledModel,
+    Request,
+    ResidentModel,
+    ShownModel,
+)
+from arena.core.battle.entities import Text, Thought
+from arena.core.errors import HostFault
+
+WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
+NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
+UNLOAD_POLL_S = 0.05
+NANOSECONDS = 1_000_000_000
+
+REFUSES_LONG_PROMPTS = (0, 12, 6)
+"""The version that knows `truncate: false`; older ones cut what does not fit without a word."""
+
+SAMPLE = 400
+"""Characters of a prompt whose tokens are counted, to tell how many all of it has."""
+OVERHEAD = 24
+"""Tokens that a template puts around a short prompt, at most, in the families that are common."""
+
+THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
+"""How a way of thinking is said on the wire; levels stand for themselves."""
+
+
+class _Details(BaseModel):
+    family: str | None = None
+    families: list[str] | None = None
+    parameter_size: str | None = None
+    quantization_level: str | None = None
+    context_length: int = 0
+
+
+class _Tag(ListResponse.Model):
+    """With what the official client leaves out."""
+
+    details: _Details | None = None  # type: ignore[assignment]
+    capabilities: list[str] | None = None
+    remote_host: str = ""
+
+
+class _Tags(BaseModel):
+    models: list[_Tag] = []
+
+
+class _Shown(ShowResponse):
+    modelinfo: Mapping[str, Any] | None = None
+    remote_host: str = ""
+    renderer: str = ""
+
+
+class _Frame(ChatResponse):
+    remote_host: str = ""
+
+
+class _Client(AsyncClient):
+    """What the official client does not offer, asked for as it asks."""
+
+    async def version(self) -> str:
+        response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
+        return str(response.json()["version"])
+
+    async def tags(self) -> list[_Tag]:
+        return (await self._request(_Tags, "GET", "/api/tags")).models
+
+    async def shown(self, model: str) -> _Shown:
+        return await self._request(_Shown, "POST", "/api/show", json={"model": model})
+
+    async def frames(self, request: Request, options: Mapping[str, Any]) -> AsyncIterator[_Frame]:
+        """A prompt that does not fit is refused, not cut, by hosts that know how to."""
+        think = THINK.get(request.think, request.think)
+        asked = {
+            "model": request.model,
+            "messages": [dict(message) for message in request.messages],
+            "options": dict(options),
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+        } | ({} if think is None else {"think": think})
+        return await self._request(_Frame, "POST", "/api/chat", json=asked, stream=True)
+
+
+class OllamaHost:
+    """A host by its URL. Build it once and keep it: a client costs 20 ms of CPU.
+
+    tls: whom to trust at https addresses, and the certificate to show, if not the usual ones."""
+
+    kind = "ollama"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str = "",
+        timeouts: HostTimeouts = HostTimeouts(),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.url = url
+        self._timeouts = timeouts
+        self._cuts = False
+        self._client = _Client(
+            host=url,
+            timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
+            # The default of 100 connections would make the 101st stream wait.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            # A proxy from the environment would be used even for 127.0.0.1.
+            trust_env=False,
+            follow_redirects=False,
+            verify=tls or True,
+            # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
+            headers={"Authorization": f"Bearer {token}" if token else "none"},
+        )
+
+    async def close(self) -> None:
+        await self._client._client.aclose()  # noqa: SLF001 -- it has no other way to be closed
+
+    async def version(self) -> str:
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.listing):
+                version = await self._client.version()
+        number = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+        self._cuts = (0, 0, 0) < number < REFUSES_LONG_PROMPTS
+        return version
+
+    async def installed(self) -> tuple[InstalledModel, ...]:
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.listing):
+                return tuple(_installed(tag) for tag in await self._client.tags())
+
+    async def resident(self) -> tuple[ResidentModel, ...]:
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.listing):
+                listed = (await self._client.ps()).models
+                return tuple(
+                    ResidentModel(
+                        name=m.model or m.name or "",
+                        digest=m.digest or "",
+                        size=int(m.size or 0),
+                        size_vram=int(m.size_vram or 0),
+                        context_length=int(m.context_length or 0),
+                    )
+                    for m in listed
+                )
+
+    async def show(self, model: str) -> ShownModel:
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.listing):
+                return _shown(await self._client.shown(model))
+
+    async def preload(self, model: str, options: Mapping[str, Any]) -> None:
+        """Run it in a task of its own: closing the connection during a load makes Ollama abort
+        the load."""
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.cold):
+                await self._client.chat(model=model, messages=[], options=dict(options))
+
+    async def unload(self, model: str) -> None:
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.warm):
+                await self._client.generate(model=model, keep_alive=0)
+                while any(m.model == model for m in (await self._client.ps()).models):
+                    await asyncio.sleep(UNLOAD_POLL_S)
+
+    async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
+        """Sends no keep_alive: it would override the server's own for everybody. Thought counts
+        against num_predict, so that gets both budgets, and the reply is ended at its own."""
+        account = Account(self.url, request, self._timeouts)
+        options = dict(request.options)
+        if request.reply_tokens:
+            options["num_predict"] = request.reply_tokens + request.thought_tokens
+        limit = self._timeouts.first(request.messages, cold=request.cold)
+        with self._translated():
+            length = await self._length(request, options) if self._cuts else 0
+            stream = await self._client.frames(request, options)
+            # It is a generator, which the client's types do not say.
+            async with aclosing(cast("AsyncGenerator[_Frame, None]", stream)):
+                while True:
+                    frame = await self._next(stream, limit)
+                    limit = self._timeouts.gap
+                    self._check(frame, request)
+                    for piece in _pieces(frame):
+                        account.enter(piece)
+                        yield piece
+                    if frame.done:
+                        self._check_length(length, options, frame.prompt_eval_count)
+                        yield account.finished(frame.done_reason or "stop", **_counted(frame))
+                        return
+                    if account.full:
+                        yield account.finished(LENGTH)
+                        return
+
+    async def _length(self, request: Request, options: Mapping[str, Any]) -> int:
+        """About how many tokens all messages have, by counting those of a sample; 0 where they
+        surely fit. Raises HostFault where they surely do not."""
+        texts = [message["content"] for message in request.messages]
+        context = int(options.get("num_ctx") or 0)
+        if sum(len(text.encode()) for text in texts) < context // 2:
+            return 0
+        longest = max(texts, key=len)
+        start = max(0, len(longest) - SAMPLE) // 2
+        sample = longest[start : start + SAMPLE]
+        counted = await self._client.chat(
+            model=request.model,
+            messages=[{"role": "user", "content": sample}],
+            options={**options, "num_predict": 1},
+        )
+        tokens = max(1, (counted.prompt_eval_count or 0) - OVERHEAD)
+        length = tokens * sum(map(len, texts)) // max(1, len(sample))
+        if context and length > context:
+            raise self._too_long(length, context)
+        return length
+
+    def _check_length(self, length: int, options: Mapping[str, Any], evaluated: int | None) -> None:
+        """length: as estimated. What was evaluated must be what was sent."""
+        context = int(options.get("num_ctx") or 0)
+        if evaluated and length > 0.8 * context and evaluated < 0.7 * length:
+            raise self._too_long(length, context)
+
+    def _too_long(self, length: int, context: int) -> HostFault:
+        return HostFault(
+            f"about {length} tokens do not fit into the {context} of a model on {self.url}.",
+            kind="too long",
+            host=self.url,
+        )
+
+    async def _next(self, stream: AsyncIterator[_Frame], limit: float) -> _Frame:
+        try:
+            async with asyncio.timeout(limit):
+                return await anext(stream)
+        except StopAsyncIteration:
+            raise HostFault(
+                f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
+            ) from None
+
+    def _check(self, frame: _Frame, request: Request) -> None:
+        if frame.model != request.model:
+            raise HostFault(
+                f"{self.url} answered with the model {frame.model!r} "
+                f"where {request.model!r} was asked for.",
+                kind="wrong model",
+                host=self.url,
+            )
+        if frame.remote_host and not request.remote:
+            raise HostFault(
+                f"{self.url} let {frame.remote_host} answer for {request.model}, so that prompts "
+                "leave your machines. If that is meant, name the model in ARENA_REMOTE_MODELS.",
+                kind="remote",
+                host=self.url,
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(self.url):
+            try:
+                yield
+            except ResponseError as error:
+                raise refused(self.url, error.status_code, str(error.error)) from error
+
+
+def _pieces(frame: _Frame) -> Iterator[Text | Thought]:
+    if thought := frame.message.thinking:
+        yield Thought(thought)
+    if text := frame.message.content:
+        yield Text(text)
+
+
+def _counted(frame: _Frame) -> dict[str, Any]:
+    tokens, spent = frame.eval_count, frame.eval_duration
+    return {
+        "prompt_tokens": frame.prompt_eval_count,
+        "output_tokens": tokens,
+        "tokens_per_s": tokens * NANOSECONDS / spent if tokens and spent else None,
+        "load_ms": frame.load_duration / 1e6 if frame.load_duration else None,
+    }
+
+
+def _families(details: _Details | None) -> tuple[str, ...]:
+    words = [details.family, *(details.families or ())] if details else []
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _installed(tag: _Tag) -> InstalledModel:
+    details = tag.details
+    return InstalledModel(
+        name=tag.model or "",
+        digest=tag.digest or "",
+        size=int(tag.size or 0),
+        quantization=(details and details.quantization_level) or "",
+        remote=tag.remote_host,
+        families=_families(details),
+        capabilities=None if tag.capabilities is None else frozenset(tag.capabilities),
+        context_length=details.context_length if details else 0,
+    )
+
+
+def _shown(shown: _Shown) -> ShownModel:
+    info = shown.modelinfo or {}
+    details = shown.details
+    weights = WEIGHTS.search(shown.modelfile or "")
+    has_template = (shown.template or "").strip() not in NO_TEMPLATE
+    lengths = [value for key, value in info.items() if key.endswith(".context_length")]
+    return ShownModel(
+        capabilities=frozenset(str(c) for c in shown.capabilities or ()),
+        weights=weights[1] if weights else "",
+        template=bool(has_template or shown.renderer or info.get("tokenizer.chat_template")),
+        remote=shown.remote_host,
+        families=tuple(filter(None, [details.family, *(details.families or ())]))
+        if details
+        else (),
+        context_length=int(lengths[0]) if lengths else 0,
+        parameter_size=(details and details.parameter_size) or "",
+        license=(shown.license or "").strip(),
+    )
