@@ -175,6 +175,7 @@ def from_ledger(
 
 
 def _settings(overrides: dict[str, Any]) -> Settings:
+    config.quiet_libraries()
     texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
     return config.load(**texts)
 

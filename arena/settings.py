@@ -13,6 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
@@ -34,6 +35,8 @@ OLDER_LEDGER = ROOT / "data" / "arena.db"
 """Where an installed copy once kept votes, which the next installation may lose."""
 DRAWS = ("fewest", "best", "uniform")
 """The policies of core.battle.matchup, which takes half a second to import."""
+
+PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy", "no_proxy"})
 
 T = TypeVar("T")
 
@@ -319,7 +322,8 @@ def _wrong(key: str, value: str, allowed: str) -> ConfigError:
 
 def quiet_libraries() -> None:
     """Set, before they are imported, what libraries read from the environment themselves:
-    no telemetry and no look-ups at start."""
+    no telemetry and no look-ups at start, and no proxy that they would stumble over. Hosts are
+    never asked through one."""
     for key, value in {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": "100000",
@@ -327,3 +331,16 @@ def quiet_libraries() -> None:
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }.items():
         os.environ.setdefault(key, value)
+    for key in [key for key in os.environ if key.lower() in PROXIES]:
+        # httpx reads them as libraries are imported, and takes no IPv6 address in brackets.
+        usable = [part for part in os.environ[key].split(",") if _usable(part.strip())]
+        os.environ[key] = ",".join(usable)
+
+
+def _usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        sound = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return sound and parts.scheme in ("http", "https", "all") and "[" not in proxy

@@ -447,3 +447,19 @@ def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
             assert app.votes() == []
     assert shown.code == 1
     assert all("without a result" in battle["failed"] for battle in shown.json["battles"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1"), ("no_proxy", "[::1],localhost"), ("HTTPS_PROXY", "::")],
+)
+def test_proxies_that_a_library_cannot_use_stop_no_command(key: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "arena", "warm"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, key: value, "OLLAMA_HOST": "http://127.0.0.1:1"},
+    )
+    assert "Traceback" not in done.stderr
+    assert "Nothing listens at that port" in done.stdout + done.stderr

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from arena.cli import voting
 from arena.cli.terminal import called, errors, refused
 from arena.core.errors import ArenaError
+from arena.settings import quiet_libraries
 
 INTERRUPTED = 130
 HELP = ("-h", "--help")
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
         arguments = ["serve", *arguments]
+    quiet_libraries()
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a sign gets another one instead of nothing at all.

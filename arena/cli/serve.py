@@ -14,7 +14,6 @@ from arena.core.ports import Readiness
 
 def serve(options: argparse.Namespace) -> int:
     settings = config.load(ARENA_PORT=options.port)
-    config.quiet_libraries()
     from arena.server import serving
 
     sock = serving.listen(settings.bind, settings.port)

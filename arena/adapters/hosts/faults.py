@@ -90,7 +90,9 @@ def refused(url: str, status: int, text: str) -> HostFault:
     return HostFault(said, kind=kind, host=url)
 
 
-def _fault(url: str, kind: str, what: str, error: Exception, hint: str = "") -> HostFault:
+def _fault(url: str, kind: str, what: str, error: BaseException, hint: str = "") -> HostFault:
+    # The official client puts an invitation to install Ollama in the place of the cause.
+    error = error.__context__ or error if isinstance(error, ConnectionError) else error
     detail = f"{type(error).__name__}: {error}".strip(": ")[:LONGEST]
     said = f"{url} {what} ({detail}). {hint}".strip()
     return HostFault(said, kind=kind, host=url, hint=hint)

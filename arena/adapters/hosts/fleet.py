@@ -123,7 +123,8 @@ class Fleet:
         states = list(self.states.values())
         versions = {s.url: s.version for s in states if s.version and s.host.kind == "ollama"}
         now = self._clock()
-        said = [*self._notes, *(said for s in states for said in problems_of(s, now))]
+        notes = self._notes if self.up() else ()
+        said = [*notes, *(said for s in states for said in problems_of(s, now))]
         if len(set(versions.values())) > 1:
             listed = ", ".join(f"{url} {version}" for url, version in versions.items())
             said.append(f"Ollama's version differs ({listed}): one model may answer differently.")
