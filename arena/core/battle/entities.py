@@ -69,12 +69,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete reply to one prompt. `names_itself` marks one that gave its identity away."""
+    """A complete reply to one prompt. `names_itself` marks one that gave its identity away;
+    `thinking` is what was thought before it, for nobody before the reveal."""
 
     text: str
     facts: Finished
     retries: int = 0
     names_itself: bool = False
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
