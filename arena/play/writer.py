@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 BACKOFF_S = 0.5
 RETRIES = 2
-RETRIES_BY_KIND: Mapping[str, int] = {"refused": 0, "nowhere": 0, "empty": 1}
+RETRIES_BY_KIND: Mapping[str, int] = {"refused": 0, "nowhere": 0, "empty": 1, "template": 1}
 """How often a reply is written again, by kind of fault; RETRIES for the others. What was
 refused is refused again, and a second empty reply is the model's answer."""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from arena.adapters.hosts.client import HostTimeouts, OllamaHost
 from arena.adapters.hosts.fleet import Fleet
+from arena.adapters.hosts.hearing import heard
 from arena.adapters.hosts.leases import Leases, Ticket
 from arena.adapters.hosts.preloads import Preloads
 from arena.adapters.hosts.reports import report
@@ -25,11 +26,12 @@ from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
 from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
 from arena.core.hosts.sharing import Peers
-from arena.core.ports import HostEvent, Queued, Text, Warming
+from arena.core.ports import HostEvent, Queued, Warming
 
 log = logging.getLogger(__name__)
 
@@ -228,16 +230,17 @@ class HostPool:
                 text = f"{model} is partly on the CPU of {state.url}."
                 raise HostFault(text, kind="offloaded", host=state.url)
             name = state.local.get(model, model)
+            asked = [m["content"] for m in messages if m["role"] == "user"]
+            splitter = Splitter(asked, thinks=model in state.unopened)
             chat = state.host.chat(name, messages, options, cold=not state.ready(model))
-            async with aclosing(chat) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Text):
-                        yield piece
-                    else:
-                        yield self._completed(state, model, piece)
+            async with aclosing(chat), aclosing(heard(chat, splitter, model)) as events:
+                async for event in events:
+                    if isinstance(event, Finished):
+                        state.completed(model, event, splitter)
+                        event = self._told_of(state, model, event)
+                    yield event
 
-    def _completed(self, state: HostState, model: str, facts: Finished) -> Finished:
-        state.completed(model, facts)
+    def _told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
         known = state.installed.get(state.local.get(model, model))
         return replace(
             facts,

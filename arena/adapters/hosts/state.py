@@ -14,6 +14,7 @@ from math import inf
 
 from arena.adapters.hosts.client import InstalledModel, OllamaHost, ResidentModel
 from arena.core.battle.entities import Finished
+from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault
 from arena.core.hosts.placement import HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.hosts.sharing import Change
@@ -63,6 +64,8 @@ class HostState:
         self.busy_until = -inf
         self.faults: Counter[tuple[str, str]] = Counter()
         self.last_fault = ""
+        self.unopened: set[str] = set()
+        self._broken: dict[str, tuple[str, str]] = {}
         self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.failed_at = -inf
@@ -226,7 +229,11 @@ class HostState:
 
     # What happened to replies -----------------------------------------------------------------
 
-    def completed(self, model: str, facts: Finished) -> None:
+    def completed(self, model: str, facts: Finished, said: Splitter) -> None:
+        (self.unopened.add if said.unopened else self.unopened.discard)(model)
+        if said.token:
+            self.faults[model, "template"] += 1
+            self._broken[model] = self._digest(self.local.get(model, "")), said.token
         self._change_breaker(lambda breaker, now: breaker.succeeded())
         self.loads.pop(model, None)
         self.ttft_ms[model].append(facts.ttft_ms)
@@ -304,6 +311,12 @@ class HostState:
             f"asked for {model} for {REPLACED_S / 60:.0f} minutes."
             for model in self._replaced
             if self._replaces(model)
+        ]
+        said += [
+            f"{model} on {self.url} wrote {token}, so its chat template is broken. Its replies end "
+            "there. Pull the model again or mend its TEMPLATE."
+            for model, (digest, token) in self._broken.items()
+            if self._digest(self.local.get(model, "")) == digest
         ]
         now = self._clock()
         if self.breaker.shut(now):
