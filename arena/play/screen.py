@@ -57,7 +57,8 @@ class Screen:
             reached[letter] = levels.get(letter, writer.track.written)
             added = writer.between(self._levels[letter], reached[letter])
             pieces += added
-            if added and self._gives_itself_away(writer, self._levels[letter], reached[letter]):
+            away = added and self._gives_itself_away(writer, self._levels[letter], reached[letter])
+            if away or writer.spoilt:
                 self._flagged |= {letter}
         if self._told != (told := (*stage, self._flagged)):
             name, place = stage

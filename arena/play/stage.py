@@ -115,6 +115,8 @@ class Stage:
             for writer in writers.values():
                 writer.shown = writer.shown or further.open
             levels = {s: further.shown(t) for s, t in tracks.items()}
+            for letter, level in levels.items():
+                writers[letter].level = level
             try:
                 await screen.show(levels, _stage(further, paced))
             except StoreFault:

@@ -15,6 +15,7 @@ from itertools import count
 
 from arena.core.battle.entities import Finished, Reply, Seat, Text, Thought
 from arena.core.battle.identity import names_itself
+from arena.core.battle.marks import shown
 from arena.core.battle.pace import Track
 from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
 from arena.core.ports import HostEvent, Hosts, Piece, Queued, Warming
@@ -27,6 +28,7 @@ RETRIES_BY_KIND: Mapping[str, int] = {
     "refused": 0,
     "nowhere": 0,
     "empty": 1,
+    "template": 1,
     "thinks": 1,
     "overthought": 0,
     "too long": 0,
@@ -35,7 +37,9 @@ RETRIES_BY_KIND: Mapping[str, int] = {
 refused is refused again, a second empty reply is the model's answer, and one that thinks though
 it was not expected to gets a budget for that once."""
 
-CONTENDERS_OWN = frozenset({"nowhere", "missing", "remote", "refused", "empty", "overthought"})
+CONTENDERS_OWN = frozenset(
+    {"nowhere", "missing", "remote", "refused", "empty", "template", "overthought"}
+)
 """Kinds of fault after which another contender takes the seat, if nothing was shown."""
 
 FAULT = (
@@ -66,18 +70,21 @@ class Abandoned(Exception):
 
 @dataclass(slots=True, eq=False)
 class Writer:
-    """One seat writing the replies it owes, into memory. `texts` are those replies so far;
-    once `shown` they may not be written again."""
+    """One seat writing the replies it owes, into memory. `texts` are those replies so far, and
+    `thoughts` what was thought before each; once `shown` they may not be written again. `level`:
+    so many of their characters may have been seen; `spoilt`: some of these were no reply."""
 
     seat: Seat
     prompts: tuple[str, ...]
     stage: str = "waiting"
     place: int = 0
     shown: bool = False
+    level: int = 0
+    spoilt: bool = False
     ended: bool = False
     fault: ArenaError | None = None
     texts: list[str] = field(default_factory=list)
-    thought: str = ""
+    thoughts: list[str] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
 
@@ -107,7 +114,7 @@ class Writer:
                 if self.shown or attempt >= RETRIES_BY_KIND.get(fault.kind, RETRIES):
                     self.fault = fault
                     return
-                self.texts, self.replies, self.thought, self.stage = [], [], "", "waiting"
+                self.texts, self.thoughts, self.replies, self.stage = [], [], [], "waiting"
                 avoid |= {fault.host}
                 # The same seed would bring the same unreadable character again.
                 seed += fault.kind == "garbled"
@@ -125,6 +132,7 @@ class Writer:
         for prompt in self.prompts[len(self.seat.replies) :]:
             messages.append({"role": "user", "content": prompt})
             self.texts.append("")
+            self.thoughts.append("")
             stream = hosts.reply(self.seat.contender, messages, seed=seed, avoid=avoid)
             async with aclosing(stream) as events:
                 async for event in events:
@@ -145,16 +153,25 @@ class Writer:
                 self.stage, self.place = "queued", place
             case Warming():
                 self.stage = "warming"
-            case Thought(text):
-                self.thought += text
             case Text(text):
                 self.texts[-1] += text
                 self.stage = "writing"
+            case Thought(text, earlier):
+                if earlier:
+                    self._take_back()
+                self.thoughts[-1] += text
             case Finished() as facts:
-                text = self.texts[-1]
-                told = names_itself(text, self.prompts)
-                self.replies.append(Reply(text, facts, retries, told, self.thought))
-                self.thought = ""
+                text, thought = self.texts[-1], self.thoughts[-1]
+                told = names_itself(text, self.prompts) or shown(text, self.prompts)
+                self.replies.append(Reply(text, facts, retries, told or self.spoilt, thought))
+
+    def _take_back(self) -> None:
+        """The reply so far was thinking. What was seen of it stays, and spoils the reply."""
+        text = self.texts[-1]
+        seen = text[: max(0, self.level - sum(map(len, self.texts[:-1])))]
+        self.thoughts[-1] += text
+        self.spoilt = self.spoilt or bool(seen)
+        self.texts[-1] = f"{seen}\n\n" if seen else ""
 
 
 def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:

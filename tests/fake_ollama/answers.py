@@ -199,7 +199,7 @@ class Answer:
         self._marks["prompt_eval_count"] = checks.fitting(model, call, prompt, host.old)
         self._marks["prompt_eval_duration"] = time.perf_counter_ns() - prefill_began
         thoughts = tokens_of(model.thinking or "") if thinks else []
-        pieces = [] if kind == "empty" else thoughts + tokens_of(model.answer(prompt, call.options))
+        pieces = [] if kind == "empty" else thoughts + model.answer(prompt, call.options)
         limit, reason = call.options.get("num_predict") or -1, "stop"
         generated = 0
         decode_began, due = time.perf_counter_ns(), loop.time()

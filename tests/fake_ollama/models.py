@@ -76,8 +76,9 @@ class FakeModel:
 
     `weights_gib` and `kv_kib_per_token` decide what fits; `load_s`, `ttft_s` (seconds) and `tokens_per_s` are
     divided by, or multiplied with, the host's `speed`. `text` is a fixed answer or a function of (messages, options).
-    `thinking` is what a thinking model thinks, `always_thinks` also when told not to. `remote` is the host that
-    really answers. A prompt has `tokens_per_character`, and one beyond num_ctx is cut. Two models with one `digest` are aliases; two with one `blob` share
+    `pieces` are the frames of a fixed answer, each as it is. `thinking` is what a thinking model thinks,
+    `always_thinks` also when told not to. `remote` is the host that really answers. A prompt has
+    `tokens_per_character`, and one beyond num_ctx is cut. Two models with one `digest` are aliases; two with one `blob` share
     their weights, and so one runner.
     """
 
@@ -90,6 +91,7 @@ class FakeModel:
     digest: str = ""
     ttft_s: float = 0.05
     text: str | Writer | None = None
+    pieces: tuple[str, ...] = ()
     thinking: str | None = None
     max_ctx: int = 131072
     blob: str = ""
@@ -139,7 +141,13 @@ class FakeModel:
             "quantization_level": self.quantization,
         }
 
-    def answer(self, messages: Messages, options: Mapping[str, Any]) -> str:
+    def answer(self, messages: Messages, options: Mapping[str, Any]) -> list[str]:
+        """The frames of its answer."""
+        if self.pieces:
+            return list(self.pieces)
+        return tokens_of(self._text(messages, options))
+
+    def _text(self, messages: Messages, options: Mapping[str, Any]) -> str:
         if callable(self.text):
             return self.text(messages, options)
         if self.text is not None:

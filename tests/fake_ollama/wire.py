@@ -24,9 +24,10 @@ class Hangup(Exception):
 
 
 def go_json(value: Any) -> bytes:
-    """`value` as Go's encoder writes it: `<`, `>`, `&`, U+2028 and U+2029 escaped, everything else (U+0085 too) raw."""
+    """`value` as Go's encoder writes it: `<`, `>`, `&`, U+2028 and U+2029 escaped, everything else (U+0085 too) raw;
+    but for half a character, which Go never writes and others escape."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_GO_ESCAPES).encode("utf-8", "replace")
+    return text.translate(_GO_ESCAPES).encode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from arena.core.battle.entities import (
     Judgement,
     Reply,
     Text,
+    Thought,
     Verdict,
 )
 from arena.core.battle.rules import answer, open_battle, vote
@@ -137,6 +138,9 @@ class Round:
 
     def text(self, seat: str) -> str:
         return "".join(added.get(seat, "") for _, added in self.deltas)
+
+    def flagged(self) -> set[str]:
+        return {p.seat for _, e in self.told if isinstance(e, State) for p in e.panes if p.flagged}
 
     @property
     def stages(self) -> list[set[str]]:
@@ -291,6 +295,38 @@ def test_all_panes_say_alike_what_one_waits_for(event: HostEvent) -> None:
     assert [s for s in result.stages if s != {"waiting"}][:2] == [{waiting}, {"writing"}]
     if isinstance(event, Queued):
         assert max(e.place for _, e in result.told if isinstance(e, State)) == 3
+
+
+# Thinking ---------------------------------------------------------------------------------------
+
+
+def test_what_is_thought_is_kept_apart_and_opens_no_gate() -> None:
+    thinks: list[Step] = [0.1, Thought("hm, "), 5.0, Thought("yes"), *writes("good", 50)]
+    result = round_of({"a": [thinks], "b": [writes("fine", 50)]})
+    assert result.deltas[0][0] > 5
+    assert (result.text("A"), result.text("B")) == ("good", "fine")
+    (reply,) = result.replies["A"]
+    assert (reply.text, reply.thinking, reply.names_itself) == ("good", "hm, yes", False)
+
+
+def test_text_that_turns_out_to_be_thinking_is_taken_back_if_nothing_of_it_was_shown() -> None:
+    taken_back = Thought("", earlier=True)
+    thinks: list[Step] = [0.1, Text("let me "), Text("see"), taken_back, *writes("good", 50)]
+    result = round_of({"a": [thinks], "b": [writes("fine", 50, first=5.0)]})
+    (reply,) = result.replies["A"]
+    assert (reply.text, reply.thinking, reply.names_itself) == ("good", "let me see", False)
+    assert result.text("A") == "good" and not result.flagged()
+
+
+def test_text_that_turns_out_to_be_thinking_spoils_the_reply_if_some_of_it_was_shown() -> None:
+    aloud = "let me see whether " * 20
+    thinks = [*writes(aloud, 50)[:-1], Thought("", earlier=True), *writes("good", 50)]
+    result = round_of({"a": [thinks], "b": [writes("y" * 600, 50)]})
+    (reply,) = result.replies["A"]
+    seen = reply.text.removesuffix("\n\ngood")
+    assert 0 < len(seen) < len(aloud) and aloud.startswith(seen)
+    assert (reply.thinking, reply.names_itself) == (aloud, True)
+    assert result.text("A") == reply.text and result.flagged() == {"A"}
 
 
 # Second tries -----------------------------------------------------------------------------------

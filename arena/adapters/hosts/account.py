@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import time
 
-from arena.adapters.hosts.host import HostPiece, HostTimeouts, Request
+from arena.adapters.hosts.host import LENGTH, Ended, HostTimeouts, Request
 from arena.core.battle.entities import Finished, Text, Thought
 from arena.core.errors import HostFault
-
-LENGTH = "length"
 
 
 class Account:
@@ -30,7 +28,7 @@ class Account:
         self._texts = 0
         self._written = False
 
-    def enter(self, piece: HostPiece) -> None:
+    def enter(self, piece: Text | Thought) -> None:
         """A piece has come. Raises HostFault where a budget was used up by it: one of time, or
         that of thought before a word was said."""
         now = time.monotonic()
@@ -42,7 +40,10 @@ class Account:
             self._thoughts += 1
             if not self._written and 0 < self._request.thought_tokens < self._thoughts:
                 raise self._overthought()
-        elif isinstance(piece, Text):
+            if piece.earlier:
+                self._thoughts, self._texts = self._thoughts + self._texts, 0
+                self._first_text, self._written = None, False
+        else:
             self._texts += 1
             if piece.text.strip():
                 self._first_text = self._first_text or now
@@ -52,33 +53,28 @@ class Account:
     def full(self) -> bool:
         """The reply has its length, though what was left of the thought's would let it go on."""
         limit = self._request.reply_tokens
-        return self._thoughts > 0 and 0 < limit <= self._texts
+        return self._request.thought_tokens > 0 and 0 < limit <= self._texts
 
-    def finished(
-        self,
-        done_reason: str,
-        *,
-        prompt_tokens: int | None = None,
-        output_tokens: int | None = None,
-        tokens_per_s: float | None = None,
-        load_ms: float | None = None,
-    ) -> Finished:
-        """The facts of a complete reply. Raises HostFault for one that says nothing."""
+    def finished(self, ended: Ended, token: str = "") -> Finished:
+        """The facts of a complete reply. token: of a template, at which it ended. Raises
+        HostFault for one that says nothing."""
         now = time.monotonic()
         if not self._written:
-            if self._thoughts and done_reason == LENGTH:
+            if self._thoughts and ended.done_reason == LENGTH:
                 raise self._overthought()
+            if token:
+                raise self._fault("template", f"said nothing but {token}")
             raise self._fault("empty", "said nothing")
         thought = self._thought_at
         return Finished(
             host=self._url,
-            done_reason=done_reason,
+            done_reason="stop" if token else ended.done_reason,
             ttft_ms=1000 * ((self._first_text or now) - self._started),
             total_ms=1000 * (now - self._started),
-            load_ms=load_ms,
-            prompt_tokens=prompt_tokens,
-            output_tokens=output_tokens,
-            tokens_per_s=tokens_per_s,
+            load_ms=ended.load_ms,
+            prompt_tokens=ended.prompt_tokens,
+            output_tokens=ended.output_tokens,
+            tokens_per_s=ended.tokens_per_s,
             think=self._request.think,
             thinking_tokens=self._thoughts or None,
             thinking_ms=1000 * ((self._first_text or now) - thought) if thought else None,

@@ -9,7 +9,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from arena.core.battle.entities import Finished, Text, Thought
+from arena.core.battle.entities import Text, Thought
+
+LENGTH = "length"
+"""The done_reason of a reply that was cut."""
 
 PREFILL_CHARACTERS_PER_S = 100
 """At least so many characters of a prompt are read in a second, also by a CPU that is shared."""
@@ -96,7 +99,18 @@ class Request:
     remote: bool = False
 
 
-HostPiece = Text | Thought | Finished
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last piece of a reply, with what the host tells of it; None where it does not."""
+
+    done_reason: str
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    tokens_per_s: float | None = None
+    load_ms: float | None = None
+
+
+HostPiece = Text | Thought | Ended
 
 
 class Host(Protocol):
@@ -124,7 +138,7 @@ class Host(Protocol):
         ...
 
     def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
-        """One reply; the last event is Finished. Close the generator to stop the generation."""
+        """One reply as it comes; the last piece is Ended. Close the generator to stop the generation."""
         ...
 
     async def close(self) -> None: ...

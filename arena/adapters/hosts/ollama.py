@@ -17,9 +17,9 @@ import httpx
 from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
 from pydantic import BaseModel
 
-from arena.adapters.hosts.account import LENGTH, Account
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
+    Ended,
     HostPiece,
     HostTimeouts,
     InstalledModel,
@@ -187,8 +187,7 @@ class OllamaHost:
 
     async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
         """Sends no keep_alive: it would override the server's own for everybody. Thought counts
-        against num_predict, so that gets both budgets, and the reply is ended at its own."""
-        account = Account(self.url, request, self._timeouts)
+        against num_predict, so that gets both budgets."""
         options = dict(request.options)
         if request.reply_tokens:
             options["num_predict"] = request.reply_tokens + request.thought_tokens
@@ -203,14 +202,10 @@ class OllamaHost:
                     limit = self._timeouts.gap
                     self._check(frame, request)
                     for piece in _pieces(frame):
-                        account.enter(piece)
                         yield piece
                     if frame.done:
                         self._check_length(length, options, frame.prompt_eval_count)
-                        yield account.finished(frame.done_reason or "stop", **_counted(frame))
-                        return
-                    if account.full:
-                        yield account.finished(LENGTH)
+                        yield _ended(frame)
                         return
 
     async def _length(self, request: Request, options: Mapping[str, Any]) -> int:
@@ -288,14 +283,15 @@ def _pieces(frame: _Frame) -> Iterator[Text | Thought]:
         yield Text(text)
 
 
-def _counted(frame: _Frame) -> dict[str, Any]:
+def _ended(frame: _Frame) -> Ended:
     tokens, spent = frame.eval_count, frame.eval_duration
-    return {
-        "prompt_tokens": frame.prompt_eval_count,
-        "output_tokens": tokens,
-        "tokens_per_s": tokens * NANOSECONDS / spent if tokens and spent else None,
-        "load_ms": frame.load_duration / 1e6 if frame.load_duration else None,
-    }
+    return Ended(
+        done_reason=frame.done_reason or "stop",
+        prompt_tokens=frame.prompt_eval_count,
+        output_tokens=tokens,
+        tokens_per_s=tokens * NANOSECONDS / spent if tokens and spent else None,
+        load_ms=frame.load_duration / 1e6 if frame.load_duration else None,
+    )
 
 
 def _families(details: _Details | None) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from arena.adapters.hosts.account import LENGTH, Account
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
+    Ended,
     HostPiece,
     HostTimeouts,
     InstalledModel,
@@ -92,7 +92,6 @@ class OpenAIHost:
         raise HostFault(f"{self.url} cannot be told to unload.", kind="refused", host=self.url)
 
     async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
-        account = Account(self.url, request, self._timeouts)
         limit = self._timeouts.first(request.messages, cold=request.cold)
         told: dict[str, Any] = {}
         with translated(self.url):
@@ -105,14 +104,10 @@ class OpenAIHost:
                     self._check(chunk, request)
                     told |= _told(chunk)
                     for piece in _pieces(chunk):
-                        account.enter(piece)
                         yield piece
-                    if account.full:
-                        yield account.finished(LENGTH)
-                        return
             if not told.get("finish_reason"):
                 raise self._fault("cut off", "ended a reply without saying so")
-            yield account.finished(told["finish_reason"], **_counted(told))
+            yield _ended(told)
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -216,13 +211,14 @@ def _told(chunk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _counted(told: Mapping[str, Any]) -> dict[str, Any]:
+def _ended(told: Mapping[str, Any]) -> Ended:
     usage, timings = told.get("usage") or {}, told.get("timings") or {}
-    return {
-        "prompt_tokens": usage.get("prompt_tokens"),
-        "output_tokens": usage.get("completion_tokens"),
-        "tokens_per_s": timings.get("predicted_per_second"),
-    }
+    return Ended(
+        done_reason=told["finish_reason"],
+        prompt_tokens=usage.get("prompt_tokens"),
+        output_tokens=usage.get("completion_tokens"),
+        tokens_per_s=timings.get("predicted_per_second"),
+    )
 
 
 def _installed(model: Mapping[str, Any]) -> InstalledModel:

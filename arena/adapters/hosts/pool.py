@@ -23,7 +23,9 @@ from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
+from arena.adapters.hosts.account import Account
 from arena.adapters.hosts.fleet import Fleet
+from arena.adapters.hosts.hearing import heard
 from arena.adapters.hosts.host import Host, HostTimeouts, Request
 from arena.adapters.hosts.leases import Leases, Ticket
 from arena.adapters.hosts.ollama import OllamaHost
@@ -34,6 +36,7 @@ from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.hosts.state import BUSY_S, HostState
 from arena.adapters.hosts.watch import Watch
 from arena.core.battle.entities import Contender, Finished, Thought
+from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Candidate, Share, choose
 from arena.core.hosts.report import HostReport
@@ -257,18 +260,21 @@ class HostPool:
             name = state.local.get(model, model)
             cold = state.resident is None or not state.ready(model)
             asked = replace(request, model=name, cold=cold)
-            async with aclosing(state.host.chat(asked)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Finished):
-                        yield self._completed(state, contender, piece)
-                        continue
-                    if isinstance(piece, Thought) and request.think == "off":
+            said = [m["content"] for m in request.messages if m["role"] == "user"]
+            splitter = Splitter(said, thinks=model in state.unopened)
+            account = Account(state.url, asked, self._timeouts)
+            chat = state.host.chat(asked)
+            async with aclosing(chat), aclosing(heard(chat, splitter, account)) as events:
+                async for event in events:
+                    if isinstance(event, Thought) and request.think == "off":
                         self._fleet.seen_thinking(model)
-                    yield piece
+                    if isinstance(event, Finished):
+                        state.completed(contender, event, splitter)
+                        event = self._told_of(state, model, event)
+                    yield event
 
-    def _completed(self, state: HostState, contender: Contender, facts: Finished) -> Finished:
-        state.completed(contender.model, contender.name, facts)
-        known = state.installed.get(state.local.get(contender.model, contender.model))
+    def _told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
+        known = state.installed.get(state.local.get(model, model))
         return replace(
             facts,
             digest=known.digest if known else "",

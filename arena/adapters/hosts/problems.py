@@ -32,6 +32,12 @@ def problems_of(state: HostState, now: float) -> list[str]:
         for model in state.replaced
         if state.replaces(model)
     ]
+    said += [
+        f"{model} on {state.url} wrote {token}, so its chat template is broken. Its replies end "
+        "there. Pull the model again or mend its TEMPLATE."
+        for model, (digest, token) in state.broken.items()
+        if state.digest(state.local.get(model, "")) == digest
+    ]
     if state.breaker.shut(now):
         said.append(
             f"{state.url} failed several times in a row and is left alone for "

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from arena.adapters.hosts.host import Host, InstalledModel, ResidentModel
-from arena.core.battle.entities import Finished
+from arena.core.battle.entities import Contender, Finished
+from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault
 from arena.core.hosts.placement import CONTENDER_BREAKER, HOST_BREAKER, LOAD_BREAKER, Breaker, Share
 from arena.core.hosts.sharing import Change
@@ -21,7 +22,17 @@ from arena.core.hosts.sharing import Change
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
 CONTENDER_KINDS = frozenset(
-    {"empty", "overthought", "thinks", "crashed", "cut off", "garbled", "failed", "refused"}
+    {
+        "empty",
+        "template",
+        "overthought",
+        "thinks",
+        "crashed",
+        "cut off",
+        "garbled",
+        "failed",
+        "refused",
+    }
 )
 """Kinds of fault that, again and again, are the contender's own."""
 BUSY_S = 1.0
@@ -88,6 +99,8 @@ class HostState:
         self.busy_until = -inf
         self.faults: Counter[tuple[str, str]] = Counter()
         self.last_fault = ""
+        self.unopened: set[str] = set()
+        self.broken: dict[str, tuple[str, str]] = {}
         self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.failed_at = -inf
@@ -206,7 +219,7 @@ class HostState:
         return None
 
     def _same(self, resident: ResidentModel, name: str) -> bool:
-        digest = self._digest(name)
+        digest = self.digest(name)
         if not (digest and resident.digest):
             return resident.name == name
         weights = self._weights.get(digest)
@@ -229,9 +242,9 @@ class HostState:
         """What answers for the model: Ollama loads weights once for all models made from them,
         lists them under the name that was loaded first, and shares their slots."""
         name = self.local.get(model, "")
-        return self._weights.get(self._digest(name)) or model
+        return self._weights.get(self.digest(name)) or model
 
-    def _digest(self, name: str) -> str:
+    def digest(self, name: str) -> str:
         return self.installed[name].digest if name in self.installed else ""
 
     def share(self, model: str) -> Share:
@@ -261,10 +274,15 @@ class HostState:
 
     # What happened to replies -----------------------------------------------------------------
 
-    def completed(self, model: str, contender: str, facts: Finished) -> None:
+    def completed(self, contender: Contender, facts: Finished, said: Splitter) -> None:
+        model = contender.model
+        (self.unopened.add if said.unopened else self.unopened.discard)(model)
+        if said.token:
+            self.faults[model, "template"] += 1
+            self.broken[model] = self.digest(self.local.get(model, "")), said.token
         self._change_breaker(lambda breaker, now: breaker.succeeded())
         self.loads.pop(model, None)
-        self.contenders.pop(contender, None)
+        self.contenders.pop(contender.name, None)
         self.ttft_ms[model].append(facts.ttft_ms)
         if facts.tokens_per_s:
             self.speeds[model].append(facts.tokens_per_s)

@@ -47,6 +47,11 @@ class Splitter:
         self._begun, self._lead, self._trim = False, "", False
         self._fence, self._span, self._fresh = "", 0, True
 
+    @property
+    def over(self) -> bool:
+        """A control token has ended the reply; what comes after it is dropped."""
+        return self._mode is _Mode.OVER
+
     def feed(self, text: str) -> list[Text | Thought]:
         """What is decided by now, in order."""
         if self._mode is _Mode.REPLY and self._begun and not (self._held or _SIGN.search(text)):

@@ -45,7 +45,8 @@ def secret_reply(names_itself: bool = False) -> object:
         "output_tokens": 987654,
         "tokens_per_s": 987654.0,
     }
-    return replace(reply(f"{SECRET} text", **facts, **numbers), names_itself=names_itself)
+    said = reply(f"{SECRET} text", **facts, **numbers)
+    return replace(said, names_itself=names_itself, thinking=f"{SECRET} thinking")
 
 
 def assert_blind(battle: Battle) -> None:
