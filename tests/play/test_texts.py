@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import Table, Viewer, table
+from tests.playing import Table, faults, Viewer, table
 
 NIGHT = "The sun is away at night, and comes back."
 Scene = Callable[[Table, Viewer, str], Coroutine[None, None, None]]
@@ -109,7 +109,7 @@ def test_a_reply_of_nothing_but_tokens_is_a_fault_of_the_template(tmp_path: Path
             async with table(tmp_path, [host], models=("odd:1b", "llama3.1:8b")) as at:
                 async with at.battle() as seen:
                     assert (await seen.phase("void")).notice and not seen.deltas
-                assert at.pool.faults["odd:1b", "template"] == 2
+                assert faults(at.pool)["odd:1b", "template"] == 2
 
     asyncio.run(run())
 
