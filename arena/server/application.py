@@ -71,7 +71,7 @@ async def _no_files() -> None:
 async def _close_queue(page: gr.Blocks) -> None:
     """Gradio's queue looks for work a thousand times a second, and no event of the page is put
     into it. Gradio starts it whatever it is told, so it is closed after that."""
-    page._queue.close()  # noqa: SLF001 - there is no other way to it
+    page._queue.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- there is no other way to it
 
 
 def _settle_memory() -> None:

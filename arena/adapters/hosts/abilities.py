@@ -23,13 +23,12 @@ CANNOT_STOP = frozenset({"gptoss", "gpt-oss"})
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """Of one model. thinks, sees: None where no host tells. always_thinks: also when told not
+    """Of one model. thinks: None where no host tells. always_thinks: also when told not
     to. context_length: the longest that it was made for, in tokens; 0 where not told."""
 
     chats: bool = True
     thinks: bool | None = None
     always_thinks: bool = False
-    sees: bool | None = None
     shown: ShownModel = ShownModel()
 
     def way_of_thinking(self, contender: Contender) -> str:
@@ -90,6 +89,5 @@ def _abilities(model: InstalledModel, shown: ShownModel) -> Abilities:
         chats="completion" in named,
         thinks="thinking" in named,
         always_thinks=not families.isdisjoint(CANNOT_STOP),
-        sees="vision" in named,
         shown=shown,
     )

@@ -82,13 +82,13 @@ class OpenAIHost:
     async def resident(self) -> tuple[ResidentModel, ...] | None:
         return None
 
-    async def show(self, model: str) -> ShownModel:
+    async def show(self, model: str) -> ShownModel:  # noqa: ARG002 -- it tells of none
         return ShownModel()
 
     async def preload(self, model: str, options: Mapping[str, Any]) -> None:
         """These hosts load what they are asked for, and do not say what they hold."""
 
-    async def unload(self, model: str) -> None:
+    async def unload(self, model: str) -> None:  # noqa: ARG002 -- nor lets go of one
         raise HostFault(f"{self.url} cannot be told to unload.", kind="refused", host=self.url)
 
     async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,7 +273,7 @@ SHARDS = st.lists(
         "<|im_end|> <think> </think> <|channel|> analysis final <|message|> <|end|> <|start|> "
         "assistant user ` ``` \n \n\n a <s> </s> [INST] < > [ ] | / <answer> </answer> the_sun "
         "<turn|> [/THINK] [THINK] <|im_start|> ~~~ <|channel>".split(" ")
-        + [" ", "\n", "\n\n"]
+        + [" ", "\n", "\n\n"]  # noqa: RUF005 -- words, then what parts them
     ),
     max_size=14,
 ).map("".join)
@@ -288,7 +290,7 @@ def test_where_frames_end_changes_nothing(
     text: str, cuts: list[int], prompt: str, thinks: bool, cut: bool
 ) -> None:
     edges = [0, *sorted(cuts), len(text)]
-    pieces = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
     how = {"prompts": (prompt,), "thinks": thinks, "cut": cut}
     whole, split = parted(text, **how), parted(*pieces, **how)
     assert split[:2] == whole[:2]
