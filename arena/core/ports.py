@@ -106,6 +106,14 @@ class State:
     ballot: str = ""
     undo: bool = False
 
+    def goes_on(self, before: State | None) -> bool:
+        """The same replies are waited for as in the state before."""
+        return (
+            before is not None
+            and before.phase == self.phase == "answering"
+            and (before.round, before.prompts) == (self.round, self.prompts)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

@@ -7,6 +7,7 @@ know when it may be drawn; the referee does.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
 
 import pandas as pd
@@ -20,23 +21,14 @@ def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
     """standings: one row a contender with the columns contender, rating_before, rating_after,
     rank_before, rank_after; the two before are missing for a contender that was never judged."""
     moved = {str(row["contender"]): row for row in standings.to_dict("records")}
-    rows = "".join(_row(seat, moved.get(seat.name, {})) for seat in reveal.seats)
-    heads = (
-        "Place",
-        "Contender",
-        "Eliminated",
-        "First token",
-        "Speed",
-        "Tokens",
-        "Standing",
-        "Rating",
-    )
+    cells = [_cells(seat, moved.get(seat.name, {})) for seat in reveal.seats]
+    rows = "".join(map(_row, reveal.seats, cells))
     return f"""
 <section class="unmasked" aria-label="The reveal">
 <h2 tabindex="-1">{_champions(reveal)}</h2>
 <p class="outcome">{escape(reveal.outcome)}</p>
 <table>
-<thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in heads)}</tr></thead>
+<thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in cells[0])}</tr></thead>
 <tbody>{rows}</tbody>
 </table>
 <p class="small">{_recorded(reveal)}</p>
@@ -50,21 +42,25 @@ def _champions(reveal: Reveal) -> str:
     return " <small>and</small> ".join(champions)
 
 
-def _row(seat: RevealedSeat, moved: dict[str, object]) -> str:
-    model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
+def _row(seat: RevealedSeat, cells: Mapping[str, str]) -> str:
     crown = ' class="first"' if seat.champion else ""
-    cells = (
-        ("Place", str(seat.place)),
-        ("Contender", f"<b>{escape(seat.name)}</b><span>Model {escape(seat.letter)}</span>{model}"),
-        ("Eliminated", _fell(seat)),
-        ("First token", _with_unit(seat.ttft_ms, "ms", ".0f")),
-        ("Speed", _with_unit(seat.tokens_per_s, "tokens/s", ".1f")),
-        ("Tokens", UNKNOWN if seat.output_tokens is None else str(seat.output_tokens)),
-        ("Standing", _standing(_number(moved, "rank_before"), _number(moved, "rank_after"))),
-        ("Rating", _rating(_number(moved, "rating_before"), _number(moved, "rating_after"))),
-    )
-    drawn = "".join(f'<td data-label="{label}"><div>{cell}</div></td>' for label, cell in cells)
+    drawn = "".join(f'<td data-label="{h}"><div>{cell}</div></td>' for h, cell in cells.items())
     return f"<tr{crown}>{drawn}</tr>"
+
+
+def _cells(seat: RevealedSeat, moved: Mapping[str, object]) -> Mapping[str, str]:
+    """By heading."""
+    model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
+    return {
+        "Place": str(seat.place),
+        "Contender": f"<b>{escape(seat.name)}</b><span>Model {escape(seat.letter)}</span>{model}",
+        "Eliminated": _fell(seat),
+        "First token": _with_unit(seat.ttft_ms, "ms", ".0f"),
+        "Speed": _with_unit(seat.tokens_per_s, "tokens/s", ".1f"),
+        "Tokens": UNKNOWN if seat.output_tokens is None else str(seat.output_tokens),
+        "Standing": _standing(_number(moved, "rank_before"), _number(moved, "rank_after")),
+        "Rating": _rating(_number(moved, "rating_before"), _number(moved, "rating_after")),
+    }
 
 
 def _fell(seat: RevealedSeat) -> str:
@@ -108,7 +104,7 @@ def _with_unit(value: float | None, unit: str, how: str) -> str:
     return UNKNOWN if value is None else f"{value:{how}} <span>{unit}</span>"
 
 
-def _number(row: dict[str, object], column: str) -> float | None:
+def _number(row: Mapping[str, object], column: str) -> float | None:
     value = row.get(column)
     if not isinstance(value, int | float) or math.isnan(value):
         return None
