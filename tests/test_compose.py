@@ -97,7 +97,7 @@ def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: An
         async with house(tmp_path) as made:
             await eventually(lambda: made.readiness.ready, 60)
             before = made.supply.source
-            os.kill(made.engine_pid, signal.SIGKILL)
+            os.kill(made.supply.engine_pid, signal.SIGKILL)
             await eventually(lambda: made.supply.source != before and made.readiness.ready, 60)
             said = [r.headline for r in made.said]  # type: ignore[attr-defined]
             assert "The engine stopped and is started again." in said

@@ -20,7 +20,7 @@ from arena.cli.doctor import Finding
 from arena.cli.visitor import Visitor
 from arena.settings import Settings, load
 from arena.web import api, replica
-from arena.web.headers import PageHeaders
+from arena.web.headers import Headers
 from tests.certificates import self_signed
 from tests.fake_ollama import FakeOllama
 from tests.nginx import configured, free_port, nginx, running_nginx
@@ -71,7 +71,7 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
 async def replica_of(at: Table) -> AsyncIterator[str]:
     """A replica with this table behind it; its address."""
     app = FastAPI()
-    app.add_middleware(PageHeaders)
+    app.add_middleware(Headers)
     replica.install(app)
     api.install(app, at.referee)
     app.mount("", page)

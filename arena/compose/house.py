@@ -121,11 +121,6 @@ class House:
         await self.stores.close()
         await self.ledger.close()
 
-    @property
-    def engine_pid(self) -> int | None:
-        """The embedded engine's process, if there is one."""
-        return self.supply.engine_pid
-
     # Setting up, then watching ----------------------------------------------------------------
 
     async def _run(self) -> None:

@@ -102,7 +102,7 @@ class Metrics:
             self._followed.pop(battle_id, None)
             return
         asked_at = known.asked_at if known else None
-        if event.phase == "answering" and not (known and _goes_on(known.state, event)):
+        if event.phase == "answering" and not event.goes_on(known and known.state):
             asked_at = self._clock()
         elif known and event.phase == "voting" and known.state.phase == "answering":
             self._rounds.inc()
@@ -179,14 +179,6 @@ def _total(name: str, says: str, label: str, counted: dict[str, int]) -> Counter
     for value, count in counted.items():
         family.add_metric([value], count)
     return family
-
-
-def _goes_on(before: State, now: State) -> bool:
-    """The same replies are waited for as before."""
-    return before.phase == "answering" and (before.round, before.prompts) == (
-        now.round,
-        now.prompts,
-    )
 
 
 def _completed(before: State, now: State) -> int:

@@ -18,7 +18,7 @@ from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
-from arena.core.standings.board import Board, Panels, Query
+from arena.core.standings.board import Board, Panels, Query, Statistics
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
@@ -180,15 +180,12 @@ class Scoreboard:
             moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
             return await _to_the_end(moved)
 
-    async def statistics(self) -> dict[str, Any]:
-        """Totals of all votes: battles, votes, raters, what was decided how often, through
-        which channel and for which study, what is excluded why, and what is held back."""
+    async def statistics(self) -> Statistics:
+        """Totals of all votes, and what is held back."""
         async with self._lock:
             votes = await self._votes()
             held = len(self._held)
-            return await self._answered(
-                "statistics", Query(), lambda: _statistics(votes) | {"held_back": held}
-            )
+            return await self._answered("statistics", Query(), lambda: _statistics(votes, held))
 
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""
@@ -322,24 +319,24 @@ def _choices(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _statistics(votes: pd.DataFrame) -> dict[str, Any]:
+def _statistics(votes: pd.DataFrame, held_back: int) -> Statistics:
     if votes.empty:
-        counts = dict.fromkeys(("battles", "votes", "ballots", "raters"), 0)
-        return {**counts, "winner": {}, "channel": {}, "study": {}, "excluded": {}}
+        return Statistics(0, 0, 0, 0, {}, {}, {}, {}, held_back)
     told = leaderboard.superseding(votes)
     reasons = told["excluded_reason"]
     ranked = told[reasons == ""]
 
-    def by(column: str) -> dict[str, int]:
-        return {str(value): int(n) for value, n in ranked[column].value_counts().items()}
+    def times(values: pd.Series) -> dict[str, int]:
+        return {str(value): int(n) for value, n in values.value_counts().items()}
 
-    return {
-        "battles": int(told["battle_id"].nunique()),
-        "votes": len(ranked),
-        "ballots": int(ranked["ballot_id"].nunique()),
-        "raters": int(ranked.loc[ranked["rater"] != "", "rater"].nunique()),
-        "winner": by("winner"),
-        "channel": by("channel"),
-        "study": by("study"),
-        "excluded": {str(k): int(n) for k, n in reasons[reasons != ""].value_counts().items()},
-    }
+    return Statistics(
+        battles=int(told["battle_id"].nunique()),
+        votes=len(ranked),
+        ballots=int(ranked["ballot_id"].nunique()),
+        raters=int(ranked.loc[ranked["rater"] != "", "rater"].nunique()),
+        winner=times(ranked["winner"]),
+        channel=times(ranked["channel"]),
+        study=times(ranked["study"]),
+        excluded=times(reasons[reasons != ""]),
+        held_back=held_back,
+    )

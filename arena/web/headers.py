@@ -1,9 +1,11 @@
-"""Headers of the page: whatever a model writes cannot make the browser ask another machine.
+"""Headers of responses: whatever a model writes cannot make the browser ask another machine.
 
 It knows only HTTP; the page itself is drawn elsewhere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,20 +16,25 @@ POLICY = (
 )
 
 
-class PageHeaders:
-    """Adds them to HTML responses; all others, event streams above all, pass untouched."""
+def of_page(headers: MutableHeaders) -> None:
+    """Those of HTML; all else, event streams above all, passes untouched."""
+    if headers.get("content-type", "").startswith("text/html"):
+        headers["Content-Security-Policy"] = POLICY
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["X-Content-Type-Options"] = "nosniff"
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Headers:
+    """set: what it does to the headers of each response."""
+
+    def __init__(self, app: ASGIApp, set: Callable[[MutableHeaders], None] = of_page) -> None:
         self._app = app
+        self._set = set
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    headers["Content-Security-Policy"] = POLICY
-                    headers["Referrer-Policy"] = "no-referrer"
-                    headers["X-Content-Type-Options"] = "nosniff"
+                self._set(MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

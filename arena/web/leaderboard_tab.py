@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,38 +33,12 @@ log = logging.getLogger(__name__)
 
 Values = Mapping[Block, Any]
 Updates = dict[Block, Any]
+Parts = Mapping[str, Any]
+"""Where each part of the board is drawn. `drawn` shows nothing: its value says of which votes and
+which choice the page is, and its script asks for what is newer."""
 
 html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 plot = partial(gr.Plot, show_label=False, container=False, elem_classes="board-plot")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """Where each part of the board is drawn. `drawn` shows nothing: its value says of which
-    votes and which choice the page is, and its script asks for what is newer."""
-
-    status: gr.HTML
-    message: gr.HTML
-    body: gr.Column
-    apart: gr.HTML
-    table: gr.HTML
-    ratings: gr.Plot
-    sure: gr.HTML
-    meetings: gr.HTML
-    front: gr.HTML
-    speed: gr.Plot
-    lengths: gr.Plot
-    days: gr.Plot
-    when: gr.HTML
-    aside: gr.HTML
-    effects: gr.HTML
-    method: gr.HTML
-    files: gr.HTML
-    drawn: gr.HTML
-
-    @property
-    def all(self) -> set[Block]:
-        return {getattr(self, part.name) for part in fields(self)}
 
 
 def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
@@ -82,79 +56,60 @@ def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    asked, shown = {*chosen.inputs, parts.drawn}, {*parts.all, *chosen.menus.values()}
+    asked, shown = {*chosen.inputs, parts["drawn"]}, {*parts.values(), *chosen.menus.values()}
     gr.on(
-        [tab.select, parts.drawn.tick, *chosen.changes],
+        [tab.select, parts["drawn"].tick, *chosen.changes],
         handlers.draw,
         asked,
         shown,
         trigger_mode="always_last",
         **quietly,
     )
-    parts.drawn.panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
+    parts["drawn"].panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
     emptied = chosen.clear.click(chosen.cleared, None, [*chosen.all], **quietly)
     emptied.then(handlers.draw, asked, shown, **quietly)
 
 
 def _parts(status: gr.HTML) -> Parts:
-    message = html("", elem_id="board-message", visible=False)
-    with gr.Column(elem_id="board-body", visible=False) as body:
-        apart = html("", elem_id="board-apart")
+    part: dict[str, Any] = {"status": status}
+    part["message"] = html("", elem_id="board-message", visible=False)
+    with gr.Column(elem_id="board-body", visible=False) as part["body"]:
+        part["apart"] = html("", elem_id="board-apart")
         with gr.Column(elem_classes="board-card"):
-            table = html("", js_on_load=_script("standings.js"), elem_id="leaderboard")
+            part["table"] = html("", js_on_load=_script("standings.js"), elem_id="leaderboard")
         with gr.Row(elem_classes="board-row", equal_height=True):
             with _card("Ratings", "The point is the rating, the line its 95 % interval."):
-                ratings = plot(elem_id="leaderboard-chart")
+                part["ratings"] = plot(elem_id="leaderboard-chart")
             with _card("Sure enough?", "How certain each place is against the next one."):
-                sure = html("", elem_id="board-sure")
+                part["sure"] = html("", elem_id="board-sure")
         with _card("Head to head", "Who wins against whom."):
-            meetings = html("", elem_id="board-meetings")
+            part["meetings"] = html("", elem_id="board-meetings")
         with gr.Row(elem_classes="board-row", equal_height=True):
             with _card("Quality against speed", "Is the best one worth the wait?"):
-                speed = plot(elem_id="board-speed")
-                front = html("", elem_id="board-front")
+                part["speed"] = plot(elem_id="board-speed")
+                part["front"] = html("", elem_id="board-front")
             with _card("Length of answers", "Median tokens a reply, beside the rating."):
-                lengths = plot(elem_id="board-lengths")
+                part["lengths"] = plot(elem_id="board-lengths")
         with gr.Row(elem_classes="board-row", equal_height=True):
             with _card("What else moves votes", "Seat, order and style, in points of rating."):
-                effects = html("", elem_id="board-effects")
+                part["effects"] = html("", elem_id="board-effects")
             with gr.Column(elem_classes="board-column", min_width=300):
                 with _card("Votes over time", "Every vote of this choice, counted or not."):
-                    days = plot(elem_id="board-days")
-                    when = html("", elem_id="board-when")
+                    part["days"] = plot(elem_id="board-days")
+                    part["when"] = html("", elem_id="board-when")
                 with _card("Votes that do not count", "They are kept, and in the files."):
-                    aside = html("", elem_id="board-aside")
+                    part["aside"] = html("", elem_id="board-aside")
         with gr.Row(elem_classes="board-row", equal_height=True):
             with _card("How the ratings are made", ""):
-                method = html("", elem_id="leaderboard-method")
+                part["method"] = html("", elem_id="leaderboard-method")
             with _card("Take it with you", ""):
-                files = html("", elem_id="board-files")
-    drawn = html(
-        None,
-        elem_id="board-drawn",
-        html_template="<span></span>",
-        js_on_load=_script("leaderboard.js"),
-    )
-    return Parts(
-        status=status,
-        message=message,
-        body=body,
-        apart=apart,
-        table=table,
-        ratings=ratings,
-        sure=sure,
-        meetings=meetings,
-        front=front,
-        speed=speed,
-        lengths=lengths,
-        days=days,
-        when=when,
-        aside=aside,
-        effects=effects,
-        method=method,
-        files=files,
-        drawn=drawn,
-    )
+                part["files"] = html("", elem_id="board-files")
+    looks: dict[str, Any] = {
+        "html_template": "<span></span>",
+        "js_on_load": _script("leaderboard.js"),
+    }
+    part["drawn"] = html(None, elem_id="board-drawn", **looks)
+    return part
 
 
 def _script(name: str) -> str:
@@ -182,16 +137,16 @@ class Handlers:
             query = self.chosen.query(values)
             choice = controls.link(query)
             now = {"version": await self.scoreboard.version(), "choice": choice}
-            before = values[self.parts.drawn]
+            before = values[self.parts["drawn"]]
             if before == now:
                 return gr.skip()
             board = await self.scoreboard.board(query)
             if not board.votes:
-                return self._without(board) | {self.parts.drawn: now}
+                return self._without(board) | {self.parts["drawn"]: now}
             counting = not isinstance(before, dict) or before.get("choice") != choice
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
             drawn = await asyncio.to_thread(self._standings, board, counting)
-            return drawn | {self.parts.drawn: now}
+            return drawn | {self.parts["drawn"]: now}
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, half=False)
 
@@ -212,38 +167,38 @@ class Handlers:
         standings = board.standings
         met = standings[standings["votes"] > 0]
         return {
-            parts.status: notes.status(board, counting=counting),
-            parts.message: gr.update(visible=False),
-            parts.body: gr.update(visible=True),
-            parts.apart: notes.apart(standings),
-            parts.table: table.draw(standings),
-            parts.ratings: _figure(charts.ratings, standings.dropna(subset="rating"), standings),
-            parts.sure: certainty.draw(board.neighbours),
-            parts.meetings: meetings.draw(board.head_to_head, met["contender"].tolist()),
-            parts.aside: notes.all_counted(board),
-            parts.method: notes.method(board.query),
-            parts.files: notes.downloads(board.query),
+            parts["status"]: notes.status(board, counting=counting),
+            parts["message"]: gr.update(visible=False),
+            parts["body"]: gr.update(visible=True),
+            parts["apart"]: notes.apart(standings),
+            parts["table"]: table.draw(standings),
+            parts["ratings"]: _figure(charts.ratings, standings.dropna(subset="rating"), standings),
+            parts["sure"]: certainty.draw(board.neighbours),
+            parts["meetings"]: meetings.draw(board.head_to_head, met["contender"].tolist()),
+            parts["aside"]: notes.all_counted(board),
+            parts["method"]: notes.method(board.query),
+            parts["files"]: notes.downloads(board.query),
         }
 
     def _panels(self, board: Board, panels: Panels) -> Updates:
         parts = self.parts
         standings = with_speeds(board.standings, panels.speeds)
         return {
-            parts.status: notes.status(board, counting=False),
-            parts.table: table.draw(standings),
-            parts.front: notes.front(standings),
-            parts.speed: _figure(charts.speed, charts.timed(standings), standings),
-            parts.lengths: _figure(charts.lengths, charts.measured(standings), standings),
-            parts.days: _figure(charts.days, panels.days, panels.days),
-            parts.when: notes.busiest(panels.days),
-            parts.effects: effects.draw(panels.order, panels.style, board.query.covariates),
+            parts["status"]: notes.status(board, counting=False),
+            parts["table"]: table.draw(standings),
+            parts["front"]: notes.front(standings),
+            parts["speed"]: _figure(charts.speed, charts.timed(standings), standings),
+            parts["lengths"]: _figure(charts.lengths, charts.measured(standings), standings),
+            parts["days"]: _figure(charts.days, panels.days, panels.days),
+            parts["when"]: notes.busiest(panels.days),
+            parts["effects"]: effects.draw(panels.order, panels.style, board.query.covariates),
         }
 
     def _without(self, board: Board) -> Updates:
         return {
-            self.parts.status: notes.status(board, counting=False),
-            self.parts.message: gr.update(value=notes.nothing(board), visible=True),
-            self.parts.body: gr.update(visible=False),
+            self.parts["status"]: notes.status(board, counting=False),
+            self.parts["message"]: gr.update(value=notes.nothing(board), visible=True),
+            self.parts["body"]: gr.update(visible=False),
         }
 
     def _failed(self, error: Exception, *, half: bool) -> Updates:
@@ -251,10 +206,12 @@ class Handlers:
         if not isinstance(error, ArenaError):
             log.error("the leaderboard could not be drawn", exc_info=error)
         return {
-            self.parts.status: "",
-            self.parts.message: gr.update(value=notes.unreadable(error, half=half), visible=True),
-            self.parts.body: gr.update(visible=half),
-            self.parts.drawn: None,
+            self.parts["status"]: "",
+            self.parts["message"]: gr.update(
+                value=notes.unreadable(error, half=half), visible=True
+            ),
+            self.parts["body"]: gr.update(visible=half),
+            self.parts["drawn"]: None,
         }
 
 

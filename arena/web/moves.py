@@ -29,15 +29,10 @@ LONGEST_DWELL_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One payload. Reading a field that is missing or wrong raises BadInput."""
+    """One payload, and who sent it. Reading a field that is missing or wrong raises BadInput."""
 
     fields: Mapping[str, object]
-
-    @classmethod
-    def read(cls, payload: object) -> Ask:
-        if not isinstance(payload, Mapping):
-            raise BadInput("The page sent something unreadable. Please reload it.")
-        return cls(payload)
+    caller: str
 
     def text(self, name: str, longest: int | None = None) -> str:
         value = self.fields.get(name)
@@ -70,6 +65,30 @@ class Ask:
         return BadInput(f"The page sent a {name} that cannot be used. Please reload it.")
 
 
+def _move(
+    move: Callable[[Moves, Ask], Awaitable[Answer]],
+) -> Callable[[Moves, object, gr.Request], Awaitable[Answer]]:
+    """The move as the page asks for it: with a payload, and answered whatever happens."""
+
+    async def answered(self: Moves, payload: object, request: gr.Request) -> Answer:
+        number = payload.get("re") if isinstance(payload, Mapping) else None
+        try:
+            if not isinstance(payload, Mapping):
+                raise BadInput("The page sent something unreadable. Please reload it.")
+            answer = await move(self, Ask(payload, caller_of(request)))
+        except ArenaError as refusal:
+            if isinstance(refusal, HostFault):
+                log.warning("a move failed on a host: %s", type(refusal).__name__)
+            answer = {"error": refusal.public}
+        except Exception:
+            log.exception("a move failed")
+            said = "Something went wrong on the server. Votes are kept; please try again."
+            answer = {"error": said}
+        return {**answer, "re": number}
+
+    return answered
+
+
 class Moves:
     """One method a move. Each takes a payload and returns the answer to it, a dict with `re`,
     the number of the payload, and either what was asked for or `error`, a sentence to show.
@@ -79,98 +98,64 @@ class Moves:
         self._referee = referee
         self._channel = channel
 
-    async def open(self, payload: object, request: gr.Request) -> Answer:
+    @_move
+    async def open(self, ask: Ask) -> Answer:
         """prompt, format, topic, study → battle."""
+        state = await self._referee.open(
+            ask.text("prompt"),
+            ask.one_of("format", tuple(Format)),
+            topic=ask.text("topic", longest=LONGEST_LABEL),
+            study=ask.text("study", longest=LONGEST_LABEL),
+            session=ask.rater,
+            caller=ask.caller,
+        )
+        return {"battle": state.battle}
 
-        async def move(ask: Ask) -> Answer:
-            state = await self._referee.open(
-                ask.text("prompt"),
-                ask.one_of("format", tuple(Format)),
-                topic=ask.text("topic", longest=LONGEST_LABEL),
-                study=ask.text("study", longest=LONGEST_LABEL),
-                session=ask.rater,
-                caller=caller_of(request),
-            )
-            return {"battle": state.battle}
-
-        return await _answer(payload, move)
-
-    async def again(self, payload: object, request: gr.Request) -> Answer:
+    @_move
+    async def again(self, ask: Ask) -> Answer:
         """battle → the new battle with the same prompt."""
+        return {"battle": (await self._referee.again(ask.battle, caller=ask.caller)).battle}
 
-        async def move(ask: Ask) -> Answer:
-            state = await self._referee.again(ask.battle, caller=caller_of(request))
-            return {"battle": state.battle}
-
-        return await _answer(payload, move)
-
-    async def vote(self, payload: object) -> Answer:
+    @_move
+    async def vote(self, ask: Ask) -> Answer:
         """battle, round, ballot, judgement, seat ("" unless one is dropped), dwell_ms, rater."""
+        await self._referee.vote(
+            ask.battle,
+            ask.whole("round", 1, 1000),
+            ask.one_of("judgement", tuple(Judgement)),
+            ask.one_of("seat", ("", *LETTERS)),
+            rater=ask.rater,
+            channel=self._channel,
+            ballot=ask.text("ballot", longest=64),
+            dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
+        )
+        return {}
 
-        async def move(ask: Ask) -> Answer:
-            await self._referee.vote(
-                ask.battle,
-                ask.whole("round", 1, 1000),
-                ask.one_of("judgement", tuple(Judgement)),
-                ask.one_of("seat", ("", *LETTERS)),
-                rater=ask.rater,
-                channel=self._channel,
-                ballot=ask.text("ballot", longest=64),
-                dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
-            )
-            return {}
-
-        return await _answer(payload, move)
-
-    async def undo(self, payload: object) -> Answer:
+    @_move
+    async def undo(self, ask: Ask) -> Answer:
         """battle."""
+        await self._referee.undo(ask.battle)
+        return {}
 
-        async def move(ask: Ask) -> Answer:
-            await self._referee.undo(ask.battle)
-            return {}
-
-        return await _answer(payload, move)
-
-    async def abandon(self, payload: object) -> Answer:
+    @_move
+    async def abandon(self, ask: Ask) -> Answer:
         """battle."""
+        await self._referee.abandon(ask.battle)
+        return {}
 
-        async def move(ask: Ask) -> Answer:
-            await self._referee.abandon(ask.battle)
-            return {}
-
-        return await _answer(payload, move)
-
-    async def follow_up(self, payload: object) -> Answer:
+    @_move
+    async def follow_up(self, ask: Ask) -> Answer:
         """battle, prompt."""
+        await self._referee.follow_up(ask.battle, ask.text("prompt"))
+        return {}
 
-        async def move(ask: Ask) -> Answer:
-            await self._referee.follow_up(ask.battle, ask.text("prompt"))
-            return {}
-
-        return await _answer(payload, move)
-
-    async def reveal(self, payload: object) -> tuple[Answer, str]:
+    async def reveal(self, payload: object, request: gr.Request) -> tuple[Answer, str]:
         """battle → `names` by letter; beside the answer the reveal as HTML."""
-        drawn = ""
+        answer = await self._reveal(payload, request)
+        return answer, answer.pop("drawn", "")
 
-        async def move(ask: Ask) -> Answer:
-            nonlocal drawn
-            reveal, standings = await self._referee.reveal(ask.battle)
-            drawn = unmasking.draw(reveal, standings)
-            return {"names": {seat.letter: seat.name for seat in reveal.seats}}
-
-        return await _answer(payload, move), drawn
-
-
-async def _answer(payload: object, move: Callable[[Ask], Awaitable[Answer]]) -> Answer:
-    number = payload.get("re") if isinstance(payload, Mapping) else None
-    try:
-        answer = await move(Ask.read(payload))
-    except ArenaError as refusal:
-        if isinstance(refusal, HostFault):
-            log.warning("a move failed on a host: %s", type(refusal).__name__)
-        answer = {"error": refusal.public}
-    except Exception:
-        log.exception("a move failed")
-        answer = {"error": "Something went wrong on the server. Votes are kept; please try again."}
-    return {**answer, "re": number}
+    @_move
+    async def _reveal(self, ask: Ask) -> Answer:
+        reveal, standings = await self._referee.reveal(ask.battle)
+        names = {seat.letter: seat.name for seat in reveal.seats}
+        return {"names": names, "drawn": unmasking.draw(reveal, standings)}

@@ -14,10 +14,9 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.web.api.events import EVENT_STREAM, HEADERS
+from arena.web.headers import Headers
 
 REPLICA = "X-Arena-Replica"
 PROBE = "/api/arena/probe/events"
@@ -29,7 +28,8 @@ EVENTS, GAP_S = 5, 0.2
 def install(app: FastAPI) -> None:
     """Name this replica, anew at each start, and add the probe; before the routes that take
     every other path."""
-    app.add_middleware(Name, name=secrets.token_hex(4))
+    name = secrets.token_hex(4)
+    app.add_middleware(Headers, set=lambda headers: headers.append(REPLICA, name))
 
     @app.get(PROBE, include_in_schema=False)
     async def probe(request: Request) -> StreamingResponse:
@@ -51,19 +51,3 @@ def caller_is_known(request: Request) -> bool:
     told = request.headers.get("x-forwarded-for", "")
     here = request.client.host if request.client else ""
     return not told or here in map(str.strip, told.split(","))
-
-
-class Name:
-    """Adds the replica's name to every response."""
-
-    def __init__(self, app: ASGIApp, name: str) -> None:
-        self._app = app
-        self._name = name
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_name(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REPLICA] = self._name
-            await send(message)
-
-        await self._app(scope, receive, with_name if scope["type"] == "http" else send)

@@ -22,24 +22,14 @@ def draw(reveal: Reveal, standings: pd.DataFrame) -> str:
     """standings: one row a contender with the columns contender, rating_before, rating_after,
     rank_before, rank_after; the two before are missing for a contender that was never judged."""
     moved = {str(row["contender"]): row for row in standings.to_dict("records")}
-    rows = "".join(_row(seat, moved.get(seat.name, {})) for seat in reveal.seats)
-    heads = (
-        "Place",
-        "Contender",
-        "Eliminated",
-        "First token",
-        "Speed",
-        "Tokens",
-        "Thought",
-        "Standing",
-        "Rating",
-    )
+    cells = [_cells(seat, moved.get(seat.name, {})) for seat in reveal.seats]
+    rows = "".join(map(_row, reveal.seats, cells))
     return f"""
 <section class="unmasked" aria-label="The reveal">
 <h2 tabindex="-1">{_champions(reveal)}</h2>
 <p class="outcome">{escape(reveal.outcome)}</p>
 <table>
-<thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in heads)}</tr></thead>
+<thead><tr>{"".join(f"<th scope='col'>{head}</th>" for head in cells[0])}</tr></thead>
 <tbody>{rows}</tbody>
 </table>
 {"".join(map(_thoughts, reveal.seats))}
@@ -54,22 +44,26 @@ def _champions(reveal: Reveal) -> str:
     return " <small>and</small> ".join(champions)
 
 
-def _row(seat: RevealedSeat, moved: Mapping[Hashable, Any]) -> str:
-    model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
+def _row(seat: RevealedSeat, cells: Mapping[str, str]) -> str:
     crown = ' class="first"' if seat.champion else ""
-    cells = (
-        ("Place", str(seat.place)),
-        ("Contender", f"<b>{escape(seat.name)}</b><span>Model {escape(seat.letter)}</span>{model}"),
-        ("Eliminated", _fell(seat)),
-        ("First token", _with_unit(seat.ttft_ms, "ms", ".0f")),
-        ("Speed", _with_unit(seat.tokens_per_s, "tokens/s", ".1f")),
-        ("Tokens", UNKNOWN if seat.output_tokens is None else str(seat.output_tokens)),
-        ("Thought", _thought(seat)),
-        ("Standing", _standing(_number(moved, "rank_before"), _number(moved, "rank_after"))),
-        ("Rating", _rating(_number(moved, "rating_before"), _number(moved, "rating_after"))),
-    )
-    drawn = "".join(f'<td data-label="{label}"><div>{cell}</div></td>' for label, cell in cells)
+    drawn = "".join(f'<td data-label="{h}"><div>{cell}</div></td>' for h, cell in cells.items())
     return f"<tr{crown}>{drawn}</tr>"
+
+
+def _cells(seat: RevealedSeat, moved: Mapping[Hashable, Any]) -> Mapping[str, str]:
+    """By heading."""
+    model = f'<code class="model">{escape(seat.model)}</code>' if seat.model != seat.name else ""
+    return {
+        "Place": str(seat.place),
+        "Contender": f"<b>{escape(seat.name)}</b><span>Model {escape(seat.letter)}</span>{model}",
+        "Eliminated": _fell(seat),
+        "First token": _with_unit(seat.ttft_ms, "ms", ".0f"),
+        "Speed": _with_unit(seat.tokens_per_s, "tokens/s", ".1f"),
+        "Tokens": UNKNOWN if seat.output_tokens is None else str(seat.output_tokens),
+        "Thought": _thought(seat),
+        "Standing": _standing(_number(moved, "rank_before"), _number(moved, "rank_after")),
+        "Rating": _rating(_number(moved, "rating_before"), _number(moved, "rating_after")),
+    }
 
 
 def _thought(seat: RevealedSeat) -> str:

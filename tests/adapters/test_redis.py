@@ -18,7 +18,8 @@ from arena.adapters.redis import RedisBattles, RedisFeed, RedisPeers, RedisStore
 from arena.core.battle.entities import Phase
 from arena.core.codec import encode
 from arena.core.errors import ArenaError, ConfigError, StaleVote, StoreFault
-from arena.core.hosts.sharing import Desk, Option, Waiting
+from arena.core.hosts.placement import Candidate
+from arena.core.hosts.sharing import Desk, Waiting
 from arena.core.ports import Event
 from tests.adapters.replicas import (
     Follower,
@@ -475,7 +476,10 @@ def test_what_was_done_though_the_word_of_it_was_lost_is_done_once(
             with pytest.raises(StaleVote):
                 await battles.save(replace(now, version=3))
             desk = Desk(
-                {}, (Waiting("t", 0, "m", "w"),), {"w": (Option("h", "m", 1, 2, 0.0),)}, longest=1
+                {},
+                (Waiting("t", 0, "m", "w"),),
+                {"w": (Candidate("h", True, True, 0, 1, runner="m"),)},
+                longest=1,
             )
             proxy.lose = 1
             agreed = await peers.agree(desk)

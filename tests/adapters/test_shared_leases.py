@@ -20,7 +20,7 @@ from arena.core.battle.entities import Finished
 from arena.core.battle.roster import of_models
 from arena.core.errors import HostFault, NoCapacity, StoreFault
 from arena.core.hosts.placement import Breaker, Candidate, choose
-from arena.core.hosts.sharing import Desk, Option, Waiting
+from arena.core.hosts.sharing import Desk, Waiting
 from tests.core.hosts.choices import CHOICES, by_chance
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import CALM, eventually, writing
@@ -356,13 +356,13 @@ def test_what_a_replica_holds_stays_its_own_while_nobody_can_say_anything(replic
             wants = replace(
                 NOTHING,
                 waiting=(Waiting("t2", 0, "m", "w"),),
-                wishes={"w": (Option("h", "m", 1, 2, 0.0),)},
+                wishes={"w": (Candidate("h", True, True, 0, 1, runner="m"),)},
             )
             await one.peers.agree(holds)
             await asyncio.sleep(0.2)  # Longer than a desk lasts, and nobody says a word.
             first = await other.peers.agree(wants)
             assert first.held == {("h", "m"): 1} and not first.granted
-            roomy = {"w": (Option("h", "m", 9, 2, 0.0),)}
+            roomy = {"w": (Candidate("h", True, True, 0, 9, runner="m"),)}
             early = await other.peers.agree(replace(wants, wishes=roomy))
             assert not early.granted, "others may have yet to say what they hold"
             assert 0 < early.again_s <= 1.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import Table, faults, Viewer, table
+from tests.playing import Table, Viewer, faults, table
 
 NIGHT = "The sun is away at night, and comes back."
 Scene = Callable[[Table, Viewer, str], Coroutine[None, None, None]]

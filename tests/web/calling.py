@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
 from arena.web import api
-from arena.web.headers import PageHeaders
+from arena.web.headers import Headers
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 from tests.playing import Table, table
 
@@ -48,7 +48,7 @@ async def arena(
         async with table(folder, [host], **options) as at:
             app = FastAPI(title="Arena", docs_url=None, redoc_url=None)
             api.install(app, at.referee, operable(at))
-            app.add_middleware(PageHeaders)
+            app.add_middleware(Headers)
             app.mount("", PAGE)
             async with client_of(app) as client:
                 yield client, at

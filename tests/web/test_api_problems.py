@@ -42,10 +42,11 @@ UNUSABLE: list[tuple[str, bytes, int, str]] = [
     (VOTES, b'{"round": 1, "judgement": "drop", "seat": "Z"}', 422, "seat: "),
     (VOTES, b'{"round": 1, "judgement": "tie"}', 404, "no longer on the server"),
     (VOTE, b'{"battle_id": "b", "ballot": "c", "vote": "neither"}', 422, "vote: "),
-    (VOTE, b'{"battle_id": "b", "ballot": "c"}', 400, "one name"),
-    (VOTE, b'{"battle_id": "b", "ballot": "c", "vote": "A", "winner": "A"}', 400, "one name"),
-    (VOTE, b'{"battle_id": "b", "vote": "A"}', 422, "ballot: "),
-    (VOTE, b'{"battle_id": "b", "ballot": "c", "vote": "A"}', 404, "no longer on the server"),
+    (VOTE, b'{"battle_id": "b", "ballot": "c", "winner": "A"}', 422, "winner: "),
+    (VOTE, b'{"battle_id": "b", "ballot": "c"}', 422, "winner: "),
+    (VOTE, b'{"battle_id": "b", "ballot": "c", "vote": "tie", "winner": "tie"}', 422, "vote: "),
+    (VOTE, b'{"battle_id": "b", "winner": "tie"}', 422, "ballot: "),
+    (VOTE, b'{"battle_id": "b", "ballot": "c", "vote": "tie"}', 404, "no longer on the server"),
 ]
 
 

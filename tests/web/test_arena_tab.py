@@ -72,9 +72,12 @@ BALLOT: Mapping[str, object] = {
 }
 
 
+HERE: Any = SimpleNamespace(client=SimpleNamespace(host="10.0.0.9"))
+
+
 def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any], Recorder]:
     referee = Recorder(fault)
-    return asyncio.run(Moves(referee).vote(payload)), referee  # type: ignore[arg-type]
+    return asyncio.run(Moves(referee).vote(payload, HERE)), referee  # type: ignore[arg-type]
 
 
 def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
@@ -119,7 +122,7 @@ def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
 
 def test_votes_of_a_page_are_recorded_with_its_channel() -> None:
     referee = Recorder()
-    asyncio.run(Moves(referee, "notebook").vote(BALLOT))  # type: ignore[arg-type]
+    asyncio.run(Moves(referee, "notebook").vote(BALLOT, HERE))  # type: ignore[arg-type]
     assert referee.calls[0][-1]["channel"] == "notebook"
 
 
@@ -174,7 +177,7 @@ def test_the_text_of_a_fault_stays_on_the_server(fault: Exception) -> None:
 
 
 def test_the_reveal_gives_names_by_letter() -> None:
-    answer, drawn = asyncio.run(Moves(Recorder()).reveal({"re": 1, "battle": "b"}))  # type: ignore[arg-type]
+    answer, drawn = asyncio.run(Moves(Recorder()).reveal({"re": 1, "battle": "b"}, HERE))  # type: ignore[arg-type]
     assert answer == {"re": 1, "names": {"B": CHAMPION.name, "A": "Bob"}}
     assert "Model B is the champion." in drawn
 

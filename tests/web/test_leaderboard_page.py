@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from arena.server.serving import listen, url_of
 from arena.web import leaderboard_tab, ui
 from arena.web.api import standings
-from arena.web.headers import PageHeaders
+from arena.web.headers import Headers
 from tests.web import boards
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def site() -> Iterator[SimpleNamespace]:
 
     async def serve() -> None:
         app = FastAPI()
-        app.add_middleware(PageHeaders)
+        app.add_middleware(Headers)
         app.include_router(
             standings.routes(SimpleNamespace(scoreboard=scoreboard)), prefix="/api/arena"
         )  # type: ignore[arg-type]

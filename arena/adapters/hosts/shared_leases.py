@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from arena.adapters.hosts.leases import CandidatesOf, Leases, Ticket, queue_is_full
 from arena.core.errors import StoreFault
 from arena.core.hosts.placement import suitable
-from arena.core.hosts.sharing import Agreement, Desk, Option, Peers, Waiting
+from arena.core.hosts.sharing import Agreement, Desk, Peers, Waiting
 
 BEAT_S = 2.5
 RETRY_S = 0.5
@@ -156,15 +156,10 @@ class SharedLeases:
                 wish = " ".join((ticket.model, *sorted(ticket.avoid)))
                 waiting.append(Waiting(id, ticket.number, ticket.model, wish))
                 if wish not in wishes:
-                    wishes[wish] = self._options(ticket)
+                    candidates = self._candidates_of(ticket.model, ticket.avoid)
+                    wishes[wish] = tuple(suitable(candidates))
         held = {id: (t.host, t.runner) for id, t in self._tickets.items() if t.host}
         return Desk(held, tuple(waiting), wishes, self._longest, rejoined=self._last is not None)
-
-    def _options(self, ticket: Ticket) -> tuple[Option, ...]:
-        return tuple(
-            Option(c.host, c.runner, c.slots, c.rank, c.speed or 0.0)
-            for c in suitable(self._candidates_of(ticket.model, ticket.avoid))
-        )
 
     def _grant(self, agreement: Agreement) -> None:
         for id, (spot, number) in agreement.granted.items():

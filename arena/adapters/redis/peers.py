@@ -147,8 +147,8 @@ def _said(desk: Desk) -> str:
             "held": desk.held,
             "waiting": [(w.id, w.number, w.model, w.wish) for w in desk.waiting],
             "wishes": {
-                wish: [(o.host, o.runner, o.slots, o.rank, o.speed) for o in options]
-                for wish, options in desk.wishes.items()
+                wish: [(c.host, c.runner, c.slots, c.rank, c.speed or 0.0) for c in candidates]
+                for wish, candidates in desk.wishes.items()
             },
             "longest": desk.longest,
             "rejoined": desk.rejoined,

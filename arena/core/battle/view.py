@@ -47,6 +47,14 @@ class State:
     ballot: str = ""
     undo: bool = False
 
+    def goes_on(self, before: State | None) -> bool:
+        """The same replies are waited for as in the state before."""
+        return (
+            before is not None
+            and before.phase == self.phase == "answering"
+            and (before.round, before.prompts) == (self.round, self.prompts)
+        )
+
 
 def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[str] = ()) -> State:
     """The public state. `stage` says what panes do that still owe a reply: waiting, queued,

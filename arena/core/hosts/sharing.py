@@ -12,27 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from arena.core.hosts.placement import Breaker
+from arena.core.hosts.placement import Breaker, Candidate
 
 Spot = tuple[str, str]
 """A host, and the runner there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """Slots that a reply may have: so many replies at once for a runner on a host. The highest
-    rank is taken first, then most free slots, then the highest speed."""
-
-    host: str
-    runner: str
-    slots: int
-    rank: int
-    speed: float
-
-
-@dataclass(frozen=True, slots=True)
 class Waiting:
-    """A reply that waits for one of the options of its wish. `number` is its place in the order
+    """A reply that waits for one of the candidates of its wish. `number` is its place in the order
     of all replicas; 0 as long as it has none."""
 
     id: str
@@ -44,12 +32,12 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One replica's part: its leases by ticket, what waits, and the wishes that are named there.
-    longest: so many may wait on all desks before new ones are refused. `rejoined`: this replica
-    was there before."""
+    The candidates are suitable ones, whatever leases they have. longest: so many may wait on all
+    desks before new ones are refused. `rejoined`: this replica was there before."""
 
     held: Mapping[str, Spot]
     waiting: tuple[Waiting, ...]
-    wishes: Mapping[str, tuple[Option, ...]]
+    wishes: Mapping[str, tuple[Candidate, ...]]
     longest: int
     rejoined: bool = False
 

@@ -107,3 +107,18 @@ class Panels:
     style: pd.DataFrame
     days: pd.DataFrame
     choices: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Totals. `winner`, `channel` and `study` are of the votes that are ranked."""
+
+    battles: int
+    votes: int
+    ballots: int
+    raters: int
+    winner: Mapping[str, int]
+    channel: Mapping[str, int]
+    study: Mapping[str, int]
+    excluded: Mapping[str, int]
+    held_back: int

@@ -180,7 +180,7 @@ def _named(
         yield "eliminated", number - HALF, {"seats": sorted(gone), "state": state}
     if event.phase in OVER:
         yield LAST[event.phase], number, {"state": state}
-    elif _goes_on(before, event):
+    elif event.goes_on(before):
         writing = any(pane.state == "writing" for pane in event.panes)
         yield "gate", number, {"open": writing, "state": state}
     else:
@@ -189,15 +189,6 @@ def _named(
 
 def _out(state: State) -> set[str]:
     return {pane.seat for pane in state.panes if pane.state == "eliminated"}
-
-
-def _goes_on(before: State | None, state: State) -> bool:
-    """The same replies are being waited for as before."""
-    return (
-        before is not None
-        and before.phase == state.phase == "answering"
-        and (before.round, before.prompts) == (state.round, state.prompts)
-    )
 
 
 async def _until_gone(

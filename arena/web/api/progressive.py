@@ -39,8 +39,8 @@ WAIT_S = 50.0
 """Less than the minute after which most proxies give up."""
 
 Choice = Literal["left", "right", "tie", "both_bad"]
-Winner = Literal["model_a", "model_b"]
-LEFT_RIGHT: Mapping[str, Choice] = {"model_a": "left", "model_b": "right"}
+Spelling = Literal["left", "right", "tie", "both_bad", "model_a", "model_b"]
+MEANT: Mapping[str, str] = {"model_a": "left", "model_b": "right"}
 
 SAID: Mapping[str, str] = {
     "in_progress": "The models are answering; get_progressive_responses waits for their replies.",
@@ -101,9 +101,7 @@ class Voting(Body):
 
     battle_id: BattleId
     ballot: Ballot
-    winner: Annotated[
-        Winner | Choice, Field(validation_alias=AliasChoices("winner", "choice", "vote"))
-    ]
+    winner: Annotated[Spelling, Field(validation_alias=AliasChoices("winner", "choice", "vote"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ def routes(referee: Referee) -> APIRouter:
     async def vote(voting: Voting, request: Request) -> NextRound | CompletedBattle:
         """Vote on the open round by naming the winner."""
         battle_id = await _meant(referee, request, voting.battle_id)
-        choice = LEFT_RIGHT.get(voting.winner, voting.winner)
+        choice = MEANT.get(voting.winner, voting.winner)
         return await _chosen(referee, battle_id, voting.ballot, choice)
 
     return router

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -23,11 +23,6 @@ from arena.web.api.problems import problems
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Time = Annotated[str, Field(max_length=40, examples=["2026-03-01", "2026-03-01T12:30:00Z"])]
 CSV, TEX = exchange.FORMATS["csv"], exchange.FORMATS["latex"]
-SHOWN = (
-    *("contender", "rating", "lower", "upper", "rank", "rank_best", "rank_worst"),
-    *("battles", "votes", "wins", "losses", "ties", "both_bad", "group"),
-)
-"""Columns of the standings."""
 
 
 class Choice(BaseModel):
@@ -88,6 +83,10 @@ class Standing:
     group: int | None
 
 
+SHOWN = [field.name for field in fields(Standing)]
+"""Columns of the standings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
     """`votes` are ranked; `excluded` says of how many others why they are not; `held_back` are
@@ -96,21 +95,6 @@ class Leaderboard:
     standings: tuple[Standing, ...]
     effects: tuple[dict[str, Any], ...]
     votes: int
-    excluded: Mapping[str, int]
-    held_back: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Totals. `winner`, `channel` and `study` are of the votes that are ranked."""
-
-    battles: int
-    votes: int
-    ballots: int
-    raters: int
-    winner: Mapping[str, int]
-    channel: Mapping[str, int]
-    study: Mapping[str, int]
     excluded: Mapping[str, int]
     held_back: int
 
@@ -132,13 +116,13 @@ def routes(referee: Referee) -> APIRouter:
         if chosen.format == "latex":
             return _latex(found)
         if chosen.format == "csv":
-            shown = found.standings[list(SHOWN)]
+            shown = found.standings[SHOWN]
             named = shown.assign(contender=shown["contender"].map(exchange.guarded))
             text = named.to_csv(index=False)
             return Response(text, media_type=CSV.media_type, headers=_saved_as("standings.csv"))
         return JSONResponse(
             {
-                "standings": records(found.standings[list(SHOWN)]),
+                "standings": records(found.standings[SHOWN]),
                 "effects": records(found.effects),
                 "votes": found.votes,
                 "excluded": dict(found.excluded),
@@ -153,9 +137,9 @@ def routes(referee: Referee) -> APIRouter:
         return {"version": await referee.scoreboard.version()}
 
     @router.get("/statistics", responses=problems(503))
-    async def statistics() -> Statistics:
+    async def statistics() -> board.Statistics:
         """Totals of all votes."""
-        return Statistics(**await referee.scoreboard.statistics())
+        return await referee.scoreboard.statistics()
 
     @router.get(
         "/export",

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from arena.core.standings.bradley_terry import MEAN_RATING
-from arena.web.leaderboard.table import interval, rows, whole
+from arena.web.leaderboard.table import figure, interval, rows
 
 ROW_PX = 44
 NAME_LENGTH = 25
@@ -127,7 +127,7 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
     known = measured(standings).reset_index(drop=True)
     chart = go.Figure()
     hover = {"hovertemplate": "%{customdata}<extra></extra>"}
-    labels = [f"{_label(r)}<br>{whole(r.reply_tokens)} tokens" for r in rows(known)]
+    labels = [f"{_label(r)}<br>{figure(r.reply_tokens)} tokens" for r in rows(known)]
     chart.add_bar(
         x=known["reply_tokens"],
         y=known.index,
@@ -135,7 +135,7 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
         width=0.3,
         customdata=labels,
         marker=BAR,
-        text=[f" {whole(n)}" for n in known["reply_tokens"]],
+        text=[f" {figure(n)}" for n in known["reply_tokens"]],
         textposition="outside",
         cliponaxis=False,
         **hover,

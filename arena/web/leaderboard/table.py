@@ -11,17 +11,18 @@ from typing import Any
 import pandas as pd
 
 DASH = "–"
+PERCENT = "{:.0f} %"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """key: what it sorts by, a column of the standings. head: as people read it. hint: what it
-    means. draw: a row's cell, as HTML."""
+    means. draw: a row's cell, as HTML; a whole number without it."""
 
     key: str
     head: str
     hint: str
-    draw: Callable[[Any], str]
+    draw: Callable[[Any], str] | None = None
 
 
 def draw(standings: pd.DataFrame) -> str:
@@ -44,8 +45,8 @@ def rows(frame: pd.DataFrame) -> Iterator[Any]:
     return iter(frame.itertuples())
 
 
-def whole(value: float) -> str:
-    return DASH if pd.isna(value) else f"{value:,.0f}"
+def figure(value: float, how: str = "{:,.0f}") -> str:
+    return DASH if pd.isna(value) else how.format(value)
 
 
 def interval(lower: float, upper: float) -> str:
@@ -74,8 +75,9 @@ def _row(row: Any) -> str:
     for column in COLUMNS:
         value = getattr(row, column.key)
         by = "" if pd.isna(value) else escape(str(value))
+        drawn = column.draw(row) if column.draw else figure(value)
         tag = 'th scope="row"' if column.key == "contender" else "td"
-        cells.append(f'<{tag} data-by="{by}">{column.draw(row)}</{tag.split(maxsplit=1)[0]}>')
+        cells.append(f'<{tag} data-by="{by}">{drawn}</{tag.split(maxsplit=1)[0]}>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -90,10 +92,6 @@ def _rating(row: Any) -> str:
     return f"<b>{row.rating:.0f}</b><small>{interval(row.lower, row.upper)}</small>"
 
 
-def _interval(row: Any) -> str:
-    return interval(row.lower, row.upper)
-
-
 def _spread(row: Any) -> str:
     if pd.isna(row.rank_best):
         return DASH
@@ -101,37 +99,43 @@ def _spread(row: Any) -> str:
     return str(best) if best == worst else f"{best}{DASH}{worst}"
 
 
-def _percent(value: float) -> str:
-    return DASH if pd.isna(value) else f"{100 * value:.0f} %"
-
-
-def _seconds(value: float) -> str:
-    return DASH if pd.isna(value) else f"{value / 1000:.2f} s"
-
-
-def _one_decimal(value: float) -> str:
-    return DASH if pd.isna(value) else f"{value:,.1f}"
-
-
 COLUMNS = (
-    Column("rank", "Rank", "By rating; equals share a rank", lambda r: whole(r.rank)),
+    Column("rank", "Rank", "By rating; equals share a rank"),
     Column("contender", "Contender", "", _name),
     Column("rating", "Rating", "1000 is the mean contender", _rating),
-    Column("lower", "95 % interval", "Where the rating lies with 95 % certainty", _interval),
+    Column(
+        "lower",
+        "95 % interval",
+        "Where the rating lies with 95 % certainty",
+        lambda r: interval(r.lower, r.upper),
+    ),
     Column("rank_best", "Rank spread", "The ranks that the votes leave open", _spread),
-    Column("battles", "Battles", "Battles it was judged in", lambda r: whole(r.battles)),
-    Column("votes", "Votes", "Pairs it was judged in", lambda r: whole(r.votes)),
-    Column("wins", "Won", "", lambda r: whole(r.wins)),
-    Column("ties", "Tied", "", lambda r: whole(r.ties)),
-    Column("losses", "Lost", "", lambda r: whole(r.losses)),
-    Column("both_bad", "Both bad", "Neither was good enough", lambda r: whole(r.both_bad)),
+    Column("battles", "Battles", "Battles it was judged in"),
+    Column("votes", "Votes", "Pairs it was judged in"),
+    Column("wins", "Won", ""),
+    Column("ties", "Tied", ""),
+    Column("losses", "Lost", ""),
+    Column("both_bad", "Both bad", "Neither was good enough"),
     Column(
-        "both_bad_rate", "Bad rate", "Both bad, of its votes", lambda r: _percent(r.both_bad_rate)
+        "both_bad_rate",
+        "Bad rate",
+        "Both bad, of its votes",
+        lambda r: figure(100 * r.both_bad_rate, PERCENT),
     ),
-    Column("win_rate", "Win rate", "A tie is half a win", lambda r: _percent(r.win_rate)),
-    Column("ttft_ms", "First token", "Median wait for it", lambda r: _seconds(r.ttft_ms)),
     Column(
-        "tokens_per_s", "Tokens/s", "Median over replies", lambda r: _one_decimal(r.tokens_per_s)
+        "win_rate", "Win rate", "A tie is half a win", lambda r: figure(100 * r.win_rate, PERCENT)
     ),
-    Column("reply_tokens", "Tokens", "Median length of a reply", lambda r: whole(r.reply_tokens)),
+    Column(
+        "ttft_ms",
+        "First token",
+        "Median wait for it",
+        lambda r: figure(r.ttft_ms / 1000, "{:.2f} s"),
+    ),
+    Column(
+        "tokens_per_s",
+        "Tokens/s",
+        "Median over replies",
+        lambda r: figure(r.tokens_per_s, "{:,.1f}"),
+    ),
+    Column("reply_tokens", "Tokens", "Median length of a reply"),
 )
