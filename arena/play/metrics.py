@@ -102,7 +102,7 @@ class Metrics:
             self._followed.pop(battle_id, None)
             return
         asked_at = known.asked_at if known else None
-        if event.phase == "answering" and not event.goes_on(known and known.state):
+        if event.phase == "answering" and not event.goes_on(known.state if known else None):
             asked_at = self._clock()
         elif known and event.phase == "voting" and known.state.phase == "answering":
             self._rounds.inc()
