@@ -18,8 +18,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.web.api.events import EVENT_STREAM, HEADERS
+from arena.web.headers import REPLICA
 
-REPLICA = "X-Arena-Replica"
 PROBE = "/api/arena/probe/events"
 """Ends as the address of a battle's events does, so that rules for those are tried."""
 
