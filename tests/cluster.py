@@ -73,7 +73,6 @@ class Member:
 @dataclass
 class Cluster:
     url: str
-    nginx_file: Path
     replicas: list[Member]
     hosts: list[Member]
     redis: RedisServer
@@ -121,9 +120,7 @@ def clustered(folder: Path, redis: RedisServer, postgresql: Postgresql) -> Itera
             wait_until(member.usable, f"{member.address} is usable")
         front = folder / "nginx"
         url = stack.enter_context(nginx(front, [replica.address for replica in replicas]))
-        yield Cluster(
-            url, front / "nginx.conf", replicas, hosts, redis, postgresql, database_url, schema
-        )
+        yield Cluster(url, replicas, hosts, redis, postgresql, database_url, schema)
 
 
 def _host(folder: Path, number: int) -> Member:

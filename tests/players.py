@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from arena.web.replica import REPLICA
+from arena.web.headers import REPLICA
 
 A = "/api/arena"
 OVER = ("decided", "void")

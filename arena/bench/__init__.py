@@ -1,2 +1,2 @@
-"""Measurements that `python -m arena bench …` makes, one file a bench; `arenas` is what `draws`
+"""Measurements that `arena bench …` makes, one file a bench; `arenas` is what `draws`
 plays. They do not draw the figures."""

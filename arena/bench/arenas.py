@@ -3,9 +3,9 @@
 Battles are played as the arena plays them: the weakest of those live is dropped until one is
 left, and every pair judged is a vote. It does not know what is measured of it.
 
-`core.battle.matchup`'s ways to draw and `core.standings.bradley_terry`'s fit are written again here for arrays
-of arenas; tests hold them equal. One thing differs: contenders of an arena are one group from
-the start, while standings rank apart who is not yet linked by votes.
+`core.battle.matchup`'s ways to draw and `core.standings.bradley_terry`'s fit are written again
+here for arrays of arenas; tests hold them equal. One thing differs: contenders of an arena are
+one group from the start, while standings rank apart who is not yet linked by votes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Arenas:
     @property
     def truth(self) -> Floats:
         """(R, K) strengths around their mean."""
-        return self._truth - self._truth.mean(axis=1, keepdims=True)
+        mean: Floats = self._truth.mean(axis=1, keepdims=True)
+        return self._truth - mean
 
     @property
     def met(self) -> Floats:
@@ -67,7 +68,8 @@ class Arenas:
     @property
     def votes(self) -> Floats:
         """(R,) votes, one a pair judged."""
-        return self._won.sum(axis=(1, 2))
+        votes: Floats = self._won.sum(axis=(1, 2))
+        return votes
 
     def play(self, policy: Policy, among: int | None = None) -> None:
         """One more battle in every arena, of the first `among` contenders or of all."""
@@ -113,7 +115,7 @@ class Arenas:
             both = live[self._one] & live[self._other]
             judged += both & out
             points += both * np.where(tie, 0.5, second_out)
-            live[dropped, np.arange(live.shape[1])] = False
+            live[dropped, np.arange(len(dropped))] = False
         return judged.T, points.T
 
     def _verdict(self, strengths: Floats, live: Bools, left: int) -> tuple[Ints, Bools]:
@@ -182,9 +184,11 @@ class Arenas:
         t = quantile(np.maximum(effective - 1, 1.0))[:, None]
         variance = np.einsum("rkk->rk", self.covariance)
         widest = ndtri((1 + LEVEL) / 2) * PRIOR_SD * np.sqrt(1 - 1 / self.theta.shape[1])
-        return np.minimum(t * np.sqrt(np.maximum(variance, 0.0)), widest)
+        half_width: Floats = np.minimum(t * np.sqrt(np.maximum(variance, 0.0)), widest)
+        return half_width
 
 
 def _laplacian(weight: Floats) -> Floats:
     """Σ weight x xᵀ over pairs, x being +1 and −1 at the pair's two."""
-    return np.eye(weight.shape[1]) * weight.sum(axis=2)[:, :, None] - weight
+    sums: Floats = weight.sum(axis=2)
+    return np.eye(weight.shape[1]) * sums[:, :, None] - weight

@@ -97,7 +97,7 @@ class HostBench:
     async def run(self) -> list[Row]:
         """Every figure of the plan. Faults of the host are counted, not raised."""
         everybody = self._hosts.contenders()
-        groups = [("alone", (c,)) for c in everybody]
+        groups: list[tuple[str, tuple[Contender, ...]]] = [("alone", (c,)) for c in everybody]
         groups += [("pair", pair) for pair in combinations(everybody, 2)]
         groups += [("together", everybody)] if len(everybody) > 2 else []
         loads = len(everybody) if self._plan.unload else 0
@@ -173,7 +173,7 @@ class HostBench:
         first: float | None = None
         stream = self._hosts.reply(contender, messages, seed=seed)
         try:
-            async with aclosing(stream) as events:  # type: ignore[type-var]
+            async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, Text):
                         first = first or time.monotonic()

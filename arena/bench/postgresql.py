@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 
@@ -75,11 +74,9 @@ class Server:
         if (self.folder / "data" / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "-w", "-s", "-m", mode)
 
-    def url(self, options: str = "") -> str:
-        """For DATABASE_URL. options: of the session, as on the command line of the server."""
-        return (
-            f"postgresql+psycopg://{USER}@/{DATABASE}?host={self.folder}&options={quote(options)}"
-        )
+    def url(self) -> str:
+        """For DATABASE_URL."""
+        return f"postgresql+psycopg://{USER}@/{DATABASE}?host={self.folder}"
 
     def address(self, database: str = DATABASE) -> str:
         """For psycopg."""
@@ -93,11 +90,11 @@ class Server:
             command = ["setpriv", *own, *command]
         done = subprocess.run(
             command,
+            check=False,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
-            check=False,
         )
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]

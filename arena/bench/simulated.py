@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from arena.core.battle.record import REHEARSAL, VoteRow
+from arena.core.codec import records
 from arena.core.errors import LedgerFault
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
 
@@ -129,7 +130,7 @@ def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:
             for start in range(0, len(rows), AT_ONCE):
                 yield start / len(rows)
                 some = rows.iloc[start : start + AT_ONCE]
-                connection.execute(insert, some.to_dict("records"))
+                connection.execute(insert, records(some))
                 connection.execute(move, {"like": like})
                 connection.execute(text("DELETE FROM coming"))
             connection.execute(text("DROP TABLE coming"))

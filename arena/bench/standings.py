@@ -1,5 +1,5 @@
 """How long standings take: from rows in memory, from the ledger, and after one more vote; beside
-arena-rank, where it is installed, with how far the results are apart.
+arena-rank, where another Python has it, with how far the results are apart.
 
 It does not know which database the ledger is, nor how the figures are drawn.
 """
@@ -7,18 +7,17 @@ It does not know which database the ledger is, nor how the figures are drawn.
 from __future__ import annotations
 
 import gc
-import importlib.util
+import json
 import math
-import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
-import numpy as np
 import pandas as pd
 
 from arena.bench import simulated
@@ -32,6 +31,10 @@ from arena.core.standings.votes import OUTCOME_COLUMNS
 LIKE_FOR_LIKE = Method(prior_sd=math.inf, lean=0, clusters="none")
 """What arena-rank does: no prior, and a sandwich of single votes."""
 
+HAVE_IT = (
+    "Name the Python of an environment that has arena-rank: python3 -m venv rank && "
+    "rank/bin/pip install arena-rank, then --arena-rank rank/bin/python"
+)
 ALIKE = "bench"
 REFITS = 100
 TOLD = 20
@@ -43,12 +46,14 @@ Told = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """votes: sizes of the ledger, rising. repeat: of each figure, whose median is told."""
+    """votes: sizes of the ledger, rising. repeat: of each figure, whose median is told. rival:
+    the Python of an environment that has arena-rank; empty where there is none."""
 
     votes: tuple[int, ...]
     contenders: int
     repeat: int
     seed: int
+    rival: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Beside:
     rating, width: the largest difference, in points, of a rating and of the width of a 95 %
     interval."""
 
+    version: str
     seconds: tuple[float, float]
     rating: float
     width: float
@@ -65,13 +71,10 @@ class Beside:
 @dataclass(frozen=True, slots=True)
 class FromLedger:
     """Medians in seconds. standings: the whole table, clustered, with nothing kept of the ledger;
-    reading is its part before the counting. from_disk: the same when the system has not kept the
-    file in memory either; None where that cannot be brought about. news: until the ledger has
-    told one new vote."""
+    reading is its part before the counting. news: until the ledger has told one new vote."""
 
     standings: float
     reading: float
-    from_disk: float | None
     news: float
 
 
@@ -99,11 +102,6 @@ class Row:
         return text / own_text, coded / own_coded
 
 
-def arena_rank() -> str:
-    """Its version; empty where it is not installed."""
-    return version("arena-rank") if importlib.util.find_spec("arena_rank") else ""
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A ledger that has no votes yet: where it is, and how it is opened."""
@@ -122,7 +120,11 @@ class StandingsBench:
         self._asked = 0
 
     async def run(self) -> list[Row]:
-        """A row for each size. Raises `BadInput` where a ledger has votes."""
+        """A row for each size. Raises `BadInput` where a ledger has votes, or the rival cannot
+        be measured."""
+        if self._plan.rival:
+            # Told before anything is measured.
+            beside(self._plan.rival, simulated.votes(1000, 4, 1), 1)
         for name, place in self._places.items():
             async with place.opened() as ledger:
                 if (await ledger.outcomes()).last:
@@ -164,15 +166,15 @@ class StandingsBench:
             "table text": lambda: standings(Counts.of(text)),
             "table coded": lambda: standings(Counts.of(coded)),
         }
-        if arena_rank():
-            works |= {"text": lambda: of_arena_rank(text), "coded": lambda: of_arena_rank(coded)}
         took = self._timed(works)
-        beside = _beside(text, (took["text"], took["coded"])) if arena_rank() else None
+        rival, repeat = self._plan.rival, self._plan.repeat
+        if rival:
+            self._tell(f"arena-rank, {size}", turn, 0.8)
         self._tell(f"One more vote, {size}", turn, 0.9)
         refit, table = _refit(coded)
         return Row(
             votes=len(votes),
-            beside=beside,
+            beside=beside(rival, text, repeat) if rival else None,
             like_for_like=(took["plain text"], took["plain coded"]),
             standings=(took["table text"], took["table coded"]),
             ledgers=ledgers,
@@ -189,22 +191,14 @@ class StandingsBench:
             for name, work in works.items():
                 started = time.perf_counter()
                 work()
-                # arena-rank is compiled for each number of rows at its first call.
+                # The first time warms up.
                 if number:
                     seconds[name].append(time.perf_counter() - started)
         return {name: median(values) for name, values in seconds.items()}
 
     async def _from_ledger(self, place: Place) -> FromLedger:
-        whole, reading = await self._cold(place)
-        return FromLedger(whole, reading, await self._from_disk(place), await self._news(place))
-
-    async def _cold(
-        self, place: Place, before: Callable[[], None] = lambda: None
-    ) -> tuple[float, float]:
-        """Ledger → standings, and the part until the rows are there."""
         whole, reading = [], []
         for _ in range(self._plan.repeat):
-            before()
             started = time.perf_counter()
             async with place.opened() as ledger:
                 rows = (await ledger.outcomes()).rows
@@ -212,20 +206,7 @@ class StandingsBench:
                 standings(Counts.of(rows))
                 whole.append(time.perf_counter() - started)
             del rows
-        return median(whole), median(reading)
-
-    async def _from_disk(self, place: Place) -> float | None:
-        """None where the ledger is no file, or the system cannot be told to forget it."""
-        file = Path(place.url.removeprefix("sqlite:///"))
-        if not hasattr(os, "posix_fadvise") or not file.is_file():
-            return None
-
-        def forget() -> None:
-            with file.open("rb+") as opened:
-                os.fsync(opened.fileno())
-                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-        return (await self._cold(place, forget))[0]
+        return FromLedger(median(whole), median(reading), await self._news(place))
 
     async def _news(self, place: Place) -> float:
         """Until the ledger has told one new vote."""
@@ -241,28 +222,34 @@ class StandingsBench:
         return median(seconds)
 
 
-def _beside(votes: pd.DataFrame, seconds: tuple[float, float]) -> Beside:
-    ours, theirs = _plain(votes), of_arena_rank(votes)
-    apart = (ours - theirs.loc[ours.index]).abs().max()
-    return Beside(seconds, float(apart["rating"]), float(apart["width"]))
+def beside(rival: str, votes: pd.DataFrame, repeat: int) -> Beside:
+    """Have the rival's Python rate the votes. Raises `BadInput` where it cannot."""
+    script = Path(__file__).with_name("beside.py").read_text(encoding="utf-8")
+    with TemporaryDirectory(prefix="arena-bench-") as folder:
+        file = Path(folder) / "votes.csv"
+        votes[["model_a", "model_b", "winner"]].to_csv(file, index=False)
+        # From its input, as beside a script it would find our modules in the place of others.
+        command = [rival, "-", str(file), str(repeat)]
+        try:
+            done = subprocess.run(
+                command, check=False, input=script, capture_output=True, text=True
+            )
+        except OSError as error:
+            raise BadInput(f"--arena-rank {rival}: {error.strerror}. {HAVE_IT}") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise BadInput(f"--arena-rank {rival}: {said[0]}. {HAVE_IT}")
+    told = json.loads(done.stdout)
+    theirs = pd.DataFrame.from_dict(told["ranked"], orient="index", columns=["rating", "width"])
+    apart = (_plain(votes) - theirs).abs().max()
+    text, coded = told["seconds"]
+    return Beside(told["version"], (text, coded), float(apart["rating"]), float(apart["width"]))
 
 
 def _plain(votes: pd.DataFrame) -> pd.DataFrame:
     """Ratings and widths of intervals, by contender, as arena-rank makes them."""
     fit = Counts.of(votes).fit(LIKE_FOR_LIKE)
     return pd.DataFrame({"rating": fit.rating, "width": 2 * fit.half_width}, list(fit.names))
-
-
-def of_arena_rank(votes: pd.DataFrame) -> pd.DataFrame:
-    """The same by arena-rank (https://pypi.org/project/arena-rank/)."""
-    from arena_rank.models.bradley_terry import BradleyTerry
-    from arena_rank.utils.data_utils import PairDataset
-
-    dataset = PairDataset.from_pandas(votes)
-    fitted = BradleyTerry(n_competitors=len(dataset.competitors)).compute_ratings_and_cis(dataset)
-    lower, upper = np.asarray(fitted["rating_lower"]), np.asarray(fitted["rating_upper"])
-    columns = {"rating": np.asarray(fitted["ratings"]), "width": upper - lower}
-    return pd.DataFrame(columns, list(fitted["competitors"]))
 
 
 def _refit(votes: pd.DataFrame) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""`python -m arena configure`: check an Ollama host, then write it into `.env`.
+"""`arena configure`: check an Ollama host, then write it into `.env`.
 
 The file is replaced in one step, with all its other lines and its permissions as they were.
 It does not know what settings mean, only the names of those it writes.
@@ -6,12 +6,12 @@ It does not know what settings mean, only the names of those it writes.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import re
 import stat
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +26,19 @@ PLAIN = re.compile(r"[\w.:/\[\]~%-]+")
 """What stands in a .env file without quotes."""
 
 
-def configure(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Writes atomically and keeps all other lines. Exit code 0: written; 1: the host does not "
+        "answer or has too few models, and nothing was written."
+    )
+    parser.add_argument("--ollama-host", required=True, help="an IP, host:port or URL")
+    parser.add_argument("--ollama-port", default="", help="for a host given without one")
+    file = "default: the project's .env; of an installed copy, that in this folder"
+    parser.add_argument("--file", default="", help=file)
+    parser.add_argument("--force", action="store_true", help="write whatever the check says")
+
+
+def run(options: Namespace) -> int:
     file = Path(options.file) if options.file else config.ENV_FILE
     wanted = {"OLLAMA_HOST": options.ollama_host.strip()}
     if options.ollama_port:

@@ -1,31 +1,47 @@
-"""`python -m arena export`: the ledger's votes as a file for other tools.
+"""`arena export`: the ledger's votes as a file for other tools.
 
 It does not know formats, only where they go.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from arena import exchange, frames
 from arena import settings as config
+from arena.cli.arguments import choice, one_of, slices
 from arena.cli.terminal import errors
-from arena.cli.voting import choice
 from arena.core.errors import BadInput
-from arena.core.ports import Ledger
-from arena.core.standings.board import Query
-from arena.core.standings.slices import Slice
+
+if TYPE_CHECKING:
+    from arena.core.ports import Ledger
 
 STANDARD_OUTPUT = "-"
 
 
-def export(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "The first columns are those of LMArena's published data; excluded_reason says what is "
+        "not ranked. dpo: pairs to train on, in TRL's format. latex: the standings as a table."
+    )
+    one_of(parser, "--format", "csv", "parquet", "jsonl", "dpo", "latex")
+    strict = "only LMArena's columns, and only votes that are ranked"
+    parser.add_argument("--strict", action="store_true", help=strict)
+    output = "default: -, the standard output"
+    parser.add_argument("--output", default=STANDARD_OUTPUT, metavar="FILE", help=output)
+    slices(parser)
+
+
+def run(options: Namespace) -> int:
+    from arena import exchange, frames
+    from arena.core.standings.board import Query
+    from arena.core.standings.slices import Slice
+
     settings = config.load()
     chosen = Slice.asked(**choice(options))
 

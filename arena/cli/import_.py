@@ -1,31 +1,47 @@
-"""`python -m arena import`: votes from files into the ledger, all of them or none.
+"""`arena import`: votes from files into the ledger, all of them or none.
 
 It does not know file formats, nor what a vote needs.
 """
 
 from __future__ import annotations
 
-import argparse
 import signal
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
-from arena import exchange, frames
 from arena import settings as config
 from arena.cli import INTERRUPTED
 from arena.cli.terminal import Bar, console, errors
-from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, KnownVotes
+
+if TYPE_CHECKING:
+    from arena.core.battle.record import VoteRow
 
 
 class Stopped(Exception):
     """Somebody pressed Ctrl-C while rows were still coming; the ledger takes none of them."""
 
 
-def import_(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "CSV, Parquet, JSON lines or a JSON array, of our own export, of LMArena's releases, or "
+        "with model_a, model_b and winner alone. All files or, if anything is wrong, none; what "
+        "is here already is refused."
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    study = "what to call these votes; default: as they say, else the file's name"
+    parser.add_argument("--study", default="", metavar="NAME", help=study)
+    parser.add_argument("--dry-run", action="store_true", help="check the files and write nothing")
+
+
+def run(options: Namespace) -> int:
+    from arena import exchange, frames
+
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
     with Bar() as bar:

@@ -1,30 +1,31 @@
-"""`python -m arena leaderboard`: the standings and how sure they are, as a table or for scripts.
+"""`arena leaderboard`: the standings and how sure they are, as a table or for scripts.
 
 It does not know how standings come about.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
-import sys
-from collections.abc import Hashable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from arena import exchange, frames
 from arena import settings as config
-from arena.cli.terminal import Bar, add_row, called, console, figure, harmless, print_json, table
-from arena.cli.voting import choice
-from arena.core.codec import records
-from arena.core.standings.board import Board, Query
+from arena.checks.findings import called
+from arena.cli.arguments import choice, one_of, slices
+from arena.cli.terminal import Bar, console, figure, harmless, print_json, table
 
-NUMBERS = ("Rank", "Open", "Rating", "95 %", "Votes", "Sure", "Won", "Lost", "Tied", "Bad")
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from arena.core.standings.board import Board
+
+Row = dict[str, Any]
+
 WIDE, MIDDLE = 92, 60
-"""Columns of the terminal from which the table has all of `NUMBERS`, or the first five."""
+"""Columns of the terminal from which the table has all of `CELLS`, or the first six."""
 
 MOST_BATTLES = 1e6
 """More than these are as good as never."""
@@ -35,42 +36,57 @@ MEANINGS = {
 }
 
 
-def leaderboard(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = "Exit code 0, also where there are no votes yet."
+    one_of(parser, "--format", *PRINTS)
+    file = "rank the votes of a file, in any format that can be imported, without importing it"
+    parser.add_argument("--votes", default="", metavar="FILE", help=file)
+    slices(parser)
+    one_of(parser, "--ties", "half", "drop", help="a tie is half a win each, or left out")
+    one_of(parser, "--bad", "tie", "drop", help="both bad is taken for a tie, or left out")
+    style = "correct the ratings for length and formatting of the replies"
+    parser.add_argument("--style", action="store_true", help=style)
+    order = "correct them for seat and for having stayed"
+    parser.add_argument("--order", action="store_true", help=order)
+    anchor = "the contender whose rating is to be 1000"
+    parser.add_argument("--anchor", default="", metavar="NAME", help=anchor)
+
+
+def run(options: Namespace) -> int:
+    from arena import frames
+    from arena.core.standings.board import Query
+
     query = Query.asked(**choice(options))
-    board = _of_file(Path(options.votes), query) if options.votes else _of_ledger(query)
-    {"table": _print_table, "csv": _print_csv, "json": _print_as_json, "latex": _print_latex}[
-        options.format
-    ](board)
+    if options.votes:
+        with Bar() as bar:
+            board = frames.board_of_file(
+                Path(options.votes), query, lambda name, part: bar.show(f"Reading {name}", part)
+            )
+    else:
+        board = frames.board(config.load(), query)
+    PRINTS[options.format](board)
     return 0
-
-
-def _of_ledger(query: Query) -> Board:
-    return frames.board(config.load(), query)
-
-
-def _of_file(path: Path, query: Query) -> Board:
-    with Bar() as bar:
-        return frames.board_of_file(
-            path, query, lambda name, part: bar.show(f"Reading {name}", part)
-        )
 
 
 # For scripts -----------------------------------------------------------------------------------
 
 
 def _print_csv(board: Board) -> None:
-    plain = [
-        [exchange.guarded(cell) if isinstance(cell, str) else cell for cell in row.values()]
-        for row in records(board.standings)
-    ]
-    csv.writer(sys.stdout).writerows([list(board.standings), *plain])
+    from arena.exchange import guarded
+
+    names = board.standings["contender"].map(guarded)
+    print(board.standings.assign(contender=names).to_csv(index=False), end="")
 
 
 def _print_latex(board: Board) -> None:
-    print(exchange.latex(board), end="")
+    from arena.exchange import latex
+
+    print(latex(board), end="")
 
 
 def _print_as_json(board: Board) -> None:
+    from arena.core.codec import records
+
     query = board.query
     told = {
         "slice": asdict(query.slice),
@@ -82,37 +98,25 @@ def _print_as_json(board: Board) -> None:
         "neighbours": records(board.neighbours),
         "effects": records(board.effects),
     }
-    print_json(_json_safe(told))
-
-
-def _json_safe(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _json_safe(held) for key, held in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_safe(held) for held in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return None if value in (float("inf"), float("-inf")) else value
+    print_json(told)
 
 
 # For people ------------------------------------------------------------------------------------
 
 
 def _print_table(board: Board) -> None:
+    from arena.core.codec import records
+
     rated = board.standings[board.standings["rating"].notna()]
     if rated.empty:
         console.print(_nothing(board))
         return
+    sure = board.neighbours.set_index("upper")["p_right"]
+    rows = records(rated.assign(sure=rated["contender"].map(sure)))
     columns = _columns(console.width)
-    drawn = table("Standings", *columns, numbers=NUMBERS)
-    sure = dict(zip(board.neighbours["upper"], board.neighbours["p_right"], strict=True))
-    group = rated["group"].iloc[0]
-    for row in rated.to_dict("records"):
-        if row["group"] != group:
-            group = row["group"]
-            drawn.add_section()
-        cells = _cells(row, sure.get(row["contender"]))
-        add_row(drawn, *(cells[column] for column in columns))
+    drawn = table("Standings", {name: CELLS[name] for name in columns}, rows, ("Contender",))
+    for place, (row, below) in enumerate(pairwise(rows)):
+        drawn.rows[place].end_section = row["group"] != below["group"]
     console.print(drawn, soft_wrap=False)
     read = [f"{name}: {meaning}" for name, meaning in MEANINGS.items() if name in columns]
     for line in (*_notes(board, rated), *_to_settle(board), *read):
@@ -123,8 +127,33 @@ def _columns(width: int) -> list[str]:
     """Of the table, as far as a terminal of that width has room."""
     if width < MIDDLE:
         return ["Contender", "Rating", "95 %"]
-    rank, *rest = NUMBERS if width >= WIDE else NUMBERS[:5]
-    return [rank, "Contender", *rest]
+    return list(CELLS) if width >= WIDE else list(CELLS)[:6]
+
+
+def _open(row: Row) -> str:
+    best, worst = row["rank_best"], row["rank_worst"]
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+CELLS: Mapping[str, Callable[[Row], str]] = {
+    "Rank": lambda row: str(row["rank"]),
+    "Contender": lambda row: str(row["contender"]),
+    "Open": _open,
+    "Rating": lambda row: f"{row['rating']:.0f}",
+    "95 %": lambda row: f"−{row['rating'] - row['lower']:.0f} +{row['upper'] - row['rating']:.0f}",
+    "Votes": lambda row: str(row["votes"]),
+    "Sure": lambda row: figure(row["sure"], "{:.0%}"),
+    "Won": lambda row: str(row["wins"]),
+    "Lost": lambda row: str(row["losses"]),
+    "Tied": lambda row: str(row["ties"]),
+    "Bad": lambda row: str(row["both_bad"]),
+}
+PRINTS: Mapping[str, Callable[[Board], None]] = {
+    "table": _print_table,
+    "csv": _print_csv,
+    "json": _print_as_json,
+    "latex": _print_latex,
+}
 
 
 def _nothing(board: Board) -> str:
@@ -141,23 +170,6 @@ def _nothing(board: Board) -> str:
         f"There are no votes yet. Play a battle ({called()}), or import votes "
         f"({called()} import FILE)."
     )
-
-
-def _cells(row: Mapping[Hashable, Any], sure: float | None) -> dict[str, str]:
-    best, worst = row["rank_best"], row["rank_worst"]
-    return {
-        "Rank": str(row["rank"]),
-        "Contender": str(row["contender"]),
-        "Open": str(best) if best == worst else f"{best}–{worst}",
-        "Rating": f"{row['rating']:.0f}",
-        "95 %": f"−{row['rating'] - row['lower']:.0f} +{row['upper'] - row['rating']:.0f}",
-        "Votes": str(row["votes"]),
-        "Sure": figure(sure, "{:.0%}"),
-        "Won": str(row["wins"]),
-        "Lost": str(row["losses"]),
-        "Tied": str(row["ties"]),
-        "Bad": str(row["both_bad"]),
-    }
 
 
 def _notes(board: Board, rated: pd.DataFrame) -> list[str]:

@@ -1,28 +1,29 @@
-"""`python -m arena monitor`: every host with its models, slots, queue, speeds and faults, live.
+"""`arena monitor`: every host with its models, slots, queue, speeds and faults, live.
 
-It draws `core.hosts.overview.Overview` as JSON has it, from a running arena or from the hosts directly.
-It does not know how hosts are watched.
+It draws `core.hosts.overview.Overview` as JSON has it, from a running arena or from the hosts
+directly. It does not know how hosts are watched.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-import httpx
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from arena import settings as config
-from arena.cli.calls import Arena, Elsewhere, local_arena
-from arena.cli.terminal import DASH, add_row, called, console, figure, gigabytes, print_json, table
+from arena.checks.findings import called
+from arena.cli.arguments import seconds, url
+from arena.cli.terminal import DASH, console, figure, gigabytes, print_json, table
 from arena.cli.warm import PLACES
+from arena.core.errors import NoCapacity
 from arena.core.hosts.placement import Share
 
 Seen = Mapping[str, Any]
@@ -34,17 +35,28 @@ DIRECTLY = (
     "No arena runs here, so the hosts were asked directly: slots, queue, speeds and faults are "
     "not known.\nName a running arena with --url."
 )
-NUMBERS = ("VRAM", "First token p50/p95", "Tokens/s p50/p95", "Replies")
 
 
-def monitor(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Asks a running arena on this machine, which knows slots, queue and speeds; without one "
+        "it looks at the hosts directly. Exit code 0: every host is up; 1: not so."
+    )
+    url(parser)
+    parser.add_argument("--once", action="store_true", help="look once, then end")
+    lines = "as JSON; one line a look unless --once"
+    parser.add_argument("--json", action="store_true", help=lines)
+    seconds(parser, "--every", 2, "between two looks")
+
+
+def run(options: Namespace) -> int:
     try:
         return asyncio.run(_watch(options))
     except KeyboardInterrupt:
         return 0
 
 
-async def _watch(options: argparse.Namespace) -> int:
+async def _watch(options: Namespace) -> int:
     async with _source(options.url) as look:
         if options.once or options.json:
             return await _print(look, options)
@@ -54,7 +66,7 @@ async def _watch(options: argparse.Namespace) -> int:
                 await asyncio.sleep(options.every)
 
 
-async def _print(look: Look, options: argparse.Namespace) -> int:
+async def _print(look: Look, options: Namespace) -> int:
     while True:
         seen = await look()
         if options.json:
@@ -70,12 +82,13 @@ async def _print(look: Look, options: argparse.Namespace) -> int:
 async def _source(url: str) -> AsyncIterator[Look]:
     """A function that looks: at the arena of the URL, at the one on this machine, or else at
     the hosts themselves."""
+    from arena.checks.visitor import Elsewhere, Visitor, local_arena
+
     settings = config.load()
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-        arena = Arena(http, url or local_arena(settings))
+    async with Visitor(url or local_arena(settings)) as visitor:
 
         async def through_arena() -> Seen:
-            return {"from": arena.url, **await arena.get("/api/arena/hosts")}
+            return {"from": visitor.url, **await visitor.call("/api/arena/hosts")}
 
         try:
             await through_arena()
@@ -95,23 +108,20 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
 
     async with reaching(settings, engine=False) as house:
         if not house.hosts.reports():
-            raise Elsewhere(
+            raise NoCapacity(
                 "No arena runs here, no host is set, and no local Ollama has two of the models. "
                 f"Start the arena with `{called()}`, or set OLLAMA_HOST."
             )
 
         async def look() -> Seen:
             await house.hosts.look()
-            hosts = [asdict(report) for report in house.hosts.reports()]
-            notes = list(house.hosts.problems)
-            price = settings.gpu_cost
             return {
                 "from": "",
                 "source": house.supply.source,
-                "hosts": hosts,
-                "notes": notes,
+                "hosts": [asdict(report) for report in house.hosts.reports()],
+                "notes": list(house.hosts.problems),
                 "costs": {},
-                "price": price,
+                "price": settings.gpu_cost,
                 "watched": False,
             }
 
@@ -126,25 +136,29 @@ def _drawn(seen: Seen) -> Group:
     return Group(*parts)
 
 
-def _host(host: Mapping[str, Any], seen: Seen) -> Any:
+def _host(host: Mapping[str, Any], seen: Seen) -> RenderableType:
     if not host["models"]:
         return Text(_headline(host, seen), style="bold")
-    measured = bool(seen["from"])
-    columns = ["Model", "Loaded", "VRAM", *(NUMBERS[1:] if measured else ())]
-    drawn = table(_headline(host, seen), *columns, numbers=NUMBERS)
-    for model in sorted(host["models"], key=lambda m: not m["plays"]):
-        name = model["name"] if model["plays"] else f"{model['name']} (not on the roster)"
-        if model["unfit"]:
-            name = f"{name}: {model['unfit']}"
-        place = PLACES[Share(model["share"])]
-        cells = [name, place, gigabytes(model["vram"]) if model["resident"] else DASH]
-        if measured:
-            cells.append(_spread(model["ttft_ms"], 1 / 1000, "{:.2f} s"))
-            cells.append(_spread(model["tokens_per_s"], 1.0, "{:.1f}"))
-            cells.append(str(model["tokens_per_s"]["count"]))
-        add_row(drawn, *cells)
+    columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "Model": _model,
+        "Loaded": lambda m: PLACES[Share(m["share"])],
+        "VRAM": lambda m: gigabytes(m["vram"]) if m["resident"] else DASH,
+    }
+    if seen["from"]:
+        columns |= {
+            "First token p50/p95": lambda m: _spread(m["ttft_ms"], 1 / 1000, "{:.2f} s"),
+            "Tokens/s p50/p95": lambda m: _spread(m["tokens_per_s"], 1.0, "{:.1f}"),
+            "Replies": lambda m: str(m["tokens_per_s"]["count"]),
+        }
+    models = sorted(host["models"], key=lambda m: not m["plays"])
+    drawn = table(_headline(host, seen), columns, models, ("Model", "Loaded"))
     drawn.caption = Text(_faults(host), style="dim")
     return drawn
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    name = model["name"] if model["plays"] else f"{model['name']} (not on the roster)"
+    return f"{name}: {model['unfit']}" if model["unfit"] else name
 
 
 def _headline(host: Mapping[str, Any], seen: Seen) -> str:

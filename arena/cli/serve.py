@@ -5,14 +5,21 @@ It draws what the house tells. It does not know adapters or Gradio.
 
 from __future__ import annotations
 
-import argparse
+import logging
+from argparse import ArgumentParser, Namespace
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
 from arena.core.ports import Readiness
 
 
-def serve(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(log_level=logging.WARNING)
+    parser.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+    parser.add_argument("--port", default="", help="instead of ARENA_PORT; 0 takes any free one")
+
+
+def run(options: Namespace) -> int:
     settings = config.load(ARENA_PORT=options.port)
     from arena.server import serving
 

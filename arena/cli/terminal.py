@@ -6,11 +6,11 @@ It does not know what is told, only how it is drawn.
 from __future__ import annotations
 
 import json
+import math
 import re
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
@@ -20,17 +20,13 @@ from rich.text import Text
 from arena.core.errors import ArenaError
 from arena.core.ports import Readiness
 
+Row = TypeVar("Row")
+
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 DASH = "–"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def called() -> str:
-    """How the command line was called, for help and for what it says can be run."""
-    doors = {"__main__": "python -m arena", "app": "python app.py"}
-    return doors.get(Path(sys.argv[0]).stem, "arena")
 
 
 def refused(error: ArenaError) -> None:
@@ -40,22 +36,27 @@ def refused(error: ArenaError) -> None:
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
     """Exactly this on standard output, for scripts."""
-    print(json.dumps(value, indent=None if one_line else 2, ensure_ascii=False), flush=True)
+    indent = None if one_line else 2
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=datetime.isoformat)
+    print(text, flush=True)
 
 
-def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns named in `numbers` stand to the right."""
+def table(
+    title: str,
+    columns: Mapping[str, Callable[[Row], str]],
+    rows: Iterable[Row],
+    texts: Collection[str] = (),
+) -> Table:
+    """Columns by their headings, with what stands there of a row; all but `texts` are numbers.
+    A name with brackets is no markup, and none can steer the terminal."""
     heading = Text(title, style="bold")
     made = Table(title=heading, title_justify="left", header_style="dim", caption_justify="left")
-    for column in columns:
-        right = column in numbers
-        made.add_column(column, justify="right" if right else "left", overflow="fold")
+    for name in columns:
+        left = name in texts
+        made.add_column(name, justify="left" if left else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(harmless(cell(row))) for cell in columns.values()))
     return made
-
-
-def add_row(drawn: Table, *cells: str) -> None:
-    """These texts; a name with brackets is no markup, and none can steer the terminal."""
-    drawn.add_row(*(Text(harmless(cell)) for cell in cells))
 
 
 def harmless(text: str) -> str:
@@ -63,8 +64,8 @@ def harmless(text: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def figure(value: float | None, how: str = "{:.1f}") -> str:
-    return DASH if value is None else how.format(value)
+def figure(value: float | None, how: str = "{:.1f}", unknown: str = DASH) -> str:
+    return unknown if value is None or math.isnan(value) else how.format(value)
 
 
 def gigabytes(size: float) -> str:

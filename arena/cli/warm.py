@@ -1,17 +1,18 @@
-"""`python -m arena warm`: load the roster on every host, and say what is loaded where.
+"""`arena warm`: load the roster on every host, and say what is loaded where.
 
 It does not know how models are loaded, only how far that is.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from operator import itemgetter
 
 from arena import settings as config
-from arena.cli.terminal import DASH, Bar, add_row, console, gigabytes, refused, table
+from arena.cli.terminal import DASH, Bar, console, gigabytes, refused, table
 from arena.core.errors import NoCapacity
 from arena.core.hosts.placement import Share
 from arena.core.hosts.report import HostReport
@@ -24,7 +25,11 @@ PLACES = {
 }
 
 
-def warm(_: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = "Exit code 0: every model is resident wherever it is installed; 1: not so."
+
+
+def run(_: Namespace) -> int:
     return asyncio.run(_warm())
 
 
@@ -56,14 +61,14 @@ def _is_warm(report: HostReport) -> bool:
 
 
 def _print(reports: Sequence[HostReport], seconds: float) -> None:
-    drawn = table(
-        f"Warmed in {seconds:.1f} s", "Host", "Model", "Loaded", "VRAM", numbers=("VRAM",)
-    )
+    rows = []
     for report in reports:
         for model in (m for m in report.models if m.plays):
             vram = gigabytes(model.vram) if model.resident else DASH
-            place = PLACES[model.share] if model.resident else PLACES[Share.UNKNOWN]
-            add_row(drawn, report.url, model.name, place, vram)
+            place = PLACES[model.share if model.resident else Share.UNKNOWN]
+            rows.append((report.url, model.name, place, vram))
         if not report.up:
-            add_row(drawn, report.url, DASH, "host is down", DASH)
-    console.print(drawn)
+            rows.append((report.url, DASH, "host is down", DASH))
+    texts = ("Host", "Model", "Loaded")
+    columns = {name: itemgetter(place) for place, name in enumerate((*texts, "VRAM"))}
+    console.print(table(f"Warmed in {seconds:.1f} s", columns, rows, texts))

@@ -9,15 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from arena.adapters.ledger import MIGRATIONS, SqlLedger
+from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import tls_of
 from arena.compose.house import House, Told, nobody
-from arena.core.ports import Ledger
+from arena.compose.stores import SharedStores
+from arena.core.ports import Condition, Ledger
 from arena.settings import Settings
 
-__all__ = ["NEWEST_SCHEMA", "House", "ledger_of", "reaching", "tls_of"]
-
-NEWEST_SCHEMA = len(MIGRATIONS)
+__all__ = ["House", "ledger_condition", "ledger_of", "reaching", "store_condition", "tls_of"]
 
 
 @asynccontextmanager
@@ -46,3 +45,21 @@ async def ledger_of(settings: Settings) -> AsyncIterator[Ledger]:
         yield ledger
     finally:
         await ledger.close()
+
+
+async def ledger_condition(settings: Settings) -> Condition:
+    """Of the ledger, which is only looked at. Raises ConfigError and LedgerFault."""
+    ledger = SqlLedger(settings.database_url)
+    try:
+        return await ledger.inspect()
+    finally:
+        await ledger.close()
+
+
+async def store_condition(settings: Settings) -> Condition:
+    """Of the Redis that replicas share. Raises ConfigError and StoreFault."""
+    stores = SharedStores(settings, lambda _: None)
+    try:
+        return await stores.condition()
+    finally:
+        await stores.close()

@@ -14,7 +14,7 @@ from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
 from arena.core.errors import NotInstalled
 from arena.core.hosts.sharing import Peers
-from arena.core.ports import Battles, Feed, Limits
+from arena.core.ports import Battles, Condition, Feed, Limits
 from arena.settings import Settings
 
 Forgotten = Callable[[str], None]
@@ -93,6 +93,9 @@ class SharedStores:
 
     async def check(self) -> None:
         await self._store.open()
+
+    async def condition(self) -> Condition:
+        return await self._store.inspect()
 
     def take_up(self) -> None:
         """Orphans are looked for all the time."""

@@ -216,6 +216,15 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What keeps votes or battles, as it says of itself and the operator may read: `what` it is,
+    and by what it can lose them: each danger with how to mend it."""
+
+    what: str
+    dangers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """How far the house is: shown on the page and on the terminal. `progress` is 0…1, or
     None where it cannot be told. Names no model."""

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+REPLICA = "X-Arena-Replica"
+"""Names who answered, without any meaning."""
+
 POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self'; object-src 'none'; frame-src 'none'; form-action 'self'"

@@ -16,9 +16,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from arena.web.api.events import EVENT_STREAM, HEADERS
-from arena.web.headers import Headers
+from arena.web.headers import REPLICA, Headers
 
-REPLICA = "X-Arena-Replica"
 PROBE = "/api/arena/probe/events"
 """Ends as the address of a battle's events does, so that rules for those are tried."""
 

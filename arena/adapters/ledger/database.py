@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from arena.adapters.ledger.faults import Reason
+from arena.core.ports import Condition
 
 
 class Database(Protocol):
@@ -30,6 +31,11 @@ class Database(Protocol):
 
     def prepare(self) -> None:
         """Make what has to be there before a connection. Raises `ConfigError`."""
+        ...
+
+    def inspect(self) -> Condition:
+        """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
+        SQLAlchemy's own."""
         ...
 
     def take_turns(self, connection: Connection) -> None:

@@ -10,13 +10,24 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
 from arena.adapters.ledger.schema import OUTCOME
 from arena.core.errors import ConfigError
+from arena.core.ports import Condition
 
 PATIENCE_S = 300.0
 STATEMENT_S = 30.0
@@ -76,6 +87,19 @@ _REASONS: Mapping[str, Reason] = {
 }
 
 
+# `reset_val` is the server's own, whatever this session has set.
+_PROMISES = text(
+    "SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby, "
+    "(SELECT string_agg(name, ', ') FROM pg_settings WHERE reset_val = 'off' AND name IN "
+    "('fsync', 'full_page_writes')) AS broken"
+)
+_KEPT = (
+    "votes that were acknowledged can be lost in a crash",
+    "Switch it on; arena/deploy/stores/postgresql.conf has it.",
+)
+_STANDBY = ("this server is a standby: no vote can be kept", "Name the primary in DATABASE_URL.")
+
+
 class PostgresqlDatabase:
     """As `database.Database`. `busy_timeout_s`: how long one waits for another to finish."""
 
@@ -117,6 +141,16 @@ class PostgresqlDatabase:
 
     def prepare(self) -> None:
         """Nothing to do: the database is there or is not."""
+
+    def inspect(self) -> Condition:
+        engine = self.engine(patient=True)
+        with engine.connect() as connection:
+            told = connection.execute(_PROMISES).one()
+        dangers = [_STANDBY] if told.standby else []
+        if told.broken:
+            lost, mend = _KEPT
+            dangers.append((f"{told.broken} off: {lost}", mend))
+        return Condition(f"PostgreSQL {told.version}, {self.place}", tuple(dangers))
 
     def take_turns(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))

@@ -27,7 +27,7 @@ from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
-from arena.core.ports import Outcomes
+from arena.core.ports import Condition, Outcomes
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,15 @@ class SqlLedger:
         await asyncio.to_thread(self._database.prepare)
         if await self._do(self._version) < len(MIGRATIONS):
             await self._do(self._migrate, self._patient, writing=True)
+
+    async def inspect(self) -> Condition:
+        """What the database says of itself, opened or not; nothing is made or migrated."""
+        try:
+            return await asyncio.to_thread(self._database.inspect)
+        except self._database.failures as error:
+            raise self._fault(error) from error
+        except DBAPIError as error:
+            raise self._fault(error) from error
 
     async def close(self) -> None:
         await asyncio.to_thread(self._engine.dispose)

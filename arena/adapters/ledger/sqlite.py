@@ -9,14 +9,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
-from arena.adapters.ledger.schema import OUTCOME_LINE
+from arena.adapters.ledger.schema import MIGRATIONS, OUTCOME_LINE
 from arena.core.errors import ConfigError
+from arena.core.ports import Condition
 
 PREFIX = "sqlite:///"
 PATIENCE_S = 300.0
@@ -101,6 +103,24 @@ class SqliteDatabase:
                 f"DATABASE_URL: the folder {self._path.parent} cannot be created "
                 f"({error.strerror}). Name a file in a folder that can be written."
             ) from error
+
+    def inspect(self) -> Condition:
+        if not self._path.exists():
+            return Condition(f"{self._path} will be created at the first start")
+        # A file that was moved away meanwhile must not be made anew.
+        address = f"{self._path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=self._busy_timeout_s)) as there:
+            (verdict,) = there.execute("PRAGMA quick_check(1)").fetchone()
+            (schema,) = there.execute("SELECT max(version) FROM schema_migrations").fetchone()
+            (votes,) = there.execute("SELECT count(*) FROM votes").fetchone()
+        what = f"{self._path}: schema {schema}, {votes} votes"
+        if verdict != "ok":
+            mend = "Stop the arena, keep the file, put a sound copy in its place."
+            return Condition(what, ((f"{self._path} is damaged ({verdict})", mend),))
+        if schema > len(MIGRATIONS):
+            mend = "Start that arena, or name another file in DATABASE_URL."
+            return Condition(what, ((f"{self._path} was written by a newer arena", mend),))
+        return Condition(what)
 
     def take_turns(self, connection: Connection) -> None:
         """Nothing to do: a writer has the file for itself from the beginning."""

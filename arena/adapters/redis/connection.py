@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -30,6 +30,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from arena.adapters.redis.ear import Ear
 from arena.core.errors import ConfigError, StoreFault
+from arena.core.ports import Condition
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +105,21 @@ class RedisStore:
         """See that Redis is there and can be written to. Holds nothing open, so that it may be
         called from another event loop. Raises ConfigError if REDIS_URL or the rights that it
         gives must be wrong, StoreFault if nothing can be had now."""
+        key = self.key("try", self.replica)
+        await self._once(lambda client: client.eval(TRY, 1, key, self.replica))
+
+    async def inspect(self) -> Condition:
+        """As `open`, and what Redis says of itself."""
+        await self.open()
+        told = await self._once(lambda client: client.info())
+        return Condition(f"Redis {told['redis_version']} at {self.address}", tuple(_dangers(told)))
+
+    async def _once(self, work: Callable[[Redis], Awaitable[Any]]) -> Any:
+        """What `work` makes of a connection of its own."""
         client = self._new_client(1)
         try:
             async with asyncio.timeout(2 * self._answer_s):
-                await client.eval(TRY, 1, self.key("try", self.replica), self.replica)
+                return await work(client)
         except AuthenticationError:
             raise ConfigError(
                 f"REDIS_URL: Redis at {self.address} refuses its user and password. Allowed: "
@@ -173,6 +185,19 @@ class RedisStore:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _dangers(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """told: the answer to INFO."""
+    conf = "arena/deploy/stores/redis.conf has it; include it in redis.conf and restart Redis."
+    if not told["aof_enabled"]:
+        what = "appendonly is off: a restart of Redis loses the battles that are under way"
+        yield what, f"appendonly yes; {conf}"
+    elif told["aof_last_write_status"] != "ok":
+        yield "Redis could not write its append-only file", "Free some space on its disk."
+    if (policy := told["maxmemory_policy"]) != "noeviction":
+        what = f"maxmemory-policy is {policy}: battles under way can be thrown out"
+        yield what, f"maxmemory-policy noeviction; {conf}"
 
 
 def _reason(error: Exception) -> str:

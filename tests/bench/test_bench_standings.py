@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from arena.bench import simulated, standings
 from arena.bench.standings import Place, Plan, Row, StandingsBench
-from arena.cli import bench_standings, main
+from arena.cli import main
 from arena.compose import ledger_of
 from arena.core.errors import BadInput
 from arena.core.ports import Outcomes
@@ -28,17 +30,18 @@ PLAN = Plan(votes=(1000, 1300), contenders=6, repeat=1, seed=3)
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With few repeats, and without arena-rank, which takes seconds to compile."""
+    """With few repeats."""
     monkeypatch.setattr(standings, "REFITS", 2)
     monkeypatch.setattr(standings, "TOLD", 2)
-    monkeypatch.setattr(standings, "arena_rank", lambda: "")
-    monkeypatch.setattr(bench_standings, "arena_rank", lambda: "")
 
 
-def benched(url: str, told: Callable[[str, float], None] = lambda what, part: None) -> list[Row]:
+def benched(
+    url: str, told: Callable[[str, float], None] = lambda what, part: None, rival: str = ""
+) -> list[Row]:
     settings = load({"DATABASE_URL": url}, None)
     place = Place(settings.database_url, partial(ledger_of, settings))
-    return asyncio.run(StandingsBench(PLAN, {"here": place}, told).run())
+    plan = replace(PLAN, rival=rival)
+    return asyncio.run(StandingsBench(plan, {"here": place}, told).run())
 
 
 def outcomes(url: str) -> Outcomes:
@@ -82,7 +85,6 @@ def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
     for row in rows:
         ledger = row.ledgers["here"]
         assert 0 < ledger.reading < ledger.standings and ledger.news > 0
-        assert (ledger.from_disk is not None) == (kind == "sqlite")
         assert 0 < row.refit < row.table
         assert row.beside is None and row.faster is None
     assert all(0 <= part <= 1 for _, part in said) and "here: writing 300 votes" in dict(said)
@@ -101,20 +103,67 @@ def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
     assert outcomes(url).last == before
 
 
-def test_arena_rank_is_measured_beside_and_how_far_it_is_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def alike(votes: pd.DataFrame) -> pd.DataFrame:
-        result = standings._plain(votes)[::-1]
-        result.loc[result.index[0]] += pd.Series({"rating": 0.25, "width": 0.5})
-        return result
+RIVAL = {
+    "models/bradley_terry.py": """
+import sys
+assert "pandas" in sys.modules
+class BradleyTerry:
+    def __init__(self, n_competitors):
+        pass
+    def compute_ratings_and_cis(self, votes):
+        from arena.bench.standings import _plain
+        fit = _plain(votes.rows.assign(battle_id=range(len(votes.rows)), rater="", excluded_reason=""))[::-1]
+        fit.iloc[0] += [0.25, 0.5]
+        lower, upper = fit["rating"] - fit["width"] / 2, fit["rating"] + fit["width"] / 2
+        told = {"competitors": list(fit.index), "ratings": fit["rating"]}
+        return told | {"rating_lower": lower, "rating_upper": upper}
+""",
+    "utils/data_utils.py": """
+class PairDataset:
+    @classmethod
+    def from_pandas(cls, rows):
+        made = cls()
+        made.rows, made.competitors = rows, {*rows["model_a"], *rows["model_b"]}
+        return made
+""",
+}
+"""In arena-rank's place, as that takes seconds to compile: our own fit, one contender apart."""
 
-    monkeypatch.setattr(standings, "arena_rank", lambda: "9.9")
-    monkeypatch.setattr(standings, "of_arena_rank", alike)
-    row = benched(f"sqlite:///{tmp_path / 'arena.db'}")[0]
-    assert row.beside and row.faster
+
+@pytest.fixture
+def with_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts a Python finds arena-rank there."""
+    folder = tmp_path / "packages"
+    for name, text in RIVAL.items():
+        file = folder / "arena_rank" / name
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    told = folder / "arena_rank-9.9.dist-info" / "METADATA"
+    told.parent.mkdir()
+    told.write_text("Metadata-Version: 2.1\nName: arena-rank\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.mark.usefixtures("with_rival")
+def test_arena_rank_is_measured_by_another_python_and_how_far_it_is_apart(tmp_path: Path) -> None:
+    row = benched(f"sqlite:///{tmp_path / 'arena.db'}", rival=sys.executable)[0]
+    assert row.beside and row.faster and row.beside.version == "9.9"
     assert (row.beside.rating, row.beside.width) == pytest.approx((0.25, 0.5))
     assert row.faster[1] == row.beside.seconds[1] / row.like_for_like[1]
+
+
+@pytest.mark.parametrize(
+    ("rival", "why"),
+    [(sys.executable, "No module named 'arena_rank'"), ("/not/there", "No such file")],
+)
+def test_a_python_that_has_no_arena_rank_is_told_before_anything_is_measured(
+    rival: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    assert main(("bench", "standings", "--database", url, "--arena-rank", rival)) == 1
+    said = capsys.readouterr().err
+    assert why in said and "pip install arena-rank" in said
+    assert not (tmp_path / "arena.db").exists()
 
 
 @pytest.mark.slow
@@ -125,7 +174,7 @@ def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
     assert main(asked) == 0
     table = capsys.readouterr().out
     assert "from SQLite" in table and "until PostgreSQL tells" in table
-    assert "not installed" in table and "5 contenders" in table and "1 000" in table
+    assert "5 contenders" in table and "1 000" in table and "arena-rank 9.9" not in table
     assert main((*asked, "--json")) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (

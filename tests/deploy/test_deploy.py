@@ -196,7 +196,7 @@ def test_the_pool_lets_in_what_its_boxes_can_answer() -> None:
 
 
 def test_files_that_are_told_of_are_there() -> None:
-    told = [*PAGES, *DEPLOY.rglob("*"), *(ROOT / "arena" / "cli").glob("*.py")]
+    told = [*PAGES, *DEPLOY.rglob("*"), *(ROOT / "arena").rglob("*.py")]
     for file in filter(Path.is_file, told):
         for name in re.findall(r"arena/deploy/([\w@./-]*\w)", file.read_text(encoding="utf-8")):
             assert (DEPLOY / name).exists(), f"{file} names arena/deploy/{name}"

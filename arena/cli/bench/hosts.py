@@ -1,36 +1,49 @@
-"""`python -m arena bench hosts`: measure every host, print the table, write the files.
+"""`arena bench hosts`: measure every host, print the table, write the files.
 
 It draws and stores what `arena.bench` measures, and does not know how that is done.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import csv
 import json
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
-from arena.bench.hosts import HostBench, Plan, Ratio, Row, ratios
-from arena.cli.terminal import Bar, add_row, console, figure, print_json, refused, table
+from arena.cli.arguments import MOST, as_json, number, numbers
+from arena.cli.terminal import Bar, console, figure, print_json, refused, table
 from arena.core.errors import ConfigError, NoCapacity
-from arena.settings import Settings
 
-NUMBERS = (
-    *("First token p50/p95", "Tokens/s", "All tokens/s"),
-    *("Reply p50/p95", "Failed", "Cost/query"),
-)
+if TYPE_CHECKING:
+    from arena.bench.hosts import Ratio, Row
+    from arena.settings import Settings
 
 
-def bench(options: argparse.Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Measures every model of the roster on every host, the way battles ask them. Run it while "
+        "nobody plays."
+    )
+    users = "how many users at once, each asking all models"
+    numbers(parser, "--users", 1, MOST, "1,5", users)
+    cold = "also unload each model once and time how long it takes to load"
+    parser.add_argument("--cold", action="store_true", help=cold)
+    number(parser, "--repeat", 1, MOST, 3, "replies a figure")
+    out = "also write hosts.csv, hosts.json"
+    parser.add_argument("--out", default="", metavar="DIR", help=out)
+    as_json(parser, "the figures")
+
+
+def run(options: Namespace) -> int:
     return asyncio.run(_hosts(options))
 
 
-async def _hosts(options: argparse.Namespace) -> int:
+async def _hosts(options: Namespace) -> int:
     out = _folder(options.out)
     rows: list[Row] = []
     failed = False
@@ -60,7 +73,8 @@ def one_by_one(settings: Settings) -> list[Settings]:
     return alone or [settings]
 
 
-async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -> list[Row]:
+async def _one_host(settings: Settings, options: Namespace, bar: Bar) -> list[Row]:
+    from arena.bench.hosts import HostBench, Plan
     from arena.compose import reaching
 
     async with reaching(settings, bar.readiness) as house:
@@ -74,8 +88,7 @@ async def _one_host(settings: Settings, options: argparse.Namespace, bar: Bar) -
         # This machine's own Ollama or engine is not paid for by the hour.
         price = settings.gpu_cost if paid else 0.0
         plan = Plan(options.repeat, options.users, price, hosts.unload if options.cold else None)
-        told = bar.show
-        return await HostBench(hosts, report.url, report.version, plan, told).run()
+        return await HostBench(hosts, report.url, report.version, plan, bar.show).run()
 
 
 # Drawing and storing ---------------------------------------------------------------------------
@@ -87,30 +100,17 @@ def _print(rows: Sequence[Row]) -> None:
     urls = list(dict.fromkeys(row.host for row in rows))
     for url in urls:
         own = [row for row in rows if row.host == url]
-        title = f"{url}  Ollama {own[0].version}"
-        drawn = table(title, "Scene", "Contender", *NUMBERS, numbers=NUMBERS)
-        for row in own:
-            add_row(drawn, f"{_scene(row)}{_load(row)}", row.contender, *_figures(row))
-        console.print(drawn)
+        console.print(table(f"{url}  Ollama {own[0].version}", FIGURES, own, TEXTS))
     if len(urls) == 2:
-        _compare(rows, *urls)
+        from arena.bench.hosts import ratios
+
+        first, second = urls
+        drawn = table(f"{second} against {first}", RATIOS, ratios(rows, first, second), TEXTS)
+        console.print(drawn)
     console.print(
         "First token, tokens/s and reply are those of single replies; all tokens/s is what the "
         "host wrote in a second. A query is a reply, with several users one person's prompt to all."
     )
-
-
-def _figures(row: Row) -> list[str]:
-    spent = figure(row.cost, "{:.6f}")
-    failed = f"{row.failed} ({row.faults})" if row.failed else "0"
-    return [
-        f"{figure(row.ttft_s.p50, '{:.2f}')} / {figure(row.ttft_s.p95, '{:.2f} s')}",
-        figure(row.tokens_per_s.p50),
-        figure(row.throughput),
-        f"{figure(row.total_s.p50)} / {figure(row.total_s.p95, '{:.1f} s')}",
-        failed,
-        spent,
-    ]
 
 
 def _scene(row: Row | Ratio) -> str:
@@ -119,17 +119,25 @@ def _scene(row: Row | Ratio) -> str:
     return f"with {row.with_}" if row.scene == "pair" else row.scene
 
 
-def _load(row: Row) -> str:
-    return "" if row.load_s is None else f", loads in {row.load_s:.1f} s"
-
-
-def _compare(rows: Sequence[Row], first: str, second: str) -> None:
-    numbers = ("Faster", "First token sooner")
-    drawn = table(f"{second} against {first}", "Scene", "Contender", *numbers, numbers=numbers)
-    for ratio in ratios(rows, first, second):
-        faster, sooner = (figure(value, "{:.2f}×") for value in (ratio.speed, ratio.first_token))
-        add_row(drawn, _scene(ratio), ratio.contender, faster, sooner)
-    console.print(drawn)
+TEXTS = ("Scene", "Contender")
+FIGURES: Mapping[str, Callable[[Row], str]] = {
+    "Scene": lambda r: _scene(r) + ("" if r.load_s is None else f", loads in {r.load_s:.1f} s"),
+    "Contender": lambda r: r.contender,
+    "First token p50/p95": lambda r: (
+        f"{figure(r.ttft_s.p50, '{:.2f}')} / {figure(r.ttft_s.p95, '{:.2f} s')}"
+    ),
+    "Tokens/s": lambda r: figure(r.tokens_per_s.p50),
+    "All tokens/s": lambda r: figure(r.throughput),
+    "Reply p50/p95": lambda r: f"{figure(r.total_s.p50)} / {figure(r.total_s.p95, '{:.1f} s')}",
+    "Failed": lambda r: f"{r.failed} ({r.faults})" if r.failed else "0",
+    "Cost/query": lambda r: figure(r.cost, "{:.6f}"),
+}
+RATIOS: Mapping[str, Callable[[Ratio], str]] = {
+    "Scene": _scene,
+    "Contender": lambda r: r.contender,
+    "Faster": lambda r: figure(r.speed, "{:.2f}×"),
+    "First token sooner": lambda r: figure(r.first_token, "{:.2f}×"),
+}
 
 
 def _folder(text: str) -> Path | None:

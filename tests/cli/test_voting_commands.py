@@ -4,66 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from arena.cli import main, terminal
+from tests.cli.conftest import Run
 from tests.exchange.rows import exported, filled, on_ledger, some_votes, vote
 from tests.running import OURS, ROOT
 
 HEADER = "model_a,model_b,winner"
-
-
-@dataclass
-class Ran:
-    """What a command did: its exit code and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "arena.db"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, ledger: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command on that ledger, on a terminal of so many columns."""
-    for name in [name for name in os.environ if name.startswith(OURS)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{ledger}")
-
-    def command(*arguments: object, columns: int = 120) -> Ran:
-        # The consoles have read COLUMNS when they were made, if it was set then.
-        for console in (terminal.console, terminal.errors):
-            monkeypatch.setattr(console, "width", columns)
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as wrong:
-            code = int(str(wrong.code))
-        out, err = capsys.readouterr()
-        assert "\x1b" not in out + err and "Traceback" not in out + err
-        return Ran(code, out, err)
-
-    return command
 
 
 def ids(ledger: Path) -> list[str]:

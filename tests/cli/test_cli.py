@@ -5,73 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from arena.cli import main
+from arena.checks.doctor import clock_finding
 from arena.cli.configure import edited
-from arena.cli.doctor import clock_finding
+from tests.cli.conftest import Ran, Run
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama, FakeOllamaThread
-from tests.running import OURS, ROOT, App, running
+from tests.nginx import free_port
+from tests.running import ROOT, App, running
 
 ROSTER = [LLAMA, MISTRAL, PHI]
-
-
-@dataclass
-class Ran:
-    """What a command did: its exit code and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    def lines(self, start: str) -> list[str]:
-        return [line for line in self.out.splitlines() if line.startswith(start)]
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command with its own ledger and cache and only the settings given."""
-    for name in [name for name in os.environ if name.startswith(OURS)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'arena.db'}")
-    monkeypatch.setenv("ARENA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("ARENA_PORT", str(unused_port()))
-
-    def command(*arguments: str, **settings: str) -> Ran:
-        with monkeypatch.context() as patch:
-            for key, value in settings.items():
-                patch.setenv(key, value)
-            try:
-                code = main(arguments)
-            except SystemExit as wrong:
-                code = int(str(wrong.code))
-        out, err = capsys.readouterr()
-        assert "\x1b" not in out + err and "Traceback" not in out + err
-        return Ran(code, out, err)
-
-    return command
-
-
-def unused_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture
@@ -94,6 +43,26 @@ def test_help_names_what_can_be_done(run: Run) -> None:
     assert shown.code == 0
     for command in ("serve", "doctor", "warm", "monitor", "smoke", "bench", "configure"):
         assert f"    {command}" in shown.out
+
+
+def test_help_comes_at_once_without_anything_that_takes_long_to_import() -> None:
+    script = """
+import contextlib, io, sys
+from arena.cli import COMMANDS, main
+from arena.cli.bench import COMMANDS as BENCHES
+for words in [[name] for name in COMMANDS] + [["bench", name] for name in BENCHES]:
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        try:
+            main([*words, "--help"])
+        except SystemExit as ended:
+            assert ended.code == 0
+    assert f"usage: python -m arena {' '.join(words)} [-h]" in told.getvalue()
+heavy = {"gradio", "fastapi", "pandas", "numpy", "pyarrow", "sqlalchemy", "redis", "httpx"}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -147,7 +116,7 @@ def test_doctor_only_looks(run: Run, host: FakeOllamaThread, tmp_path: Path) -> 
 
 
 def test_doctor_says_how_to_mend_a_host_that_is_down(run: Run) -> None:
-    address = f"127.0.0.1:{unused_port()}"
+    address = f"127.0.0.1:{free_port()}"
     shown = run("doctor", OLLAMA_HOST=address)
     assert shown.code == 1
     (line,) = shown.lines("fail")
@@ -220,7 +189,7 @@ def make_ledger(file: Path, schema: int) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda file: file.write_bytes(b"no database at all" * 100), "cannot be read as a ledger"),
+        (lambda file: file.write_bytes(b"no database at all" * 100), "is no SQLite database"),
         (lambda file: make_ledger(file, schema=99), "newer arena"),
     ],
 )
@@ -270,7 +239,7 @@ def test_warm_tells_what_could_not_be_loaded(run: Run, host: FakeOllamaThread) -
 
 
 def test_warm_of_a_host_that_is_down_fails(run: Run) -> None:
-    shown = run("warm", OLLAMA_HOST=f"127.0.0.1:{unused_port()}")
+    shown = run("warm", OLLAMA_HOST=f"127.0.0.1:{free_port()}")
     assert shown.code == 1 and "host is down" in shown.out and "does not answer" in shown.err
 
 
@@ -302,7 +271,7 @@ def test_configure_writes_the_host_and_keeps_the_rest(
 
 
 def test_configure_writes_nothing_when_the_host_does_not_answer(run: Run, env_file: Path) -> None:
-    arguments = ("--ollama-host", f"127.0.0.1:{unused_port()}", "--file", str(env_file))
+    arguments = ("--ollama-host", f"127.0.0.1:{free_port()}", "--file", str(env_file))
     shown = run("configure", *arguments)
     assert shown.code == 1 and "Nothing was written" in shown.err
     assert env_file.read_text() == BEFORE
@@ -363,14 +332,14 @@ def test_monitor_looks_at_the_hosts_itself_and_says_so(
 
 
 def test_monitor_fails_when_a_host_is_down(run: Run, warm_host: FakeOllamaThread) -> None:
-    hosts = f"{warm_host.url},127.0.0.1:{unused_port()}"
+    hosts = f"{warm_host.url},127.0.0.1:{free_port()}"
     shown = run("monitor", "--once", "--json", OLLAMA_HOSTS=hosts)
     assert shown.code == 1 and [host["up"] for host in shown.json["hosts"]] == [True, False]
 
 
 @pytest.mark.parametrize("command", ["monitor", "smoke"])
 def test_an_arena_that_is_not_there_is_told(run: Run, command: str) -> None:
-    shown = run(command, "--url", f"127.0.0.1:{unused_port()}")
+    shown = run(command, "--url", f"127.0.0.1:{free_port()}")
     assert (
         shown.code == 1 and "does not answer" in shown.err and "Start the arena with" in shown.err
     )
@@ -385,7 +354,7 @@ def test_something_else_at_the_address_is_told(
 
 
 def test_the_live_monitor_ends_well_with_ctrl_c(warm_host: FakeOllamaThread) -> None:
-    env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(unused_port()), "PYTHONUNBUFFERED": "1"}
+    env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [sys.executable, "-m", "arena", "monitor", "--json", "--every", "0.2"],
         cwd=ROOT,
@@ -424,7 +393,7 @@ def test_smoke_plays_whole_battles_that_are_never_ranked(run: Run, arena: App, f
     rows = arena.votes()[before:]
     assert len(rows) == sum(battle["rows"] for battle in shown.json["battles"]) > 0
     assert {(r["study"], r["excluded_reason"], r["channel"]) for r in rows} == {
-        ("smoke", "rehearsal", "api")
+        ("smoke", "rehearsal", "web")
     }
 
 

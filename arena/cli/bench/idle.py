@@ -1,0 +1,53 @@
+"""`arena bench idle`: what an arena costs that nobody uses, as a table.
+
+It draws what `arena.bench.idle` measures, and does not know how that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from arena.cli.arguments import MOST, as_json, numbers, seconds
+from arena.cli.terminal import Bar, console, print_json, table
+
+if TYPE_CHECKING:
+    from arena.bench.idle import Row
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Starts an arena on the hosts of the settings, without its votes, and a plain Gradio app, "
+        "and measures their CPU over the same seconds."
+    )
+    seconds(parser, "--seconds", 30, "for each figure")
+    numbers(parser, "--pages", 1, MOST, "1,25", "how many are open at once")
+    as_json(parser, "the figures")
+
+
+def run(options: Namespace) -> int:
+    from arena.bench.idle import IdleBench, Plan
+
+    with Bar() as bar:
+        rows = asyncio.run(IdleBench(Plan(options.seconds, options.pages), bar.show).run())
+    if options.json:
+        print_json([asdict(row) for row in rows])
+    else:
+        _print(rows)
+    return 0
+
+
+def _print(rows: Sequence[Row]) -> None:
+    texts = ("Pages", "Scene")
+    programs = dict.fromkeys(row.program for row in rows)
+    columns = {name: itemgetter(name) for name in (*texts, *programs)}
+    lines: dict[tuple[int, str], dict[str, str]] = {}
+    for row in rows:
+        line = lines.setdefault((row.pages, row.scene), {})
+        line |= {"Pages": str(row.pages), "Scene": row.scene, row.program: f"{row.cpu:.2%}"}
+    console.print(table("CPU while nobody plays", columns, lines.values(), texts))
+    console.print("Of one core, for each process.")
