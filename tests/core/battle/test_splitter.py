@@ -273,7 +273,7 @@ SHARDS = st.lists(
         "<|im_end|> <think> </think> <|channel|> analysis final <|message|> <|end|> <|start|> "
         "assistant user ` ``` \n \n\n a <s> </s> [INST] < > [ ] | / <answer> </answer> the_sun "
         "<turn|> [/THINK] [THINK] <|im_start|> ~~~ <|channel>".split(" ")
-        + [" ", "\n", "\n\n"]  # noqa: RUF005 -- words, then what parts them
+        + [" ", "\n", "\n\n"]
     ),
     max_size=14,
 ).map("".join)
