@@ -73,6 +73,9 @@ async def _hosts(settings: Settings) -> AsyncIterator[Finding]:
                     yield finding
             for finding in _together(house, reports):
                 yield finding
+            for finding in _roster(house, settings):
+                yield finding
+            yield _time(house, settings)
             addresses = {address.url: address for address in settings.hosts()}
             for report in (r for r in reports if r.up):
                 clock = await _clock(report.url, addresses.get(report.url), tls_of(settings))
@@ -99,13 +102,17 @@ def _host(report: HostReport, models: set[str]) -> Iterator[Finding]:
         yield fail("host", report.last_fault or f"{url} is down", START_HOST)
         return
     installed = f"{len(report.models)} models installed"
-    yield ok("host", f"{url} answers: Ollama {report.version}, {installed}")
+    server = "Ollama" if report.kind == "ollama" else "OpenAI-compatible"
+    yield ok("host", f"{url} answers: {server} {report.version}, {installed}")
     playing = [m for m in report.models if m.plays]
     if missing := sorted(models - {m.name for m in playing}):
         text = f"{url} lacks {', '.join(missing)}: other hosts have to write for it"
         pull = " && ".join(f"ollama pull {name}" for name in missing)
         yield warn("models", text, f"On that host: {pull}")
     loaded = [m for m in playing if m.resident]
+    if report.kind != "ollama":
+        yield ok("loaded", f"what {url} has loaded, and where, is not known: it does not tell")
+        return
     if cold := ", ".join(m.name for m in playing if not m.resident):
         text = f"{url} has not loaded {cold}: the arena does so when it starts"
         yield warn("loaded", text, LOAD)
@@ -143,6 +150,26 @@ def _together(house: House, reports: Sequence[HostReport]) -> Iterator[Finding]:
     else:
         names = [c.name for c in house.hosts.contenders()]
         yield ok("roster", f"{len(names)} contenders can play: {', '.join(names)}")
+
+
+def _roster(house: House, settings: Settings) -> Iterator[Finding]:
+    """What is to be known of the contenders before the first battle."""
+    if thinkers := house.hosts.thinkers():
+        named = ", ".join(f"{name} ({way})" for name, way in thinkers.items())
+        more = f"up to {settings.think_tokens} tokens more each (ARENA_THINK_TOKENS)"
+        yield ok("thinking", f"these think before they reply, {more}: {named}")
+    else:
+        yield ok("thinking", "no contender thinks before it replies")
+    for doubt in house.hosts.doubts():
+        yield warn("models", doubt)
+
+
+def _time(house: House, settings: Settings) -> Finding:
+    """What a round may take: nothing is asked of a host to find out, and models would be loaded."""
+    most = settings.max_tokens + (settings.think_tokens if house.hosts.thinkers() else 0)
+    slow, quick = (f"{most / speed:.0f} s at {speed} tokens/s" for speed in (10, 40))
+    text = f"a round takes as long as its slowest reply of up to {most} tokens: {quick}, {slow}"
+    return ok("time", f"{text}; `{called()} bench hosts` measures yours")
 
 
 async def _clock(

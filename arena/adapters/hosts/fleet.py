@@ -118,6 +118,40 @@ class Fleet:
         if not self.homes(contender):
             raise HostFault(f"No host can take {contender.name} now.", kind="nowhere")
 
+    def thinkers(self) -> dict[str, str]:
+        """Contenders that think before they reply → how they are told to."""
+        found = {}
+        for contender in self._playable:
+            able = self.abilities(contender.model)
+            way = able.way_of_thinking(contender)
+            if way != "off" or able.always_thinks:
+                found[contender.name] = way
+        return found
+
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd about the models of the roster, though they can play."""
+        said = []
+        for model in dict.fromkeys(c.model for c in self._playable):
+            shown, known = self.abilities(model).shown, self._found(model)
+            longest = shown.context_length or (known.context_length if known else 0)
+            context = int(self.options_of(model).get("num_ctx") or 0)
+            if not shown.template:
+                said.append(
+                    f"{model} has no chat template, so it may write control tokens or never end. "
+                    "Give it a TEMPLATE (`ollama create`), or name another model."
+                )
+            if 0 < longest < context:
+                said.append(
+                    f"{model} was made for {longest} tokens of context, and is asked for {context}. "
+                    "Give ARENA_CONTEXT a smaller value, or name another model."
+                )
+            if known and known.remote:
+                said.append(
+                    f"{model} is served by {known.remote}, as ARENA_REMOTE_MODELS allows: its "
+                    "prompts leave your machines."
+                )
+        return tuple(said)
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the roster and the hosts, in words for the operator."""
         states = list(self.states.values())

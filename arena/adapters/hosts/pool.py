@@ -177,6 +177,14 @@ class HostPool:
         """What is wrong with the roster and the hosts, in words for the operator."""
         return self._fleet.problems()
 
+    def thinkers(self) -> dict[str, str]:
+        """Contenders that think before they reply → how they are told to."""
+        return self._fleet.thinkers()
+
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd about the models of the roster, though they can play."""
+        return self._fleet.doubts()
+
     def reports(self) -> tuple[HostReport, ...]:
         """Every host as it is now, for the operator."""
         pairs, now = self._fleet.fit(), self._clock()
@@ -270,8 +278,9 @@ class HostPool:
                         self._fleet.seen_thinking(model)
                     if isinstance(event, Finished):
                         state.completed(contender, event, splitter)
-                        event = self._told_of(state, model, event)
-                    yield event
+                        yield self._told_of(state, model, event)
+                    else:
+                        yield event
 
     def _told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
         known = state.installed.get(state.local.get(model, model))
