@@ -84,6 +84,8 @@ def _read_tagged(union: Any) -> Callable[[Any, Any], Any]:
     return read
 
 
-@_converter.register_unstructure_hook_factory(_is_one_of_several)
-def _write_tagged(union: Any) -> Callable[[Any], Any]:
-    return lambda value: {TAG: type(value).__name__, **_converter.unstructure(value)}
+def _write_tagged(value: Any) -> dict[str, Any]:
+    return {TAG: type(value).__name__, **_converter.unstructure(value)}
+
+
+_converter.register_unstructure_hook_func(_is_one_of_several, _write_tagged)

@@ -66,10 +66,10 @@ class Controls:
     def query(self, values: Mapping[Block, Any]) -> Query:
         """What the components' values ask for. They come from the browser, where anybody may
         forge them; raises BadInput for what cannot be used."""
-        asked = {name: values[part] for name, part in self.asking.items()}
+        asked: dict[str, Any] = {name: values[part] for name, part in self.asking.items()}
         wanted = asked.pop("correct") or []
-        texts = {n: value if n in USUAL else _text(value) for n, value in asked.items()}
-        return Query.asked(**texts, style="style" in wanted, order="order" in wanted)
+        asked |= {name: _text(value) for name, value in asked.items() if name not in USUAL}
+        return Query.asked(**asked, style="style" in wanted, order="order" in wanted)
 
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
