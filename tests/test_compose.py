@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psutil import Process
 
 from arena.compose import House
 from arena.core.errors import ConfigError
@@ -97,7 +97,10 @@ def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: An
         async with house(tmp_path) as made:
             await eventually(lambda: made.readiness.ready, 60)
             before = made.supply.source
-            os.kill(made.supply.engine_pid, signal.SIGKILL)
+            (engine,) = [
+                p for p in Process().children() if "arena.adapters.engine" in "".join(p.cmdline())
+            ]
+            engine.kill()
             await eventually(lambda: made.supply.source != before and made.readiness.ready, 60)
             said = [r.headline for r in made.said]  # type: ignore[attr-defined]
             assert "The engine stopped and is started again." in said

@@ -72,10 +72,9 @@ def run(options: Namespace) -> int:
 
 
 def _print_csv(board: Board) -> None:
-    from arena.exchange import guarded
+    from arena.exchange import csv_of
 
-    names = board.standings["contender"].map(guarded)
-    print(board.standings.assign(contender=names).to_csv(index=False), end="")
+    print(csv_of(board.standings), end="")
 
 
 def _print_latex(board: Board) -> None:

@@ -41,11 +41,6 @@ class Supply:
         return self._engine is not None
 
     @property
-    def engine_pid(self) -> int | None:
-        """The embedded engine's process, if there is one."""
-        return self._engine.pid if self._engine else None
-
-    @property
     def engine_died(self) -> bool:
         return self._engine is not None and not self._engine.alive
 

@@ -73,7 +73,6 @@ def _is_one_of_several(kind: Any) -> bool:
     return union and all(is_dataclass(each) for each in get_args(kind))
 
 
-@_converter.register_structure_hook_factory(_is_one_of_several)
 def _read_tagged(union: Any) -> Callable[[Any, Any], Any]:
     kinds = {kind.__name__: kind for kind in get_args(union)}
 
@@ -84,6 +83,9 @@ def _read_tagged(union: Any) -> Callable[[Any, Any], Any]:
     return read
 
 
-@_converter.register_unstructure_hook_factory(_is_one_of_several)
-def _write_tagged(union: Any) -> Callable[[Any], Any]:
-    return lambda value: {TAG: type(value).__name__, **_converter.unstructure(value)}
+def _write_tagged(value: Any) -> dict[str, Any]:
+    return {TAG: type(value).__name__, **_converter.unstructure(value)}
+
+
+_converter.register_structure_hook_factory(_is_one_of_several, _read_tagged)
+_converter.register_unstructure_hook_func(_is_one_of_several, _write_tagged)

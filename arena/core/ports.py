@@ -51,15 +51,12 @@ class Hosts(Protocol):
         messages: [{"role": "system"|"user"|"assistant", "content": str}, …]. `avoid` names
         hosts that failed this reply already; they are used only if there is no other.
         `seed` is the same for all contenders of a battle."""
-        ...
 
     def contenders(self) -> tuple[Contender, ...]:
         """The roster as far as it can play now, with the models' exact names."""
-        ...
 
     def refusal(self) -> str:
         """Why no battle can be had now, in words for the page; empty when one can."""
-        ...
 
 
 # What the page is told -----------------------------------------------------------------------
@@ -92,26 +89,21 @@ class Feed(Protocol):
         that it, or one that tells the same and more, can be published again. playing: it is
         about a round that this replica plays; raises StaleVote, and the event is not there,
         where another one has claimed the battle meanwhile."""
-        ...
 
     def follow(
         self, battle_id: str, after: int = 0
     ) -> AsyncGenerator[list[tuple[int, Event]], None]:
         """All events numbered above `after`, then those to come, in batches; an empty one is a
         sign of life, each few seconds. Whoever follows is a viewer."""
-        ...
 
     def viewers(self, battle_id: str) -> int:
         """How many follow the battle now, on all replicas."""
-        ...
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of its events."""
-        ...
 
     def close(self) -> None:
         """Let every follower's stream end."""
-        ...
 
 
 class Battles(Protocol):
@@ -119,46 +111,36 @@ class Battles(Protocol):
 
     async def load(self, battle_id: str) -> Battle:
         """Raises `UnknownBattle`."""
-        ...
 
     async def save(self, battle: Battle) -> None:
         """Store version n only over version n − 1 (or nothing); else raise `StaleVote`. After a
         StoreFault it may be stored, or not."""
-        ...
 
     async def under_way(self) -> frozenset[str]:
         """Ids of the battles that are neither decided nor void."""
-        ...
 
     async def claim(self, battle_id: str) -> bool:
         """Become, or stay, the one replica that lets this battle's contenders write. A claim
         holds for a few seconds. False if another replica holds it."""
-        ...
 
     async def release(self, battle_id: str) -> None:
         """Let go of a claim; nothing happens to one that is not held."""
-        ...
 
     async def orphans(self) -> tuple[str, ...]:
         """Battles in which replies are owed and that no living replica has claimed."""
-        ...
 
     async def first(self, key: str, battle_id: str) -> str:
         """The battle that was named first under this key, which is this one if none was."""
-        ...
 
     async def unkey(self, key: str, battle_id: str) -> None:
         """Let go of the key if it still names this battle and the battle is not stored: it could
         not be opened."""
-        ...
 
     async def name(self, name: str, battle_id: str) -> None:
         """From now on the name is that of this battle, whatever it was of before."""
-        ...
 
     async def named(self, name: str) -> str:
         """The battle of that name; empty where there is none."""
-        ...
 
 
 class Limits(Protocol):
@@ -167,7 +149,6 @@ class Limits(Protocol):
     async def take(self, key: str, limit: int, window_s: float) -> float:
         """0.0 where it is allowed, and then it is counted; else the seconds until there is room
         again. At most `limit` are allowed in any window of so many seconds."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +171,10 @@ class Ledger(Protocol):
         """Durable when it returns. False when this ballot was recorded before: nothing is
         written then. Raises `LedgerFault`, and then nothing is known to be written; the same
         ballot can be cast again."""
-        ...
 
     async def add(self, rows: Iterable[VoteRow]) -> int:
         """Votes that were cast elsewhere, all or none; returns how many. Raises `KnownVotes`
         where some are here already."""
-        ...
 
     async def votes(
         self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
@@ -204,15 +183,12 @@ class Ledger(Protocol):
         the ones named, which spares reading every conversation; `sequence` may be one of them.
         `after`: only rows of a higher sequence; `battle`: only those of a battle; `limit`: at
         most so many, the first ones; 0 for all."""
-        ...
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """What was written and withdrawn after that sequence; quick at any size."""
-        ...
 
     async def of_battle(self, battle_id: str) -> int:
         """How many rows the battle has."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

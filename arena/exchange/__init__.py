@@ -22,11 +22,10 @@ from arena.core.standings.slices import Slice, pseudonym
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex
 from arena.exchange.parquet import ParquetRows
-from arena.exchange.reading import guarded
 from arena.exchange.receiving import Votes
-from arena.exchange.text import CsvRows, JsonRows
+from arena.exchange.text import CsvRows, JsonRows, csv_of
 
-__all__ = ["FORMATS", "FileFormat", "Votes", "export", "guarded", "latex"]
+__all__ = ["FORMATS", "FileFormat", "Votes", "csv_of", "export", "latex"]
 
 ROWS_AT_ONCE = 500
 """With their conversations, which are long."""

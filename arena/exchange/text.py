@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from arena.exchange.reading import guarded
 
 Row = Mapping[str, Any]
@@ -44,6 +46,11 @@ class CsvRows:
         text = io.StringIO()
         csv.writer(text).writerows(rows)
         return text.getvalue().encode()
+
+
+def csv_of(standings: pd.DataFrame) -> str:
+    """Standings as a file of their own, whose names no spreadsheet runs as a formula."""
+    return standings.assign(contender=standings["contender"].map(guarded)).to_csv(index=False)
 
 
 class JsonRows:

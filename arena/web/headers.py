@@ -28,16 +28,16 @@ def of_page(headers: MutableHeaders) -> None:
 
 
 class Headers:
-    """set: what it does to the headers of each response."""
+    """change: what it does to the headers of each response."""
 
-    def __init__(self, app: ASGIApp, set: Callable[[MutableHeaders], None] = of_page) -> None:
+    def __init__(self, app: ASGIApp, change: Callable[[MutableHeaders], None] = of_page) -> None:
         self._app = app
-        self._set = set
+        self._change = change
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._set(MutableHeaders(scope=message))
+                self._change(MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -56,7 +56,8 @@ def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    asked, shown = {*chosen.inputs, parts["drawn"]}, {*parts.values(), *chosen.menus.values()}
+    asked = {*chosen.asking.values(), parts["drawn"]}
+    shown = {*parts.values(), *(chosen.asking[field] for field in controls.ALL)}
     gr.on(
         [tab.select, parts["drawn"].tick, *chosen.changes],
         handlers.draw,
@@ -66,7 +67,9 @@ def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
         **quietly,
     )
     parts["drawn"].panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
-    emptied = chosen.clear.click(chosen.cleared, None, [*chosen.all], **quietly)
+    emptied = chosen.clear.click(
+        chosen.cleared, None, [*chosen.asking.values(), chosen.own], **quietly
+    )
     emptied.then(handlers.draw, asked, shown, **quietly)
 
 

@@ -28,7 +28,7 @@ def install(app: FastAPI) -> None:
     """Name this replica, anew at each start, and add the probe; before the routes that take
     every other path."""
     name = secrets.token_hex(4)
-    app.add_middleware(Headers, set=lambda headers: headers.append(REPLICA, name))
+    app.add_middleware(Headers, change=lambda headers: headers.append(REPLICA, name))
 
     @app.get(PROBE, include_in_schema=False)
     async def probe(request: Request) -> StreamingResponse:

@@ -125,20 +125,16 @@ class Host(Protocol):
 
     async def resident(self) -> tuple[ResidentModel, ...] | None:
         """None where the host does not tell: its models are taken to be loaded."""
-        ...
 
     async def show(self, model: str) -> ShownModel: ...
 
     async def preload(self, model: str, options: Mapping[str, Any]) -> None:
         """Load the model and return when it is resident."""
-        ...
 
     async def unload(self, model: str) -> None:
         """Let the host forget the model, and return when it has."""
-        ...
 
     def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
         """One reply as it comes; the last piece is Ended. Close the generator to stop the generation."""
-        ...
 
     async def close(self) -> None: ...

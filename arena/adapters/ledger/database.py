@@ -27,30 +27,23 @@ class Database(Protocol):
     def engine(self, *, patient: bool = False) -> Engine:
         """New connections. A patient one waits minutes for others to finish writing, and lets
         a statement take any time. Transactions begin with the execution option `writing`."""
-        ...
 
     def prepare(self) -> None:
         """Make what has to be there before a connection. Raises `ConfigError`."""
-        ...
 
     def inspect(self) -> Condition:
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
         SQLAlchemy's own."""
-        ...
 
     def take_turns(self, connection: Connection) -> None:
         """From here to the end of the transaction no other does what comes after this."""
-        ...
 
     def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
         """sequence and `schema.OUTCOME` of the rows above `after` up to `until`, in any order,
         as pieces of CSV (RFC 4180) without a heading, each of whole lines."""
-        ...
 
     def outcomes_of(self, connection: Connection, sequences: Sequence[int]) -> Iterator[bytes]:
         """The same of these rows."""
-        ...
 
     def reason(self, error: BaseException | None) -> Reason:
         """Why the driver raised this error."""
-        ...

@@ -67,29 +67,22 @@ class Peers(Protocol):
     async def agree(self, desk: Desk) -> Agreement:
         """Say what is on this replica's desk, and hear what comes of it. A desk that is not
         heard of for some seconds is cleared; whoever was granted something on it loses that."""
-        ...
 
     async def leave(self) -> None:
         """Clear the desk, and lead no more."""
-        ...
 
     def heed(self, told: Callable[[], None]) -> None:
         """Call it whenever it is worth another agreement: another replica changed something
         that matters here, or a breaker was amended."""
-        ...
 
     async def amend(self, host: str, change: Change) -> None:
         """Change a host's breaker for all replicas."""
-        ...
 
     async def lead(self) -> bool:
         """Become, or stay, the one replica that looks at the hosts."""
-        ...
 
     async def post(self, sightings: Mapping[str, Any]) -> None:
         """Tell all replicas what was seen of hosts, as data that JSON can hold."""
-        ...
 
     async def posted(self) -> Mapping[str, tuple[float, Any]]:
         """What was seen last of each host, and how many seconds ago."""
-        ...

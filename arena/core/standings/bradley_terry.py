@@ -152,12 +152,10 @@ class Clusters(Protocol):
     def sizes(self, group: Ints) -> tuple[Floats, Floats]:
         """By group: how many clusters have votes in it, and the sum of their squared numbers
         of votes. group: (K,), −1 for who has no votes."""
-        ...
 
     def meat(self, p: Floats) -> Floats:
         """(K, K) sum over clusters of u uᵀ, u being what the cluster's votes gave each
         contender beyond what was expected. p: (m,) expected score of each pair."""
-        ...
 
 
 def fit(

@@ -116,9 +116,7 @@ def routes(referee: Referee) -> APIRouter:
         if chosen.format == "latex":
             return _latex(found)
         if chosen.format == "csv":
-            shown = found.standings[SHOWN]
-            named = shown.assign(contender=shown["contender"].map(exchange.guarded))
-            text = named.to_csv(index=False)
+            text = exchange.csv_of(found.standings[SHOWN])
             return Response(text, media_type=CSV.media_type, headers=_saved_as("standings.csv"))
         return JSONResponse(
             {

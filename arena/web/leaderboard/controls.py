@@ -44,92 +44,50 @@ PICKED = """element.addEventListener("change", (event) => {
 });"""
 
 
+USUAL: Mapping[str, Any] = {"ties": "half", "bad": "tie", "correct": []}
+"""What components hold at first; the others nothing."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Controls:
-    """menus: by field of `Slice`. rater: hidden, filled where only own votes are wanted."""
+    """asking: the components that a query is read from, by the names of `Query.asked`, and
+    `correct`. `rater` is hidden, and filled where only `own` votes are wanted."""
 
-    menus: Mapping[str, gr.Dropdown]
-    since: gr.HTML
-    until: gr.HTML
+    asking: Mapping[str, Any]
     own: gr.Checkbox
-    rater: gr.Textbox
-    ties: gr.Radio
-    bad: gr.Radio
-    correct: gr.CheckboxGroup
     clear: gr.Button
-
-    @property
-    def inputs(self) -> set[Block]:
-        """What a query is read from."""
-        return {
-            *self.menus.values(),
-            self.since,
-            self.until,
-            self.rater,
-            self.ties,
-            self.bad,
-            self.correct,
-        }
-
-    @property
-    def all(self) -> set[Block]:
-        """What `cleared` sets."""
-        return {*self.inputs, self.own}
 
     @property
     def changes(self) -> list[Any]:
         """The events after which another query holds."""
-        chosen: tuple[Any, ...] = (
-            *self.menus.values(),
-            self.since,
-            self.until,
-            self.ties,
-            self.bad,
-            self.correct,
-        )
-        return [*(part.input for part in chosen), self.rater.change]
+        seen = [part.input for name, part in self.asking.items() if name != "rater"]
+        return [*seen, self.asking["rater"].change]
 
     def query(self, values: Mapping[Block, Any]) -> Query:
         """What the components' values ask for. They come from the browser, where anybody may
         forge them; raises BadInput for what cannot be used."""
-        labels = {field: _text(values[menu]) for field, menu in self.menus.items()}
-        wanted = values[self.correct] or []
-        return Query.asked(
-            **labels,
-            rater=_text(values[self.rater]),
-            since=_text(values[self.since]),
-            until=_text(values[self.until]),
-            ties=values[self.ties],
-            bad=values[self.bad],
-            style="style" in wanted,
-            order="order" in wanted,
-        )
+        asked: dict[str, Any] = {name: values[part] for name, part in self.asking.items()}
+        wanted = asked.pop("correct") or []
+        asked |= {name: _text(value) for name, value in asked.items() if name not in USUAL}
+        return Query.asked(**asked, style="style" in wanted, order="order" in wanted)
 
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
-        menus: dict[Block, Any] = dict.fromkeys(self.menus.values(), "")
-        return menus | {
-            self.since: "",
-            self.until: "",
-            self.own: False,
-            self.rater: "",
-            self.ties: "half",
-            self.bad: "tie",
-            self.correct: [],
-        }
+        parts = {part: USUAL.get(name, "") for name, part in self.asking.items()}
+        return {**parts, self.own: False}
 
     def offered(self, choices: Mapping[str, tuple[str, ...]]) -> dict[Block, Any]:
         """The menus with these values; what is chosen stays so."""
         return {
-            menu: gr.update(choices=_menu(field, choices.get(field, ())))
-            for field, menu in self.menus.items()
+            self.asking[field]: gr.update(choices=_menu(field, choices.get(field, ())))
+            for field in ALL
         }
 
 
 def build() -> Controls:
     """Draw the controls into the Blocks that is open."""
     with gr.Row(elem_classes="board-controls"):
-        menus = {
+        asking: dict[str, Any] = {
             field: gr.Dropdown(
                 _menu(field, ()),
                 value="",
@@ -142,30 +100,35 @@ def build() -> Controls:
             for field in ALL
         }
     with gr.Row(elem_classes="board-controls"):
-        since, until = _day_field("First day (UTC)", "since"), _day_field("Last day (UTC)", "until")
+        asking["since"] = _day_field("First day (UTC)", "since")
+        asking["until"] = _day_field("Last day (UTC)", "until")
         own = gr.Checkbox(
             label="Only votes from this browser",
             interactive=True,
             min_width=150,
             elem_id="board-own",
         )
-        rater = gr.Textbox("", visible="hidden", elem_id="board-rater")
+        asking["rater"] = gr.Textbox("", visible="hidden", elem_id="board-rater")
     with gr.Row(elem_classes="board-controls"):
-        ties = gr.Radio(
-            TIES, value="half", label="A tie counts", interactive=True, elem_id="board-ties"
+        asking["ties"] = gr.Radio(
+            TIES, value=USUAL["ties"], label="A tie counts", interactive=True, elem_id="board-ties"
         )
-        bad = gr.Radio(
-            BAD, value="tie", label="“Both bad” counts", interactive=True, elem_id="board-bad"
+        asking["bad"] = gr.Radio(
+            BAD,
+            value=USUAL["bad"],
+            label="“Both bad” counts",
+            interactive=True,
+            elem_id="board-bad",
         )
-        correct = gr.CheckboxGroup(
+        asking["correct"] = gr.CheckboxGroup(
             [STYLE_CHOICE, ORDER_CHOICE],
             label="Correct the ratings for",
             interactive=True,
             elem_id="board-correct",
         )
     clear = gr.Button("Clear all of this", size="sm", elem_id="board-clear")
-    own.input(None, own, rater, js=OWN_RATER, queue=False, show_progress="hidden")
-    return Controls(menus, since, until, own, rater, ties, bad, correct, clear)
+    own.input(None, own, asking["rater"], js=OWN_RATER, queue=False, show_progress="hidden")
+    return Controls(asking, own, clear)
 
 
 def link(query: Query) -> str:
