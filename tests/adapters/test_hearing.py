@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def joined(pieces: list[str]) -> str:
 def test_a_text_in_halves_comes_out_whole(text: str, cuts: list[int]) -> None:
     units = text.encode("utf-16-le")
     edges = [0, *sorted(2 * cut for cut in cuts), len(units)]
-    frames = [units[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    frames = [units[a:b] for a, b in pairwise(edges)]
     assert joined([frame.decode("utf-16-le", "surrogatepass") for frame in frames]) == text
 
 
