@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,8 +96,10 @@ def votes(number: int, contenders: int, seed: int) -> pd.DataFrame:
 
 def rehearsed(id: str) -> VoteRow:
     """A row that is never ranked: what the simulated ones have in common."""
-    values = {f.name: _ORDINARY[str(f.type).split("[")[0].split(" ")[0]] for f in fields(VoteRow)}
-    row = VoteRow(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {
+        f.name: _ORDINARY[str(f.type).split("[")[0].split(" ")[0]] for f in fields(VoteRow)
+    }
+    row = VoteRow(**values)
     return replace(
         row,
         id=id,

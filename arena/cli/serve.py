@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
+from socket import socket
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
@@ -53,11 +54,11 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _share(sock: object) -> None:
+def _share(sock: socket) -> None:
     from arena.server import serving
 
     try:
-        console.print(f"  public  [bold]{serving.share(sock)}[/bold]")  # type: ignore[arg-type]
+        console.print(f"  public  [bold]{serving.share(sock)}[/bold]")
     except serving.NoPublicLink as error:
         errors.print(f"  public  {error}", style="yellow", markup=False)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from arena.core.errors import BadInput
 from arena.exchange import lmarena, parquet
@@ -90,11 +90,11 @@ def _openable(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
 
 
-def _text(path: Path) -> IO[str]:
+def _text(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _closing(text: IO[str], lines: Iterator[Line]) -> Iterator[Line]:
+def _closing(text: TextIO, lines: Iterator[Line]) -> Iterator[Line]:
     with text:
         try:
             yield from lines
@@ -146,7 +146,7 @@ def _unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
-def _csv(name: str, text: IO[str], size: int) -> Iterator[Line]:
+def _csv(name: str, text: TextIO, size: int) -> Iterator[Line]:
     # For the whole process, as the module has it; nothing else here reads CSV.
     csv.field_size_limit(LARGEST_CELL)
     first = text.readline()
@@ -163,7 +163,7 @@ def _csv(name: str, text: IO[str], size: int) -> Iterator[Line]:
         except csv.Error as error:
             yield Line(number, None, f"is no CSV from here on ({error})", 1.0)
             return
-        part = text.buffer.tell() / size  # type: ignore[attr-defined]
+        part = text.buffer.tell() / size
         if not cells:
             continue
         if not header:
@@ -187,12 +187,12 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 # JSON ------------------------------------------------------------------------------------------
 
 
-def _json_lines(name: str, text: IO[str], size: int) -> Iterator[Line]:
+def _json_lines(name: str, text: TextIO, size: int) -> Iterator[Line]:
     checked = False
     for number, line in enumerate(_split(text), 1):
         if not line.strip():
             continue
-        part = text.buffer.tell() / size  # type: ignore[attr-defined]
+        part = text.buffer.tell() / size
         try:
             made = _object(number, json.loads(line), part)
         except (ValueError, RecursionError) as error:
@@ -203,7 +203,7 @@ def _json_lines(name: str, text: IO[str], size: int) -> Iterator[Line]:
         yield made
 
 
-def _split(text: IO[str]) -> Iterator[str]:
+def _split(text: TextIO) -> Iterator[str]:
     """At line feeds alone: other ends of line may stand inside a text."""
     rest = ""
     while piece := text.read(READ_AT_ONCE):
@@ -219,7 +219,7 @@ def _object(number: int, value: Any, part: float) -> Line:
     return Line(number, value, "", part)
 
 
-def _array(name: str, text: IO[str], size: int) -> Iterator[Line]:
+def _array(name: str, text: TextIO, size: int) -> Iterator[Line]:
     """The objects of one array, by their number in it."""
     decoder = json.JSONDecoder()
     held, number, more = text.read(READ_AT_ONCE), 0, True
@@ -247,7 +247,7 @@ def _array(name: str, text: IO[str], size: int) -> Iterator[Line]:
                 sign, fault = "", str(error)
         if sign and not fault:
             number += 1
-            part = text.buffer.tell() / size  # type: ignore[attr-defined]
+            part = text.buffer.tell() / size
             made = replace(_object(number, value, part), counted=ROW)
             if number == 1 and made.record is not None:
                 _check_columns(name, made.record)

@@ -121,7 +121,8 @@ class RedisBattles:
             )
         self._touch(battle_id)
         try:
-            return decode(json.loads(text), Battle)  # type: ignore[no-any-return]
+            battle: Battle = decode(json.loads(text), Battle)
+            return battle
         except ValueError as error:
             log.error("battle %s cannot be read: %s", battle_id, error)
             raise StoreFault(

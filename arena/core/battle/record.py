@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
+from typing import Any
 
 from arena.core import markdown
 from arena.core.battle.entities import Battle, Judgement, Round, Seat, Verdict
@@ -155,7 +156,7 @@ def _row(
     battle: Battle, played: Round, ballot: Ballot, a: Seat, b: Seat, winner: str, leaked: bool
 ) -> VoteRow:
     turns = played.turns
-    sides = {**_side(a, turns, "a"), **_side(b, turns, "b")}
+    sides: dict[str, Any] = {**_side(a, turns, "a"), **_side(b, turns, "b")}
     prompts = battle.prompts[:turns]
     talk_a, talk_b = _conversation(a, prompts), _conversation(b, prompts)
     study = ballot.study or battle.origin.study
@@ -194,7 +195,7 @@ def _row(
         draw_probability=battle.origin.probability,
         draw_probability_a=battle.origin.taking_part.get(a.letter),
         draw_probability_b=battle.origin.taking_part.get(b.letter),
-        **sides,  # type: ignore[arg-type]
+        **sides,
     )
 
 
