@@ -12,9 +12,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-
-import psycopg
 
 from arena.core.errors import LedgerFault
 
@@ -22,7 +21,10 @@ USER, DATABASE = "voter", "ballots"
 
 
 def programs() -> Path | None:
-    """The folder of PostgreSQL's programs, of the newest version there is."""
+    """The folder of PostgreSQL's programs, of the newest version there is; None without its
+    driver, which only the extra `replicas` brings."""
+    if not find_spec("psycopg"):
+        return None
     debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = max(debian, key=lambda path: int(path.parts[4]), default=shutil.which("initdb"))
     return Path(newest).parent if newest else None
@@ -63,6 +65,8 @@ class Server:
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in options.items())
         self.start()
+        import psycopg
+
         with closing(psycopg.connect(self.address("postgres"), autocommit=True)) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
