@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 class MemoryLimits:
-    """`core.ports.Limits` as the times of what was allowed, for each key."""
+    """`core.ports.RateLimits` as the times of what was allowed, for each key."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._taken: OrderedDict[str, tuple[float, deque[float]]] = OrderedDict()

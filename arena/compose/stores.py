@@ -14,7 +14,7 @@ from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
 from arena.core.errors import NotInstalled
 from arena.core.hosts.sharing import Peers
-from arena.core.ports import Battles, Condition, Feed, Limits
+from arena.core.ports import Battles, Condition, Feed, RateLimits
 from arena.settings import Settings
 
 Forgotten = Callable[[str], None]
@@ -25,7 +25,7 @@ class Stores(Protocol):
 
     battles: Battles
     feed: Feed
-    limits: Limits
+    limits: RateLimits
     peers: Peers | None
 
     async def check(self) -> None:
@@ -54,7 +54,7 @@ class MemoryStores:
         self._battles = MemoryBattles(forgotten=self._forget)
         self.battles: Battles = self._battles
         self.feed: Feed = self._feed
-        self.limits: Limits = MemoryLimits()
+        self.limits: RateLimits = MemoryLimits()
         self.peers: Peers | None = None
 
     async def check(self) -> None:
@@ -86,7 +86,7 @@ class SharedStores:
         self._store = redis.RedisStore(settings.redis_url)
         self.feed: Feed = redis.RedisFeed(self._store)
         self.battles: Battles = redis.RedisBattles(self._store, forgotten=self._forget)
-        self.limits: Limits = redis.RedisLimits(self._store)
+        self.limits: RateLimits = redis.RedisLimits(self._store)
         self.peers: Peers | None = (
             redis.RedisPeers(self._store) if settings.hosts() or settings.others() else None
         )

@@ -143,7 +143,7 @@ class Battles(Protocol):
         """The battle of that name; empty where there is none."""
 
 
-class Limits(Protocol):
+class RateLimits(Protocol):
     """How much one caller may do."""
 
     async def take(self, key: str, limit: int, window_s: float) -> float:

@@ -14,7 +14,7 @@ from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Format, O
 from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
-from arena.core.ports import Battles, Hosts, Limits, Readiness
+from arena.core.ports import Battles, Hosts, RateLimits, Readiness
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
 
@@ -44,7 +44,7 @@ class Admission:
         *,
         hosts: Hosts,
         battles: Battles,
-        limits: Limits,
+        limits: RateLimits,
         scoreboard: Scoreboard,
         rules: RefereeRules,
         readiness: Callable[[], Readiness],

@@ -23,7 +23,7 @@ from arena.core.battle import record, rules, view
 from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
 from arena.core.battle.view import State
 from arena.core.errors import BadInput, StaleVote
-from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, Limits, Readiness
+from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules
 from arena.play.rounds import Rounds
@@ -44,7 +44,7 @@ class Referee:
         battles: Battles,
         feed: Feed,
         ledger: Ledger,
-        limits: Limits,
+        limits: RateLimits,
         rules: RefereeRules = RefereeRules(),
         readiness: Callable[[], Readiness] = lambda: Readiness(True, "Ready"),
         language: Callable[[str], str] = lambda text: record.UNDETERMINED,

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from arena.adapters.hosts.host import InstalledModel, ShownModel
+from arena.adapters.hosts.host import ListedModel, ShownModel
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender
 from arena.core.errors import HostFault
@@ -42,7 +42,7 @@ class Abilities:
         return think not in ("", "off") or bool(self.thinks) or self.always_thinks
 
 
-def key_of(model: InstalledModel) -> str:
+def key_of(model: ListedModel) -> str:
     """Models of one digest are the same; where a host tells none, its name has to do."""
     return model.digest or model.name
 
@@ -53,7 +53,7 @@ class Knowledge:
     def __init__(self) -> None:
         self._known: dict[str, Abilities] = {}
 
-    def of(self, model: InstalledModel | None) -> Abilities:
+    def of(self, model: ListedModel | None) -> Abilities:
         return self._known.get(key_of(model), Abilities()) if model else Abilities()
 
     async def learn(self, states: Iterable[HostState], meant: Collection[str]) -> None:
@@ -69,7 +69,7 @@ class Knowledge:
                     continue
                 self._known[key_of(model)] = _abilities(model, shown)
 
-    def seen_thinking(self, model: InstalledModel | None) -> None:
+    def seen_thinking(self, model: ListedModel | None) -> None:
         """It thought though it was told not to."""
         if model:
             self._known[key_of(model)] = replace(self.of(model), always_thinks=True)
@@ -79,7 +79,7 @@ class Knowledge:
         return {key: able.shown.weights for key, able in self._known.items()}
 
 
-def _abilities(model: InstalledModel, shown: ShownModel) -> Abilities:
+def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:
     named = shown.capabilities or model.capabilities or frozenset()
     families = {word.lower() for word in (*model.families, *shown.families)}
     # Hosts from before 0.6.4, and those of other kinds, name no capabilities.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from arena.adapters.hosts.abilities import Abilities, Knowledge
-from arena.adapters.hosts.host import InstalledModel
+from arena.adapters.hosts.host import ListedModel
 from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender
@@ -188,7 +188,7 @@ class Fleet:
         """Its answers may come from elsewhere: it is allowed by name."""
         return model in self._remote
 
-    def _found(self, model: str) -> InstalledModel | None:
+    def _found(self, model: str) -> ListedModel | None:
         return next((s.installed[model] for s in self.up() if model in s.installed), None)
 
     def _line_up(self) -> LineUp:

@@ -38,7 +38,7 @@ class HostTimeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class InstalledModel:
+class ListedModel:
     """A model that a host lists. Size in bytes, 0 where it is not told; `context_length` in
     tokens, likewise. remote: where its answers come from, if not from this host itself.
     families: words of the host's own for what it descends from. capabilities: completion,
@@ -70,7 +70,7 @@ class ResidentModel:
 class ShownModel:
     """What a host tells of one model when asked. weights: the digest of the weights file, which
     models made FROM one another share; empty where it is not told. template: it has one of its
-    own. remote: as in InstalledModel. The card is for people: parameters, licence."""
+    own. remote: as in ListedModel. The card is for people: parameters, licence."""
 
     capabilities: frozenset[str] = frozenset()
     weights: str = ""
@@ -121,7 +121,7 @@ class Host(Protocol):
 
     async def version(self) -> str: ...
 
-    async def installed(self) -> tuple[InstalledModel, ...]: ...
+    async def installed(self) -> tuple[ListedModel, ...]: ...
 
     async def resident(self) -> tuple[ResidentModel, ...] | None:
         """None where the host does not tell: its models are taken to be loaded."""

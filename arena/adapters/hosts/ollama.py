@@ -22,7 +22,7 @@ from arena.adapters.hosts.host import (
     Ended,
     HostPiece,
     HostTimeouts,
-    InstalledModel,
+    ListedModel,
     Request,
     ResidentModel,
     ShownModel,
@@ -146,7 +146,7 @@ class OllamaHost:
         self._cuts = (0, 0, 0) < number < REFUSES_LONG_PROMPTS
         return version
 
-    async def installed(self) -> tuple[InstalledModel, ...]:
+    async def installed(self) -> tuple[ListedModel, ...]:
         with self._translated():
             async with asyncio.timeout(self._timeouts.listing):
                 return tuple(_installed(tag) for tag in await self._client.tags())
@@ -299,9 +299,9 @@ def _families(details: _Details | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _installed(tag: _Tag) -> InstalledModel:
+def _installed(tag: _Tag) -> ListedModel:
     details = tag.details
-    return InstalledModel(
+    return ListedModel(
         name=tag.model or "",
         digest=tag.digest or "",
         size=int(tag.size or 0),

@@ -22,7 +22,7 @@ from arena.adapters.hosts.host import (
     Ended,
     HostPiece,
     HostTimeouts,
-    InstalledModel,
+    ListedModel,
     Request,
     ResidentModel,
     ShownModel,
@@ -75,7 +75,7 @@ class OpenAIHost:
         listed = await self._models()
         return str(listed[0].get("owned_by") or "") if listed else ""
 
-    async def installed(self) -> tuple[InstalledModel, ...]:
+    async def installed(self) -> tuple[ListedModel, ...]:
         with translated(self.url):
             return tuple(_installed(model) for model in await self._models())
 
@@ -221,9 +221,9 @@ def _ended(told: Mapping[str, Any]) -> Ended:
     )
 
 
-def _installed(model: Mapping[str, Any]) -> InstalledModel:
+def _installed(model: Mapping[str, Any]) -> ListedModel:
     meta = model.get("meta") or {}
-    return InstalledModel(
+    return ListedModel(
         name=str(model["id"]),
         size=int(meta.get("size") or 0),
         context_length=int(model.get("max_model_len") or meta.get("n_ctx_train") or 0),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from arena.adapters.hosts.host import Host, InstalledModel, ResidentModel
+from arena.adapters.hosts.host import Host, ListedModel, ResidentModel
 from arena.core.battle.entities import Contender, Finished
 from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault
@@ -65,7 +65,7 @@ class Sighting:
 
     up: bool
     version: str = ""
-    installed: tuple[InstalledModel, ...] = ()
+    installed: tuple[ListedModel, ...] = ()
     resident: tuple[ResidentModel, ...] | None = ()
     evicted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     last_fault: str = ""
@@ -87,7 +87,7 @@ class HostState:
         self.slots = slots
         self.up = False
         self.version = ""
-        self.installed: dict[str, InstalledModel] = {}
+        self.installed: dict[str, ListedModel] = {}
         self.resident: tuple[ResidentModel, ...] | None = ()
         self.local: dict[str, str] = {}
         self.breaker = HOST_BREAKER
@@ -168,7 +168,7 @@ class HostState:
         if at > self._looked_at:
             self._hold(sighting.resident, at)
 
-    def _see(self, version: str, installed: tuple[InstalledModel, ...]) -> None:
+    def _see(self, version: str, installed: tuple[ListedModel, ...]) -> None:
         if not self.up:
             self.begin()
         self.up, self._misses, self.version = True, 0, version

@@ -24,7 +24,7 @@ return 0
 
 
 class RedisLimits:
-    """`core.ports.Limits` for all replicas: the times of what was allowed, for each key."""
+    """`core.ports.RateLimits` for all replicas: the times of what was allowed, for each key."""
 
     def __init__(self, store: RedisStore) -> None:
         self._store = store
