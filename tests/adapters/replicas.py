@@ -11,7 +11,7 @@ from typing import Any, Self
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisLimits, RedisStore
 from arena.core.battle.entities import Battle, Format
 from arena.core.battle.rules import open_battle
-from arena.core.ports import Battles, Delta, Event, Feed, RateLimits, Piece
+from arena.core.ports import Battles, Delta, Event, Feed, Piece, RateLimits
 from tests.core.battle.play import contenders
 from tests.playing import eventually
 from tests.redis_server import RedisServer

@@ -51,7 +51,7 @@ with socket.socket(socket.AF_UNIX) as door:
 """Has the command run by a process of tests.docs.forking."""
 
 FRESH = f"""#!/bin/sh
-[ "$1" != serve ] || set -- doctor
+[ "${{1-serve}}" != serve ] || set -- doctor
 exec {sys.executable} -m arena "$@"
 """
 

@@ -25,7 +25,11 @@ def run(words: Sequence[str]) -> int:
         sys.argv = [*words[1:]]
         runpy.run_path(words[1], run_name="__main__")
         return 0
-    return main(["doctor"] if words[:1] == ["serve"] else words)
+    return main(["doctor"] if served(words) else words)
+
+
+def served(words: Sequence[str]) -> bool:
+    return not words or words[0] == "serve" or words[0].startswith("-")
 
 
 def forked(caller: socket.socket) -> None:

@@ -3,12 +3,15 @@ an arena that plays on fake hosts. Those of CONTRIBUTING are for `test_recipes`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -20,10 +23,11 @@ from tests.docs.checkout import Checkout, checkout
 from tests.docs.pages import PAGES, README, ROOT, blocks, name
 from tests.docs.test_pages import API, CONTRIBUTING, OPERATORS
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
+from tests.fake_openai import FakeOpenAI
 from tests.nginx import nginx
 from tests.running import running
 
-HOSTS = ("172.31.45.157", "10.0.0.11", "10.0.0.12")
+OLLAMA_HOSTS = ("172.31.45.157", "10.0.0.11", "10.0.0.12")
 THERE = ("nginx", "redis", "systemd/system", "postgresql/15/main")
 """Folders of /etc that a machine has before we come."""
 
@@ -34,6 +38,25 @@ VOTES = pd.DataFrame(
         "winner": ["model_a", "model_b", "tie", "model_a"],
     }
 )
+
+
+@contextmanager
+def openai() -> Iterator[str]:
+    """A fake host that speaks OpenAI's API, in a thread of its own; gives its URL."""
+    told, over = Queue[str](), asyncio.Event()
+
+    async def life() -> None:
+        async with FakeOpenAI({"big:70b": "Dust.", "small:1b": "Dark."}) as host:
+            loops.append(asyncio.get_running_loop())
+            told.put(host.url)
+            await over.wait()
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    thread = Thread(target=lambda: asyncio.run(life()))
+    thread.start()
+    yield told.get()
+    loops[0].call_soon_threadsafe(over.set)
+    thread.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +84,14 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         for folder in ("data", "nginx", *(f"etc/{folder}" for folder in THERE)):
             (root / folder).mkdir(parents=True)
         fakes = [
-            stack.enter_context(FakeOllama.in_thread(quick, speed=60, warm=True)) for _ in HOSTS
+            stack.enter_context(FakeOllama.in_thread(quick, speed=60, warm=True))
+            for _ in OLLAMA_HOSTS
         ]
-        here = {host: fake.url for host, fake in zip(HOSTS, fakes, strict=True)}
+        here = {host: fake.url for host, fake in zip(OLLAMA_HOSTS, fakes, strict=True)}
         set_ = {"OLLAMA_HOST": fakes[0].url, "ARENA_PACE": "5000"}
         app = stack.enter_context(running(root / "data", cwd=root, **set_))
         public = stack.enter_context(nginx(root / "nginx", [app.url.removeprefix("http://")]))
+        here["http://10.0.0.13:8000"] = stack.enter_context(openai())
         here |= {"http://127.0.0.1:7860": app.url, "https://arena.example.org": public}
         here[" /etc/"] = f" {root}/etc/"
         env = edited((root / ".env").read_text(), {**set_, "ARENA_PORT": app.url.split(":")[-1]})
