@@ -98,6 +98,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         for file in (".env", "edited"):
             (root / file).write_text(env)
         VOTES.to_csv(root / "their-votes.csv", index=False)
+        VOTES[1:].to_csv(root / "other-votes.csv", index=False)
         VOTES.to_parquet(root / "other-arena.parquet")
         talk = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
         rows = VOTES.assign(conversation_a=[talk] * 4, conversation_b=[talk] * 4, topic="law")
