@@ -42,9 +42,10 @@ def timed(votes: pd.DataFrame, repeat: int) -> float:
 if __name__ == "__main__":
     file, repeat = sys.argv[1], int(sys.argv[2])
     text = pd.read_csv(file, dtype="str")
+    kinds = {"text": text, "categories": text.astype("category")}
     told = {
         "version": version("arena-rank"),
-        "seconds": [timed(text, repeat), timed(text.astype("category"), repeat)],
+        "seconds": {kind: timed(votes, repeat) for kind, votes in kinds.items()},
         "ranked": ranked(text),
     }
     json.dump(told, sys.stdout)

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
@@ -40,8 +42,8 @@ REFITS = 100
 TOLD = 20
 
 Opened = Callable[[], AbstractAsyncContextManager[Ledger]]
-Told = Callable[[str, float], None]
-"""Called with what is measured now, and how much of the whole is done (0…1)."""
+Figures = dict[str, float]
+"""What was measured → the median of its seconds, or how far apart in points, or how many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,49 +59,13 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """arena-rank on the same rows, warm. seconds: from columns of text and of categories.
-    rating, width: the largest difference, in points, of a rating and of the width of a 95 %
-    interval."""
-
-    version: str
-    seconds: tuple[float, float]
-    rating: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class FromLedger:
-    """Medians in seconds. standings: the whole table, clustered, with nothing kept of the ledger;
-    reading is its part before the counting. news: until the ledger has told one new vote."""
-
-    standings: float
-    reading: float
-    news: float
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """Medians in seconds. like_for_like: ratings and intervals as arena-rank makes them, from
-    columns of text and of categories. standings: the whole table, clustered, the same two ways.
-    ledgers: the same from each of them, by name. refit: one vote more folded in and everything
-    fitted again, clustered; table: until the whole table is there, too."""
+    """Of so many votes. Like for like are ratings and intervals as arena-rank makes them;
+    standings are the whole table, clustered, with nothing kept of a ledger where they are from
+    one, of which reading is the part before the counting."""
 
     votes: int
-    beside: Beside | None
-    like_for_like: tuple[float, float]
-    standings: tuple[float, float]
-    ledgers: Mapping[str, FromLedger]
-    refit: float
-    table: float
-
-    @property
-    def faster(self) -> tuple[float, float] | None:
-        """How many times faster than arena-rank, like for like, from text and categories."""
-        if not self.beside:
-            return None
-        (text, coded), (own_text, own_coded) = self.beside.seconds, self.like_for_like
-        return text / own_text, coded / own_coded
+    figures: Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +77,12 @@ class Place:
 
 
 class StandingsBench:
-    """Measures on ledgers, by name, and fills them."""
+    """Measures on ledgers, by name, and fills them. told: of what is measured now, and how much
+    of the whole is done (0…1)."""
 
-    def __init__(self, plan: Plan, places: Mapping[str, Place], told: Told) -> None:
+    def __init__(
+        self, plan: Plan, places: Mapping[str, Place], told: Callable[[str, float], None]
+    ) -> None:
         self._plan = plan
         self._places = places
         self._told = told
@@ -153,36 +122,29 @@ class StandingsBench:
 
     async def _measure(self, votes: pd.DataFrame, turn: int) -> Row:
         text = votes[list(OUTCOME_COLUMNS)]
-        coded = text.astype("category")
         size = f"{len(votes)} votes"
-        ledgers = {}
+        self._tell(f"From memory, {size}", turn, 0.5)
+        coded = text.astype("category")
+        works: dict[str, Callable[[], object]] = {}
+        for kind, rows in (("text", text), ("categories", coded)):
+            works[f"like for like, from {kind}"] = partial(like_for_like, rows)
+            works[f"standings, from {kind}"] = lambda rows=rows: standings(Counts.of(rows))
+        figures = self._timed(works)
+        if self._plan.rival:
+            self._tell(f"arena-rank, {size}", turn, 0.6)
+            told = beside(self._plan.rival, text, self._plan.repeat)
+            for kind, took in told["seconds"].items():
+                figures[f"arena-rank {told['version']}, from {kind}"] = took
+                own = figures[f"like for like, from {kind}"]
+                figures[f"like for like, times faster from {kind}"] = took / own
+            figures |= {f"difference in {what}": apart for what, apart in told["apart"].items()}
         for name, place in self._places.items():
-            self._tell(f"{name}: reading {size}", turn, 0.5)
-            ledgers[name] = await self._from_ledger(place)
-        self._tell(f"From memory, {size}", turn, 0.7)
-        works: dict[str, Callable[[], object]] = {
-            "plain text": lambda: _plain(text),
-            "plain coded": lambda: _plain(coded),
-            "table text": lambda: standings(Counts.of(text)),
-            "table coded": lambda: standings(Counts.of(coded)),
-        }
-        took = self._timed(works)
-        rival, repeat = self._plan.rival, self._plan.repeat
-        if rival:
-            self._tell(f"arena-rank, {size}", turn, 0.8)
+            self._tell(f"{name}: reading {size}", turn, 0.7)
+            figures |= await self._from_ledger(name, place)
         self._tell(f"One more vote, {size}", turn, 0.9)
-        refit, table = _refit(coded)
-        return Row(
-            votes=len(votes),
-            beside=beside(rival, text, repeat) if rival else None,
-            like_for_like=(took["plain text"], took["plain coded"]),
-            standings=(took["table text"], took["table coded"]),
-            ledgers=ledgers,
-            refit=refit,
-            table=table,
-        )
+        return Row(len(votes), figures | _refit(coded))
 
-    def _timed(self, works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    def _timed(self, works: Mapping[str, Callable[[], object]]) -> Figures:
         """Median seconds of each, warm. They take turns, so that whatever else the machine does
         meanwhile slows all of them down alike."""
         seconds: dict[str, list[float]] = {name: [] for name in works}
@@ -196,8 +158,8 @@ class StandingsBench:
                     seconds[name].append(time.perf_counter() - started)
         return {name: median(values) for name, values in seconds.items()}
 
-    async def _from_ledger(self, place: Place) -> FromLedger:
-        whole, reading = [], []
+    async def _from_ledger(self, name: str, place: Place) -> Figures:
+        whole, reading, news = [], [], []
         for _ in range(self._plan.repeat):
             started = time.perf_counter()
             async with place.opened() as ledger:
@@ -206,11 +168,6 @@ class StandingsBench:
                 standings(Counts.of(rows))
                 whole.append(time.perf_counter() - started)
             del rows
-        return FromLedger(median(whole), median(reading), await self._news(place))
-
-    async def _news(self, place: Place) -> float:
-        """Until the ledger has told one new vote."""
-        seconds = []
         async with place.opened() as ledger:
             last = (await ledger.outcomes()).last
             for _ in range(TOLD):
@@ -218,12 +175,18 @@ class StandingsBench:
                 await ledger.append([simulated.rehearsed(f"{ALIKE}-{self._asked}")])
                 started = time.perf_counter()
                 last = (await ledger.outcomes(last)).last
-                seconds.append(time.perf_counter() - started)
-        return median(seconds)
+                news.append(time.perf_counter() - started)
+        return {
+            f"standings, from {name}": median(whole),
+            f"of which reading {name}": median(reading),
+            f"one more vote, until {name} tells": median(news),
+        }
 
 
-def beside(rival: str, votes: pd.DataFrame, repeat: int) -> Beside:
-    """Have the rival's Python rate the votes. Raises `BadInput` where it cannot."""
+def beside(rival: str, votes: pd.DataFrame, repeat: int) -> dict[str, Any]:
+    """The same votes rated by the rival's Python, warm: its version, seconds by kind of column,
+    and how far apart a rating and the width of a 95 % interval are at most. Raises `BadInput`
+    where it cannot."""
     script = Path(__file__).with_name("beside.py").read_text(encoding="utf-8")
     with TemporaryDirectory(prefix="arena-bench-") as folder:
         file = Path(folder) / "votes.csv"
@@ -240,19 +203,18 @@ def beside(rival: str, votes: pd.DataFrame, repeat: int) -> Beside:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise BadInput(f"--arena-rank {rival}: {said[0]}. {HAVE_IT}")
     told = json.loads(done.stdout)
-    theirs = pd.DataFrame.from_dict(told["ranked"], orient="index", columns=["rating", "width"])
-    apart = (_plain(votes) - theirs).abs().max()
-    text, coded = told["seconds"]
-    return Beside(told["version"], (text, coded), float(apart["rating"]), float(apart["width"]))
+    theirs = pd.DataFrame.from_dict(told.pop("ranked"), orient="index")
+    apart = (like_for_like(votes) - theirs).abs().max()
+    return {**told, "apart": {"rating": apart[0], "width": apart[1]}}
 
 
-def _plain(votes: pd.DataFrame) -> pd.DataFrame:
+def like_for_like(votes: pd.DataFrame) -> pd.DataFrame:
     """Ratings and widths of intervals, by contender, as arena-rank makes them."""
     fit = Counts.of(votes).fit(LIKE_FOR_LIKE)
-    return pd.DataFrame({"rating": fit.rating, "width": 2 * fit.half_width}, list(fit.names))
+    return pd.DataFrame({0: fit.rating, 1: 2 * fit.half_width}, list(fit.names))
 
 
-def _refit(votes: pd.DataFrame) -> tuple[float, float]:
+def _refit(votes: pd.DataFrame) -> Figures:
     """One vote folded in and everything fitted again; and until the table is made of that."""
     counts = Counts.of(votes)
     counts.fit()
@@ -266,4 +228,4 @@ def _refit(votes: pd.DataFrame) -> tuple[float, float]:
         fitting.append(time.perf_counter() - started)
         standings(counts, fitted=fitted)
         whole.append(time.perf_counter() - started)
-    return median(fitting), median(whole)
+    return {"one more vote, fitted": median(fitting), "one more vote, in the table": median(whole)}

@@ -7,21 +7,17 @@ It does not know what settings mean, only the names of those it writes.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import stat
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from arena import settings as config
+from arena.cli.files import replacing
 from arena.cli.terminal import console, errors
 from arena.core.errors import ConfigError, NoCapacity
 
-NEW_FILE_MODE = 0o644
 PLAIN = re.compile(r"[\w.:/\[\]~%-]+")
 """What stands in a .env file without quotes."""
 
@@ -87,11 +83,10 @@ async def _check(settings: config.Settings, url: str) -> None:
 def write(file: Path, values: Mapping[str, str], emptied: tuple[str, ...] = ()) -> None:
     """Set these keys in the file and leave all else; `emptied` are keys that lose their value
     where they have one. Raises ConfigError, and then the file is as it was."""
-    # A link stays one: what it points to is replaced.
-    file = file.resolve()
     try:
         before = file.read_bytes().decode() if file.exists() else ""
-        _replace(file, edited(before, values, emptied))
+        with replacing(file) as draft:
+            draft.write(edited(before, values, emptied).encode())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(
@@ -110,23 +105,3 @@ def edited(text: str, values: Mapping[str, str], emptied: tuple[str, ...] = ()) 
         if not found and key in values:
             text += ("" if not text or text.endswith("\n") else end) + f"{key}={value}{end}"
     return text
-
-
-def _replace(file: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as new:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        known = file.stat() if file.exists() else None
-        draft.chmod(stat.S_IMODE(known.st_mode) if known else NEW_FILE_MODE)
-        if known and hasattr(os, "chown"):
-            with suppress(PermissionError):
-                os.chown(name, known.st_uid, known.st_gid)
-        draft.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise

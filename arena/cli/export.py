@@ -5,16 +5,14 @@ It does not know formats, only where they go.
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import choice, one_of, slices
+from arena.cli.files import replacing
 from arena.cli.terminal import errors
 from arena.core.errors import BadInput
 
@@ -58,45 +56,18 @@ def run(options: Namespace) -> int:
 
     if options.output != STANDARD_OUTPUT:
         place = Path(options.output)
-        size = _write(place, work)
-        errors.print(f"Written: {place} ({size / 1e3:,.0f} kB)", markup=False)
+        try:
+            with replacing(place) as draft:
+                work(draft)
+        except OSError as error:
+            raise BadInput(
+                f"{place} cannot be written ({error.strerror}). Name a file in a folder that can "
+                "be written and has room."
+            ) from None
+        errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)", markup=False)
         return 0
     if options.format == "parquet" and sys.stdout.isatty():
         raise BadInput("Parquet is nothing to read on a terminal. Name a file with --output.")
     work(sys.stdout.buffer)
     sys.stdout.buffer.flush()
     return 0
-
-
-def _write(place: Path, work: Callable[[IO[bytes]], None]) -> int:
-    """The whole file or, if anything fails, the one before; its size in bytes."""
-    try:
-        if place.exists() and not place.is_file():
-            # A device or a pipe is written to, never replaced.
-            with place.open("wb") as there:
-                work(there)
-            return 0
-        with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as made:
-            draft = Path(made.name)
-        try:
-            with draft.open("wb") as file:
-                work(file)
-            size = draft.stat().st_size
-            # As any new file is: a temporary one is its owner's alone.
-            draft.chmod(0o666 & ~_umask())
-            draft.replace(place)
-        except BaseException:
-            draft.unlink()
-            raise
-        return size
-    except OSError as error:
-        raise BadInput(
-            f"{place} cannot be written ({error.strerror}). Name a file in a folder that can be "
-            "written and has room."
-        ) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

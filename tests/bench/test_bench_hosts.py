@@ -242,7 +242,7 @@ def test_a_host_that_is_down_fails_the_bench_but_not_the_other_host(
         settings.setenv("OLLAMA_HOSTS", f"{address},{host.url}")
         code = main(["bench", "hosts", "--repeat", "1", "--users", "1", "--json"])
         out, err = capsys.readouterr()
-        assert code == 1 and f"{address}: The Ollama host does not answer" in err
+        assert code == 1 and f"{address}: The host of the models does not answer" in err
         assert {row["host"] for row in json.loads(out)} == {host.url}
 
 

@@ -83,10 +83,11 @@ def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
     rows = benched(url, lambda what, part: said.append((what, part)))
     assert [row.votes for row in rows] == [1000, 1300]
     for row in rows:
-        ledger = row.ledgers["here"]
-        assert 0 < ledger.reading < ledger.standings and ledger.news > 0
-        assert 0 < row.refit < row.table
-        assert row.beside is None and row.faster is None
+        figures = row.figures
+        assert all(seconds > 0 for seconds in figures.values())
+        assert figures["of which reading here"] < figures["standings, from here"]
+        assert figures["one more vote, fitted"] < figures["one more vote, in the table"]
+        assert not [what for what in figures if "arena-rank" in what]
     assert all(0 <= part <= 1 for _, part in said) and "here: writing 300 votes" in dict(said)
     written = Counts.of(outcomes(url).rows)
     drawn = Counts.of(simulated.votes(1300, PLAN.contenders, PLAN.seed)[list(OUTCOME_COLUMNS)])
@@ -111,11 +112,11 @@ class BradleyTerry:
     def __init__(self, n_competitors):
         pass
     def compute_ratings_and_cis(self, votes):
-        from arena.bench.standings import _plain
-        fit = _plain(votes.rows.assign(battle_id=range(len(votes.rows)), rater="", excluded_reason=""))[::-1]
+        from arena.bench.standings import like_for_like
+        fit = like_for_like(votes.rows.assign(battle_id=range(len(votes.rows)), rater="", excluded_reason=""))[::-1]
         fit.iloc[0] += [0.25, 0.5]
-        lower, upper = fit["rating"] - fit["width"] / 2, fit["rating"] + fit["width"] / 2
-        told = {"competitors": list(fit.index), "ratings": fit["rating"]}
+        lower, upper = fit[0] - fit[1] / 2, fit[0] + fit[1] / 2
+        told = {"competitors": list(fit.index), "ratings": fit[0]}
         return told | {"rating_lower": lower, "rating_upper": upper}
 """,
     "utils/data_utils.py": """
@@ -147,9 +148,10 @@ def with_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("with_rival")
 def test_arena_rank_is_measured_by_another_python_and_how_far_it_is_apart(tmp_path: Path) -> None:
     row = benched(f"sqlite:///{tmp_path / 'arena.db'}", rival=sys.executable)[0]
-    assert row.beside and row.faster and row.beside.version == "9.9"
-    assert (row.beside.rating, row.beside.width) == pytest.approx((0.25, 0.5))
-    assert row.faster[1] == row.beside.seconds[1] / row.like_for_like[1]
+    figures = row.figures
+    assert figures["difference in rating"] == pytest.approx(0.25)
+    assert figures["difference in width"] == pytest.approx(0.5)
+    assert all(figures[f"arena-rank 9.9, from {kind}"] > 0 for kind in ("text", "categories"))
 
 
 @pytest.mark.parametrize(
@@ -177,11 +179,9 @@ def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
     assert "5 contenders" in table and "1 000" in table and "arena-rank 9.9" not in table
     assert main((*asked, "--json")) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (
-        row["votes"] == 1000
-        and row["beside"] is None
-        and row["ledgers"].keys() == {"SQLite", "PostgreSQL"}
-    )
+    assert row["votes"] == 1000
+    for name in ("text", "categories", "SQLite", "PostgreSQL"):
+        assert row["figures"][f"standings, from {name}"] > 0
 
 
 def test_a_database_that_is_named_is_measured_and_no_server_is_started(

@@ -10,7 +10,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from arena.web import api, replica, ui
-from arena.web.headers import PageHeaders
+from arena.web.headers import Headers
 from tests.fake_ollama import FakeOllama
 from tests.nginx import OUTSIDE, free_port, running_nginx
 from tests.playing import Table, table
@@ -39,7 +39,7 @@ http {{
 async def replica_of(at: Table) -> AsyncIterator[str]:
     """A replica with this table behind it; its address."""
     app = FastAPI()
-    app.add_middleware(PageHeaders)
+    app.add_middleware(Headers)
     replica.install(app)
     api.install(app, at.referee)
     mounted = gr.mount_gradio_app(app, ui.build(at.referee), path="", **ui.mount_options())

@@ -6,13 +6,12 @@ It draws and stores what `arena.bench` measures, and does not know how that is d
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import MOST, as_json, number, numbers
@@ -154,23 +153,11 @@ def _folder(text: str) -> Path | None:
 
 
 def _write(folder: Path, rows: Sequence[Row]) -> None:
-    flat = [_flat(row) for row in rows]
-    with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(flat[0]))
-        writer.writeheader()
-        writer.writerows(flat)
-    text = json.dumps([asdict(row) for row in rows], indent=2)
-    (folder / "hosts.json").write_text(text, encoding="utf-8")
+    import pandas as pd
+
+    told = [asdict(row) for row in rows]
+    # A spread becomes columns; figures to the microsecond, which is more than they are worth.
+    flat = pd.json_normalize(told, sep="_").rename(columns={"with_": "with"}).round(6)
+    flat.to_csv(folder / "hosts.csv", index=False)
+    (folder / "hosts.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
     console.print(f"Written: {folder / 'hosts.csv'}, {folder / 'hosts.json'}", markup=False)
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    """A spread becomes two columns; figures to the microsecond, which is more than they are
-    worth."""
-    flat: dict[str, Any] = {}
-    for name, value in asdict(row).items():
-        if isinstance(value, dict):
-            flat |= {f"{name}_p50": value["p50"], f"{name}_p95": value["p95"]}
-        else:
-            flat[name.rstrip("_")] = value
-    return {k: round(v, 6) if isinstance(v, float) else v for k, v in flat.items()}

@@ -50,7 +50,7 @@ def run(options: Namespace) -> int:
     with _ledgers(options.database) as urls:
         rows = asyncio.run(_measured(plan, urls))
     if options.json:
-        print_json([{**asdict(row), "faster": row.faster} for row in rows])
+        print_json([asdict(row) for row in rows])
     else:
         _print(plan, rows)
     return 0
@@ -92,9 +92,10 @@ def _print(plan: Plan, rows: Sequence[Row]) -> None:
 
     columns: dict[str, Callable[[str], str]] = {"": str}
     for row in rows:
-        columns[f"{row.votes:,}".replace(",", " ")] = _figures(row).__getitem__
-    drawn = table(f"{plan.contenders} contenders, votes:", columns, _figures(rows[0]), ("",))
-    console.print(drawn)
+        cells = {what: f"{v:.4f}" if v < 0.1 else f"{v:.2f}" for what, v in row.figures.items()}
+        columns[f"{row.votes:,}".replace(",", " ")] = cells.__getitem__
+    title = f"{plan.contenders} contenders, votes:"
+    console.print(table(title, columns, rows[0].figures, ("",)))
     console.print(
         f"Medians of {plan.repeat}, in seconds. Like for like: no prior, intervals of single "
         "votes, as arena-rank makes them, and only ratings and intervals; differences are the "
@@ -104,31 +105,3 @@ def _print(plan: Plan, rows: Sequence[Row]) -> None:
         "arena-rank, which --arena-rank names.",
         markup=False,
     )
-
-
-def _figures(row: Row) -> dict[str, str]:
-    """What was measured of one size."""
-    told = {}
-    for place, way in enumerate(("text", "categories")):
-        if row.beside:
-            rival = f"arena-rank {row.beside.version}, from {way}"
-            told[rival] = _seconds(row.beside.seconds[place])
-        told[f"like for like, from {way}"] = _seconds(row.like_for_like[place])
-        if row.faster:
-            told[f"  times faster from {way}"] = f"{row.faster[place]:.0f}×"
-    if row.beside:
-        told["  difference in rating"] = f"{row.beside.rating:.4f}"
-        told["  difference in width"] = f"{row.beside.width:.4f}"
-    told["standings, from text"] = _seconds(row.standings[0])
-    told["standings, from categories"] = _seconds(row.standings[1])
-    for name, ledger in row.ledgers.items():
-        told[f"standings, from {name}, nothing kept"] = _seconds(ledger.standings)
-        told[f"  of which reading from {name}"] = _seconds(ledger.reading)
-        told[f"  one more vote, until {name} tells"] = _seconds(ledger.news)
-    told["one more vote: folded in and fitted"] = _seconds(row.refit)
-    told["  and the table made of it"] = _seconds(row.table)
-    return told
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.4f}" if value < 0.1 else f"{value:.2f}"

@@ -1,0 +1,49 @@
+"""Files that commands write: whole or, if anything fails, as they were.
+
+It does not know what is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from stat import S_IMODE
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+ANYBODY = 0o666
+
+
+@contextmanager
+def replacing(place: Path) -> Iterator[IO[bytes]]:
+    """A draft that takes the file's place, and its owner and rights, when all went well. A link
+    stays one; a device or a pipe is written to, never replaced. Raises OSError."""
+    place = place.resolve()
+    if place.exists() and not place.is_file():
+        with place.open("wb") as there:
+            yield there
+        return
+    with NamedTemporaryFile(dir=place.parent, prefix=f"{place.name}.", delete=False) as file:
+        draft = Path(file.name)
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            known = place.stat() if place.exists() else None
+            # A temporary file is its owner's alone, any other new one as the umask says.
+            draft.chmod(S_IMODE(known.st_mode) if known else ANYBODY & ~_umask())
+            if known and hasattr(os, "chown"):
+                with suppress(PermissionError):
+                    os.chown(draft, known.st_uid, known.st_gid)
+            draft.replace(place)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
