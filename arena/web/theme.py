@@ -24,7 +24,6 @@ STONE = Color(
 
 
 def theme() -> gr.themes.Base:
-    """The theme of the page."""
     look = gr.themes.Base(
         primary_hue=ACCENT,
         secondary_hue=ACCENT,
