@@ -175,7 +175,6 @@ class MemoryFeed:
         self._channels.pop(battle_id, None)
 
     def close(self) -> None:
-        """Let every follower's stream end."""
         self._closed = True
         for channel in self._channels.values():
             channel.changed.set()

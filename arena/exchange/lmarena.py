@@ -23,34 +23,23 @@ from arena.core.battle.record import CHARACTERS_PER_TOKEN, VoteRow
 Record = Mapping[str, Any]
 Messages = Sequence[Mapping[str, Any]]
 
-COLUMNS = (
-    "id",
-    "model_a",
-    "model_b",
-    "winner",
-    "evaluation_session_id",
-    "evaluation_order",
-    "conversation_a",
-    "conversation_b",
-    "full_conversation",
-    "conv_metadata",
-    "category_tag",
-    "language",
-    "is_code",
-    "timestamp",
+COLUMNS = tuple(
+    (
+        "id model_a model_b winner evaluation_session_id evaluation_order conversation_a "
+        "conversation_b full_conversation conv_metadata category_tag language is_code "
+        "timestamp"
+    ).split()
 )
 """Of the release, in its order."""
 
 FIELDS = tuple(field.name for field in fields(VoteRow))
 """Of the ledger, in its order: LMArena's first, then ours."""
 
-TOKENS = (
-    "sum_user_tokens",
-    "sum_assistant_a_tokens",
-    "sum_assistant_b_tokens",
-    "context_a_tokens",
-    "context_b_tokens",
-    "turns",
+TOKENS = tuple(
+    (
+        "sum_user_tokens sum_assistant_a_tokens sum_assistant_b_tokens context_a_tokens "
+        "context_b_tokens turns"
+    ).split()
 )
 
 STYLE = tuple(f"{what}_count_{side}" for what in ("header", "list", "bold") for side in "ab")

@@ -136,14 +136,9 @@ def _category_tag() -> pa.DataType:
 
     yes, text, number = pa.bool_(), pa.string(), pa.int32()
     criteria = (
-        "complexity",
-        "creativity",
-        "domain_knowledge",
-        "problem_solving",
-        "real_world",
-        "specificity",
-        "technical_accuracy",
-    )
+        "complexity creativity domain_knowledge "
+        "problem_solving real_world specificity technical_accuracy"
+    ).split()
     return _struct(
         **{
             "creative_writing_v0.1": _struct(creative_writing=yes, score=text),

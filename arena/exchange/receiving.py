@@ -155,8 +155,6 @@ class _Places:
 
 @dataclass(slots=True)
 class _File:
-    """A file whose rows are being read."""
-
     path: Path
     study: str
     now: datetime

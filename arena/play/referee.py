@@ -215,11 +215,9 @@ class Referee:
         return await self._battles.named(name)
 
     async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
-        """See core.battle.view.replies."""
         return view.replies(await self._battles.load(battle_id))
 
     async def history(self, battle_id: str) -> tuple[view.PastRound, ...]:
-        """See core.battle.view.history."""
         return view.history(await self._battles.load(battle_id))
 
     async def reveal(self, battle_id: str) -> tuple[view.Reveal, pd.DataFrame]:

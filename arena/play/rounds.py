@@ -122,7 +122,6 @@ class Rounds:
             await asyncio.sleep(every_s)
 
     def forget(self, battle_id: str) -> None:
-        """The battle is no longer stored."""
         self._stages.pop(battle_id, None)
 
     # One round --------------------------------------------------------------------------------

@@ -61,7 +61,6 @@ def build(tab: gr.Tab, overview: Callable[[], Awaitable[Overview]]) -> None:
 
 
 def draw(now: Overview) -> str:
-    """The tab's content as HTML."""
     if not now.hosts:
         return NO_HOSTS
     notes = [] if now.watched else [f'<p class="host-note">{escape(n)}</p>' for n in now.notes]

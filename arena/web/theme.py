@@ -14,37 +14,16 @@ SANS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Ub
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "Consolas", "monospace")
 
 ACCENT = Color(
-    name="harbour",
-    c50="#eef4f7",
-    c100="#dbe7ed",
-    c200="#bcd2dd",
-    c300="#93b6c7",
-    c400="#6796ad",
-    c500="#457a93",
-    c600="#2f6179",
-    c700="#274f63",
-    c800="#223f4f",
-    c900="#1c3340",
-    c950="#12222b",
+    *"#eef4f7 #dbe7ed #bcd2dd #93b6c7 #6796ad #457a93 "
+    "#2f6179 #274f63 #223f4f #1c3340 #12222b harbour".split()
 )
 STONE = Color(
-    name="stone",
-    c50="#f7f6f3",
-    c100="#efede8",
-    c200="#e2dfd8",
-    c300="#cbc7be",
-    c400="#9d998f",
-    c500="#736f66",
-    c600="#5a574f",
-    c700="#403e39",
-    c800="#2a2926",
-    c900="#1e1d1b",
-    c950="#151412",
+    *"#f7f6f3 #efede8 #e2dfd8 #cbc7be #9d998f #736f66 "
+    "#5a574f #403e39 #2a2926 #1e1d1b #151412 stone".split()
 )
 
 
 def theme() -> gr.themes.Base:
-    """The theme of the page."""
     look = gr.themes.Base(
         primary_hue=ACCENT,
         secondary_hue=ACCENT,

@@ -208,7 +208,7 @@ def test_what_is_not_known_is_drawn_as_a_dash() -> None:
     silent = replace(LOSER, ttft_ms=None, tokens_per_s=None, output_tokens=None)
     drawn = unmasking.draw(replace(REVEAL, seats=(silent,)), pd.DataFrame())
     assert "None" not in drawn and "nan" not in drawn
-    assert drawn.count(f"<div>{unmasking.UNKNOWN}</div>") == 5
+    assert drawn.count(f"<div>{unmasking.UNKNOWN}</div>") == 6
 
 
 def test_a_battle_without_champion_says_so() -> None:

@@ -49,6 +49,7 @@ COLD = replace(
 )
 HOST = HostReport(
     url=URL,
+    kind="ollama",
     up=True,
     breaker="closed",
     version="0.32.15",

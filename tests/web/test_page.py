@@ -84,14 +84,15 @@ class Wire:
     def __init__(self, page: Any) -> None:
         self._bodies: list[Any] = []
         self._streamed: list[str] = []
-        page.on("response", self._bodies.append)
+        # Playwright marks what it is given, and a list's own method cannot be marked.
+        page.on("response", lambda response: self._bodies.append(response))  # noqa: PLW0108
         page.on("websocket", self._tap)
         cdp = page.context.new_cdp_session(page)
         cdp.send("Network.enable")
         cdp.on("Network.eventSourceMessageReceived", lambda e: self._streamed.append(e["data"]))
 
     def _tap(self, websocket: Any) -> None:
-        websocket.on("framereceived", self._streamed.append)
+        websocket.on("framereceived", lambda frame: self._streamed.append(frame))  # noqa: PLW0108
 
     def received(self) -> str:
         texts = [str(part) for part in self._streamed]

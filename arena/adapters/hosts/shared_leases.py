@@ -85,7 +85,6 @@ class SharedLeases:
         self._line_up(ticket)
 
     def give_back(self, ticket: Ticket) -> None:
-        """Leave the queue or return the lease."""
         assert isinstance(ticket, SharedTicket)
         self._tickets.pop(ticket.id, None)
         ticket.host = ""

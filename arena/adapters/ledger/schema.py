@@ -12,63 +12,43 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnClause,
-    Connection,
-    DateTime,
-    Dialect,
-    Double,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    inspect,
-    literal_column,
-)
+import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
 from arena.core.battle.record import VoteRow
 
 
-class UtcTime(TypeDecorator[datetime]):
+class UtcTime(sa.TypeDecorator[datetime]):
     """Aware datetimes, kept in UTC also where the database keeps no zone. Refuses naive ones."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, _: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         if value is not None and value.utcoffset() is None:
             raise ValueError("a time in the ledger must carry its time zone")
         return value and value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
-_WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+_WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # Type of a field of VoteRow → type of the column, dtype of the DataFrame.
 _KINDS: Mapping[type, tuple[TypeEngine[Any], str]] = {
-    str: (Text(), "str"),
-    bool: (Boolean(), "bool"),
+    str: (sa.Text(), "str"),
+    bool: (sa.Boolean(), "bool"),
     int: (_WHOLE, "int64"),
-    float: (Double(), "float64"),
+    float: (sa.Double(), "float64"),
     datetime: (UtcTime(), "datetime64[us, UTC]"),
-    list: (JSON(), "object"),
-    dict: (JSON(), "object"),
+    list: (sa.JSON(), "object"),
+    dict: (sa.JSON(), "object"),
 }
 
 
-def _columns() -> tuple[list[Column[Any]], dict[str, str]]:
+def _columns() -> tuple[list[sa.Column[Any]], dict[str, str]]:
     """The columns of VoteRow in its order, and the dtype of each."""
     columns, dtypes = [], {}
     hints = get_type_hints(VoteRow)
@@ -76,36 +56,36 @@ def _columns() -> tuple[list[Column[Any]], dict[str, str]]:
         optional = NoneType in get_args(hints[name])
         kind = get_args(hints[name])[0] if optional else hints[name]
         sql, dtype = _KINDS[get_origin(kind) or kind]
-        columns.append(Column(name, sql, nullable=optional, unique=name == "id"))
+        columns.append(sa.Column(name, sql, nullable=optional, unique=name == "id"))
         dtypes[name] = "Int64" if optional and kind is int else dtype
     return columns, dtypes
 
 
-_SCHEMA = MetaData()
+_SCHEMA = sa.MetaData()
 _FIELDS, DTYPES = _columns()
 
 ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
 """No two rows agree in all of these: a round is settled once."""
 
-VOTES = Table(
+VOTES = sa.Table(
     "votes",
     _SCHEMA,
-    Column("sequence", _WHOLE, Identity(always=True), primary_key=True),
+    sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
     *_FIELDS,
-    UniqueConstraint(*ONE_BALLOT),
+    sa.UniqueConstraint(*ONE_BALLOT),
     sqlite_autoincrement=True,
 )
-APPLIED = Table(
+APPLIED = sa.Table(
     "schema_migrations",
     _SCHEMA,
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("applied_at", UtcTime, nullable=False),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("applied_at", UtcTime, nullable=False),
 )
-INCOMING = Table(
+INCOMING = sa.Table(
     "incoming_votes",
-    MetaData(),
-    Column("place", _WHOLE, Identity(always=True), primary_key=True),
-    *(Column(field.name, field.type, nullable=field.nullable) for field in _FIELDS),
+    sa.MetaData(),
+    sa.Column("place", _WHOLE, sa.Identity(always=True), primary_key=True),
+    *(sa.Column(field.name, field.type, nullable=field.nullable) for field in _FIELDS),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -117,12 +97,12 @@ def values_of(row: VoteRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in DTYPES}
 
 
-EMPTY: ColumnClause[str] = literal_column("''", Text())
+EMPTY: sa.ColumnClause[str] = sa.literal_column("''", sa.Text())
 """As the index below has it: a bound value would not be seen to be the same."""
 
 # The second finds the rows of a ballot that was superseded, the first the ballots that did so.
 _INDEXES = (
-    Index(
+    sa.Index(
         "votes_superseding",
         VOTES.c.supersedes,
         VOTES.c.ballot_id,
@@ -130,7 +110,7 @@ _INDEXES = (
         postgresql_where=VOTES.c.supersedes != EMPTY,
         sqlite_where=VOTES.c.supersedes != EMPTY,
     ),
-    Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
+    sa.Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
 )
 
 OUTCOME = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
@@ -184,13 +164,13 @@ _OUTCOMES = {
 }
 
 
-def _first(connection: Connection) -> None:
+def _first(connection: sa.Connection) -> None:
     VOTES.create(connection)
     for statement in _APPEND_ONLY[connection.dialect.name]:
         connection.exec_driver_sql(statement)
 
 
-def _second(connection: Connection) -> None:
+def _second(connection: sa.Connection) -> None:
     """How the contenders of a battle were drawn; and what standings need, apart from the
     conversations, which are most of the table."""
     _add_columns(
@@ -207,7 +187,7 @@ def _second(connection: Connection) -> None:
     connection.exec_driver_sql(_OUTCOMES[connection.dialect.name])
 
 
-def _third(connection: Connection) -> None:
+def _third(connection: sa.Connection) -> None:
     """What was thought, how it was asked for, and of which kind of host."""
     whole = VOTES.c.thinking_tokens_a.type.compile(connection.dialect)
     kinds = {
@@ -222,13 +202,13 @@ def _third(connection: Connection) -> None:
     )
 
 
-def _add_columns(connection: Connection, columns: Mapping[str, str]) -> None:
-    there = {column["name"] for column in inspect(connection).get_columns("votes")}
+def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
+    there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
         if name not in there:
             connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first, _second, _third)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

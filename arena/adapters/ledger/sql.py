@@ -119,7 +119,6 @@ class SqlLedger:
         return await self._do(lambda db: outcomes.read(db, self._database, after))
 
     async def of_battle(self, battle_id: str) -> int:
-        """How many rows the battle has."""
         count = select(func.count()).where(VOTES.c.battle_id == battle_id)
         return await self._do(lambda db: db.scalar(count)) or 0
 

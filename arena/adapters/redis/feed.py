@@ -174,7 +174,6 @@ class RedisFeed:
         self._audience.forget(battle_id)
 
     def close(self) -> None:
-        """Let every follower's stream end."""
         self._closed = True
         for mirror in self._mirrors.values():
             mirror.notify()

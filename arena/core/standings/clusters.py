@@ -119,14 +119,12 @@ class Weighed:
         self._number = self._squares = np.zeros(0)
 
     def sizes(self, group: Ints) -> tuple[Floats, Floats]:
-        """See bradley_terry.Clusters."""
         if self._group is None or not np.array_equal(group, self._group):
             self._group = group
             self._number, self._squares = self._sizes(group)
         return self._number, self._squares
 
     def meat(self, p: Floats) -> Floats:
-        """See bradley_terry.Clusters."""
         size = _contenders(len(p))
         entries = len(self._sums.keys)
         if self._moments is None and self._changes and entries > self._few_entries:

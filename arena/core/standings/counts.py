@@ -111,7 +111,6 @@ class Counts:
         return {name: int(n) for name, n in zip(self._names, of, strict=True) if n}
 
     def fit(self, method: Method = Method()) -> Fit:
-        """See bradley_terry.fit."""
         worth = Worth.of(*method.weights)
         first, second = sides(len(self._names))
         scores = (self._times @ of for of in (worth.votes, worth.score, worth.squares))

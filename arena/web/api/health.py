@@ -26,8 +26,6 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class NotReady(ArenaError):
-    """No battle can be had now."""
-
     status = 503
     title = "Not ready"
 
