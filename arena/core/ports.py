@@ -55,6 +55,10 @@ class Hosts(Protocol):
     def contenders(self) -> tuple[Contender, ...]:
         """The roster as far as it can play now, with the models' exact names."""
 
+    def families(self) -> frozenset[str]:
+        """Words by which a reply may give away a model here; see core.battle.names."""
+        ...
+
     def refusal(self) -> str:
         """Why no battle can be had now, in words for the page; empty when one can."""
 

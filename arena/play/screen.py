@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from arena.core.battle.entities import Battle
-from arena.core.battle.identity import names_itself
+from arena.core.battle.identity import Telltale
 from arena.core.battle.view import state
 from arena.core.ports import Delta, Feed, Piece
 from arena.play.writer import Writer
-
-TELLTALE_OVERLAP = 200
-"""New text is searched for an identity together with so many characters before it."""
 
 
 class Attendance:
@@ -44,7 +41,9 @@ class Screen:
         self._battle = battle
         self._writers = writers
         self._levels = dict.fromkeys(writers, 0)
+        self._watched = dict(self._levels)
         self._flagged: frozenset[str] = frozenset()
+        self._telltales: dict[tuple[str, int], Telltale] = {}
         self._told: tuple[object, ...] = ()
 
     async def show(self, levels: Mapping[str, int], stage: tuple[str, int]) -> None:
@@ -57,8 +56,7 @@ class Screen:
             reached[letter] = levels.get(letter, writer.track.written)
             added = writer.between(self._levels[letter], reached[letter])
             pieces += added
-            away = added and self._gives_itself_away(writer, self._levels[letter], reached[letter])
-            if away or writer.spoilt:
+            if self._gives_itself_away(writer, reached[letter]) or writer.spoilt:
                 self._flagged |= {letter}
         if self._told != (told := (*stage, self._flagged)):
             name, place = stage
@@ -69,7 +67,13 @@ class Screen:
             await self._feed.publish(self._battle.id, Delta(tuple(pieces)), playing=True)
         self._levels = reached
 
-    def _gives_itself_away(self, writer: Writer, before: int, level: int) -> bool:
-        start = max(0, before - TELLTALE_OVERLAP)
-        text = "".join(piece.text for piece in writer.between(start, level))
-        return names_itself(text, self._battle.prompts)
+    def _gives_itself_away(self, writer: Writer, level: int) -> bool:
+        """In what was not watched yet; what could not be published comes by twice."""
+        letter, told = writer.seat.letter, False
+        for piece in writer.between(self._watched[letter], level):
+            reply = piece.seat, piece.turn
+            if reply not in self._telltales:
+                self._telltales[reply] = Telltale(self._battle.prompts, writer.families)
+            told = self._telltales[reply].feed(piece.text) or told
+        self._watched[letter] = level
+        return told

@@ -92,7 +92,7 @@ class Stage:
             return held
         if held and held.task:
             held.task.cancel()
-        writer = Writer(battle.seat(letter), battle.prompts)
+        writer = Writer(battle.seat(letter), battle.prompts, self._hosts.families())
         writer.task = asyncio.create_task(writer.write(self._hosts, battle.seed))
         self._writers[letter] = writer
         return writer

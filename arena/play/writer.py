@@ -76,6 +76,7 @@ class Writer:
 
     seat: Seat
     prompts: tuple[str, ...]
+    families: frozenset[str] = frozenset()
     stage: str = "waiting"
     place: int = 0
     shown: bool = False
@@ -162,7 +163,7 @@ class Writer:
                 self.thoughts[-1] += text
             case Finished() as facts:
                 text, thought = self.texts[-1], self.thoughts[-1]
-                told = names_itself(text, self.prompts) or shown(text, self.prompts)
+                told = names_itself(text, self.prompts, self.families) or shown(text, self.prompts)
                 self.replies.append(Reply(text, facts, retries, told or self.spoilt, thought))
 
     def _take_back(self) -> None:

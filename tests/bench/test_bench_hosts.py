@@ -41,6 +41,9 @@ class Scripted:
     def contenders(self) -> tuple[Contender, ...]:
         return of_models(self.models)
 
+    def families(self) -> frozenset[str]:
+        return frozenset()
+
     def refusal(self) -> str:
         return ""
 

@@ -105,6 +105,9 @@ class Scripted:
     def contenders(self) -> tuple[Contender, ...]:
         return tuple(Contender(m, m) for m in self.scripts)
 
+    def families(self) -> frozenset[str]:
+        return frozenset()
+
     def refusal(self) -> str:
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,26 @@ def test_tokens_that_the_prompt_is_about_are_seen_and_nobody_is_told(tmp_path: P
         assert not any("odd:1b" in problem for problem in at.pool.problems)
 
     battle_with(tmp_path, text, scene=scene, prompt="What does <|im_end|> do?")
+
+
+def test_a_name_that_only_the_roster_or_the_host_has_gives_its_model_away(tmp_path: Path) -> None:
+    async def run() -> None:
+        told = [
+            FakeModel("nimbus:1b", text="Hello, I am Nimbus. " + NIGHT),
+            FakeModel("plainly:1b", text="As Quillon, I would say that it is dark. " + NIGHT),
+            FakeModel("innocent:1b", text="A nimbus is a cloud; a quillon guards a hand. " + NIGHT),
+        ]
+        told[1] = replace(told[1], family="quillon2")
+        names = [model.name for model in told]
+        async with FakeOllama(told, speed=20, warm=True) as host:
+            async with table(tmp_path, [host], models=names) as at, at.battle() as seen:
+                await seen.voting()
+                battle = await at.battles.load(seen.battle)
+                seats = {s.letter: s.contender.model for s in battle.seats}
+                flagged = {seats[pane.seat] for pane in seen.now.panes if pane.flagged}
+                assert flagged == {"nimbus:1b", "plainly:1b"}
+
+    asyncio.run(run())
 
 
 def test_tokens_that_slip_through_are_flagged(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from arena.adapters.hosts.host import ListedModel
 from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender
+from arena.core.battle.names import families_of
 from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import fit
@@ -82,6 +83,16 @@ class Fleet:
             and not s.unfit(contender.model)
             and not s.sits_out(contender.name)
         ]
+
+    def families(self) -> frozenset[str]:
+        models = [
+            name
+            for state in self.states.values()
+            for known in map(state.installed.get, state.local.values())
+            for name in (known.families if known else ())
+        ]
+        models += [contender.model for contender in (*self._roster, *self._playable)]
+        return families_of(models, [contender.name for contender in self._roster])
 
     def refusal(self) -> str:
         now = self._clock()

@@ -169,6 +169,9 @@ class HostPool:
     def contenders(self) -> tuple[Contender, ...]:
         return self._fleet.contenders()
 
+    def families(self) -> frozenset[str]:
+        return self._fleet.families()
+
     def refusal(self) -> str:
         return self._fleet.refusal()
 

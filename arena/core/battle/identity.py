@@ -1,100 +1,152 @@
-"""Does a reply say who wrote it? A word list over model families and their makers.
+"""Does a reply say who wrote it? It is watched as it grows, at little cost, or judged as a whole,
+with the same result.
 
-Names that mean little else (Mistral-7B, SmolLM) count wherever they stand, unless the person
-used them first. Names that are words or people too (Meta, Phi, Claude) count only where the
-reply speaks of itself, then always. It knows nothing of who really wrote the reply.
+A name that the prompt has is no excuse for "I am"; what the prompt is about may be mentioned. It
+knows nothing of who really wrote the reply.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
 
-_FAMILIES = (
-    r"llama-?[234](?:\.\d)?",
-    r"(?-i:Llama) [234](?:\.\d)?",
-    r"(?:code|tiny)llama",
-    r"mixtral",
-    r"mistral[\s-](?:\d+b|large|small|nemo|instruct)",
-    r"mistralai",
-    r"(?-i:Phi)-?[34](?:\.\d)?",
-    r"smollm\d?",
-    r"qwen[\d.]*",
-    r"gemma[\s-]?\d",
-    r"deepseek",
-    r"chatgpt",
-    r"gpt-?[345][.\w]*",
-    r"claude[\s-]\d",
-    r"vicuna-?\d+b",
-    r"olmo-?\d",
-    r"granite-\d",
-    r"solar-\d+b",
+from arena.core.battle.claims import (
+    ABOUT_AI,
+    STRANGER,
+    WHO,
+    claims,
+    denies,
+    introduces,
+    known,
+    tokens,
 )
-_MAKERS = (
-    "meta",
-    "facebook",
-    "mistral ai",
-    "mistral",
-    "microsoft",
-    "openai",
-    "anthropic",
-    "google",
-    "deepmind",
-    "alibaba",
-    "hugging ?face",
-    "deepseek",
-    "cohere",
-    "ibm",
-    "nvidia",
-    "apple",
-    "stability ai",
-    r"01\.ai",
-    "upstage",
-    "allen institute",
-)
-_NAMES = (
-    "llama",
-    "phi",
-    "gemini",
-    "gemma",
-    "bard",
-    "claude",
-    "copilot",
-    "granite",
-    "falcon",
-    "yi",
-    "orca",
-    "zephyr",
-    "vicuna",
-    r"command[\s-]r",
-    "olmo",
-)
+from arena.core.battle.names import NAME, Name, Names, Sort
 
-_MAKER = rf"(?:{'|'.join(_MAKERS)})\b"
-_PROPER = rf"[*_\"“]{{0,3}}(?-i:(?=[A-Z0]))(?:{'|'.join(_NAMES + _MAKERS)})\b(?!-\w)"
-_MADE = r"(?:made|built|created|developed|trained|designed|released|provided)"
-_I_AM = r"(?:i am|i['’]m|my name is|my name['’]s|call me)"
-_ROLE = r"an?\s+(?:[\w-]+\s+){0,4}?(?:model|assistant|ai|chatbot|bot|llm)\b"
-_OF = rf"(?:called|named|known as|from|by|of|at|{_MADE}\s+(?:and\s+\w+\s+)?(?:by|at))"
-
-_DISTINCT = re.compile(rf"\b(?:{'|'.join(_FAMILIES)})\b", re.IGNORECASE)
-_SELF = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"\b{_I_AM}\s+(?:an?\s+|the\s+)?(?:ai\s+)?(?:model\s+)?{_PROPER}",
-        rf"\b(?:{_I_AM}|as)\s+{_ROLE},?\s+(?:{_OF}\s+(?:\w+\s+){{0,3}}?)?{_PROPER}",
-        (
-            rf"\bi(?:\s+am|\s+was|['’]m|['’]ve been|\s+have been)\s+(?:\w+\s+){{0,2}}?"
-            rf"{_MADE}\s+(?:and\s+\w+\s+)?(?:by|at)\s+(?:\w+\s+){{0,3}}?{_MAKER}"
-        ),
-        rf"\bmy\s+(?:creators?|developers?|makers?)\s+(?:at|is|are|from)\s+(?:the\s+)?{_PROPER}",
-        rf"{_PROPER}\s+(?:built|created|developed|trained|designed)\s+me\b",
-    )
-)
+BEFORE, AFTER = 160, 90
+"""Characters around a name that are looked at; a name is judged once those after it are there."""
+LOOKED_AT, OVERLAP = 48, 24
+"""So many new characters are searched for names at a time, with some that were before them."""
+VERSIONED = ("llama", "mistral", "gemma", "phi-3", "phi3", "phi-4", "phi4", "claude", "granite-")
+"""Words that mean a model where a version follows."""
 
 
-def names_itself(text: str, prompts: tuple[str, ...] = ()) -> bool:
-    """True if the reply gives away a model or its maker, be it the true one or not."""
-    said = " ".join(prompts).casefold()
-    if any(m.group().casefold() not in said for m in _DISTINCT.finditer(text)):
+class Telltale:
+    """Watches one reply as it grows. prompts: what the person asked so far; families: words for
+    models, beside those that everybody knows."""
+
+    def __init__(self, prompts: Iterable[str] = (), families: frozenset[str] = frozenset()) -> None:
+        self._names = _names(families)
+        self._asked = _Asked(prompts, self._names)
+        self._kept = ""
+        self._whole = True
+        self._new = self._open = 0
+        self._due = False
+        self.told = False
+
+    def feed(self, text: str) -> bool:
+        """The reply goes on with this. True once it has given away who wrote it."""
+        self._kept += text
+        self._new += len(text)
+        if self._new >= LOOKED_AT and not (self._due or self.told):
+            self._look()
+        if self._new >= AFTER and self._due and not self.told:
+            self._judge(AFTER)
+        return self.told
+
+    def finish(self) -> bool:
+        """The reply has ended. True if it gave away who wrote it."""
+        if not (self._due or self.told):
+            self._look()
+        if self._due and not self.told:
+            self._judge(0)
+        return self.told
+
+    def _look(self) -> None:
+        """Is there anything in what is new that may be a name?"""
+        self._due = self._names.suspects(self._names.normal(self._kept[-self._new - OVERLAP :]))
+        if not self._due:
+            self._forget(OVERLAP)
+
+    def _judge(self, undecided: int) -> None:
+        text = self._names.normal(self._kept)
+        decided = len(self._names.normal(self._kept[: -self._new - self._open]))
+        self.told = _gives_away(
+            text, self._whole, self._names, self._asked, decided, len(text) - undecided
+        )
+        self._forget(2 * undecided)
+        self._due = self._names.suspects(self._names.normal(self._kept[-self._open - OVERLAP :]))
+
+    def _forget(self, undecided: int) -> None:
+        """All is read, but for the last characters; what is too far back matters no more."""
+        self._new, self._open = 0, undecided
+        if len(self._kept) > 6 * BEFORE:
+            self._kept, self._whole = self._kept[-3 * BEFORE :], False
+
+
+class _Asked:
+    """What the person asked, as far as it decides what a reply may mention."""
+
+    def __init__(self, prompts: Iterable[str], names: Names) -> None:
+        self._prompts = tuple(prompts)
+        self._names = names
+
+    @cached_property
+    def text(self) -> str:
+        return self._names.normal("\n".join(self._prompts)).casefold()
+
+    @cached_property
+    def about_models(self) -> bool:
+        return bool(ABOUT_AI.search(self.text)) or bool(self._names.marked(self.text.title())[1])
+
+    @cached_property
+    def who_it_is(self) -> bool:
+        return bool(WHO.search(self.text))
+
+
+def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int, end: int) -> bool:
+    """Does a name in a normal text tell that ends after `start`, and not after `end`? whole: the
+    text begins where the reply does."""
+    marked, found = names.marked(text)
+    for name, place in zip(found, re.finditer(NAME, marked), strict=True):
+        if start < name.end <= end and _tells(name, marked, place.start(), whole, asked):
+            return True
+    said = (m for m in STRANGER.finditer(text) if start < m.end() <= end)
+    return any(n and n.casefold() not in asked.text for m in said for n in m.groups())
+
+
+def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
+    before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
+    begins = [end.end() for end in _ENDS.finditer(before)]
+    left = before[begins[-1] if begins else 0 :].casefold()
+    right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
+    if claims(name, left, right):
         return True
-    return any(pattern.search(text) for pattern in _SELF)
+    if whole and not begins and at < BEFORE and asked.who_it_is and name.text not in asked.text:
+        words = tokens(left)
+        if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
+            return True
+    return not asked.about_models and (_odd(name, left) or introduces(name, left, right))
+
+
+def _odd(name: Name, left: str) -> bool:
+    """A name that hardly anybody mentions but where models are the subject, outside of code."""
+    rare = name.sort is Sort.RARE or (name.versioned and name.text.startswith(VERSIONED))
+    return rare and not left.endswith(("'", '"', "/", "="))
+
+
+@lru_cache(maxsize=8)
+def _names(families: frozenset[str]) -> Names:
+    return Names(families)
+
+
+_ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
+_ENDS_WITH = re.compile(r"[.!?](?=\s|$)|[。！？।]|\n\s*\n")
+
+
+def names_itself(
+    text: str, prompts: Iterable[str] = (), families: frozenset[str] = frozenset()
+) -> bool:
+    """True if the reply gives away a model or its maker, be it the true one or not."""
+    telltale = Telltale(prompts, families)
+    return telltale.feed(text) or telltale.finish()

@@ -1,0 +1,190 @@
+"""Is the one who speaks meant by a name, as the words before and after it say?
+
+Between a phrase such as "I am" or "I was made by" and a name only words may stand that such
+phrases are made of; where the verb comes last, the phrase closes after the name. It does not know
+which names there are, nor what was asked.
+"""
+
+from __future__ import annotations
+
+import re
+
+from arena.core.battle import cues
+from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
+
+CJK = r"\u2e80-\u9fff\uf900-\ufaff"
+GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{1,4}(?=\s|$)"
+"""What some languages join to the end of a name."""
+
+
+def claims(name: Name, left: str, right: str) -> bool:
+    """left, right: the sentence around the name, in lower case, with NAME for other names."""
+    if name.sort is Sort.WEAK and not name.versioned:
+        around = tokens(left) + tokens(right)
+        if NAME not in around and not _has_role(around):
+            return False
+    return _called(name, left, right) or _made_me(name, left, right)
+
+
+def introduces(name: Name, left: str, right: str) -> bool:
+    """Nothing else is said than what a model may say of itself, though it says no "I"."""
+    words = tokens(right)
+    if not all(map(known, [*words, *tokens(left)])):
+        return False
+    if words and words[0] in _AGENTS and NAME in words:
+        return True
+    made = any(word in _MADE for word in words)
+    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    return bool(_PREDICATE.search(right)) and (made or is_it)
+
+
+def _called(name: Name, left: str, right: str) -> bool:
+    """The one who speaks is said to be it, or to be made by it."""
+    by = {cue.end() for cue in _BY.finditer(left)}
+    ends = by | {cue.end() for cue in _IS.finditer(left)}
+    if any(_leads(name, left, end, right, by=end in by) for end in sorted(ends, reverse=True)):
+        return True
+    for cue in _AS.finditer(left) if SELF.search(right) else ():
+        role = _has_role(tokens(left[cue.end() :])) or _near(right)
+        if _leads(name, left, cue.end(), right) and (role or right.startswith(",")):
+            return True
+    for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
+        if _leads(name, left, cue.end(), right) and (not right.strip() or _near(right)):
+            return True
+    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    return any(
+        all(map(known, tokens(left[cue.end() :]))) and (is_it or _near(right, strange=2))
+        for cue in _SUBJECT.finditer(left)
+    )
+
+
+def _leads(name: Name, left: str, cue: int, right: str, *, by: bool = False) -> bool:
+    """From the end of the phrase, `cue`, to the name only what such phrases are made of is said;
+    and a name that people may have is neither theirs nor in what somebody says in a story."""
+    words = tokens(_ASIDE.sub("", left[cue:]))
+    goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) else []
+    if any(map(denies, words + goes_on)) or any(word in _FOLK for word in goes_on):
+        return False
+    if not _passes(words):
+        return False
+    if name.sort in (Sort.WORD, Sort.WEAK) and (left.count('"') % 2 or _OF.match(right)):
+        return False
+    if name.sort is Sort.MAKER:
+        schooled = words[-2:] == ["trained", "at"]
+        return by or (_has_role(words) and not schooled) or _near(right)
+    if words and words[-1] in _PLACES:
+        return False
+    owned = right.startswith(("'s", "的")) or (words and words[-1] in _ARTICLES)
+    return not owned or _near(right)
+
+
+def _passes(words: list[str]) -> bool:
+    """Other words only before what one is, such as "a cheerful model", or within who did it,
+    such as "made by the good people of"."""
+    roles = [n for n, word in enumerate(words) if word in _ROLES]
+    made = [n for n, word in enumerate(words) if word in _MADE]
+    agents = [n for n, word in enumerate(words) if word in _AGENTS and made and n > made[0]]
+    strange = [n for n, word in enumerate(words) if not known(word)]
+    return len(strange) <= 4 and all(
+        (agents and n > agents[0])
+        or (
+            roles
+            and n < roles[-1]
+            and (_ARTICLES & {*words[:n]} or not any(map(known, words[n : roles[-1]])))
+        )
+        for n in strange
+    )
+
+
+def _made_me(name: Name, left: str, right: str) -> bool:
+    """It made, or is, the one who speaks, who is named after it."""
+    if _ME.match(right.lstrip()):
+        return True
+    words = tokens(left)
+    if not all(map(known, words)):
+        return False
+    if name.sort is not Sort.MAKER and len(words) <= 4 and _HERE.match(right):
+        return True
+    return (_has_role(words) or _near(right)) and bool(_AFTERWARDS.match(right))
+
+
+def _near(right: str, strange: int = 1) -> bool:
+    """Soon after the name comes what one is or how one was made, with few other words before."""
+    words = tokens(_JOINED.sub("", right))[:8]
+    for n, word in enumerate(words):
+        if denies(word):
+            return False
+        if _has_role([word]):
+            return not any(map(denies, words[n + 1 : n + 2]))
+        strange -= not known(word)
+        if strange < 0:
+            return False
+    return False
+
+
+# Words ------------------------------------------------------------------------------------------
+
+
+class _Words:
+    """Words; one that ends in `*` stands for all that begin so."""
+
+    def __init__(self, table: str) -> None:
+        self.all = plain(table).split()
+        self._whole = frozenset(self.all)
+        self._beginnings = tuple(word[:-1] for word in self.all if word.endswith("*"))
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._whole or word.startswith(self._beginnings)
+
+
+_ROLES, _MADE, _AGENTS = _Words(cues.ROLES), _Words(cues.MADE), _Words(cues.AGENTS)
+_GLUE, _NEVER, _FOLK = _Words(cues.GLUE), _Words(cues.NEVER), _Words(cues.FOLK)
+_PLACES = frozenset("in at with to near bei mit avec con com".split())
+_ARTICLES = frozenset("a an one un une ein eine um uma una sebuah 一个 一款 个".split())
+
+
+def tokens(text: str) -> list[str]:
+    return _TOKEN.findall(_NAME_JOINED.sub(NAME, text))
+
+
+def known(word: str) -> bool:
+    """Sentences in which a model introduces itself are made of such words."""
+    return word == NAME or word in _GLUE or _has_role([word]) or any(map(str.isdigit, word))
+
+
+def denies(word: str) -> bool:
+    return word in _NEVER
+
+
+def _has_role(words: list[str]) -> bool:
+    return any(word in _ROLES or word in _MADE for word in words)
+
+
+def _pattern(*tables: str) -> re.Pattern[str]:
+    """The alternatives of cues; whole words in scripts that part words by spaces."""
+    return re.compile(
+        "|".join(
+            rf"(?:{table})"
+            if re.match(rf"[(?:\[]*[{CJK}\uac00-\ud7a3]", table)
+            else rf"(?<![{ALPHABETS}])(?:{table})(?![{ALPHABETS}])"
+            for table in map(plain, tables)
+        )
+    )
+
+
+STRANGER = re.compile("|".join(map(plain, cues.STRANGER)))
+"""In a normal text, not in lower case; its groups are the unknown names."""
+SELF, WHO, ABOUT_AI = (re.compile(plain(p)) for p in (cues.SELF, cues.WHO, cues.ABOUT_AI))
+_HERE, _COPULA = (re.compile(plain(p)) for p in (cues.HERE, cues.COPULA))
+_IS, _BY, _AS = (_pattern(*p) for p in (cues.IS, cues.BY, cues.AS))
+_THIS, _SUBJECT, _ME = (_pattern(*p) for p in (cues.THIS, cues.SUBJECT, cues.ME))
+_AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
+_ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
+_OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
+_PREDICATE = re.compile(r"(?:です|ます|입니다|이에요|예요)\W*$")
+_JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
+_UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{CJK}]", w)}
+_TOKEN = re.compile(
+    "|".join(sorted(_UNSPACED, key=len, reverse=True))
+    + rf"|(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3])+|[{CJK}{NAME}]"
+)

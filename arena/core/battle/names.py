@@ -1,0 +1,244 @@
+"""Where a text has the name of a model or of a maker, however it is dressed up.
+
+Letters of other alphabets that look alike, digits for letters, spaced letters, invisible
+characters and formatting are seen through. It does not know what is said about a name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from arena.core.battle import makers
+
+NAME = "\ue000"
+"""What stands for each name in a text in which they were found."""
+
+ALPHABETS = r"A-Za-z0-9\u00c0-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3"
+"""Letters, for a class of a pattern, of scripts that part words by spaces."""
+
+Sort = Enum("Sort", "RARE FAMOUS WORD WEAK MAKER")
+
+_UNSEEN = re.compile(
+    "[\u0300-\u036f\u00ad\u034f\u061c\u0640\u064b-\u0655\u0670\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
+)
+_FORMATTING = re.compile(
+    r"~~[^~\n]+~~|[*~`]+|(?<![^\W_])_+|_+(?![^\W_])|</?(?:b|i|em|strong|u|span|mark)>"
+)
+_SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .·•|-]{1,2}){2,}[^\W_](?![^\W_])")
+_SPREAD = re.compile(r"[ .·•|-][^\W_][ .·•|-]{1,2}[^\W_](?![^\W_])")
+_ODD = r"\u0250-\u02af\u0370-\u04ff\u1d00-\u1d7f\ua730-\ua7ff"
+_MASK = re.compile(
+    rf"[0-9@$|!{_ODD}](?:(?<=[{_ODD}])|(?<=[A-Za-z].)[0-9@$|!]*[A-Za-z]|(?<![A-Za-z0-9].)[A-Za-z]{{2}})"
+)
+_MASKED = re.compile(rf"[A-Za-z]*[0-9@$|!{_ODD}][\w@$|!]*")
+_ELSEWHERE = re.compile("[\u0400-\u09ff\u3040-\u9fff\uac00-\ud7a3]")
+_LOOK_ALIKE = {
+    ord(pair[0]): pair[1]
+    for pair in (
+        "аa еe оo сc рp хx уy іl јj ѕs ԛq ԝw кk мm тt нh вb гr αa οo εe ιl κk νv ρp τt υu χx βb ωw σo "
+        "ᴀa ʙb ᴄc ᴅd ᴇe ɢg ʜh ɪl ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz 0o 1l 3e 4a 5s 7t @a $s |l "
+        "!l il ıl Αa Βb Εe Ζz Ηh Ιl Κk Μm Νn Οo Ρp Τt Υy Χx Аa Вb Еe Кk Мm Нh Оo Рp Сc Тt Хx Уy Іl Ѕs Јj"
+    ).split()
+}
+_BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm", "am", "is")
+_NAMED = re.compile(
+    rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
+)
+_BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
+_LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
+_MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
+SHORTEST_MASK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """`end` is where it ends in the text."""
+
+    sort: Sort
+    text: str
+    versioned: bool
+    end: int
+
+
+def plain(text: str) -> str:
+    """Without accents and what is not seen."""
+    if text.isascii():
+        return text
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text))
+    for signs, sign in (("‘’ʼ", "'"), ("“”„«»", '"'), ("–—―", "-")):
+        for each in signs:
+            text = text.replace(each, sign)
+    return unicodedata.normalize("NFC", text)
+
+
+def families_of(models: Iterable[str], contenders: Iterable[str] = ()) -> frozenset[str]:
+    """What gives these models away, but for what everybody knows: the words in the models' names
+    that say who they are, and the contenders' names as they are."""
+    ends = [model.lower().rsplit("/", 1)[-1] for model in models]
+    words = {word for end in ends for word in _LATIN.findall(end)}
+    words |= {"_".join(_LATIN.findall(name.lower())) for name in contenders}
+    return frozenset(word for word in words - _GENERIC - _STEMS if len(word) > 2)
+
+
+class Names:
+    """families: names of models, beside those that everybody knows; see `families_of`."""
+
+    def __init__(self, families: frozenset[str] = frozenset()) -> None:
+        self._sorts = {name.replace("_", ""): Sort.WORD for name in families} | _SORTS
+        self._stems, self._begins = _STEMS | _stems(families), _BEGINS | _begins(families)
+        self._skeletons = _skeletons(families) | _SKELETONS
+        self._patterns = [_pattern_of(()), *([_pattern_of(tuple(families))] if families else [])]
+
+    def normal(self, text: str) -> str:
+        """The text as it reads: without formatting, in the letters that are meant."""
+        text = plain(text)
+        if any(sign in text for sign in "*_~`<"):
+            text = _FORMATTING.sub("", text)
+        if _SPREAD.search(text):
+            text = _SPACED.sub(self._joined, text)
+        return _MASKED.sub(self._unmasked, text) if _MASK.search(text) else text
+
+    def suspects(self, text: str) -> bool:
+        """Something in a normal text may be a name; quick."""
+        if not self._stems.isdisjoint(_LATIN.findall(text.lower())) or _NAMED.search(text):
+            return True
+        return bool(_ELSEWHERE.search(text) and _ANY_FOREIGN.search(text.lower()))
+
+    def marked(self, text: str) -> tuple[str, list[Name]]:
+        """A normal text with NAME for each name that is written as one, and these names."""
+        names: list[Name] = []
+        parts, end = [], 0
+        starts = {m.start() for m in _BEGINNING.finditer(text) if m.group().lower() in self._begins}
+        if _ELSEWHERE.search(text):
+            starts |= {m.start() for m in _ANY_FOREIGN.finditer(text.lower())}
+        for start in sorted(starts):
+            tried = (p.match(text, start) for p in self._patterns if start >= end)
+            found = next(filter(None, tried), None)
+            if found and (name := self._named(found)):
+                names.append(name)
+                parts += [text[end:start], NAME]
+                end = found.end()
+        return "".join([*parts, text[end:]]), names
+
+    def _joined(self, found: re.Match[str]) -> str:
+        """Spaced letters as a word, if they spell a name."""
+        letters = re.sub(r"[ .·•|-]", "", found.group())
+        key = _skeleton(letters)
+        longest = max((s for s in self._skeletons if key.endswith(s)), key=len, default="")
+        if longest:
+            return f"{letters[: -len(longest)]} {self._skeletons[longest].title()}".strip()
+        return found.group()
+
+    def _unmasked(self, found: re.Match[str]) -> str:
+        """A word with digits or other letters in it, as the name that it looks like."""
+        word = found.group()
+        core = word.rstrip("0123456789|!")
+        if core.isascii() and core.isalpha():
+            return word
+        name = self._skeletons.get(_skeleton(core))
+        return name.title() + word[len(core) :] if name else word
+
+    def _named(self, found: re.Match[str]) -> Name | None:
+        version = found["version"] or ""
+        word = found.group().removesuffix(version)
+        sort = self._sorts.get(re.sub(r"[ .-]", "", word).lower(), Sort.MAKER)
+        if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
+            return None
+        versioned = any(map(str.isdigit, version))
+        return Name(sort, found.group().lower(), versioned, found.end())
+
+
+def _proper(found: re.Match[str]) -> bool:
+    """A word is meant as a name: it has a capital, and no other name goes on after it."""
+    word, before, after = found.group(), found.string[: found.start()], found.string[found.end() :]
+    if word[0].isascii() and word[0].islower():
+        sloppy = re.search(r"(?:^|\W)i(?:'m| am|m) $", before[-8:])
+        joined = found["version"] and not found["version"].startswith(" ")
+        return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
+    following = re.match(r" ([A-Z][a-z]+)", after)
+    return not following or following[1].lower().startswith(_MODEL_WORDS)
+
+
+@lru_cache(maxsize=8)
+def _pattern_of(families: tuple[str, ...]) -> re.Pattern[str]:
+    """A name and its version; those that everybody knows where there are no families."""
+    latin = sorted(families or _WRITTEN, key=len, reverse=True)
+    return re.compile(
+        rf"(?<![A-Za-z0-9_])(?:{'|'.join(map(_pattern, latin))})(?![a-zA-Z_])"
+        rf"(?P<version>(?:[ :-]?[vrk]?\d+(?:\.\d+)*\w*(?:-[\w.]*\w)*)?(?:[ -](?:{_VARIANTS})(?!\w))*)"
+        + ("" if families else f"|(?:{'|'.join(map(_bounded, _FOREIGN))})"),
+        re.IGNORECASE,
+    )
+
+
+def _pattern(name: str) -> str:
+    return re.escape(name).replace("_", "[ .-]?")
+
+
+def _bounded(name: str) -> str:
+    """Words of alphabets have a beginning; what is joined to their end is grammar."""
+    edge = rf"(?<![{ALPHABETS}])" if "\u0400" <= name[0] <= "\u09ff" else ""
+    return edge + _pattern(name)
+
+
+def _skeleton(word: str) -> str:
+    """The same for words that look alike."""
+    return word.translate(_LOOK_ALIKE).lower().translate(_LOOK_ALIKE)
+
+
+def _stems(names: Iterable[str]) -> frozenset[str]:
+    """Words without which a name is not there."""
+    return frozenset(
+        stem
+        for name in names
+        for stem in (name.replace("_", ""), name.replace("_", "."), max(name.split("_"), key=len))
+    )
+
+
+def _begins(names: Iterable[str]) -> frozenset[str]:
+    """What a name begins with, as it is written."""
+    first = [_BEGINNING.findall(name.replace("_", " "))[:1] for name in names]
+    return frozenset([begin for begins in first for begin in begins]) | _stems(names)
+
+
+def _skeletons(names: Iterable[str]) -> dict[str, str]:
+    words = {word for name in names for word in (name.replace("_", ""), *name.split("_"))}
+    return {_skeleton(word): word for word in words if len(word) >= SHORTEST_MASK}
+
+
+_WRITTEN = [
+    w
+    for t in (makers.RARE, makers.FAMOUS, makers.WORDS, makers.WEAK, makers.MAKERS)
+    for w in t.split()
+]
+_FOREIGN = sorted(
+    (
+        name
+        for table in (makers.FAMILIES_ELSEWHERE, makers.WORDS_ELSEWHERE, makers.MAKERS_ELSEWHERE)
+        for name in plain(table).split()
+    ),
+    key=len,
+    reverse=True,
+)
+_SORTS = {
+    re.sub("[_·]", "", name): sort
+    for sort, tables in (
+        (Sort.MAKER, (makers.MAKERS, makers.MAKERS_ELSEWHERE)),
+        (Sort.WORD, (makers.WORDS, makers.WORDS_ELSEWHERE)),
+        (Sort.WEAK, (makers.WEAK,)),
+        (Sort.FAMOUS, (makers.FAMOUS, makers.FAMILIES_ELSEWHERE)),
+        (Sort.RARE, (makers.RARE,)),
+    )
+    for table in tables
+    for name in plain(table).split()
+}
+_STEMS, _BEGINS, _SKELETONS = _stems(_WRITTEN), _begins(_WRITTEN), _skeletons(_WRITTEN)
+_GENERIC = frozenset(makers.GENERIC.split())
+_VARIANTS = "|".join(makers.VARIANTS.split())
+_ANY_FOREIGN = re.compile("|".join(map(_pattern, _FOREIGN)))
