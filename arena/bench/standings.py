@@ -128,7 +128,7 @@ class StandingsBench:
         works: dict[str, Callable[[], object]] = {}
         for kind, rows in (("text", text), ("categories", coded)):
             works[f"like for like, from {kind}"] = partial(like_for_like, rows)
-            works[f"standings, from {kind}"] = lambda rows=rows: standings(Counts.of(rows))
+            works[f"standings, from {kind}"] = partial(_standings, rows)
         figures = self._timed(works)
         if self._plan.rival:
             self._tell(f"arena-rank, {size}", turn, 0.6)
@@ -212,6 +212,10 @@ def like_for_like(votes: pd.DataFrame) -> pd.DataFrame:
     """Ratings and widths of intervals, by contender, as arena-rank makes them."""
     fit = Counts.of(votes).fit(LIKE_FOR_LIKE)
     return pd.DataFrame({0: fit.rating, 1: 2 * fit.half_width}, list(fit.names))
+
+
+def _standings(votes: pd.DataFrame) -> pd.DataFrame:
+    return standings(Counts.of(votes))
 
 
 def _refit(votes: pd.DataFrame) -> Figures:

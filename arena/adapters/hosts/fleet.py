@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from arena.adapters.hosts.abilities import Abilities, Knowledge
-from arena.adapters.hosts.host import ListedModel
+from arena.adapters.hosts.host import ListedModel, Request
 from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender
@@ -29,18 +29,21 @@ LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "n
 
 class Fleet:
     """options: those that every reply is asked with, unless a contender has its own. remote:
-    the models whose answers may come from elsewhere, by name."""
+    the models whose answers may come from elsewhere, by name. thought_tokens: what a reply may
+    think."""
 
     def __init__(
         self,
         options: Mapping[str, Any],
         clock: Callable[[], float] = time.monotonic,
         remote: Collection[str] = (),
+        thought_tokens: int = 0,
     ) -> None:
         self.states: dict[str, HostState] = {}
         self._options = dict(options)
         self._clock = clock
         self._remote = frozenset(remote)
+        self._thought_tokens = thought_tokens
         self._knowledge = Knowledge()
         self._roster: tuple[Contender, ...] = ()
         self._playable: tuple[Contender, ...] = ()
@@ -195,9 +198,22 @@ class Fleet:
         """It thought though it was told not to."""
         self._knowledge.seen_thinking(self._found(model))
 
-    def may_be_remote(self, model: str) -> bool:
-        """Its answers may come from elsewhere: it is allowed by name."""
-        return model in self._remote
+    def request(
+        self, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
+    ) -> Request:
+        """As the contender is asked, but for what is the host's own."""
+        options = {**self._options, "seed": seed, **contender.options}
+        able = self.abilities(contender.model)
+        think = able.way_of_thinking(contender)
+        return Request(
+            model=contender.model,
+            messages=messages,
+            options=options,
+            think=think,
+            reply_tokens=max(0, int(options.get("num_predict") or 0)),
+            thought_tokens=self._thought_tokens if able.may_think(think) else 0,
+            remote=contender.model in self._remote,
+        )
 
     def _found(self, model: str) -> ListedModel | None:
         return next((s.installed[model] for s in self.up() if model in s.installed), None)

@@ -17,6 +17,23 @@ LENGTH = "length"
 PREFILL_CHARACTERS_PER_S = 100
 """At least so many characters of a prompt are read in a second, also by a CPU that is shared."""
 
+ONE_AT_A_TIME = frozenset(
+    {
+        "mllama",
+        "qwen3vl",
+        "qwen3vlmoe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+        "lfm2",
+        "lfm2moe",
+        "nemotron_h",
+        "nemotron_h_moe",
+        "nemotron_h_omni",
+    }
+)
+"""Families to which Ollama gives one slot whatever OLLAMA_NUM_PARALLEL says (server/sched.go)."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostTimeouts:

@@ -77,9 +77,8 @@ class HostPool:
         self._options = dict(options)
         self._timeouts = timeouts
         self._asking: dict[str, Any] = {"timeouts": timeouts, "tls": tls}
-        self._thought_tokens = thought_tokens
         self._clock = clock
-        self._fleet = Fleet(options, clock, remote)
+        self._fleet = Fleet(options, clock, remote, thought_tokens)
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
         self._leases = self._new_leases(peers, longest_queue)
         self._preloads = self._new_preloads()
@@ -215,7 +214,7 @@ class HostPool:
                     ticket.moved.clear()
                     yield Queued(ticket.place)
                     await ticket.moved.wait()
-                request = self._request(contender, messages, seed)
+                request = self._fleet.request(contender, messages, seed)
                 try:
                     async with aclosing(self._ask(ticket, contender, request)) as events:
                         async for event in events:
@@ -230,23 +229,6 @@ class HostPool:
                 self._leases.stand_again(ticket)
         finally:
             self._leases.give_back(ticket)
-
-    def _request(
-        self, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
-    ) -> Request:
-        """As the contender is asked, but for what is the host's own."""
-        options = {**self._options, "seed": seed, **contender.options}
-        able = self._fleet.abilities(contender.model)
-        think = able.way_of_thinking(contender)
-        return Request(
-            model=contender.model,
-            messages=messages,
-            options=options,
-            think=think,
-            reply_tokens=max(0, int(options.get("num_predict") or 0)),
-            thought_tokens=self._thought_tokens if able.may_think(think) else 0,
-            remote=self._fleet.may_be_remote(contender.model),
-        )
 
     async def _ask(
         self, ticket: Ticket, contender: Contender, request: Request

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from arena.adapters.hosts.host import Host, ListedModel, ResidentModel
+from arena.adapters.hosts.host import ONE_AT_A_TIME, Host, ListedModel, ResidentModel
 from arena.core.battle.entities import Contender, Finished
 from arena.core.battle.splitter import Splitter
 from arena.core.errors import HostFault
@@ -40,23 +40,6 @@ REPLACED_S = 300.0
 """How long a host is not asked for a model for which it let another one answer."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
-
-ONE_AT_A_TIME = frozenset(
-    {
-        "mllama",
-        "qwen3vl",
-        "qwen3vlmoe",
-        "qwen35",
-        "qwen35moe",
-        "qwen3next",
-        "lfm2",
-        "lfm2moe",
-        "nemotron_h",
-        "nemotron_h_moe",
-        "nemotron_h_omni",
-    }
-)
-"""Families to which Ollama gives one slot whatever OLLAMA_NUM_PARALLEL says (server/sched.go)."""
 
 
 @dataclass(frozen=True, slots=True)
