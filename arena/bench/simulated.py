@@ -20,6 +20,7 @@ from arena.core.battle.record import REHEARSAL, VoteRow
 from arena.core.codec import records
 from arena.core.errors import LedgerFault
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
+from arena.core.standings.votes import TEXT
 
 SPREAD = 150.0
 """Standard deviation of the strengths, in points."""
@@ -91,7 +92,7 @@ def votes(number: int, contenders: int, seed: int) -> pd.DataFrame:
         "excluded_reason": np.full(number, "", dtype=object),
         "study": np.full(number, "", dtype=object),
     }
-    return pd.DataFrame(columns).astype("str").assign(round=1)
+    return pd.DataFrame(columns).astype(TEXT).assign(round=1)
 
 
 def rehearsed(id: str) -> VoteRow:

@@ -28,7 +28,7 @@ from arena.core.ports import Ledger
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.counts import Counts
 from arena.core.standings.leaderboard import standings
-from arena.core.standings.votes import OUTCOME_COLUMNS
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 
 LIKE_FOR_LIKE = Method(prior_sd=math.inf, lean=0, clusters="none")
 """What arena-rank does: no prior, and a sandwich of single votes."""
@@ -222,7 +222,7 @@ def _refit(votes: pd.DataFrame) -> Figures:
     """One vote folded in and everything fitted again; and until the table is made of that."""
     counts = Counts.of(votes)
     counts.fit()
-    one = votes.iloc[[0]].astype("str")
+    one = votes.iloc[[0]].astype(TEXT)
     fitting, whole = [], []
     for number in range(REFITS):
         vote = one.assign(battle_id=f"new-{number}", rater=votes["rater"].iloc[number])

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from arena.core.errors import BadInput
-from arena.core.standings.votes import require
+from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED
 
@@ -40,7 +40,7 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
     if any(meant[one] != one for one in said):
         made["winner"] = made["winner"].map(meant)
     if "anony" in made:
-        named = made["anony"].astype("str").str.strip().str.lower().isin(["false", "0", "0.0"])
+        named = made["anony"].astype(TEXT).str.strip().str.lower().isin(["false", "0", "0.0"])
         made["excluded_reason"] = made["excluded_reason"].mask(named, UNBLINDED)
     if "timestamp" in made:
         made["timestamp"] = _times(made["timestamp"])
@@ -59,10 +59,10 @@ def _modern(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.rename(columns=older)
     if "winner" in rows or not set(FLAGS) <= set(rows):
         return rows
-    flags = rows[list(FLAGS)].astype("str").isin(["1", "1.0"]).to_numpy()
+    flags = rows[list(FLAGS)].astype(TEXT).isin(["1", "1.0"]).to_numpy()
     which = np.where(flags.sum(axis=1) == 1, flags.argmax(axis=1), -1)
     outcome = np.array([*FLAGS.values(), ""])[which]
-    return rows.assign(winner=pd.array(outcome, dtype="str"))
+    return rows.assign(winner=pd.array(outcome, dtype=TEXT))
 
 
 def _times(column: pd.Series) -> pd.Series:

@@ -22,7 +22,7 @@ from arena.core.standings.board import Board, Panels, Query, Statistics
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 
 Answer = TypeVar("Answer")
 
@@ -213,7 +213,7 @@ class Scoreboard:
         counted, held = withdrawn, self._held
         if len(held) and len(withdrawn):
             again = held["sequence"].isin(withdrawn["sequence"])
-            reason = held["excluded_reason"].astype("str").mask(again, "superseded")
+            reason = held["excluded_reason"].astype(TEXT).mask(again, "superseded")
             held = held.assign(excluded_reason=reason)
             counted = withdrawn[~withdrawn["sequence"].isin(held["sequence"])]
         if len(counted):

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import EMPTY, OUTCOME, VOTES
 from arena.core.ports import Outcomes
+from arena.core.standings.votes import TEXT
 
 SUPERSEDED = "superseded"
 
@@ -73,7 +74,7 @@ def _parsed(piece: bytes) -> pa.Table:
 
 def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
     coded = column.combine_chunks()
-    labels = pd.Index(pd.array(coded.dictionary, dtype="str"))
+    labels = pd.Index(pd.array(coded.dictionary, dtype=TEXT))
     return pd.Categorical.from_codes(coded.indices.to_numpy(), labels, validate=False)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
 from arena.core.battle.record import VoteRow
+from arena.core.standings.votes import TEXT
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
@@ -38,7 +39,7 @@ _WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # Type of a field of VoteRow → type of the column, dtype of the DataFrame.
 _KINDS: Mapping[type, tuple[TypeEngine[Any], str]] = {
-    str: (sa.Text(), "str"),
+    str: (sa.Text(), TEXT),
     bool: (sa.Boolean(), "bool"),
     int: (_WHOLE, "int64"),
     float: (sa.Double(), "float64"),

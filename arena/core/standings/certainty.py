@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri, stdtr
 
 from arena.core.standings.bradley_terry import LEVEL, POINTS_PER_LOGIT, Fit, quantile
+from arena.core.standings.votes import TEXT
 
 Floats = NDArray[np.float64]
 
 NEIGHBOURS = {
-    "upper": "str",
-    "lower": "str",
+    "upper": TEXT,
+    "lower": TEXT,
     "gap": "float64",
     "p_right": "float64",
     "battles_to_settle": "float64",

@@ -14,7 +14,7 @@ from arena.core.standings.bradley_terry import Fit, Method, Pairs
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth
 from arena.core.standings.moments import pair_of, sides
 from arena.core.standings.sums import summed
-from arena.core.standings.votes import CodedVotes, coded, read, side_by_side
+from arena.core.standings.votes import TEXT, CodedVotes, coded, read, side_by_side
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -131,7 +131,7 @@ class Counts:
         columns = ("wins", "losses", "ties", "both_bad")
         times = dict(zip(columns, self._times[met].astype(int).T, strict=True))
         both = {"contender": names[first[met]], "opponent": names[second[met]]}
-        return pd.DataFrame(both | times).astype({"contender": "str", "opponent": "str"})
+        return pd.DataFrame(both | times).astype({"contender": TEXT, "opponent": TEXT})
 
     def tally(self) -> pd.DataFrame:
         """By contender who has votes: battles, votes, wins, ties, both_bad, losses."""
@@ -144,7 +144,7 @@ class Counts:
         )
         columns = {"battles": self._by_battle().spread(size), "votes": won + lost + ties + bad}
         columns |= {"wins": won, "ties": ties, "both_bad": bad, "losses": lost}
-        table = pd.DataFrame(columns, pd.Index(self._names, dtype="str")).astype("int64")
+        table = pd.DataFrame(columns, pd.Index(self._names, dtype=TEXT)).astype("int64")
         return table[table["votes"] > 0]
 
     # Who met whom ------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from arena.core.standings.bradley_terry import (
 )
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts, cluster_numbers
-from arena.core.standings.votes import counting, read, require
+from arena.core.standings.votes import TEXT, counting, read, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,7 +56,7 @@ SEATS = ("incumbent", "seat_a", "seat_b")
 """The ledger's columns that incumbency is read from."""
 
 EFFECTS = {
-    "covariate": "str",
+    "covariate": TEXT,
     "effect": "float64",
     "points": "float64",
     "lower": "float64",
@@ -133,7 +133,7 @@ def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
     if not unknown.any() or (unknown == counts).all():
         return votes
-    reason = votes["excluded_reason"].astype("str").fillna("").mask(unknown, UNMEASURED)
+    reason = votes["excluded_reason"].astype(TEXT).fillna("").mask(unknown, UNMEASURED)
     return votes.assign(excluded_reason=reason)
 
 
@@ -217,7 +217,7 @@ def _values(votes: pd.DataFrame, name: str) -> Floats:
         return np.ones(len(votes))
     if name == "incumbent":
         require(votes, SEATS)
-        stayed, a, b = (votes[column].astype("str").fillna("") for column in SEATS)
+        stayed, a, b = (votes[column].astype(TEXT).fillna("") for column in SEATS)
         stays_a, stays_b = (stayed == a).to_numpy(), (stayed == b).to_numpy()
         return np.where((stayed == "").to_numpy(), 0.0, stays_a * 1.0 - stays_b)
     column = STYLE_COLUMNS[name]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS, counting, require
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counting, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,7 +30,7 @@ COLUMNS = (*OUTCOME_COLUMNS, "ballot_id", "supersedes", *SPEED_COLUMNS)
 
 STANDINGS = {
     "rank": "Int64",
-    "contender": "str",
+    "contender": TEXT,
     "rating": "float64",
     "lower": "float64",
     "upper": "float64",
@@ -52,8 +52,8 @@ STANDINGS = {
 """Columns of the standings, in order, with their dtypes."""
 
 HEAD_TO_HEAD = {
-    "contender": "str",
-    "opponent": "str",
+    "contender": TEXT,
+    "opponent": TEXT,
     "votes": "int64",
     "wins": "int64",
     "ties": "int64",
@@ -63,11 +63,11 @@ HEAD_TO_HEAD = {
 }
 """Columns of the records of each against each, in order, with their dtypes."""
 
-NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype="str"), dtype=float)
+NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype=TEXT), dtype=float)
 """By contender, where none is known."""
 
 MOVEMENT = {
-    "contender": "str",
+    "contender": TEXT,
     "rating_before": "float64",
     "rating_after": "float64",
     "rank_before": "Int64",
@@ -111,7 +111,7 @@ def standings(
     record = _by_name(tally, names, 0)
     drawn = record["ties"] + record["both_bad"]
     votes = np.where(record["votes"], record["votes"], np.nan)
-    columns = ranked | record | {"contender": pd.array(names, dtype="str")}
+    columns = ranked | record | {"contender": pd.array(names, dtype=TEXT)}
     columns["win_rate"] = (record["wins"] + drawn / 2) / votes
     columns["both_bad_rate"] = record["both_bad"] / votes
     columns |= _by_name(NO_SPEEDS if speeds is None else speeds, names, np.nan)
@@ -130,7 +130,7 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
     counts = counting(votes["excluded_reason"])[0]
     votes = votes if counts is None else votes[counts]
     battle = pd.factorize(votes["battle_id"], use_na_sentinel=False)[0]
-    sides = [votes[f"model_{side}"].astype("str") for side in "ab"]
+    sides = [votes[f"model_{side}"].astype(TEXT) for side in "ab"]
     contender, names = pd.factorize(pd.concat(sides, ignore_index=True))
     replies = pd.DataFrame({"contender": contender})
     for measure, column in MEASURES.items():
@@ -152,7 +152,7 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     if named.empty:
         return votes
     superseded = votes["ballot_id"].isin(named)
-    reason = votes["excluded_reason"].astype("str").mask(superseded, "superseded")
+    reason = votes["excluded_reason"].astype(TEXT).mask(superseded, "superseded")
     return votes.assign(excluded_reason=reason)
 
 
@@ -165,14 +165,14 @@ def movement(counts: Counts, battle_rows: pd.DataFrame) -> pd.DataFrame:
     gives no row; one whose votes do not count moves nobody."""
     if battle_rows.empty:
         return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
-    names = sorted({*battle_rows["model_a"].astype("str"), *battle_rows["model_b"].astype("str")})
+    names = sorted({*battle_rows["model_a"].astype(TEXT), *battle_rows["model_b"].astype(TEXT)})
     after = _ratings(counts.fit(), names)
     counts.fold(battle_rows, -1)
     try:
         before = _ratings(counts.fit(), names)
     finally:
         counts.fold(battle_rows)
-    columns = {"contender": pd.array(names, dtype="str")}
+    columns = {"contender": pd.array(names, dtype=TEXT)}
     for what in ("rating", "rank"):
         columns |= {f"{what}_before": before[what], f"{what}_after": after[what]}
     table = pd.DataFrame(columns)[list(MOVEMENT)]
@@ -215,7 +215,7 @@ def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
 
 def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[str, Any]:
     """By column, the values of these names, and `missing` for those the table does not have."""
-    at = table.index.get_indexer(pd.Index(list(names), dtype="str"))
+    at = table.index.get_indexer(pd.Index(list(names), dtype=TEXT))
     return {str(name): np.append(of.to_numpy(), missing)[at] for name, of in table.items()}
 
 

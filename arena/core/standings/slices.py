@@ -17,6 +17,7 @@ from pandas.api.types import is_numeric_dtype
 
 from arena.core import when
 from arena.core.errors import BadInput
+from arena.core.standings.votes import TEXT
 from arena.core.when import When
 
 LABELS = ("topic", "study", "language", "channel", "rater")
@@ -96,7 +97,7 @@ class Slice:
             if wanted := getattr(self, label):
                 texts = votes[label]
                 if is_numeric_dtype(texts):  # As files are read that have but numbers there.
-                    texts = texts.astype("str")
+                    texts = texts.astype(TEXT)
                 same = (texts == wanted).fillna(False).astype(bool)
                 if label == "rater" and PSEUDONYM.fullmatch(wanted):
                     known = texts.dropna().unique()

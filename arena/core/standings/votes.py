@@ -19,6 +19,9 @@ from arena.core.errors import BadInput
 
 Ints = NDArray[np.int64]
 
+TEXT: Any = pd.StringDtype(na_value=np.nan)
+"""Texts in a table: what pandas 3 calls "str", and what that is not in pandas 2."""
+
 OUTCOME_COLUMNS = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
 """The ledger's columns that are read here."""
 

@@ -17,7 +17,7 @@ from arena.core.errors import BadInput
 from arena.core.standings import clusters, counts, moments, sandwich
 from arena.core.standings.bradley_terry import MIN_RATERS, Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 from tests.core.tables import RESULTS, WINNERS, chance_votes, ledger, reference_votes
 
 METHODS = [
@@ -96,7 +96,7 @@ def table(votes: list[Any], kind: str = "object") -> pd.DataFrame:
 
 
 @given(
-    st.lists(st.tuples(BATCH, st.sampled_from(["object", "category", "str"])), max_size=6),
+    st.lists(st.tuples(BATCH, st.sampled_from(["object", "category", TEXT])), max_size=6),
     st.randoms(use_true_random=False),
     st.lists(st.sampled_from(METHODS), min_size=2, max_size=2),
     st.booleans(),
@@ -234,7 +234,7 @@ def test_columns_that_are_missing_are_named() -> None:
 def test_columns_of_any_kind_mean_the_same() -> None:
     votes = reference_votes()[list(OUTCOME_COLUMNS)]
     plain = Counts.of(votes).fit()
-    for kind in ("category", "object", "str"):
+    for kind in ("category", "object", TEXT):
         fit = Counts.of(votes.astype(kind)).fit()
         np.testing.assert_allclose(fit.covariance, plain.covariance, rtol=0, atol=1e-14)
     both = pd.CategoricalDtype([*reversed(RESULTS["models"]), "without a vote"])

@@ -23,6 +23,7 @@ from arena.core.standings.leaderboard import (
     speeds,
     superseding,
 )
+from arena.core.standings.votes import TEXT
 from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
 SWAPPED = {"model_a": "model_b", "model_b": "model_a", "tie": "tie", "both_bad": "both_bad"}
@@ -152,7 +153,7 @@ def test_an_excluded_ballot_does_not_count_but_still_supersedes() -> None:
 
 def test_rows_are_told_that_they_are_superseded() -> None:
     votes = ledger([("x", "y", "tie")] * 4, supersedes=["", None, "0", "2"])
-    for kind in ("object", "category", "str"):
+    for kind in ("object", "category", TEXT):
         told = superseding(votes.astype(kind))
         assert told["excluded_reason"].fillna("").tolist() == ["superseded", "", "superseded", ""]
     nothing = votes.assign(supersedes="")
