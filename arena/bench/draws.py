@@ -7,13 +7,14 @@ does not draw the figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from arena.bench import Told
 from arena.bench.arenas import Arenas
 from arena.core.battle.matchup import Policy
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
@@ -37,9 +38,6 @@ NEWCOMER_SE = 30.0
 NEWCOMER_ARENAS = 200
 NEWCOMER_VOTES = 3000
 RESAMPLED = 400
-
-Told = Callable[[str, float], None]
-"""Called with what is played now, and how much of the whole is done (0…1)."""
 
 
 @dataclass(frozen=True, slots=True)

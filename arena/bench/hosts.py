@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from arena.bench import Told
 from arena.core.battle.entities import Contender, Finished, Text
 from arena.core.errors import ArenaError
 from arena.core.hosts.report import Spread
@@ -31,8 +32,6 @@ HOUR_S = 3600.0
 ALL = "all"
 
 Unload = Callable[[str], Awaitable[None]]
-Told = Callable[[str, float], None]
-"""Called with what is measured now, and how much of the whole is done (0…1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
+from arena.bench import Told
+
 ARENA, ENGINE, PLAIN = "arena", "arena's engine", "plain Gradio"
 CLOSED, OPEN, VOTING = "closed", "open", "open, with a vote to cast"
 LOOK_S = 10.0
 """How often a page asks how the arena is."""
-
-Told = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

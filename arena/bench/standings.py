@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from arena.bench import simulated
+from arena.bench import Told, simulated
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.bradley_terry import Method
@@ -77,12 +77,9 @@ class Place:
 
 
 class StandingsBench:
-    """Measures on ledgers, by name, and fills them. told: of what is measured now, and how much
-    of the whole is done (0…1)."""
+    """Measures on ledgers, by name, and fills them."""
 
-    def __init__(
-        self, plan: Plan, places: Mapping[str, Place], told: Callable[[str, float], None]
-    ) -> None:
+    def __init__(self, plan: Plan, places: Mapping[str, Place], told: Told) -> None:
         self._plan = plan
         self._places = places
         self._told = told

@@ -36,10 +36,10 @@ PASSED_ON = (
 async def played(visitor: Visitor) -> AsyncIterator[Finding]:
     """In a browser that keeps its cookies, by the page's own calls."""
     async with Visitor(visitor.url, browses=True) as browser:
-        page = await Page.opened(browser)
-        yield headers(page.answer)
-        player = Player(page, "")
         try:
+            page = await Page.opened(browser)
+            yield headers(page.answer)
+            player = Player(page, "")
             await player.play(PROMPT)
         except Elsewhere as error:
             yield fail("page", f"no battle can be played on the page: {error.what}", PASSED_ON)
