@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 
 from arena.adapters.engine import Engine, LocalModel
 from arena.core.errors import EngineFault
+from tests.engine_fixtures import LlamaServer
 
 MODEL = "smollm2:135m"
 STORY = [{"role": "user", "content": "Write a long story about a fox."}]
@@ -38,10 +40,6 @@ async def client_of(engine: Engine) -> AsyncIterator[ollama.AsyncClient]:
         yield client
     finally:
         await client.close()
-
-
-def stats(engine: Engine) -> dict[str, int]:
-    return httpx.get(f"{engine.url}/engine/stats", trust_env=False, timeout=30).json()
 
 
 def post(engine: Engine, path: str, body: object, **headers: str) -> httpx.Response:
@@ -76,7 +74,7 @@ def test_it_says_what_it_is(engine: Engine) -> None:
     assert httpx.head(engine.url, trust_env=False).status_code == 200
     assert httpx.head(f"{engine.url}/api/tags", trust_env=False).status_code == 200
     version = httpx.get(f"{engine.url}/api/version", trust_env=False).json()["version"]
-    assert re.fullmatch(r"0\.32\.\d+\+xllamacpp\.[\d.]+", version), "it is not taken for Ollama"
+    assert re.fullmatch(r"0\.33\.\d+\+xllamacpp\.[\d.]+", version), "it is not taken for Ollama"
     assert httpx.get(f"{engine.url}/nowhere", trust_env=False).status_code == 404
     assert httpx.get(f"{engine.url}/api/chat", trust_env=False).status_code == 405
 
@@ -196,40 +194,6 @@ def test_stop_words_end_the_reply_and_are_not_in_it(engine: Engine) -> None:
     assert stopped.done_reason == "stop"
 
 
-def test_generate_obeys_its_system_prompt_streamed_or_not(engine: Engine) -> None:
-    async def play(client: ollama.AsyncClient) -> None:
-        options = {"seed": 3, "num_predict": 20, "temperature": 0}
-        whole = await client.generate(
-            MODEL, "Who are you?", system="You are a pirate.", options=options
-        )
-        parts = [
-            part
-            async for part in await client.generate(
-                MODEL, "Who are you?", system="You are a pirate.", options=options, stream=True
-            )
-        ]
-        assert whole.response
-        assert "".join(part.response for part in parts) == whole.response
-        assert parts[-1].done
-        assert parts[-1].eval_count == whole.eval_count
-        plain = await client.generate(MODEL, "Who are you?", options=options)
-        assert plain.prompt_eval_count != whole.prompt_eval_count
-
-    talk(engine, play)
-
-
-def test_raw_generate_continues_the_prompt_without_a_template(engine: Engine) -> None:
-    options = {"temperature": 0, "num_predict": 4}
-    reply = talk(
-        engine,
-        lambda client: client.generate(
-            MODEL, "The capital of France is", raw=True, options=options
-        ),
-    )
-    assert "Paris" in reply.response
-    assert reply.prompt_eval_count == 5
-
-
 def test_format_json_gives_json(engine: Engine) -> None:
     schema = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
     reply = talk(
@@ -253,12 +217,32 @@ def test_reply_without_a_limit_is_capped(engine_weights: LocalModel) -> None:
     assert (reply.eval_count, reply.done_reason) == (12, "length")
 
 
-def test_chat_longer_than_the_context_loses_its_oldest_messages(engine: Engine) -> None:
-    old = [{"role": "user", "content": "word " * 9000}, {"role": "assistant", "content": "Go on."}]
-    reply = talk(engine, lambda client: client.chat(MODEL, [SUM[0], *old, SUM[1]]))
-    assert reply.done
-    kept = talk(engine, lambda client: client.chat(MODEL, [SUM[0], old[1], SUM[1]]))
-    assert reply.prompt_eval_count == kept.prompt_eval_count
+def test_what_a_thinking_model_thinks_is_no_part_of_its_content(
+    thinking_weights: LocalModel,
+) -> None:
+    engine = Engine([thinking_weights])
+    name, options = thinking_weights.name, {"num_predict": 6, "temperature": 0}
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            async with client_of(engine) as client:
+                assert (await client.show(name)).capabilities == ["completion", "thinking"]
+                for think in (None, True, "low"):
+                    reply = await client.chat(name, SUM, think=think, options=options)
+                    assert reply.message.thinking and not reply.message.content
+                    assert (reply.eval_count, reply.done_reason) == (6, "length")
+                parts = [
+                    part
+                    async for part in await client.chat(name, SUM, stream=True, options=options)
+                ]
+                assert all(part.message.thinking for part in parts[:-1])
+                reply = await client.chat(name, SUM, think=False, options=options)
+                assert reply.message.content and not reply.message.thinking
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
 
 
 def test_frames_are_lines_of_escaped_json_and_nothing_is_sent_before_the_first(
@@ -289,13 +273,14 @@ USER = {"model": MODEL, "messages": STORY}
         ("/api/chat", [], 400, "unmarshal"),
         ("/api/chat", {"messages": STORY}, 400, "model is required"),
         ("/api/show", {"model": ""}, 400, "model is required"),
-        ("/api/generate", {"prompt": "x"}, 404, "model '' not found"),
+        ("/api/generate", {"prompt": "x"}, 400, "model is required"),
+        ("/api/generate", {"model": MODEL, "prompt": "x"}, 400, "/api/chat"),
         ("/api/chat", USER | {"model": "mistral"}, 404, "model 'mistral' not found"),
         ("/api/generate", {"model": "smollm2"}, 404, "model 'smollm2' not found"),
         ("/api/show", {"model": "no"}, 404, "model 'no' not found"),
         ("/api/chat", USER | {"messages": "hello"}, 400, "messages"),
         ("/api/chat", USER | {"messages": [{"role": "user", "content": 1}]}, 400, "content"),
-        ("/api/chat", USER | {"messages": [{"role": "wizard", "content": "x"}]}, 400, "role"),
+        ("/api/chat", USER | {"messages": ["hello"]}, 400, "messages"),
         (
             "/api/chat",
             USER | {"options": {"temperature": "hot"}},
@@ -320,18 +305,12 @@ USER = {"model": MODEL, "messages": STORY}
         ("/api/chat", USER | {"keep_alive": "5 minutes"}, 400, "unknown unit"),
         ("/api/chat", USER | {"keep_alive": "soon"}, 400, "invalid duration"),
         ("/api/chat", USER | {"tools": [{"type": "function"}]}, 400, "does not support tools"),
-        ("/api/generate", {"model": MODEL, "prompt": "x", "images": ["AA=="]}, 400, "multimodal"),
+        ("/api/chat", USER | {"messages": [STORY[0] | {"images": ["AA=="]}]}, 400, "multimodal"),
         (
-            "/api/generate",
-            {"model": MODEL, "prompt": "x", "suffix": "y"},
+            "/api/chat",
+            USER | {"messages": [{"role": "user", "content": "word " * 9000}]},
             400,
-            "does not support insert",
-        ),
-        (
-            "/api/generate",
-            {"model": MODEL, "prompt": "word " * 9000},
-            400,
-            "exceeds the available context size",
+            "exceed_context_size_error",
         ),
     ],
 )
@@ -384,182 +363,150 @@ def test_web_pages_of_other_origins_are_refused(engine: Engine) -> None:
 # At temperature 0 and without a penalty this model counts in a circle and never stops.
 ENDLESS = {"num_predict": 3500, "temperature": 0, "repeat_penalty": 1.0}
 LONG = [{"role": "user", "content": "Write down numbers from one to a thousand, each in words."}]
+SHORT = {"num_predict": 3}
 
 
 @asynccontextmanager
 async def writing(client: ollama.AsyncClient, count: int) -> AsyncIterator[list[Any]]:
-    """`count` replies of which each has begun, or waits for a slot; closed at the end."""
+    """`count` replies, each of which has begun; closed at the end."""
     streams = [await client.chat(MODEL, LONG, stream=True, options=ENDLESS) for _ in range(count)]
-    firsts = [asyncio.ensure_future(anext(stream)) for stream in streams]
     try:
-        yield firsts
+        await asyncio.wait_for(asyncio.gather(*(anext(stream) for stream in streams)), 60)
+        yield streams
     finally:
-        for first in firsts:
-            first.cancel()
-        await asyncio.gather(*firsts, return_exceptions=True)
         for stream in streams:
             await stream.aclose()
 
 
+async def go_on(streams: list[Any]) -> None:
+    """Each of them writes more than a short reply."""
+    for stream in streams:
+        for _ in range(3 * SHORT["num_predict"]):
+            assert not (await asyncio.wait_for(anext(stream), 60)).done
+
+
 def test_three_write_at_once_and_the_fourth_waits_for_a_slot(engine: Engine) -> None:
     async def play(client: ollama.AsyncClient) -> None:
-        async with writing(client, 3) as firsts:
-            await asyncio.wait_for(asyncio.gather(*firsts), 30)
-            assert stats(engine)["active"] == 3
-            fourth = asyncio.create_task(client.chat(MODEL, SUM, options={"num_predict": 3}))
-            await until(lambda: stats(engine)["queue"] == 1)
+        async with writing(client, 3) as streams:
+            fourth = asyncio.create_task(client.chat(MODEL, SUM, options=SHORT))
+            await go_on(streams)
             assert not fourth.done()
-        reply = await asyncio.wait_for(fourth, 30)
-        assert reply.done
-        assert reply.eval_count
-        await until(lambda: stats(engine)["active"] == 0)
+        reply = await asyncio.wait_for(fourth, 60)
+        assert (reply.done, reply.eval_count) == (True, 3)
 
     talk(engine, play)
 
 
-def test_closing_a_stream_stops_the_generation(engine: Engine) -> None:
+@pytest.mark.parametrize("streamed", [True, False])
+def test_who_leaves_gives_the_slot_to_the_next(engine: Engine, streamed: bool) -> None:
+    async def leaver(client: ollama.AsyncClient) -> None:
+        if streamed:
+            async for _ in await client.chat(MODEL, LONG, stream=True, options=ENDLESS):
+                pass
+        await client.chat(MODEL, LONG, options=ENDLESS)
+
     async def play(client: ollama.AsyncClient) -> None:
-        before = stats(engine)
-        async with writing(client, 1) as firsts:
-            await firsts[0]
-        await until(lambda: stats(engine)["active"] == 0, 30)
-        after = stats(engine)
-        assert after["cancelled"] == before["cancelled"] + 1
-        assert after["completed"] == before["completed"]
-        assert 0 < after["tokens_generated"] - before["tokens_generated"] < 500
-        assert stats(engine)["tokens_generated"] == after["tokens_generated"]
+        leaving = asyncio.create_task(leaver(client))
+        async with writing(client, 2) as streams:
+            next_one = asyncio.create_task(client.chat(MODEL, SUM, options=SHORT))
+            await go_on(streams)
+            assert not next_one.done(), "all slots are taken"
+            leaving.cancel()
+            await asyncio.wait_for(next_one, 60)
+            await go_on(streams)
+        await asyncio.gather(leaving, return_exceptions=True)
 
     talk(engine, play)
 
 
-def test_leaving_a_call_that_is_not_streamed_stops_it_too(engine: Engine) -> None:
-    async def play(client: ollama.AsyncClient) -> None:
-        before = stats(engine)
-        call = asyncio.create_task(client.chat(MODEL, LONG, options=ENDLESS))
-        await until(lambda: stats(engine)["tokens_generated"] > before["tokens_generated"])
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-        await until(lambda: stats(engine)["active"] == 0, 30)
-        assert stats(engine)["cancelled"] == before["cancelled"] + 1
-
-    talk(engine, play)
-
-
-def test_leaving_the_queue_frees_the_place(engine: Engine) -> None:
-    async def play(client: ollama.AsyncClient) -> None:
-        before = stats(engine)
-        async with writing(client, 3) as firsts:
-            await asyncio.gather(*firsts)
-            fourth = asyncio.create_task(client.chat(MODEL, SUM))
-            await until(lambda: stats(engine)["queue"] == 1)
-            fourth.cancel()
-            await until(lambda: stats(engine)["queue"] == 0)
-            after = stats(engine)
-            assert after["active"] == 3
-            assert after["cancelled"] == before["cancelled"] + 1
-        await until(lambda: stats(engine)["active"] == 0)
-
-    talk(engine, play)
-
-
-def test_leaving_while_the_prompt_is_read_stops_soon(engine: Engine) -> None:
-    async def play(client: ollama.AsyncClient) -> None:
-        begun = stats(engine)
-        prompt = [{"role": "user", "content": f"{time.monotonic_ns()} " + "fox " * 3900}]
-        call = asyncio.create_task(client.chat(MODEL, prompt, options={"num_predict": 1}))
-        await until(lambda: stats(engine)["active"] == 1)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-        await until(lambda: stats(engine)["active"] == 0, 30)
-        assert stats(engine)["tokens_generated"] == begun["tokens_generated"]
-        assert stats(engine)["cancelled"] == begun["cancelled"] + 1
-
-    talk(engine, play)
-
-
-def test_full_queue_is_refused(engine_weights: LocalModel) -> None:
+def test_full_queue_is_refused_and_who_leaves_it_makes_room(engine_weights: LocalModel) -> None:
     engine = Engine([engine_weights], limits={"slots": 1, "max_pending": 1})
 
+    async def refusal(client: ollama.AsyncClient) -> ollama.ResponseError | None:
+        """What one more request is told; None for one that may wait, and then leaves."""
+        try:
+            await asyncio.wait_for(client.chat(MODEL, SUM), 1)
+        except ollama.ResponseError as refused:
+            return refused
+        except TimeoutError:
+            return None
+        raise AssertionError("it was answered though the only slot is taken")
+
     async def play() -> None:
         await engine.start()
         try:
-            async with client_of(engine) as client, writing(client, 1) as (first,):
-                await first
-                async with writing(client, 1):
-                    await until(lambda: stats(engine)["queue"] == 1)
-                    with pytest.raises(
-                        ollama.ResponseError, match="maximum pending requests exceeded"
-                    ) as refused:
-                        await client.chat(MODEL, SUM)
-                    assert refused.value.status_code == 503
+            async with client_of(engine) as client, writing(client, 1):
+                assert await refusal(client) is None
+                waiting = asyncio.create_task(client.chat(MODEL, SUM))
+                while (refused := await refusal(client)) is None:
+                    pass
+                assert "maximum pending requests exceeded" in refused.error
+                assert refused.status_code == 503
+                waiting.cancel()
+                while await refusal(client) is not None:
+                    pass
         finally:
             await engine.stop()
 
     asyncio.run(play())
 
 
-# The process ----------------------------------------------------------------------------------
-
-
-def exists(pid: int) -> bool:
-    """Whether the process lives; one that has ended and was not yet collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_it_starts_and_stops_in_no_time(engine_weights: LocalModel) -> None:
-    engine = Engine([engine_weights])
-    begun = time.monotonic()
-    url = asyncio.run(engine.start())
-    started = time.monotonic()
-    assert url == engine.url
-    assert started - begun < 20
-    pid = engine.pid
-    assert pid is not None
-    asyncio.run(engine.stop())
-    assert time.monotonic() - started < 10
-    assert not engine.alive
-    assert not exists(pid)
-    assert engine.fault() is None
-    with pytest.raises(EngineFault, match="not been started"):
-        _ = engine.url
-
-
-def test_dead_engine_is_noticed_explained_and_started_again(engine_weights: LocalModel) -> None:
-    engine = Engine([engine_weights])
+def test_leaving_while_the_prompt_is_read_stops_soon(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights], limits={"slots": 1, "context": 8192})
+    tokens = 7500
+    prompt = [{"role": "user", "content": "fox " * tokens}]
 
     async def play() -> None:
         await engine.start()
         try:
-            for sent, words in (
-                (signal.SIGILL, "AVX2"),
-                (signal.SIGKILL, "memory"),
-                (signal.SIGABRT, "SIGABRT"),
-            ):
-                assert engine.pid is not None
-                os.kill(engine.pid, sent)
-                await until(lambda: not engine.alive)
-                assert words in str(engine.fault())
-                await engine.start()
-                assert engine.alive
-                assert engine.fault() is None
             async with client_of(engine) as client:
-                assert len((await client.list()).models) == 1
+                await client.chat(MODEL)
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(client.chat(MODEL, prompt), 0.5)
+                left = time.monotonic()
+                reply = await client.chat(MODEL, LONG, options={"num_predict": 1})
+                waited = time.monotonic() - left
         finally:
             await engine.stop()
+        a_token_s = reply.prompt_eval_duration / reply.prompt_eval_count / 1e9
+        assert waited < tokens * a_token_s / 2
 
     asyncio.run(play())
 
 
-def test_file_that_is_no_model_is_said_at_the_start(tmp_path: Path) -> None:
-    path = tmp_path / "bad.gguf"
-    path.write_bytes(b"GGUF\x03\x00\x00")
-    engine = Engine([LocalModel("bad", path, "0" * 64)])
-    with pytest.raises(EngineFault, match=r"bad\.gguf"):
-        asyncio.run(engine.start())
-    assert not engine.alive
+# Several models -------------------------------------------------------------------------------
+
+
+def test_models_are_loaded_side_by_side_and_the_engine_answers_meanwhile(
+    engine_weights: LocalModel, tmp_path: Path
+) -> None:
+    copies = [
+        LocalModel(f"{name}:1", shutil.copy(engine_weights.path, tmp_path / name), "0" * 64)
+        for name in ("other", "third")
+    ]
+    engine = Engine([engine_weights, *copies], limits={"max_loaded": 2})
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            async with client_of(engine) as client:
+                loading = asyncio.create_task(client.chat(MODEL))
+                assert len((await client.list()).models) == 3
+                assert not loading.done()
+                await loading
+                replies = await asyncio.gather(
+                    *(client.chat(name, SUM, options=SHORT) for name in (MODEL, "other:1"))
+                )
+                assert [reply.eval_count for reply in replies] == [3, 3]
+                assert {model.name for model in (await client.ps()).models} == {MODEL, "other:1"}
+                await client.chat("other:1", SUM, options=SHORT)
+                await client.chat("third:1")
+                loaded = {model.name for model in (await client.ps()).models}
+                assert loaded == {"other:1", "third:1"}, "the one idle for longest made room"
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
 
 
 def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
@@ -578,7 +525,86 @@ def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
                 ) as failed:
                     await client.chat("cut", SUM)
                 assert failed.value.status_code == 500
-                assert (await client.chat(MODEL, SUM, options={"num_predict": 2})).done
+                assert (await client.chat(MODEL, SUM, options=SHORT)).done
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_model_whose_process_dies_is_said_and_loaded_again(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            async with client_of(engine) as client:
+                async with writing(client, 1) as (stream,):
+                    assert engine.pid is not None
+                    (runner,) = children(engine.pid)
+                    os.kill(runner, signal.SIGKILL)
+                    with pytest.raises(ollama.ResponseError, match="unexpected"):
+                        while True:
+                            await anext(stream)
+                assert engine.alive
+                assert (await client.chat(MODEL, SUM, options=SHORT)).done
+        finally:
+            await engine.stop()
+
+    asyncio.run(play())
+
+
+# The process ----------------------------------------------------------------------------------
+
+
+def exists(pid: int) -> bool:
+    """Whether the process lives; one that has ended and was not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if exists(int(folder.name))
+        and (folder / "stat").read_text().rsplit(")", 1)[1].split()[1] == str(pid)
+    ]
+
+
+def test_it_starts_and_stops_in_no_time(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+    begun = time.monotonic()
+    url = asyncio.run(engine.start())
+    started = time.monotonic()
+    assert url == engine.url
+    assert started - begun < 20
+    pid = engine.pid
+    assert pid is not None
+    asyncio.run(engine.stop())
+    assert time.monotonic() - started < 10
+    assert not engine.alive
+    assert not exists(pid)
+    with pytest.raises(EngineFault, match="not been started"):
+        _ = engine.url
+
+
+def test_dead_engine_is_noticed_and_started_again(engine_weights: LocalModel) -> None:
+    engine = Engine([engine_weights])
+
+    async def play() -> None:
+        await engine.start()
+        try:
+            assert engine.pid is not None
+            os.kill(engine.pid, signal.SIGKILL)
+            await until(lambda: not engine.alive)
+            await engine.start()
+            assert engine.alive
+            async with client_of(engine) as client:
+                assert len((await client.list()).models) == 1
         finally:
             await engine.stop()
 
@@ -586,13 +612,55 @@ def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals of POSIX")
+@pytest.mark.parametrize(
+    ("library", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "AVX2"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", "SIGABRT"),
+        ("import os; os.write(2, b'dear me'); os._exit(3)", "exit status 3, saying: dear me"),
+        ("raise ImportError('libgomp.so.1: cannot open shared object file')", "libgomp1"),
+        ("raise ImportError('symbol not found')", "cannot be loaded on this system"),
+        ("import no_such_module", "pip install -r requirements.txt"),
+    ],
+)
+def test_what_keeps_the_engine_from_starting_is_said_in_words(
+    engine_weights: LocalModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    library: str,
+    said: str,
+) -> None:
+    (tmp_path / "xllamacpp.py").write_text(library)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    engine = Engine([engine_weights])
+    with pytest.raises(EngineFault, match="OLLAMA_HOST") as fault:
+        asyncio.run(engine.start())
+    assert said in str(fault.value)
+    assert not engine.alive
+
+
+def test_file_that_is_no_model_is_said_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(b"GGUF\x03\x00\x00")
+    engine = Engine([LocalModel("bad", path, "0" * 64)])
+    with pytest.raises(EngineFault, match=r"bad\.gguf"):
+        asyncio.run(engine.start())
+    assert not engine.alive
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 @pytest.mark.parametrize("keeps_pipe_open", [False, True])
-def test_engine_dies_with_its_parent(engine_weights: LocalModel, keeps_pipe_open: bool) -> None:
+def test_engine_and_its_models_die_with_its_parent(
+    engine_weights: LocalModel, keeps_pipe_open: bool
+) -> None:
     program = (
         "import asyncio, os, time; from pathlib import *\n"
+        "import ollama\n"
         "from arena.adapters.engine import Engine, LocalModel\n"
         f"engine = Engine([{engine_weights!r}])\n"
         "asyncio.run(engine.start())\n"
+        f"ollama.Client(engine.url, trust_env=False).chat({MODEL!r})\n"
         # A forked child holds the pipe that is the engine's lifeline, as a fork of the app might.
         f"other = os.fork() if {keeps_pipe_open} else -1\n"
         "if other == 0: time.sleep(60)\n"
@@ -605,10 +673,10 @@ def test_engine_dies_with_its_parent(engine_weights: LocalModel, keeps_pipe_open
     assert parent.stdout is not None
     pid, other = map(int, parent.stdout.readline().split())
     try:
-        assert exists(pid)
+        (runner,) = children(pid)
         parent.kill()
         parent.wait()
-        asyncio.run(until(lambda: not exists(pid), 30))
+        asyncio.run(until(lambda: not exists(pid) and not exists(runner), 30))
     finally:
         parent.stdout.close()
         if other > 0:
@@ -627,3 +695,17 @@ def test_engine_outlives_the_thread_that_started_it(engine_weights: LocalModel) 
         assert engine.alive
     finally:
         asyncio.run(engine.stop())
+
+
+# llama.cpp's server alone ---------------------------------------------------------------------
+
+
+def test_the_server_inside_answers_only_with_its_key(llama_server: LlamaServer) -> None:
+    body = {"messages": SUM, "max_tokens": 2}
+    asked = f"{llama_server.url}/v1/chat/completions"
+    assert httpx.post(asked, json=body, trust_env=False).status_code == 401
+    headers = {"Authorization": f"Bearer {llama_server.key}"}
+    reply = httpx.post(asked, json=body, headers=headers, trust_env=False, timeout=60).json()
+    assert reply["usage"]["completion_tokens"] == 2
+    slots = httpx.get(f"{llama_server.url}/slots", headers=headers, trust_env=False).json()
+    assert [slot["is_processing"] for slot in slots] == [False] * 3

@@ -14,7 +14,9 @@ from typing import Any
 
 from arena.adapters.engine import wire
 from arena.adapters.engine.gguf import GgufInfo, read_info
-from arena.adapters.engine.refusals import model_not_found
+from arena.adapters.engine.wire import WireError
+
+_SIGNS_OF_THINKING = ("<think>", "</think>", "enable_thinking", "reasoning_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class InstalledModel:
 
     @property
     def thinks(self) -> bool:
-        return "<think>" in self.info.chat_template or "enable_thinking" in self.info.chat_template
+        return any(sign in self.info.chat_template for sign in _SIGNS_OF_THINKING)
 
     @property
     def capabilities(self) -> list[str]:
@@ -76,7 +78,7 @@ class InstalledModel:
     def show_body(self) -> dict[str, Any]:
         return {
             "license": self.info.license,
-            "modelfile": f"FROM {self.name}\n",
+            "modelfile": f"FROM sha256-{self.digest}\n",
             "template": self.info.chat_template,
             "details": self.details,
             "model_info": self.info.metadata,
@@ -113,4 +115,4 @@ class Shelf:
         for model in self.models:
             if model.name.lower() == wanted:
                 return model
-        raise model_not_found(name)
+        raise WireError(404, f"model '{name}' not found")

@@ -1,30 +1,32 @@
-"""Ollama's wire format: request bodies, frames and their encoding, as in Ollama 0.32.
+"""Ollama's wire format as in Ollama 0.33: its JSON, its refusals, and what a chat means to llama.cpp.
 
-Pure translation between JSON of the API (docs/api.md of Ollama) and values of our own. It does not
-know HTTP, llama.cpp or which models there are.
+Pure translation between the API (docs/api.md of Ollama) and requests of llama.cpp's server. A
+prompt longer than the context is refused, as where `truncate` is false: what is answered is what
+was asked. It does not know HTTP or which models there are.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from arena.adapters.engine.options import parse_keep_alive, parse_options
-from arena.adapters.engine.refusals import WireError, json_type, model_not_found
-
-LIKE_OLLAMA = "0.32.15"
+LIKE_OLLAMA = "0.33.0"
 """The version whose behaviour is followed. What is reported says that this is not Ollama, since
 it is recorded with every vote."""
-"""The Ollama version whose behaviour is spoken."""
-
-FOREVER_S = (2**63 - 1) / 1e9
-"""Go's longest duration, which Ollama uses for "never unload": about 292 years."""
 
 
-# Encoding -------------------------------------------------------------------------------------
+class WireError(Exception):
+    """A refusal with its HTTP status and the text Ollama sends for it."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
 
 # Go's encoder escapes all of these but U+0085, which clients that split lines the Unicode way
 # would break at.
@@ -34,44 +36,28 @@ _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029\x85"}
 def encode(body: Mapping[str, Any]) -> bytes:
     """Compact JSON, escaped so that it is one line for every reader of lines."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair is legal JSON but no text: neither side can take it.
     return text.translate(_ESCAPES).encode("utf-8", errors="replace")
-
-
-def encode_frame(body: Mapping[str, Any]) -> bytes:
-    return encode(body) + b"\n"
 
 
 def rfc3339(moment: datetime | None = None) -> str:
     """UTC with nine digits of fraction; `moment` defaults to now."""
-    moment = moment or datetime.now(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
-
-
-def without_zeros(metrics: Mapping[str, int]) -> dict[str, int]:
-    """Go's `omitempty`: a metric of zero is not sent."""
-    return {name: value for name, value in metrics.items() if value}
+    return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
 # Requests -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A chat or generate call. `keep_alive_s` is None when the call leaves it alone, negative for
-    ever. `preload` asks for no text: only to load the model, or to unload it."""
+class Call:
+    """A chat or generate call. `fields` are llama.cpp's, without `messages` when only loading or
+    unloading is asked for. `keep_alive_s` is None when left alone, negative for ever."""
 
     model: str
-    messages: tuple[dict[str, Any], ...]
-    raw_prompt: str | None
     stream: bool
-    options: dict[str, Any]
-    response_format: dict[str, Any] | None
-    think: bool | None
+    think: bool | str | None
     keep_alive_s: float | None
-
-    @property
-    def preload(self) -> bool:
-        return not self.messages and not self.raw_prompt
+    fields: dict[str, Any]
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -83,39 +69,12 @@ def parse_body(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise WireError(400, f"invalid request body: {error}") from error
     if not isinstance(value, dict):
-        raise WireError(400, "json: cannot unmarshal a value that is not an object into a request")
+        raise WireError(400, "json: cannot unmarshal the request, which is no object")
     return value
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
-
-
-def parse_chat(body: Mapping[str, Any]) -> Request:
-    model = field(body, "model", str, "")
-    if not model:
-        raise WireError(400, "model is required")
-    messages = field(body, "messages", list, [])
-    if body.get("tools"):
-        raise WireError(400, f"registry.ollama.ai/library/{model} does not support tools")
-    return _request(body, model, tuple(_parse_message(message) for message in messages))
-
-
-def parse_generate(body: Mapping[str, Any]) -> Request:
-    model = field(body, "model", str, "")
-    if not model:
-        raise model_not_found(model)
-    prompt = field(body, "prompt", str, "")
-    system = field(body, "system", str, "")
-    if field(body, "suffix", str, ""):
-        raise WireError(400, f"registry.ollama.ai/library/{model} does not support insert")
-    if field(body, "raw", bool, False):
-        return _request(body, model, (), raw_prompt=prompt)
-    if not prompt:
-        return _request(body, model, ())
-    _refuse_images(body)
-    turns = [("system", system), ("user", prompt)] if system else [("user", prompt)]
-    return _request(body, model, tuple({"role": role, "content": text} for role, text in turns))
 
 
 def field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
@@ -124,79 +83,102 @@ def field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
     if value is None:
         return default
     if not isinstance(value, kind):
+        raise WireError(400, f"json: cannot unmarshal field {name}: it is no {kind.__name__}")
+    return value
+
+
+def parse_call(body: Mapping[str, Any]) -> Call:
+    model = field(body, "model", str, "")
+    if not model:
+        raise WireError(400, "model is required")
+    if body.get("tools"):
+        raise WireError(400, f"registry.ollama.ai/library/{model} does not support tools")
+    think = body.get("think")
+    if think not in (None, True, False, "low", "medium", "high", "max"):
         raise WireError(
             400,
-            f"json: cannot unmarshal {json_type(value)} into field {name} "
-            f"of type {_GO_TYPES[kind]}",
+            f"invalid think value: {json.dumps(think)} "
+            '(must be "high", "medium", "low", "max", true, or false)',
         )
-    return _whole_text(value) if isinstance(value, str) else value
+    fields = _parse_options(field(body, "options", dict, {}))
+    if messages := field(body, "messages", list, []):
+        fields["messages"] = [_parse_message(message) for message in messages]
+    if form := body.get("format"):
+        schema = {"schema": form} if isinstance(form, dict) else {}
+        fields["response_format"] = {"type": "json_object"} | schema
+    keep_alive_s = _parse_keep_alive(body.get("keep_alive"))
+    return Call(model, field(body, "stream", bool, True), think, keep_alive_s, fields)
 
 
-def _whole_text(text: str) -> str:
-    """Half a surrogate pair is legal JSON but no text: llama.cpp cannot take it."""
-    return text.encode("utf-8", errors="replace").decode()
-
-
-_GO_TYPES = {str: "string", list: "array", dict: "object", bool: "bool"}
-
-
-def _request(
-    body: Mapping[str, Any],
-    model: str,
-    messages: tuple[dict[str, Any], ...],
-    raw_prompt: str | None = None,
-) -> Request:
-    return Request(
-        model=model,
-        messages=messages,
-        raw_prompt=raw_prompt,
-        stream=field(body, "stream", bool, True),
-        options=parse_options(field(body, "options", dict, {})),
-        response_format=_parse_format(body.get("format")),
-        think=_parse_think(body.get("think")),
-        keep_alive_s=parse_keep_alive(body.get("keep_alive")),
-    )
-
-
-def _parse_message(message: object) -> dict[str, Any]:
+def _parse_message(message: object) -> dict[str, str]:
     if not isinstance(message, dict):
-        raise WireError(
-            400, f"json: cannot unmarshal {json_type(message)} into field messages of type object"
-        )
-    _refuse_images(message)
-    role = field(message, "role", str, "").lower()
-    if role not in {"system", "user", "assistant", "tool"}:
-        raise WireError(400, f"invalid role {role!r}: use system, user, assistant or tool")
-    return {"role": role, "content": field(message, "content", str, "")}
-
-
-def _refuse_images(body: Mapping[str, Any]) -> None:
-    if body.get("images"):
+        raise WireError(400, "json: cannot unmarshal field messages: one of them is no object")
+    if message.get("images"):
         raise WireError(
             400, "Multimodal data provided, but model does not support multimodal requests."
         )
+    parts = {"content": field(message, "content", str, "")}
+    if thinking := field(message, "thinking", str, ""):
+        parts["reasoning_content"] = thinking
+    return {"role": field(message, "role", str, "").lower()} | parts
 
 
-def _parse_think(value: object) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    if value in {"low", "medium", "high", "max"}:
-        return True
-    raise WireError(
-        400,
-        f"invalid think value: {json.dumps(value)} "
-        '(must be "high", "medium", "low", "max", true, or false)',
-    )
+# Options and durations ------------------------------------------------------------------------
+
+# Ollama's options -> their Go types. Most are llama.cpp's under the same name.
+_OPTIONS = dict.fromkeys(
+    "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty".split(),
+    "float32",
+) | dict.fromkeys("top_k repeat_last_n seed num_predict".split(), "integer")
+
+_INT32_MAX = 2**31 - 1
 
 
-def _parse_format(value: object) -> dict[str, Any] | None:
-    """`"json"` or a JSON schema, as llama.cpp's `response_format`."""
-    if value is None or value == "":
+def _parse_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Ollama's options as fields of llama.cpp. `max_tokens` and `seed` are absent when the caller
+    set no limit and no seed. Unknown keys are ignored, and those of loading a model, which is
+    loaded in one way only; a wrong type is WireError 500, as in Ollama."""
+    # Where Ollama's defaults differ from llama.cpp's.
+    fields: dict[str, Any] = {"top_p": 0.9, "min_p": 0.0}
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name == "stop":
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise WireError(500, 'option "stop" must be of type array of strings')
+            fields["stop"] = value
+        elif kind := _OPTIONS.get(name):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise WireError(500, f'option "{name}" must be of type {kind}')
+            number = max(-_INT32_MAX, min(_INT32_MAX, value))
+            fields[name] = int(number) if kind == "integer" else number
+    if (limit := fields.pop("num_predict", 0)) > 0:
+        fields["max_tokens"] = limit
+    if fields.get("seed", 0) < 0:
+        del fields["seed"]
+    return fields
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)([^\d.]*)")
+
+
+def _parse_keep_alive(value: object) -> float | None:
+    """Seconds; negative means for ever. A number is seconds, a string a Go duration."""
+    if value is None:
         return None
-    if value == "json":
-        return {"type": "json_object"}
-    if isinstance(value, dict):
-        return {"type": "json_object", "schema": value}
-    raise WireError(
-        400, f'invalid format: {json.dumps(value)}; expected "json" or a valid JSON Schema object'
-    )
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str):
+        raise WireError(400, "invalid keep_alive: neither a number nor a string")
+    text = value.removeprefix("-")
+    parts = _DURATION_PART.findall(text)
+    if not text or "".join(number + unit for number, unit in parts) != text:
+        raise WireError(400, f'time: invalid duration "{value}"')
+    seconds = 0.0
+    for number, unit in parts:
+        if text != "0" and unit not in _UNITS:
+            problem = f'unknown unit "{unit}"' if unit else "missing unit"
+            raise WireError(400, f'time: {problem} in duration "{value}"')
+        seconds += float(number) * _UNITS.get(unit, 0.0)
+    return -seconds if value.startswith("-") else seconds
