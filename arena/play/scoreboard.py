@@ -34,6 +34,7 @@ COLUMNS = (
     *("model_a", "model_b", "winner", "timestamp", "topic", "study", "language", "channel"),
     *("seat_a", "seat_b", "incumbent", "ttft_ms_a", "ttft_ms_b"),
     *("tokens_per_s_a", "tokens_per_s_b", "output_tokens_a", "output_tokens_b", "conv_metadata"),
+    *("thinking_tokens_a", "thinking_tokens_b", "thinking_ms_a", "thinking_ms_b"),
 )
 """What slices, effects and panels need of a vote."""
 

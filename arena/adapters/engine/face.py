@@ -183,7 +183,9 @@ class _Face:
         )
         writer = None
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", int(runner.url.rsplit(":", 1)[1]))
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", int(runner.url.rsplit(":", 1)[1])
+            )
             writer.write(head.encode() + body)
             status = int((await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1])
             if status != 200:

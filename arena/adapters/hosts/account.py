@@ -73,13 +73,17 @@ class Account:
             total_ms=1000 * (now - self._started),
             load_ms=ended.load_ms,
             prompt_tokens=ended.prompt_tokens,
-            output_tokens=ended.output_tokens,
+            output_tokens=self._written_tokens(ended.output_tokens),
             tokens_per_s=ended.tokens_per_s,
             think=self._request.think,
             thinking_tokens=self._thoughts or None,
             thinking_ms=1000 * ((self._first_text or now) - thought) if thought else None,
             options=dict(self._request.options),
         )
+
+    def _written_tokens(self, told: int | None) -> int:
+        """Of the reply alone. told: by the host, which counts what was thought as well."""
+        return self._texts if told is None else max(0, told - self._thoughts)
 
     def _overthought(self) -> HostFault:
         if not self._request.thought_tokens:

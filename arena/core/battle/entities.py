@@ -75,7 +75,7 @@ class Thought:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete. Times in milliseconds, speed in tokens per second. `output_tokens`
-    count thought too, `thinking_tokens` that alone; `think` and `options` are what was sent."""
+    are the reply's, `thinking_tokens` those before it; `think` and `options` are what was sent."""
 
     host: str
     done_reason: str

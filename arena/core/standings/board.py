@@ -97,7 +97,7 @@ class Board:
 class Panels:
     """What stands beside the standings, of the same votes.
 
-    speeds: by contender ttft_ms, tokens_per_s, reply_tokens (medians over replies). order:
+    speeds: by contender the `leaderboard.MEASURES` (medians over replies). order:
     effects of seat and incumbency, in the columns of `Board.effects`. style: those of style.
     days: day (UTC), votes, in order, without gaps. choices: field of Slice → the values there
     are, most frequent first, of all votes."""

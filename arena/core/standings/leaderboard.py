@@ -21,7 +21,13 @@ from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counting, require
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MEASURES = {"ttft_ms": "ttft_ms", "tokens_per_s": "tokens_per_s", "reply_tokens": "output_tokens"}
+MEASURES = {
+    "ttft_ms": "ttft_ms",
+    "tokens_per_s": "tokens_per_s",
+    "reply_tokens": "output_tokens",
+    "thinking_tokens": "thinking_tokens",
+    "thinking_ms": "thinking_ms",
+}
 """Measure of a reply → the ledger's column, less `_a` or `_b`."""
 
 SPEED_COLUMNS = tuple(f"{column}_{side}" for column in MEASURES.values() for side in "ab")
@@ -45,6 +51,8 @@ STANDINGS = {
     "ttft_ms": "float64",
     "tokens_per_s": "float64",
     "reply_tokens": "float64",
+    "thinking_tokens": "float64",
+    "thinking_ms": "float64",
     "rank_best": "Int64",
     "rank_worst": "Int64",
     "group": "Int64",
@@ -119,8 +127,8 @@ def standings(
 
 
 def speeds(votes: pd.DataFrame) -> pd.DataFrame:
-    """Medians over replies, by contender: ttft_ms, tokens_per_s and reply_tokens, NaN where none
-    was measured. votes: rows of the ledger that may have `SPEED_COLUMNS`; those that are
+    """Medians over replies, by contender: the `MEASURES`, NaN where none was measured; of thought
+    over those replies before which there was any. votes: rows of the ledger that may have `SPEED_COLUMNS`; those that are
     excluded are left out. A reply that was judged in several pairs is one reply."""
     present = [column for column in SPEED_COLUMNS if column in votes]
     if votes.empty or not present:

@@ -138,4 +138,14 @@ COLUMNS = (
         lambda r: figure(r.tokens_per_s, "{:,.1f}"),
     ),
     Column("reply_tokens", "Tokens", "Median length of a reply"),
+    Column(
+        "thinking_tokens",
+        "Thought",
+        "Median tokens and time of thought, where it thinks",
+        lambda r: (
+            f"{figure(r.thinking_tokens)} in {figure(r.thinking_ms / 1000, '{:.1f} s')}"
+            if r.thinking_tokens > 0
+            else DASH
+        ),
+    ),
 )
