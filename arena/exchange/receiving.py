@@ -297,30 +297,26 @@ def _whole(value: Any, name: str) -> int:
 def _moment(value: Any, name: str) -> datetime:
     """ISO 8601, UTC where it has no zone, or the time since 1970 in seconds, milliseconds,
     microseconds or nanoseconds, which are told apart by their size."""
+    moment = value
     try:
-        if isinstance(value, str) and not _is_number(value):
-            value = datetime.fromisoformat(value.strip())
-        if not isinstance(value, datetime):
-            seconds = _number(value, name)
+        if isinstance(moment, str):
+            try:
+                moment = float(moment)
+            except ValueError:
+                moment = datetime.fromisoformat(moment.strip())
+        if not isinstance(moment, datetime):
+            seconds = _number(moment, name)
             for _ in ("milliseconds", "microseconds", "nanoseconds"):
                 seconds = seconds / 1000 if seconds >= LATEST_S else seconds
             if not EARLIEST_S <= seconds < LATEST_S:
                 raise ValueError
             return datetime.fromtimestamp(seconds, UTC)
-        if hasattr(value, "to_pydatetime"):
-            value = value.to_pydatetime(warn=False)
-        zoned: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        if hasattr(moment, "to_pydatetime"):
+            moment = moment.to_pydatetime(warn=False)
+        zoned: datetime = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return zoned.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _texts(value: Any, name: str) -> list[str]:
