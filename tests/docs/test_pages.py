@@ -34,7 +34,7 @@ TESTED: dict[str, Collection[Path]] = {
     "sh": PAGES,
     "python": PAGES,
     "diff": [CONTRIBUTING],
-    "toml": [RESEARCHERS],
+    "toml": PAGES,
     "ini": PAGES,
     "text": [ARCHITECTURE],
 }
@@ -137,11 +137,11 @@ def test_options_are_sent_as_they_are_told() -> None:
         assert float(by_key.get(value, value)) == options_of(settings)[option], option
 
 
-def test_the_roster_can_be_used() -> None:
-    (block,) = blocks(RESEARCHERS, "toml")
-    strict, free = parse(block.text, block.place)
-    assert strict.system and not free.system and strict.options != free.options
-    assert free.topics and not strict.topics
+def test_rosters_can_be_used() -> None:
+    rosters = [parse(block.text, block.place) for page in PAGES for block in blocks(page, "toml")]
+    assert len(rosters) == 2
+    for strict, free in rosters:
+        assert strict.system and not free.system and strict.options != free.options
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -21,6 +21,7 @@ HELD = ["tests/docs/test_pages.py", "tests/test_settings.py"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_contributing_holds_from_its_top_to_its_end(tmp_path: Path) -> None:
     tests, touched = [*HELD], set[Path]()
     file = Path()
