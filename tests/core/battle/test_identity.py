@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def lines(file: str) -> list[tuple[str, str]]:
-    """The two columns of a file; \\n stands for the end of a line."""
+    r"""The two columns of a file; \n stands for the end of a line."""
     rows = (HERE / file).read_text(encoding="utf-8").splitlines()
     return [(first, text.replace("\\n", "\n")) for first, text in (r.split("\t") for r in rows)]
 
@@ -166,7 +166,7 @@ def test_what_everybody_knows_or_what_says_nothing_is_no_word_of_the_roster() ->
 
 
 DISGUISES = {
-    "invisible": lambda name: "\u200b".join(name),
+    "invisible": "\u200b".join,
     "spaced": " ".join,
     "dotted": ".".join,
     "bold": lambda name: f"**{name[0]}**{name[1:]}",
@@ -174,7 +174,7 @@ DISGUISES = {
     "cyrillic": lambda name: name.translate(str.maketrans("aeocpxyi", "аеосрхуі")),
     "greek": lambda name: name.translate(str.maketrans("oνAEIKMOT", "ονΑΕΙΚΜΟΤ")),
     "digits": lambda name: name[0] + name[1:].translate(str.maketrans("ioeas", "10345")),
-    "accents": lambda name: "\u0336".join(name),
+    "accents": "\u0336".join,
     "mathematical": lambda name: "".join(
         chr(0x1D400 + ord(c) - 65) if c.isupper() else chr(0x1D41A + ord(c) - 97) for c in name
     ),
