@@ -57,7 +57,6 @@ class Hosts(Protocol):
 
     def families(self) -> frozenset[str]:
         """Words by which a reply may give away a model here; see core.battle.names."""
-        ...
 
     def refusal(self) -> str:
         """Why no battle can be had now, in words for the page; empty when one can."""

@@ -50,6 +50,7 @@ THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
 class _Details(BaseModel):
     family: str | None = None
     families: list[str] | None = None
+    parent_model: str | None = None
     parameter_size: str | None = None
     quantization_level: str | None = None
     context_length: int = 0
@@ -295,7 +296,8 @@ def _ended(frame: _Frame) -> Ended:
 
 
 def _families(details: _Details | None) -> tuple[str, ...]:
-    words = [details.family, *(details.families or ())] if details else []
+    told = (details.family, details.parent_model) if details else ()
+    words = [*told, *((details and details.families) or ())]
     return tuple(dict.fromkeys(word for word in words if word))
 
 

@@ -160,24 +160,17 @@ def _has_role(words: list[str]) -> bool:
     return any(word in _ROLES or word in _MADE for word in words)
 
 
-def _pattern(*tables: str) -> re.Pattern[str]:
-    """The alternatives of cues; whole words in scripts that part words by spaces."""
-    return re.compile(
-        "|".join(
-            rf"(?:{table})"
-            if re.match(rf"[(?:\[]*[{CJK}\uac00-\ud7a3]", table)
-            else rf"(?<![{ALPHABETS}])(?:{table})(?![{ALPHABETS}])"
-            for table in map(plain, tables)
-        )
-    )
+def _pattern(cue: cues.Cue) -> re.Pattern[str]:
+    spaced, unspaced = plain(cue.spaced), plain(cue.unspaced)
+    return re.compile(rf"(?<![{ALPHABETS}])(?:{spaced})(?![{ALPHABETS}])|(?:{unspaced})")
 
 
-STRANGER = re.compile("|".join(map(plain, cues.STRANGER)))
+STRANGER = re.compile(plain(cues.STRANGER))
 """In a normal text, not in lower case; its groups are the unknown names."""
 SELF, WHO, ABOUT_AI = (re.compile(plain(p)) for p in (cues.SELF, cues.WHO, cues.ABOUT_AI))
 _HERE, _COPULA = (re.compile(plain(p)) for p in (cues.HERE, cues.COPULA))
-_IS, _BY, _AS = (_pattern(*p) for p in (cues.IS, cues.BY, cues.AS))
-_THIS, _SUBJECT, _ME = (_pattern(*p) for p in (cues.THIS, cues.SUBJECT, cues.ME))
+_IS, _BY, _AS = (_pattern(cue) for cue in (cues.IS, cues.BY, cues.AS))
+_THIS, _SUBJECT, _ME = (_pattern(cue) for cue in (cues.THIS, cues.SUBJECT, cues.ME))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")

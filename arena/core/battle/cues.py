@@ -7,8 +7,18 @@ the names of models.
 
 from __future__ import annotations
 
-IS = (
-    (
+from typing import NamedTuple
+
+
+class Cue(NamedTuple):
+    """Alternatives of a pattern: whole words in scripts that part words by spaces, and others."""
+
+    spaced: str
+    unspaced: str = "(?!)"
+
+
+IS = Cue(
+    spaced=(
         r"i am|i'm|im|i was|i've been|i have been|i remain|i happen to be|i,|it's me|it is me"
         r"|(?:my|the)(?: \w+)? name(?: is|'s|\?)?|(?:nam|call)(?:s|ed)? me|i go by|known as"
         r"|(?:refer to|think of|know) me as|(?:what|who) am i\?|i identify as|speaking as|introduc\w+ myself|i represent|i run on|i belong to"
@@ -16,84 +26,71 @@ IS = (
         r"|you are using(?: right now)? is|greetings from|hello from"
         r"|my(?: \w+)? (?:architecture|identity|family|version|model)"
         r"|this (?:answer|reply|response|chat|conversation|message)"
-    ),
-    (
-        r"ich,|ich (?:bin|war|wurde|heisse|basiere auf|beruhe auf|laufe auf|gehöre zu\w*)|nenn\w* mich"
+        r"|ich,|ich (?:bin|war|wurde|heisse|basiere auf|beruhe auf|laufe auf|gehöre zu\w*)|nenn\w* mich"
         r"|mein name(?: ist)?|(?:du sprichst|sie sprechen|du chattest) mit|hier (?:spricht|schreibt)"
-    ),
-    (
-        r"je suis|j'ai été|je m'appelle|mon nom est|moi,|moi c'est|je fais partie de|je me base sur"
+        r"|je suis|j'ai été|je m'appelle|mon nom est|moi,|moi c'est|je fais partie de|je me base sur"
         r"|(?:vous parlez|tu parles|vous discutez) (?:avec|à)|appelle[zs]?[- ]moi|je repose sur|ici"
-    ),
-    (
-        r"yo,|soy|me llamo|mi nombre(?: es)?|fui|he sido|(?:estás|está|estáis) (?:hablando|chateando) con"
+        r"|yo,|soy|me llamo|mi nombre(?: es)?|fui|he sido|(?:estás|está|estáis) (?:hablando|chateando) con"
         r"|aquí|me baso en|llámame|pertenezco a|formo parte de"
-    ),
-    (
-        r"eu,|sou|me chamo|chamo-me|meu nome(?: é)?|(?:está|estás) (?:falando|conversando|a falar) com"
+        r"|eu,|sou|me chamo|chamo-me|meu nome(?: é)?|(?:está|estás) (?:falando|conversando|a falar) com"
         r"|aqui (?:é|fala)|faço parte d\w+|pertenço a"
-    ),
-    r"sono(?: stat[oa])?|mi chiamo|il mio nome(?: è)?|stai parlando con",
-    (
-        r"я|меня (?:зовут|называют)|мо[её] имя|я работаю на(?: основе| базе)?|я основан\w* на"
+        r"|sono(?: stat[oa])?|mi chiamo|il mio nome(?: è)?|stai parlando con"
+        r"|я|меня (?:зовут|называют)|мо[её] имя|я работаю на(?: основе| базе)?|я основан\w* на"
         r"|(?:вы|ты) (?:общаетесь|общаешься|разговариваете|говорите|говоришь) с"
-    ),
-    (
-        r"saya(?: adalah)?|aku(?: adalah)?|nama(?:ku| saya)(?: adalah)?"
+        r"|saya(?: adalah)?|aku(?: adalah)?|nama(?:ku| saya)(?: adalah)?"
         r"|sedang (?:berbicara|mengobrol) dengan"
+        r"|أنا|اسمي|تتحدث (?:مع|إلى)|تناديني|نادني|بصفتي|باعتباري|كوني|بوصفي"
+        r"|मेरा नाम|আমার নাম|میرا نام"
     ),
-    r"أنا|اسمي|تتحدث (?:مع|إلى)|تناديني|نادني|بصفتي|باعتباري|كوني|بوصفي",
-    r"मेरा नाम|আমার নাম|میرا نام",
-    (
+    unspaced=(
         r"我(?:其实)?(?:就)?是|我叫|我(?:的)?名字?(?:是|叫|为)|叫我|称呼我为?|我由|我属于|我基于|我被|名字叫"
         r"|本(?:模型|助手)(?:由|是)|正在(?:和|与|跟)|本人是|在下是|这里是"
+        r"|(?:私|僕|わたし)の名前は|제 이름은|이름은"
     ),
-    r"(?:私|僕|わたし)の名前は|제 이름은|이름은",
 )
 """A name follows: what somebody is, or is called."""
 
-BY = (
-    (
+BY = Cue(
+    spaced=(
         r"i (?:come|hail|stem|descend) from|behind me|i owe"
         r"|(?:made|created|built|developed|trained|designed) me (?:is|was|are)"
         r"|my(?: \w+)? (?:creators?|developers?|makers?|trainers?|vendor|provider|owner|parent company"
         r"|weights|training|knowledge(?! (?:of|about))|cutoff)"
-    ),
-    (
-        r"mein\w* (?:hersteller|entwickler|schöpfer)|mich ha(?:t|ben)|wurde ich|ich komme (?:von|aus)"
+        r"|mein\w* (?:hersteller|entwickler|schöpfer)|mich ha(?:t|ben)|wurde ich|ich komme (?:von|aus)"
         r"|ich stamme von|die mich \w+ hat"
-    ),
-    (
-        r"je viens de|m(?:on|es) (?:créateur|développeur|concepteur|connaissances)s?"
+        r"|je viens de|m(?:on|es) (?:créateur|développeur|concepteur|connaissances)s?"
         r"|(?:qui m'a|m'ont) \w+"
-    ),
-    (
-        r"me (?:creó|desarrolló|entrenó|hizo|diseñó|programó|criou|desenvolveu|treinou)"
+        r"|me (?:creó|desarrolló|entrenó|hizo|diseñó|programó|criou|desenvolveu|treinou)"
         r"|mis? (?:creador|desarrollador|entrenamiento|entrenador|fabricante)\w*"
         r"|meus? (?:criador|desenvolvedor)\w*|mi ha (?:creato|addestrato)"
+        r"|меня (?:создал|разработал|обучил|натренировал)\w*|мо\w+ (?:создател|разработчик)\w*"
+        r"|(?:pembuat|pengembang) saya|yang (?:membuat|menciptakan|mengembangkan|melatih) saya"
+        r"|(?:طور|درب|صنع|صمم|أنشأ)ت?ني|مطوري|مطورتي|تم (?:تطويري|تدريبي|إنشائي|تصميمي)"
+        r"|(?:मेरा|मेरी) (?:विकास|निर्माण|प्रशिक्षण)|আমার (?:নির্মাতা|বিকাশকারী)"
     ),
-    r"меня (?:создал|разработал|обучил|натренировал)\w*|мо\w+ (?:создател|разработчик)\w*",
-    r"(?:pembuat|pengembang) saya|yang (?:membuat|menciptakan|mengembangkan|melatih) saya",
-    r"(?:طور|درب|صنع|صمم|أنشأ)ت?ني|مطوري|مطورتي|تم (?:تطويري|تدريبي|إنشائي|تصميمي)",
-    r"(?:मेरा|मेरी) (?:विकास|निर्माण|प्रशिक्षण)|আমার (?:নির্মাতা|বিকাশকারী)",
-    r"我来自|我的(?:开发者|创造者|开发商|母公司|研发团队)|私を(?:作|開発|訓練)[っしたて]*のは",
-    r"저를 (?:만든|개발한) (?:회사|곳)[은는]",
+    unspaced=(
+        r"我来自|我的(?:开发者|创造者|开发商|母公司|研发团队)|私を(?:作|開発|訓練)[っしたて]*のは"
+        r"|저를 (?:만든|개발한) (?:회사|곳)[은는]"
+    ),
 )
 """A maker follows."""
 
-AS = (
-    (
+AS = Cue(
+    spaced=(
         r"(?<!such )(?<!same )(?<!well )(?<!far )(?<!so )as|being|als|como|en tant que?|comme|как|будучи"
         r"|sebagai|come"
     ),
-    r"作为|身为",
+    unspaced=(r"作为|身为"),
 )
 """In the quality of something; who speaks must follow."""
 
-THIS = (r"(?:this|here)(?: assistant| chatbot| ai)? is|hier ist|c'est|aqui é|это",)
+THIS = Cue(spaced=(r"(?:this|here)(?: assistant| chatbot| ai)? is|hier ist|c'est|aqui é|это"))
 """A model may introduce itself so, or something else be shown."""
 
-SUBJECT = (r"मैं|मुझे|আমি|আমাকে|میں|مجھے", r"(?:私|僕|わたし|俺)(?:は|を)|저는|나는|저를|나를|제가|내가")
+SUBJECT = Cue(
+    spaced=(r"मैं|मुझे|আমি|আমাকে|میں|مجھے"),
+    unspaced=(r"(?:私|僕|わたし|俺)(?:は|を)|저는|나는|저를|나를|제가|내가"),
+)
 """Who speaks, in languages in which the verb comes last."""
 
 COPULA = (
@@ -102,8 +99,8 @@ COPULA = (
 )
 """After a name in such a language: it is what somebody is, or is called."""
 
-ME = (
-    (
+ME = Cue(
+    spaced=(
         r"(?:(?:,|has|have|who|that|which|team|people|folks) ){0,3}(?:trained|created|built|developed"
         r"|designed|programmed|engineered|(?:fine[- ])?tuned|named) me\b"
         r"(?! (?:an?|the|some)\b)|(?:who |that )?made me(?= ?(?:[,;:)]|$|to (?:help|be|assist)))|(?:did(?: not|n't) )?(?:train|create|build|develop|design) me\b"
@@ -111,18 +108,16 @@ ME = (
         r"|(?:is|was|are) (?:my|the one who \w+ my) (?:creator|maker|developer|trainer|home)"
         r"|'?s? ?(?:usage |content |safety |use )?(?:polic\w+|guidelines|rules|terms)\b.{0,40}"
         r"\b(?:me|i|my)\b"
-    ),
-    r"ha(?:t|ben) mich\b(?=.{0,30}(?:trainier|entwickel|schaff|gebau|program))",
-    r"(?:qui )?m'(?:a|ont) (?:créé|entraîné|développé|conçu|formé)\w*",
-    (
-        r"me (?:creó|desarrolló|entrenó|hizo|diseñó|programó|criou|desenvolveu|treinou|fez)"
+        r"|ha(?:t|ben) mich\b(?=.{0,30}(?:trainier|entwickel|schaff|gebau|program))"
+        r"|(?:qui )?m'(?:a|ont) (?:créé|entraîné|développé|conçu|formé)\w*"
+        r"|me (?:creó|desarrolló|entrenó|hizo|diseñó|programó|criou|desenvolveu|treinou|fez)"
         r"|mi ha (?:creato|addestrato|sviluppato)"
+        r"|(?:создал|обучил|разработал)\w* меня|меня (?:создал|обучил|разработал)\w*"
+        r"|(?:yang )?(?:menciptakan|melatih|mengembangkan|membuat) saya"
+        r"|\S{0,12} ?(?:بتدريبي|بتطويري|بإنشائي|بتصميمي)"
+        r"|ने मुझे|আমাকে|نے مجھے"
     ),
-    r"(?:создал|обучил|разработал)\w* меня|меня (?:создал|обучил|разработал)\w*",
-    r"(?:yang )?(?:menciptakan|melatih|mengembangkan|membuat) saya",
-    r"\S{0,12} ?(?:بتدريبي|بتطويري|بإنشائي|بتصميمي)",
-    r"ने मुझे|আমাকে|نے مجھے",
-    (
+    unspaced=(
         r"[\u4e00-\u9fff ]{0,6}(?:开发|训练|创造|创建|研发|打造|设计|推出|制作|发明)了?我(?![们的])"
         r"|(?:が|は|に|によって)?私を(?:開発|作|訓練)|(?:이|가|에서)? ?(?:저|나)를 (?:만들|개발|훈련|학습)"
     ),
@@ -139,23 +134,17 @@ HERE = (
 """After a name: who bears it speaks."""
 
 STRANGER = (
-    (
-        r"\b(?:I am|I'm|As|Ich bin|Als|Je suis|En tant que?|Soy|Como|Sou|Saya(?: adalah)?)"
-        r"(?: (?:just|only|an?|your|the|ein\w*|une?|un[ao]?|uma?))*(?: (?!sure|glad|told)[\w-]+){0,3}?"
-        r" (?:AI|[Mm]od[eè]l[eo]?|assistant|chatbot|Sprachmodell|KI|IA|asistente|assistente|asisten)\b"
-        r"(?:(?! I )[^.!?\n]){0,30}?\b(?:(?:made|built|created|trained|developed|designed|entraîn\w+|"
-        r"développ\w+|créée?|conçue?|entrenad[oa]|desarrollad[oa]|cread[oa]|treinad[oa]|desenvolvid[oa]|"
-        r"criad[oa]|dikembangkan|dilatih|dibuat) (?:by|par|por|pel[oa]|oleh)|das von)"
-        r" (?:the )?(?P<maker>[A-Z]\w+)(?= |[.,;!]|$)"
-    ),
-    (
-        r"\b(?:I am|I'm|[Mm]y name is) (?P<name>[A-Z][\w-]+(?: [A-Z0-9][\w.-]*)*)(?:,| and I am) "
-        r"(?:an?|your) (?:\w+ ){0,3}(?:AI|language model|chatbot|virtual assistant)\b(?! \w+(?:er|or|ist)\b)"
-    ),
-    (
-        r"我(?:是|叫)[^。，,\n]{0,12}[，,]?(?:是)?(?:一[个款])?由(?P<by>[^。，,\n]{1,15}?)(?:开发|训练|研发|打造|创建)的"
-        r"[^。，,\n]{0,8}(?:助手|模型|AI|智能)"
-    ),
+    r"\b(?:I am|I'm|As|Ich bin|Als|Je suis|En tant que?|Soy|Como|Sou|Saya(?: adalah)?)"
+    r"(?: (?:just|only|an?|your|the|ein\w*|une?|un[ao]?|uma?))*(?: (?!sure|glad|told)[\w-]+){0,3}?"
+    r" (?:AI|[Mm]od[eè]l[eo]?|assistant|chatbot|Sprachmodell|KI|IA|asistente|assistente|asisten)\b"
+    r"(?:(?! I )[^.!?\n]){0,30}?\b(?:(?:made|built|created|trained|developed|designed|entraîn\w+|"
+    r"développ\w+|créée?|conçue?|entrenad[oa]|desarrollad[oa]|cread[oa]|treinad[oa]|desenvolvid[oa]|"
+    r"criad[oa]|dikembangkan|dilatih|dibuat) (?:by|par|por|pel[oa]|oleh)|das von)"
+    r" (?:the )?(?P<maker>[A-Z]\w+)(?= |[.,;!]|$)"
+    r"|\b(?:I am|I'm|[Mm]y name is) (?P<name>[A-Z][\w-]+(?: [A-Z0-9][\w.-]*)*)(?:,| and I am) "
+    r"(?:an?|your) (?:\w+ ){0,3}(?:AI|language model|chatbot|virtual assistant)\b(?! \w+(?:er|or|ist)\b)"
+    r"|我(?:是|叫)[^。，,\n]{0,12}[，,]?(?:是)?(?:一[个款])?由(?P<by>[^。，,\n]{1,15}?)(?:开发|训练|研发|打造|创建)的"
+    r"[^。，,\n]{0,8}(?:助手|模型|AI|智能)"
 )
 """A model of a name that nobody knows, or of such a maker. The case of letters counts."""
 
