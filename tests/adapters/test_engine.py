@@ -545,8 +545,7 @@ def test_model_whose_process_dies_is_said_and_loaded_again(engine_weights: Local
                     (runner,) = children(engine.pid)
                     os.kill(runner, signal.SIGKILL)
                     with pytest.raises(ollama.ResponseError, match="unexpected"):
-                        while True:
-                            await anext(stream)
+                        [frame async for frame in stream]
                 assert engine.alive
                 assert (await client.chat(MODEL, SUM, options=SHORT)).done
         finally:

@@ -29,7 +29,7 @@ class Child:
     """`python -m arena.adapters.engine.MODULE CONFIG`, with `parent` added to the config."""
 
     def __init__(self, module: str, config: Mapping[str, Any]) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 -- closed when the child has ended
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -42,7 +42,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=_PATIENT | os.environ | {"PYTHONSAFEPATH": ""},
+            # It is handed on whole, and nothing of it is read.
+            env=_PATIENT | os.environ | {"PYTHONSAFEPATH": ""},  # noqa: TID251
             # Ctrl-C is for the app, which ends its children when it has no more use for them.
             start_new_session=True,
         )

@@ -77,22 +77,22 @@ class _Face:
         self._limits = limits
         self._runners = Runners(limits, len(shelf.models))
         self._http = httpx.AsyncClient(
-            timeout=None,
+            timeout=None,  # noqa: S113 -- a reply may wait for a slot as long as its client does
             trust_env=False,
             # llama.cpp's server closes idle connections soon, and then one would be used in vain.
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 
-    async def alive(self, request: Request) -> Response:
+    async def alive(self, _: Request) -> Response:
         return PlainTextResponse("Ollama is running")
 
-    async def version(self, request: Request) -> Response:
+    async def version(self, _: Request) -> Response:
         return _json({"version": f"{wire.LIKE_OLLAMA}+xllamacpp.{metadata.version('xllamacpp')}"})
 
-    async def tags(self, request: Request) -> Response:
+    async def tags(self, _: Request) -> Response:
         return _json({"models": [model.tags_entry() for model in self._shelf.models]})
 
-    async def ps(self, request: Request) -> Response:
+    async def ps(self, _: Request) -> Response:
         loaded = self._runners.loaded()
         return _json(
             {"models": [each.model.ps_entry(each.expires_at, each.context) for each in loaded]}

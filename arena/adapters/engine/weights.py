@@ -90,7 +90,8 @@ async def _have(model: EngineModel, cache: Path, progress: Progress) -> LocalMod
 
 async def _have_own(model: EngineModel, path: Path, cache: Path) -> LocalModel:
     """A user's own file, whose hash is noted in the cache: its folder may not be ours to write."""
-    note = cache / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.json"
+    place = await asyncio.to_thread(path.resolve)
+    note = cache / f"{hashlib.sha256(str(place).encode()).hexdigest()[:16]}.json"
     try:
         digest = await asyncio.to_thread(_noted_sha256, path, note)
     except OSError as error:
@@ -130,7 +131,7 @@ def _keep(fetched: Path, file: Path, sha256: str) -> None:
         raise WrongContent(f"What was downloaded as {file.name}")
     with fetched.open("rb+") as data:
         os.fsync(data.fileno())
-    os.replace(fetched, file)
+    fetched.replace(file)
     _write_note(file, _note_of(file), sha256)
 
 
@@ -171,7 +172,7 @@ def _write_note(file: Path, note: Path, sha256: str) -> None:
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         new.write_text(text, encoding="utf-8")
-        os.replace(new, note)
+        new.replace(note)
     except OSError:
         # Without a note the next start computes the hash again, which is slow but right.
         new.unlink(missing_ok=True)

@@ -112,14 +112,14 @@ def _pip() -> list[str]:
 async def _run_pip(arguments: list[str], work: Path, wheel: WheelFile, progress: Progress) -> None:
     temporary = str(work / "temporary")
     # pip downloads into its temporary folder: the growing file there is the progress.
-    environment = os.environ | {
+    environment = os.environ | {  # noqa: TID251 -- handed on whole to pip, and nothing of it is read
         "TMPDIR": temporary,
         "TEMP": temporary,
         "TMP": temporary,
         "LC_ALL": "C",
     }
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220 -- it is polled below, never waited for
             [*_pip(), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -161,7 +161,7 @@ def _largest_wheel(work: Path) -> int:
     for folder, _, names in os.walk(work):
         for name in (name for name in names if name.endswith(".whl")):
             try:
-                sizes.append(os.stat(os.path.join(folder, name)).st_size)
+                sizes.append((Path(folder) / name).stat().st_size)
             except FileNotFoundError:
                 continue  # moved between the listing and the look
     return max(sizes)
