@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
-from arena.adapters.engine.weights import Progress
+from arena.adapters.engine.download import Progress
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
 from arena.addresses import OLLAMA_PORT
 from arena.core.battle import roster as rosters
