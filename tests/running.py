@@ -45,10 +45,6 @@ class App:
     def url(self) -> str:
         return self.found(r"page\s+(http://\S+)")
 
-    @property
-    def engine_url(self) -> str:
-        return self.found(r"engine at (http://[\d.:]+)")
-
     def found(self, pattern: str) -> str:
         """The first group of the pattern, once it is printed."""
         wait_until(lambda: re.search(pattern, self.printed) or self.ended(), pattern)
@@ -64,9 +60,6 @@ class App:
 
     def get(self, path: str) -> Any:
         return fetch(f"{self.url}/{path}")
-
-    def engine_stats(self) -> dict[str, int]:
-        return fetch(f"{self.engine_url}/engine/stats")
 
     def votes(self) -> list[sqlite3.Row]:
         with sqlite3.connect(self.database) as connection:

@@ -138,7 +138,9 @@ def _tasks_of(host: FakeOllama) -> set[asyncio.Task[Any]]:
     return {
         task
         for task in asyncio.all_tasks()
-        if "fake_ollama" in task.get_coro().cr_code.co_filename  # type: ignore[union-attr]
+        # What closes a generator is a task for a moment, and has no code of its own.
+        if (code := getattr(task.get_coro(), "cr_code", None)) is None
+        or "fake_ollama" in code.co_filename
     }
 
 

@@ -107,13 +107,14 @@ def test_numbers_are_shown_as_people_read_them() -> None:
         "First token": "1.25 s",
         "Tokens/s": "42.0",
         "Tokens": "1,321",
+        "Thought": "–",
     }
 
 
 def test_what_is_not_known_is_a_dash() -> None:
     rows = Cells(table.draw(board(roster=["newcomer"]).standings)).rows
     assert rows[-2] == ["Not rated yet"]
-    assert rows[-1] == ["–", "newcomer", "–", "–", "–", *["0"] * 6, *["–"] * 5]
+    assert rows[-1] == ["–", "newcomer", "–", "–", "–", *["0"] * 6, *["–"] * 6]
 
 
 def test_columns_sort_by_numbers_and_what_is_unknown_has_none() -> None:
