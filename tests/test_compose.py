@@ -93,14 +93,17 @@ def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: P
 
 @pytest.mark.slow
 def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: Any) -> None:
+    def engines() -> set[int]:
+        children = Process().children()
+        return {p.pid for p in children if "arena.adapters.engine" in "".join(p.cmdline())}
+
     async def scene() -> None:
+        others = engines()
         async with house(tmp_path) as made:
             await eventually(lambda: made.readiness.ready, 60)
             before = made.supply.source
-            (engine,) = [
-                p for p in Process().children() if "arena.adapters.engine" in "".join(p.cmdline())
-            ]
-            engine.kill()
+            (engine,) = engines() - others
+            Process(engine).kill()
             await eventually(lambda: made.supply.source != before and made.readiness.ready, 60)
             said = [r.headline for r in made.said]  # type: ignore[attr-defined]
             assert "The engine stopped and is started again." in said
