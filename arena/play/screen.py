@@ -46,14 +46,13 @@ class Screen:
         self._telltales: dict[tuple[str, int], Telltale] = {}
         self._told: tuple[object, ...] = ()
 
-    async def show(self, levels: Mapping[str, int], stage: tuple[str, int]) -> None:
-        """levels: characters that may be seen now, by seat; a seat that is not named was
-        complete before the round began and is shown whole. What a StoreFault kept from being
-        published is published by the next call."""
+    async def show(self, stage: tuple[str, int]) -> None:
+        """Of each reply as much as its level says. What a StoreFault kept from being published
+        is published by the next call."""
         pieces: list[Piece] = []
         reached = dict(self._levels)
         for letter, writer in self._writers.items():
-            reached[letter] = levels.get(letter, writer.track.written)
+            reached[letter] = writer.level
             added = writer.between(self._levels[letter], reached[letter])
             pieces += added
             if self._gives_itself_away(writer, reached[letter]) or writer.spoilt:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from arena.core.battle.entities import Battle, Reply
@@ -33,10 +34,10 @@ TOO_LONG = "The replies took too long, so this battle ends without a result."
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """pace: characters a second; grace_s: how long the models write on with nobody looking,
+    """pace: the most characters a second, 0 for no limit; grace_s: how long the models write on with nobody looking,
     unless the battle is played unattended; total_s: the longest a round may take."""
 
-    pace: float = 150.0
+    pace: float = 0.0
     grace_s: float = 5.0
     total_s: float = 600.0
 
@@ -99,26 +100,24 @@ class Stage:
 
     async def _show(self, battle: Battle, writers: Mapping[str, Writer]) -> None:
         screen = Screen(self._feed, battle, writers)
-        # Replies that were all prepared are there at once; otherwise all wait for all.
-        at_once = all(w.ended for w in writers.values())
-        paced = [] if at_once else list(writers.values())
-        pace, allowance = Pace(), 0.0
+        # Where somebody in play is complete already, whoever still writes would show its own
+        # speed: it is shown when it is complete as well.
+        together = len(writers) == len(battle.live)
+        cap = self._rules.pace * TICK_S or math.inf
+        pace = Pace()
         attendance = self._attendance(battle)
         deadline = self._clock() + self._rules.total_s
         while True:
             if failed := next((w for w in writers.values() if w.fault), None):
                 raise failed.abandoned()
-            # Only the fraction is carried over: pace is a rate, unused characters are not saved.
-            allowance = allowance % 1 + self._rules.pace * TICK_S
-            tracks = {w.seat.letter: w.track for w in paced}
-            further = pace.tick(tracks, int(allowance))
-            for writer in writers.values():
+            tracks = {s: w.track for s, w in writers.items()}
+            moves = together or all(t.ended for t in tracks.values())
+            further = pace.tick(tracks, cap) if moves else pace
+            for letter, writer in writers.items():
                 writer.shown = writer.shown or further.open
-            levels = {s: further.shown(t) for s, t in tracks.items()}
-            for letter, level in levels.items():
-                writers[letter].level = level
+                writer.level = further.shown(tracks[letter])
             try:
-                await screen.show(levels, _stage(further, paced))
+                await screen.show(_stage(further, writers.values()))
             except StoreFault:
                 log.warning("the store is away; nothing more is shown until it is back")
             else:
@@ -164,7 +163,7 @@ class Stage:
         return Attendance(self._feed, battle.id, grace_s, self._clock)
 
 
-def _stage(pace: Pace, writers: Sequence[Writer]) -> tuple[str, int]:
+def _stage(pace: Pace, writers: Collection[Writer]) -> tuple[str, int]:
     """What all panes say alike, and the place in the queue of the one who waits longest."""
     if pace.open:
         return "writing", 0

@@ -1,15 +1,37 @@
 """How much of each reply may be shown now: the start gate and the common pace.
 
-Nothing is shown until every reply has a first character, or has ended without one; then all
-panes show the same number of characters, never beyond the shortest reply that is still being
-written, so that speed does not tell who is who. It does not know about time: the caller says
-how many characters a tick is worth.
+All panes show the same number of characters, the *level*, and the level is a function of common
+facts alone:
+
+- Nothing is shown before every reply has a first step of characters, or has ended.
+- The level is a whole number of steps, so that no cut falls on the end of anybody's token.
+- It moves at a steady rate, behind the reply that has the fewest characters. That one is met only
+  where it stalls: then all panes stand until it is well ahead, and go on at a lower rate.
+- The rate is a rung of a coarse ladder, below what was written and below what was shown on the
+  whole since the gate, stalls included. So it never rises within a round, whoever ends or hurries.
+- Once every reply is complete, all of it is shown: then nobody is waited for any more.
+
+What is left to be told is what any pace leaves: how long the replies are, which of them have ended
+below the level, and when the last one was complete. It does not know about time: the caller says
+when a tick has passed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+STEP = 8
+"""Characters; longer than most tokens, so that a step says nothing of where one ended."""
+AHEAD = 4 * STEP
+"""By so many characters the slowest reply is ahead when the level sets out."""
+WAITS = frozenset(2**n for n in range(1, 20))
+"""Ticks after which a level that stands may set out: so few that none tells of a token."""
+MARGIN = 0.9
+LADDER = math.sqrt(2)
+"""From one rate to the next. The finer it is, the better lengths and times would tell who set it;
+the coarser, the more is left to be shown at once at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +43,38 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Characters at a tick, counted from the gate."""
+
+    tick: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
-    """The level (in characters) that every pane has reached; `open` once the gate is."""
+    """The level (in characters) that every pane has reached; `open` once the gate is. rate: in
+    characters a tick, infinite before the first was measured; it counts from `start`. standing:
+    since when the level waits, and how much the slowest had then; None while it moves."""
 
     level: int = 0
     open: bool = False
+    rate: float = math.inf
+    ticks: int = 0
+    start: Mark = Mark(0, 0)
+    standing: Mark | None = None
 
-    def tick(self, tracks: Mapping[str, Track], budget: int) -> Pace:
-        """The pace after a tick that allows at most `budget` more characters a pane."""
-        if not self.open and not all(t.written or t.ended for t in tracks.values()):
-            return self
+    def tick(self, tracks: Mapping[str, Track], cap: float = math.inf) -> Pace:
+        """The pace one tick later. cap: the most characters a tick while somebody writes."""
         being_written = [t.written for t in tracks.values() if not t.ended]
-        bound = min(being_written or [max((t.written for t in tracks.values()), default=0)])
-        return Pace(level=max(self.level, min(self.level + budget, bound)), open=True)
+        if not being_written:
+            longest = max((t.written for t in tracks.values()), default=0)
+            return replace(self, level=max(self.level, longest), open=True)
+        slowest = min(being_written)
+        if self.open:
+            return replace(self, ticks=self.ticks + 1)._moved(slowest, cap)
+        if slowest < STEP:
+            return self
+        return Pace(level=STEP, open=True, standing=Mark(0, slowest))
 
     def shown(self, track: Track) -> int:
         """How many characters of this reply may be seen."""
@@ -42,3 +83,23 @@ class Pace:
     def finished(self, tracks: Mapping[str, Track]) -> bool:
         """Every reply has ended and is shown whole."""
         return all(t.ended and t.written <= self.level for t in tracks.values())
+
+    def _moved(self, slowest: int, cap: float) -> Pace:
+        pace = self._set_out(slowest, cap) if self.standing else self
+        if pace.standing:
+            return pace
+        gone = pace.rate * (pace.ticks - pace.start.tick)
+        level = pace.start.characters + int(gone) // STEP * STEP
+        if level > slowest:
+            return replace(pace, standing=Mark(pace.ticks, slowest))
+        return replace(pace, level=level)
+
+    def _set_out(self, slowest: int, cap: float) -> Pace:
+        assert self.standing is not None
+        ticks, gained = self.ticks - self.standing.tick, slowest - self.standing.characters
+        if slowest < self.level + AHEAD or gained <= 0 or ticks not in WAITS:
+            return self
+        on_the_whole = (self.level - STEP) / self.ticks if self.rate < math.inf else math.inf
+        limit = min(MARGIN * gained / ticks, on_the_whole, self.rate / LADDER)
+        rate = min(cap, LADDER ** math.floor(math.log(limit, LADDER)) if limit else 0)
+        return replace(self, rate=rate, start=Mark(self.ticks - 1, self.level), standing=None)

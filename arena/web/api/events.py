@@ -104,7 +104,8 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     yield format_sse_event(retry=RECONNECT_MS)
     before: State | None = None
     last = untold = 0
-    with suppress(UnknownBattle):  # Nobody voted for a day; told anew, it is a 404.
+    # Nobody voted for a day: told anew, it is a 404. A store that is away: the browser comes again.
+    with suppress(UnknownBattle, StoreFault):
         async with aclosing(referee.follow(battle_id)) as batches:
             async for told in batches:
                 batch = told
