@@ -86,7 +86,7 @@ def engine(engine_weights: LocalModel) -> Iterator[Engine]:
 def llama_server(engine_weights: LocalModel) -> Iterator[LlamaServer]:
     """llama.cpp's own server with the demonstration model, without the engine before it."""
     config = {"path": str(engine_weights.path), "name": engine_weights.name}
-    child = Child("llama", config)
+    child = Child(config)
     told = asyncio.run(child.report())
-    yield LlamaServer(told["url"], told["key"], engine_weights.name)
-    asyncio.run(child.end())
+    yield LlamaServer(f"http://127.0.0.1:{told['port']}", told["key"], engine_weights.name)
+    child.end()

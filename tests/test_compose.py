@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psutil import Process
+from psutil import STATUS_ZOMBIE, Process
 
 from arena.compose import House
 from arena.core.errors import ConfigError
@@ -92,21 +92,30 @@ def test_a_host_that_is_set_but_away_is_never_replaced_by_the_engine(tmp_path: P
 
 
 @pytest.mark.slow
-def test_an_engine_that_dies_is_started_again(tmp_path: Path, engine_weights: Any) -> None:
-    def engines() -> set[int]:
-        children = Process().children()
-        return {p.pid for p in children if "arena.adapters.engine" in "".join(p.cmdline())}
+def test_a_model_of_the_engine_that_dies_is_loaded_again(
+    tmp_path: Path, engine_weights: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.compose.house.QUIET_S", 0.5)
+
+    def loaded() -> set[Process]:
+        alive = [p for p in Process().children() if p.status() != STATUS_ZOMBIE]
+        return {p for p in alive if "arena.adapters.engine.llama" in p.cmdline()}
 
     async def scene() -> None:
-        others = engines()
+        others = loaded()
         async with house(tmp_path) as made:
+
+            def resident() -> bool:
+                (host,) = made.hosts.reports()
+                return host.models[0].resident
+
             await eventually(lambda: made.readiness.ready, 60)
-            before = made.supply.source
-            (engine,) = engines() - others
-            Process(engine).kill()
-            await eventually(lambda: made.supply.source != before and made.readiness.ready, 60)
-            said = [r.headline for r in made.said]  # type: ignore[attr-defined]
-            assert "The engine stopped and is started again." in said
+            await made.hosts.look()
+            (died,) = loaded() - others
+            died.kill()
+            await eventually(lambda: not resident())
+            await eventually(resident, 30)
+            assert made.readiness.ready and len(loaded() - others - {died}) == 1
 
     asyncio.run(scene())
 

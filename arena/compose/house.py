@@ -159,13 +159,7 @@ class House:
             return False
 
     async def _look_after(self) -> None:
-        if self.supply.engine_died:
-            self._tell(Readiness(False, "The engine stopped and is started again.", demo=True))
-            await self.supply.start_engine(self.loading)
-            await self.hosts.look()
-            await self.hosts.warm(self._warming)
-        else:
-            await self.hosts.refresh()
+        await self.hosts.refresh()
         self._settled()
 
     # Telling ----------------------------------------------------------------------------------

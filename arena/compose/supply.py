@@ -40,10 +40,6 @@ class Supply:
         """The engine is used: what it plays with is for demonstration."""
         return self._engine is not None
 
-    @property
-    def engine_died(self) -> bool:
-        return self._engine is not None and not self._engine.alive
-
     async def close(self) -> None:
         if self._engine:
             await self._engine.stop()
@@ -69,7 +65,7 @@ class Supply:
             self.source = f"Ollama at {self._local_ollama}, found on this machine"
             await self._hosts.use([(self._local_ollama, "")], roster, slots)
         elif engine:
-            await self.start_engine(loading)
+            await self._start_engine(loading)
 
     async def _local_roster(self) -> tuple[Contender, ...]:
         """The roster, if a local Ollama has at least two of it; else empty."""
@@ -89,8 +85,8 @@ class Supply:
         )
         return ()
 
-    async def start_engine(self, loading: Progress) -> None:
-        """The embedded engine, also again, with the user's models or the demonstration model."""
+    async def _start_engine(self, loading: Progress) -> None:
+        """The embedded engine, with the user's models or the demonstration model."""
         if not self._engine:
             wanted = [_engine_model(m) for m in self._settings.engine_models] or [SMOLLM2]
             models = await fetch_weights(wanted, self._settings.cache, loading)

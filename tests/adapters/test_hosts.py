@@ -296,6 +296,10 @@ def test_a_model_that_was_unloaded_is_loaded_again_before_anybody_asks() -> None
             clock.now += 61
             await pool.refresh()
             await host.wait_for(lambda: host.stats.loads.count("a:1") == 3)
+            await pool.refresh()
+            host.evict("a:1")
+            await pool.refresh()
+            await host.wait_for(lambda: host.stats.loads.count("a:1") == 4)
 
     run(scene)
 

@@ -93,7 +93,7 @@ def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) ->
 
 
 def test_the_engine_process_does_not_import_gradio() -> None:
-    code = "import sys, arena.adapters.engine.server; sys.exit('gradio' in sys.modules)"
+    code = "import sys, arena.adapters.engine.llama; sys.exit('gradio' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
 
 

@@ -18,32 +18,31 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """`(done, total)` in bytes; total is 0 while unknown."""
 
-STALL_S = 60.0
-"""A download that gains no byte for so long is given up."""
+_STALL_S = 60.0
 
 
 async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
     """Download `url` into `work`, after what is there of it already. NoNetwork, NotPublished, or
     OSError when it cannot be stored."""
-    import httpx  # here, because the engine's own process imports this module and has no use for it
+    import httpx  # here, because the engine's own processes import this module for nothing
 
     part = work / "download.part"
     host = urlsplit(url).hostname or url
-    timeout = httpx.Timeout(STALL_S, connect=15.0)
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    timeout = httpx.Timeout(_STALL_S, connect=15.0)
     try:
-        async with httpx.AsyncClient(follow_redirects=True, timeout=timeout) as client:
-            have = part.stat().st_size if part.exists() else 0
-            headers = {"Accept-Encoding": "identity"} | (
-                {"Range": f"bytes={have}-"} if have else {}
-            )
-            async with client.stream("GET", url, headers=headers) as response:
-                if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    # Nothing is missing, or too much is there: the caller's hash will tell.
-                    return part
-                if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-                    raise NotPublished(host, f"the file {url}")
-                response.raise_for_status()
-                await _store(response, part, have, progress)
+        async with (
+            httpx.AsyncClient(follow_redirects=True, timeout=timeout) as client,
+            client.stream("GET", url, headers=headers) as response,
+        ):
+            if response.status_code == 416:
+                # Nothing is missing, or too much is there: the caller's hash will tell.
+                return part
+            if response.status_code in (404, 410):
+                raise NotPublished(host, f"file {url}")
+            response.raise_for_status()
+            await _store(response, part, have, progress)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoNetwork(host, str(error) or type(error).__name__) from error
     return part
@@ -52,8 +51,7 @@ async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
 async def _store(response: httpx.Response, part: Path, have: int, progress: Progress) -> None:
     resumed = response.status_code == 206
     done = have if resumed else 0
-    length = response.headers.get("content-length")
-    total = done + int(length) if length else 0
+    total = done + int(response.headers.get("content-length") or -done)
     with part.open("ab" if resumed else "wb") as file:
         progress(done, total)
         # In pieces as they come: gathered ones would be lost when the connection breaks.

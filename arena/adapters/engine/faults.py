@@ -37,8 +37,8 @@ class NoNetwork(WeightsFault):
 class NotPublished(WeightsFault):
     def __init__(self, source: str, what: str) -> None:
         super().__init__(
-            f"{source} does not have {what}. Check which index pip uses; it is tried again by itself. "
-            f"{_INSTEAD}"
+            f"There is no {what} at {source}. Check which index pip uses; it is tried again by "
+            f"itself. {_INSTEAD}"
         )
 
 

@@ -12,61 +12,19 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-MAGIC = b"GGUF"
-
 # Value types of the specification that are plain numbers, as struct codes.
-_NUMBERS = {
-    0: "B",
-    1: "b",
-    2: "H",
-    3: "h",
-    4: "I",
-    5: "i",
-    6: "f",
-    7: "?",
-    10: "Q",
-    11: "q",
-    12: "d",
-}
+_NUMBERS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _STRING = 8
 _ARRAY = 9
 
-# general.file_type (llama.cpp's llama_ftype) in the words Ollama uses for it.
-_QUANTIZATIONS = {
-    0: "F32",
-    1: "F16",
-    2: "Q4_0",
-    3: "Q4_1",
-    7: "Q8_0",
-    8: "Q5_0",
-    9: "Q5_1",
-    10: "Q2_K",
-    11: "Q3_K_S",
-    12: "Q3_K_M",
-    13: "Q3_K_L",
-    14: "Q4_K_S",
-    15: "Q4_K_M",
-    16: "Q5_K_S",
-    17: "Q5_K_M",
-    18: "Q6_K",
-    19: "IQ2_XXS",
-    20: "IQ2_XS",
-    21: "Q2_K_S",
-    22: "IQ3_XS",
-    23: "IQ3_XXS",
-    24: "IQ1_S",
-    25: "IQ4_NL",
-    26: "IQ3_S",
-    27: "IQ3_M",
-    28: "IQ2_S",
-    29: "IQ2_M",
-    30: "IQ4_XS",
-    31: "IQ1_M",
-    32: "BF16",
-    36: "TQ1_0",
-    37: "TQ2_0",
-    38: "MXFP4",
-}
+# general.file_type (llama.cpp's llama_ftype) in the words Ollama uses for it; some are none today.
+_QUANTIZATIONS: dict[Any, str] = dict(
+    enumerate(
+        "F32,F16,Q4_0,Q4_1,,,,Q8_0,Q5_0,Q5_1,Q2_K,Q3_K_S,Q3_K_M,Q3_K_L,Q4_K_S,Q4_K_M,Q5_K_S,Q5_K_M,"
+        "Q6_K,IQ2_XXS,IQ2_XS,Q2_K_S,IQ3_XS,IQ3_XXS,IQ1_S,IQ4_NL,IQ3_S,IQ3_M,IQ2_S,IQ2_M,IQ4_XS,"
+        "IQ1_M,BF16,,,,TQ1_0,TQ2_0,MXFP4".split(",")
+    )
+)
 
 
 class NotGguf(ValueError):
@@ -75,8 +33,7 @@ class NotGguf(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GgufInfo:
-    """What `/api/tags` and `/api/show` tell of a model. `parameters` counts weights;
-    `metadata` leaves arrays (token lists, merges) out."""
+    """`parameters` counts weights; `metadata` leaves arrays (token lists, merges) out."""
 
     family: str
     parameters: int
@@ -93,7 +50,7 @@ class GgufInfo:
         for unit, name, digits in ((1e9, "B", 1), (1e6, "M", 2), (1e3, "K", 2)):
             if self.parameters >= unit:
                 size = self.parameters / unit
-                return f"{size:.0f}{name}" if size.is_integer() else f"{size:.{digits}f}{name}"
+                return f"{size:.{0 if size.is_integer() else digits}f}{name}"
         return str(self.parameters)
 
 
@@ -102,16 +59,13 @@ def read_info(path: Path) -> GgufInfo:
     with path.open("rb") as file:
         try:
             metadata, parameters = _read_header(file)
-        except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
+        except (struct.error, KeyError, OverflowError, MemoryError) as error:
             raise NotGguf(f"{path.name} is not a whole GGUF file") from error
     family = str(metadata.get("general.architecture", "unknown"))
-    file_type = metadata.get("general.file_type")
     return GgufInfo(
         family=family,
         parameters=parameters,
-        quantization=_QUANTIZATIONS.get(file_type, "unknown")
-        if isinstance(file_type, int)
-        else "unknown",
+        quantization=_QUANTIZATIONS.get(metadata.get("general.file_type")) or "unknown",
         context_length=int(metadata.get(f"{family}.context_length", 0)),
         embedding_length=int(metadata.get(f"{family}.embedding_length", 0)),
         chat_template=str(metadata.pop("tokenizer.chat_template", "")),
@@ -121,11 +75,9 @@ def read_info(path: Path) -> GgufInfo:
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
-    if file.read(4) != MAGIC:
-        raise NotGguf("the file does not begin with GGUF")
-    version, tensors, pairs = _unpack(file, "IQQ")
-    if version not in (2, 3):
-        raise NotGguf(f"GGUF version {version} is not supported")
+    magic, version, tensors, pairs = _unpack(file, "4sIQQ")
+    if magic != b"GGUF" or version not in (2, 3):
+        raise NotGguf(f"{file.name} does not begin as GGUF of version 2 or 3 does")
     metadata: dict[str, Any] = {}
     for _ in range(pairs):
         key = _read_string(file)
@@ -158,10 +110,7 @@ def _read_value(file: BinaryIO, kind: int) -> Any:
 
 def _read_string(file: BinaryIO) -> str:
     (length,) = _unpack(file, "Q")
-    data = file.read(length)
-    if len(data) != length:
-        raise NotGguf("the file ends within its header")
-    return data.decode("utf-8", errors="replace")
+    return str(_unpack(file, f"{length}s")[0], "utf-8", errors="replace")
 
 
 def _unpack(file: BinaryIO, codes: str) -> tuple[Any, ...]:

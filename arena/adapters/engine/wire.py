@@ -1,14 +1,13 @@
 """Ollama's wire format as in Ollama 0.33: its JSON, its refusals, and what a chat means to llama.cpp.
 
-Pure translation between the API (docs/api.md of Ollama) and requests of llama.cpp's server. A
-prompt longer than the context is refused, as where `truncate` is false: what is answered is what
-was asked. It does not know HTTP or which models there are.
+Pure translation between the API (docs/api.md of Ollama) and requests of llama.cpp's server. Two
+things are simpler: a prompt longer than the context is refused, as where `truncate` is false, and
+`keep_alive` is either 0, which unloads, or for ever. It does not know HTTP or which models there are.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,14 @@ from typing import Any
 LIKE_OLLAMA = "0.33.0"
 """The version whose behaviour is followed. What is reported says that this is not Ollama, since
 it is recorded with every vote."""
+
+_INT32_MAX = 2**31 - 1
+
+# Ollama's options -> their Go types. All but num_predict are llama.cpp's under the same name.
+_OPTIONS = dict.fromkeys(
+    "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty".split(),
+    "float32",
+) | dict.fromkeys("top_k repeat_last_n seed num_predict".split(), "integer")
 
 
 class WireError(Exception):
@@ -45,50 +52,30 @@ def rfc3339(moment: datetime | None = None) -> str:
     return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
 
 
-# Requests -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A chat or generate call. `fields` are llama.cpp's, without `messages` when only loading or
-    unloading is asked for. `keep_alive_s` is None when left alone, negative for ever."""
+    """What was asked of a model. `fields` are llama.cpp's. Where nothing is `prompted`, only
+    loading or, if `unload`, unloading is meant."""
 
     model: str
+    prompted: bool
     stream: bool
     think: bool | str | None
-    keep_alive_s: float | None
+    unload: bool
     fields: dict[str, Any]
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
-    """A JSON object, or WireError 400."""
-    if not body.strip():
+def parse_call(data: bytes) -> Call:
+    """The body of a request for a model. WireError 400 or, for an option, 500."""
+    if not data.strip():
         raise WireError(400, "missing request body")
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        body = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise WireError(400, f"invalid request body: {error}") from error
-    if not isinstance(value, dict):
+    if not isinstance(body, dict):
         raise WireError(400, "json: cannot unmarshal the request, which is no object")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
-    """A field of the given JSON type; absent and null give `default`. WireError 400 otherwise."""
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, kind):
-        raise WireError(400, f"json: cannot unmarshal field {name}: it is no {kind.__name__}")
-    return value
-
-
-def parse_call(body: Mapping[str, Any]) -> Call:
-    model = field(body, "model", str, "")
+    model = _field(body, "model", str, "") or _field(body, "name", str, "")
     if not model:
         raise WireError(400, "model is required")
     if body.get("tools"):
@@ -100,14 +87,29 @@ def parse_call(body: Mapping[str, Any]) -> Call:
             f"invalid think value: {json.dumps(think)} "
             '(must be "high", "medium", "low", "max", true, or false)',
         )
-    fields = _parse_options(field(body, "options", dict, {}))
-    if messages := field(body, "messages", list, []):
-        fields["messages"] = [_parse_message(message) for message in messages]
-    if form := body.get("format"):
-        schema = {"schema": form} if isinstance(form, dict) else {}
+    fields = _parse_options(_field(body, "options", dict, {}))
+    fields["messages"] = [_parse_message(each) for each in _field(body, "messages", list, [])]
+    if wanted := body.get("format"):
+        schema = {"schema": wanted} if isinstance(wanted, dict) else {}
         fields["response_format"] = {"type": "json_object"} | schema
-    keep_alive_s = _parse_keep_alive(body.get("keep_alive"))
-    return Call(model, field(body, "stream", bool, True), think, keep_alive_s, fields)
+    return Call(
+        model=model,
+        prompted=bool(fields["messages"] or body.get("prompt")),
+        stream=_field(body, "stream", bool, True),
+        think=think,
+        unload=str(body.get("keep_alive")) in ("0", "0.0", "0s"),
+        fields=fields,
+    )
+
+
+def _field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
+    """A field of the given JSON type; absent and null give `default`. WireError 400 otherwise."""
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise WireError(400, f"json: cannot unmarshal field {name}: it is no {kind.__name__}")
+    return value
 
 
 def _parse_message(message: object) -> dict[str, str]:
@@ -117,21 +119,11 @@ def _parse_message(message: object) -> dict[str, str]:
         raise WireError(
             400, "Multimodal data provided, but model does not support multimodal requests."
         )
-    parts = {"content": field(message, "content", str, "")}
-    if thinking := field(message, "thinking", str, ""):
-        parts["reasoning_content"] = thinking
-    return {"role": field(message, "role", str, "").lower()} | parts
-
-
-# Options and durations ------------------------------------------------------------------------
-
-# Ollama's options -> their Go types. Most are llama.cpp's under the same name.
-_OPTIONS = dict.fromkeys(
-    "temperature top_p min_p typical_p repeat_penalty presence_penalty frequency_penalty".split(),
-    "float32",
-) | dict.fromkeys("top_k repeat_last_n seed num_predict".split(), "integer")
-
-_INT32_MAX = 2**31 - 1
+    return {
+        "role": _field(message, "role", str, "").lower(),
+        "content": _field(message, "content", str, ""),
+        "reasoning_content": _field(message, "thinking", str, ""),
+    }
 
 
 def _parse_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,28 +149,3 @@ def _parse_options(options: Mapping[str, Any]) -> dict[str, Any]:
     if fields.get("seed", 0) < 0:
         del fields["seed"]
     return fields
-
-
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)([^\d.]*)")
-
-
-def _parse_keep_alive(value: object) -> float | None:
-    """Seconds; negative means for ever. A number is seconds, a string a Go duration."""
-    if value is None:
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, str):
-        raise WireError(400, "invalid keep_alive: neither a number nor a string")
-    text = value.removeprefix("-")
-    parts = _DURATION_PART.findall(text)
-    if not text or "".join(number + unit for number, unit in parts) != text:
-        raise WireError(400, f'time: invalid duration "{value}"')
-    seconds = 0.0
-    for number, unit in parts:
-        if text != "0" and unit not in _UNITS:
-            problem = f'unknown unit "{unit}"' if unit else "missing unit"
-            raise WireError(400, f'time: {problem} in duration "{value}"')
-        seconds += float(number) * _UNITS.get(unit, 0.0)
-    return -seconds if value.startswith("-") else seconds

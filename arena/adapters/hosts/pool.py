@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 FRESH_S = 1.0
 """What a host holds is asked again before a reply if it was not asked for so long."""
 WARM_AGAIN_S = 60.0
+"""A model that no look found loaded since it was loaded last is not loaded again for so long."""
 BUSY = "The Ollama host is too busy to answer. Please try again in a minute."
 
 Warmed = Callable[[int, int], None]

@@ -133,6 +133,9 @@ class HostState:
             self._change_breaker(lambda breaker, now: breaker.reprieved(now))
         self._see(version, installed)
         self._hold(resident)
+        # What stays is loaded again at once when it is gone; what does not, once in a while.
+        for model in [model for model in self.tried if self.held(model)]:
+            del self.tried[model]
 
     def sighting(self) -> Sighting:
         """What is known now of what a look shows."""
