@@ -111,8 +111,8 @@ def _with(body: bytes, receive: Receive) -> Receive:
 
 
 def _unreadable(headers: Mapping[bytes, bytes], body: bytearray) -> str:
-    """Why what is said to be JSON cannot be; parsers would fail at these in their own words."""
-    if b"json" not in headers.get(b"content-type", b""):
+    """Why what may be taken for JSON cannot be; parsers would fail at these in their own words."""
+    if headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
         return ""
     try:
         text = body.decode()

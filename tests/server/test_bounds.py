@@ -133,6 +133,16 @@ def test_what_cannot_be_parsed_is_refused_in_kind_words(
     assert told == 400 and said in detail
 
 
+@pytest.mark.parametrize("kind", [b"application/JSON", b"APPLICATION/X+JSON", b""])
+def test_json_is_looked_at_whatever_it_is_called(sock: socket.socket, kind: bytes) -> None:
+    deep = b"[" * 100 + b"]" * 100
+    head = posted(PREDICT, b"Connection: close\r\n", b"Content-Length: 200\r\n")
+    named = b"Content-Type: %s\r\n" % kind if kind else b""
+    sock.sendall(head.replace(JSON, named) + deep)
+    told, detail = problem(rest(sock))
+    assert told == 400 and "nested" in detail
+
+
 def test_brackets_in_a_text_are_no_nesting(sock: socket.socket) -> None:
     body = json.dumps({"prompt": '["{' * 500, "size": 9}).encode()
     sock.sendall(sized("/api/arena/battles", body))
@@ -247,6 +257,39 @@ def test_a_head_that_does_not_end_is_not_waited_for(
         assert problem(rest(sock))[0] == 408
     with closing(socket.create_connection(address, timeout=30)) as sock:
         assert rest(sock) == b""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [GET + b"X: ", posted(PREDICT, b"Content-Length: 100000\r\n"), posted(PREDICT, CHUNKED)],
+    ids=["head", "body", "chunks"],
+)
+def test_who_sends_a_byte_now_and_then_is_dropped_in_the_same_time(
+    monkeypatch: pytest.MonkeyPatch, address: tuple[str, int], begun: bytes
+) -> None:
+    """Each byte is in time, the whole never would be."""
+    for module, name in ((connection, "HEAD_S"), (bodies, "WHOLE_S")):
+        monkeypatch.setattr(module, name, SOON_S)
+    monkeypatch.setattr(connection, "LINGER_S", 0.0)
+    monkeypatch.setattr(bodies, "LINGER_S", 0.0)
+    drop = b"1\r\n \r\n" if CHUNKED in begun else b" "
+    with closing(socket.create_connection(address, timeout=SOON_S / 10)) as sock:
+        sock.sendall(begun)
+        got, deadline = b"", time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(ConnectionError):
+                sock.sendall(drop)
+            try:
+                piece = sock.recv(65536)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+            if not piece:
+                break
+            got += piece
+        assert time.monotonic() < deadline
+    assert problem(got)[0] == 408
 
 
 def test_a_connection_is_not_kept_open_by_bytes_that_are_no_request(
