@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from arena.compose import House
 from arena.core.errors import ArenaError
 from arena.web import api, replica, ui
+from arena.web.bodies import Bodies
 from arena.web.headers import Headers
 from arena.web.operators import is_loopback
 
@@ -48,6 +49,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
+    app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Headers)
     replica.install(app)
     api.install(

@@ -21,6 +21,7 @@ import uvicorn
 
 from arena.addresses import reached_at
 from arena.core.errors import ArenaError, ConfigError
+from arena.server.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ class Server:
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
             app,
+            http=Connection,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=CLOSE_S,

@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from arena.server import serving
 from arena.settings import load, setting_fields
+from arena.web import bodies
 from arena.web.api import problems
 from tests.certificates import self_signed
 from tests.conftest import missing
@@ -178,7 +179,7 @@ def test_settings_in_the_files_are_settings_of_the_arena() -> None:
 
 def test_bodies_that_the_arena_takes_pass_nginx() -> None:
     (megabytes,) = found(r"client_max_body_size (\d+)m;", "nginx/nginx.conf")
-    assert int(megabytes) * 1024**2 > problems.LARGEST_BODY
+    assert int(megabytes) * 1024**2 > bodies.LARGEST_BODY
     (buffered,) = found(r"client_body_buffer_size (\d+)m;", "nginx/nginx.conf")
     assert buffered == megabytes
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
 from arena.web import api
+from arena.web.bodies import Bodies
 from arena.web.headers import Headers
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 from tests.playing import Table, table
@@ -48,6 +49,7 @@ async def arena(
         async with table(folder, [host], **options) as at:
             app = FastAPI(title="Arena", docs_url=None, redoc_url=None)
             api.install(app, at.referee, operable(at))
+            app.add_middleware(Bodies, longest_prompt=at.referee.rules.max_prompt)
             app.add_middleware(Headers)
             app.mount("", PAGE)
             async with client_of(app) as client:

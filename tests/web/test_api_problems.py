@@ -11,7 +11,7 @@ import pytest
 
 from arena.core.errors import HostFault
 from arena.core.ports import Readiness
-from arena.web.api import problems
+from arena.web.bodies import LARGEST_BODY
 from tests.playing import Table
 from tests.web.calling import A, Play, problem
 
@@ -77,7 +77,7 @@ def test_a_body_that_is_not_said_to_be_json_is_refused(play: Play) -> None:
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        large = b" " * (problems.LARGEST_BODY + 1)
+        large = b" " * (LARGEST_BODY + 1)
         assert problem(await client.post(BATTLES, content=large, headers=JSON))[0] == 413
         assert problem(await client.post(f"{BATTLES}/no/undo", content=large))[0] == 413
 

@@ -32,7 +32,7 @@ def install(app: FastAPI, referee: Referee, operable: Operable = Operable()) -> 
     app.include_router(arena)
     app.include_router(health.probes(referee, operable))
     docs.install(app)
-    problems.install(app, longest_prompt=referee.rules.max_prompt)
+    problems.install(app)
     unrouted = problems.Unrouted(app.routes)
     for path in OURS:
         app.router.add_route(path, unrouted, include_in_schema=False)  # type: ignore[arg-type]

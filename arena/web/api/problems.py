@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from arena.core.errors import ArenaError, HostFault
 
@@ -25,10 +25,6 @@ log = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 UNUSABLE = "That cannot be used"
-LARGEST_BODY = 256 * 1024
-BYTES_PER_CHARACTER = 12
-"""A character outside of the basic plane that JSON writes as two escapes."""
-
 LONGEST_DETAIL = 1000
 AWAY_S = 5.0
 """After so long what is away may be there again."""
@@ -36,21 +32,35 @@ HANG_UP = {"Connection": "close"}
 """Else the server would read on to the end of a body that is refused, which may have none."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-TITLES = {404: "Nothing here", 405: "Not this way", 413: "Too large"}
+TITLES = {
+    400: UNUSABLE,
+    404: "Nothing here",
+    405: "Not this way",
+    408: "Too slow",
+    413: "Too large",
+    431: "Too long",
+    503: "Too much at once",
+}
 DETAILS = {
+    400: "The request or its headers cannot be read.",
     404: "There is nothing at this address. The calls that there are stand at /docs.",
+    408: "The request did not come in time. Send it again.",
     413: "The body is larger than anything that could be used.",
+    431: "The address and the headers are longer than any that could be used.",
+    503: "Too many large requests come in at this moment. Send it again in a few seconds.",
 }
 WHEN: Mapping[int, str] = {
     400: "What was sent cannot be used",
     403: "For operators only",
     404: "No such battle here (any more)",
+    408: "The request did not come in time",
     409: "The battle has moved on, or is not there yet",
     410: "The battle ended without a result",
     413: "The body is too large",
     415: "The body is not said to be JSON",
     422: "A field is missing, unknown or wrong",
     429: "Too much from one caller; `Retry-After` says when there is room again",
+    431: "The address and the headers are too long",
     502: "A machine behind the arena failed",
     503: "No battle can be had now, or a vote could not be kept",
     504: "The models are still writing; ask again",
@@ -70,7 +80,7 @@ def problems(*statuses: int, body: bool = False) -> dict[int | str, dict[str, An
     """For `responses=` of a route: the problems it tells, with those of any body if it takes
     one."""
     fields = {404, 400} & {*statuses} or body
-    told = {*statuses, *((400, 413, 415) if body else ()), *((422,) if fields else ())}
+    told = {*statuses, *((400, 408, 413, 415) if body else ()), *((422,) if fields else ())}
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {
         status: {"description": WHEN[status], "content": {PROBLEM_JSON: {"schema": schema}}}
@@ -89,9 +99,13 @@ def problem(
     return JSONResponse(body, status, headers, media_type=PROBLEM_JSON)
 
 
-def install(app: FastAPI, *, longest_prompt: int) -> None:
-    """Add the handlers that make problems of errors, and the limit on bodies."""
-    app.add_middleware(BodyLimit, longest_prompt=longest_prompt)
+def refusal(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The problem of a status that means the same wherever it comes from."""
+    return problem(status, TITLES[status], DETAILS[status], headers)
+
+
+def install(app: FastAPI) -> None:
+    """Add the handlers that make problems of errors."""
     app.add_exception_handler(ArenaError, _refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _by_status)
@@ -168,33 +182,3 @@ class Unrouted:
         asked = {**scope, "method": method}
         fitting = (route for route in self._routes if route.matches(asked)[0] is Match.FULL)
         return next(fitting, None)
-
-
-class BodyLimit:
-    """Refuses bodies under /api that are larger than any that could be used, before they are
-    read where their length is told, else as soon as they are too long."""
-
-    def __init__(self, app: ASGIApp, longest_prompt: int) -> None:
-        self._app = app
-        self._largest = max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or not path.startswith("/api/"):
-            await self._app(scope, receive, send)
-            return
-        told = dict(scope["headers"]).get(b"content-length", b"")
-        if told.isdigit() and int(told) > self._largest:
-            await problem(413, TITLES[413], DETAILS[413], HANG_UP)(scope, receive, send)
-            return
-        taken = 0
-
-        async def receive_so_much() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._largest:
-                raise HTTPException(413, headers=HANG_UP)
-            return message
-
-        await self._app(scope, receive_so_much, send)

@@ -1,0 +1,128 @@
+"""Bodies of requests: each is there whole, not too large and readable before any route sees it.
+
+Whatever is not is refused as soon as that is known, Gradio's routes included. It knows HTTP and
+what JSON looks like, not what bodies say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import accumulate
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arena.web.api.problems import HANG_UP, UNUSABLE, problem, refusal
+
+LARGEST_BODY = 256 * 1024
+BYTES_PER_CHARACTER = 12
+"""A character outside of the basic plane that JSON writes as two escapes."""
+
+ROOM = 64 * 1024**2
+"""Bytes of all bodies that are held at once."""
+
+WHOLE_S = 30.0
+"""How long a body may take to come; 100 kB on a slow phone take ten seconds."""
+
+LINGER_S = 2.0
+"""How long the rest of a refused body is read and thrown away. Closed at once, the connection
+would be reset, and the answer lost with it."""
+
+DEEPEST = 64
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+BRACKET = re.compile(r"[\[\]{}]")
+
+
+class Bodies:
+    """Hands each body on as one piece; requests without one pass untouched."""
+
+    def __init__(self, app: ASGIApp, longest_prompt: int) -> None:
+        self._app = app
+        self._largest = max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        if b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        try:
+            if refused := await self._take(headers, receive, body):
+                await _hang_up(refused, scope, receive, send)
+            elif wrong := _unreadable(headers, body):
+                await problem(400, UNUSABLE, wrong)(scope, receive, send)
+            else:
+                await self._app(scope, _with(bytes(body), receive), send)
+        finally:
+            self._held -= len(body)
+
+    async def _take(
+        self, headers: Mapping[bytes, bytes], receive: Receive, body: bytearray
+    ) -> Response | None:
+        """Fill in the body; if it is not taken whole, why."""
+        told = headers.get(b"content-length", b"")
+        if told.isdigit() and int(told) > self._largest:
+            return refusal(413, HANG_UP)
+        more = True
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                while more:
+                    message = await receive()
+                    piece = message.get("body", b"")
+                    if len(body) + len(piece) > self._largest:
+                        return refusal(413, HANG_UP)
+                    if self._held + len(piece) > ROOM:
+                        return refusal(503, HANG_UP | {"Retry-After": "2"})
+                    body += piece
+                    self._held += len(piece)
+                    more = message.get("more_body", False)
+                    if message["type"] == "http.disconnect":
+                        return refusal(408, HANG_UP)  # Nobody is there to read it.
+        except TimeoutError:
+            return refusal(408, HANG_UP)
+        return None
+
+
+async def _hang_up(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    async def open_ended(message: Message) -> None:
+        is_body = message["type"] == "http.response.body"
+        await send({**message, "more_body": True} if is_body else message)
+
+    await answer(scope, receive, open_ended)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while (await receive()).get("more_body"):
+                pass
+    await send({"type": "http.response.body"})
+
+
+def _with(body: bytes, receive: Receive) -> Receive:
+    """The body, then whatever else comes."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def given() -> Message:
+        return first.pop() if first else await receive()
+
+    return given
+
+
+def _unreadable(headers: Mapping[bytes, bytes], body: bytearray) -> str:
+    """Why what may be taken for JSON cannot be; parsers would fail at these in their own words."""
+    if headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
+        return ""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "The body is not valid JSON: it is not written in UTF-8."
+    if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+        return f"The body is nested deeper than anything that could be used ({DEEPEST} levels)."
+    return ""
+
+
+def _depth(text: str) -> int:
+    signs = BRACKET.findall(STRING.sub("", text))
+    return max(accumulate(1 if sign in "[{" else -1 for sign in signs), default=0)
