@@ -203,7 +203,9 @@ class Settings:
     stop_s: float = _key("ARENA_STOP", "30", _number(0, 3600), "seconds, 0 to 3600")
     timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
     first_token_s: float = _key("ARENA_FIRST_TOKEN", "30", _number(1, 3600), "seconds, 1 to 3600")
-    pace: float = _key("ARENA_PACE", "0", _number(0, 10000), "characters a second, 0 (no limit) to 10000")
+    pace: float = _key(
+        "ARENA_PACE", "0", _number(0, 10000), "characters a second, 0 (no limit) to 10000"
+    )
     grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
     max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", _whole(10, 100000), "10 to 100000")
     max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")

@@ -26,6 +26,7 @@ from arena.core.battle.entities import (
     Thought,
     Verdict,
 )
+from arena.core.battle.pace import STEP
 from arena.core.battle.rules import answer, open_battle, vote
 from arena.core.battle.view import State
 from arena.core.errors import HostFault, NoCapacity
@@ -120,6 +121,7 @@ class Round:
     told: list[tuple[float, Event]]
     replies: Mapping[str, list[Reply]]
     abandoned: str = ""
+    over: float = 0.0
 
     @property
     def deltas(self) -> list[tuple[float, dict[str, str]]]:
@@ -177,6 +179,7 @@ def round_of(
             result.replies = await stage.play(battle_of(hosts))
         except Abandoned as abandoned:
             result.abandoned = abandoned.reason
+        result.over = now()
         await asyncio.sleep(0.01)
         if watching:
             watching.cancel()
@@ -250,14 +253,21 @@ def test_nothing_is_shown_before_all_have_a_first_token(case: Case) -> None:
 
 @many
 @given(rounds())
-def test_the_pace_is_never_exceeded(case: Case) -> None:
+def test_a_pace_that_is_set_is_not_exceeded_while_somebody_writes(case: Case) -> None:
     result, _, _ = acted(case)
-    steps = [(result.deltas[0][0] - TICK_S, dict.fromkeys("ABC", 0)), *result.shown()]
-    for (_, before), (_, after) in pairwise(steps):
-        assert all(after[s] - before[s] <= case[0] * TICK_S + 1 for s in after)
-    begun = steps[0][0]
-    for at, lengths in steps:
-        assert max(lengths.values()) <= case[0] * (at - begun) + 1.001
+    *steps, _ = [(0.0, dict.fromkeys("ABC", 0)), *result.shown()]
+    begun = result.deltas[0][0]
+    for (_, before), (at, after) in pairwise(steps):
+        assert all(after[s] - before[s] <= case[0] * TICK_S + STEP for s in after)
+        assert max(after.values()) <= case[0] * (at - begun) + 2 * STEP
+
+
+@many
+@given(rounds())
+def test_the_last_reply_to_be_complete_is_shown_within_a_tick(case: Case) -> None:
+    result, _, _ = acted(case)
+    last = max(sum(d for d, _ in r) for r in case[1].values())
+    assert last - 0.001 <= result.over <= last + TICK_S + 0.001
 
 
 @many
@@ -281,7 +291,7 @@ def test_two_tokens_a_second_beside_a_hundred_cannot_be_told_apart() -> None:
     one_way, other_way = timeline(2, 100), timeline(100, 2)
     assert one_way == other_way
     assert all(a == b > 0 for _, a, b in one_way), "in the same events, of the same lengths"
-    assert len(one_way) > 50
+    assert len(one_way) > 10
 
 
 def test_a_fast_reply_goes_on_alone_only_when_the_slow_one_has_ended() -> None:
@@ -411,7 +421,7 @@ def test_a_round_has_an_end_even_if_a_model_has_none() -> None:
     endless: list[Step] = [step for _ in range(200) for step in (1.0, Text("x"))]
     result = round_of({"a": [endless], "b": [GOOD]}, StageRules(total_s=30))
     assert result.abandoned == TOO_LONG
-    assert 29.9 < result.told[-1][0] < 31
+    assert 29.9 < result.over < 31
 
 
 def test_when_nobody_looks_any_more_the_models_are_stopped() -> None:
@@ -466,5 +476,11 @@ def test_a_challenger_that_wrote_ahead_is_there_at_once() -> None:
 
 def test_one_that_wrote_ahead_waits_for_the_one_that_did_not() -> None:
     events = knockout(LONG, Judgement.BAD)
-    assert len(events) > 20
+    assert len(events) > 10
     assert all(added["C"] == added["D"] for added in events)
+
+
+def test_a_challenger_that_still_writes_is_shown_when_it_is_complete() -> None:
+    """It alone would show its own speed."""
+    slow = LONG | {"y": [writes("y" * 400, 3)]}
+    assert knockout(slow, Judgement.DROP, "A") == [{"C": 400}]

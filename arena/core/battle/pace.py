@@ -24,7 +24,10 @@ from dataclasses import dataclass, replace
 
 STEP = 8
 """Characters; longer than most tokens, so that a step says nothing of where one ended."""
-AHEAD = 4 * STEP
+GRAIN = 16
+"""Characters by which the slowest reply is seen to grow: in so many there are ends of tokens in
+every text, so that where the level stands says nothing either."""
+AHEAD = 2 * GRAIN
 """By so many characters the slowest reply is ahead when the level sets out."""
 WAITS = frozenset(2**n for n in range(1, 20))
 """Ticks after which a level that stands may set out: so few that none tells of a token."""
@@ -71,7 +74,7 @@ class Pace:
             return replace(self, level=max(self.level, longest), open=True)
         slowest = min(being_written)
         if self.open:
-            return replace(self, ticks=self.ticks + 1)._moved(slowest, cap)
+            return self._moved(self.ticks + 1, slowest // GRAIN * GRAIN, cap)
         if slowest < STEP:
             return self
         return Pace(level=STEP, open=True, standing=Mark(0, slowest))
@@ -84,22 +87,23 @@ class Pace:
         """Every reply has ended and is shown whole."""
         return all(t.ended and t.written <= self.level for t in tracks.values())
 
-    def _moved(self, slowest: int, cap: float) -> Pace:
-        pace = self._set_out(slowest, cap) if self.standing else self
+    def _moved(self, ticks: int, slowest: int, cap: float) -> Pace:
+        pace = self._set_out(ticks, slowest, cap) if self.standing else replace(self, ticks=ticks)
         if pace.standing:
             return pace
-        gone = pace.rate * (pace.ticks - pace.start.tick)
+        gone = pace.rate * (ticks - pace.start.tick)
         level = pace.start.characters + int(gone) // STEP * STEP
         if level > slowest:
-            return replace(pace, standing=Mark(pace.ticks, slowest))
+            return replace(pace, standing=Mark(ticks, slowest))
         return replace(pace, level=level)
 
-    def _set_out(self, slowest: int, cap: float) -> Pace:
+    def _set_out(self, ticks: int, slowest: int, cap: float) -> Pace:
         assert self.standing is not None
-        ticks, gained = self.ticks - self.standing.tick, slowest - self.standing.characters
-        if slowest < self.level + AHEAD or gained <= 0 or ticks not in WAITS:
-            return self
-        on_the_whole = (self.level - STEP) / self.ticks if self.rate < math.inf else math.inf
-        limit = min(MARGIN * gained / ticks, on_the_whole, self.rate / LADDER)
+        stood, gained = ticks - self.standing.tick, slowest - self.standing.characters
+        if slowest < self.level + AHEAD or gained <= 0 or stood not in WAITS:
+            return replace(self, ticks=ticks)
+        on_the_whole = (self.level - STEP) / ticks if self.rate < math.inf else math.inf
+        limit = min(MARGIN * gained / stood, on_the_whole, self.rate / LADDER)
         rate = min(cap, LADDER ** math.floor(math.log(limit, LADDER)) if limit else 0)
-        return replace(self, rate=rate, start=Mark(self.ticks - 1, self.level), standing=None)
+        start = Mark(ticks - 1, self.level)
+        return replace(self, ticks=ticks, rate=rate, start=start, standing=None)

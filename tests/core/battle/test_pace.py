@@ -152,5 +152,5 @@ def test_a_stall_holds_all_back_and_is_never_made_up_for() -> None:
     for tick in range(200):
         pace = pace.tick({"A": Track(5000, False), "B": Track(slowest(tick), False)})
         levels.append(pace.level)
-    assert 500 - STEP < levels[99] + 10 * STEP and levels[99] == levels[80] <= 500
+    assert 300 < levels[80] == levels[99] <= 500
     assert levels[199] - levels[100] <= levels[99], "as slow as it was on the whole, stall included"
