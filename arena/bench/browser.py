@@ -10,9 +10,10 @@ import asyncio
 import json
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -23,10 +24,25 @@ from arena.checks.playing import vote_on
 from arena.core.errors import ArenaError
 
 LONGEST_S = 120.0
-LOOK_S = 10.0
-"""How often a page asks how the arena is."""
 
 Got = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """tokens: of a reply, written at so many a second."""
+
+    tokens: int = 250
+    rate: float = 40.0
+
+    @property
+    def length_s(self) -> float:
+        return self.tokens / self.rate
+
+    def check(self, mark: str, texts: Iterable[str]) -> None:
+        """Raises Broken unless these are the replies to the prompt with the mark."""
+        if sorted(texts) != sorted(text_of(model, mark, self.tokens) for model in MODELS):
+            raise Broken(f"the replies to {mark} did not arrive whole")
 
 
 class Broken(ArenaError):
@@ -65,6 +81,20 @@ class Connection(asyncio.Protocol):
         )
         await self._done
         return b"".join(parts)
+
+    async def events(self, path: str, told: Callable[[dict[str, Any]], None]) -> None:
+        """Hand over the bodies of server-sent events until they end."""
+        rest = b""
+
+        def got(data: bytes) -> None:
+            nonlocal rest
+            *whole, rest = (rest + data).split(b"\n\n")
+            for event in whole:
+                for line in event.split(b"\n"):
+                    if line.startswith(b"data: "):
+                        told(json.loads(line[6:]))
+
+        await self.ask("GET", path, got=got)
 
     def close(self) -> None:
         if self._transport:
@@ -148,31 +178,62 @@ class Watched:
 
 
 class Tab:
-    """One tab of one person. tokens, rate: as the host writes."""
+    """One tab of one person, who votes as soon as that is open."""
 
-    def __init__(self, page: Page, tokens: int, length_s: float) -> None:
-        self._page = page
-        self._tokens, self._length_s = tokens, length_s
+    def __init__(self, page: Page, plan: Plan) -> None:
+        self._page, self._plan = page, plan
         url = str(page.answer.url)
         self._moves, self._stream = Connection(url), Connection(url)
         self._path = urlsplit(page.moves).path
-        self._played = 0
 
     def close(self) -> None:
         self._moves.close()
         self._stream.close()
 
-    async def look(self) -> None:
-        """Ask how the arena is, as a page does, until cancelled."""
-        asking = Connection(str(self._page.answer.url))
-        try:
-            while True:
-                await asking.ask("GET", "/api/arena/status")
-                await asyncio.sleep(LOOK_S)
-        finally:
-            asking.close()
+    async def play(self, mark: str) -> Watched:
+        """A whole battle. mark: a word that no other battle's prompt ends with. Raises Broken
+        where a reply did not arrive whole, once, and in its own battle."""
+        # A page asks so each ten seconds, which is about once a battle.
+        await self._moves.ask("GET", "/api/arena/status")
+        self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
+        self._pieces: dict[str, list[str]] = {}
+        self._votes: list[asyncio.Task[None]] = []
+        self._voting = asyncio.Lock()
+        asked = {"format": "elimination", "topic": "", "study": ""}
+        battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
+        watched.opened = time.monotonic()
+        async with asyncio.timeout(LONGEST_S):
+            address = f"/api/arena/battles/{battle}/events"
+            await self._stream.events(address, partial(self._told, battle))
+            await asyncio.gather(*self._votes)
+            await self._move("unmask", battle=battle)
+        watched.names = time.monotonic()
+        self._plan.check(mark, map("".join, self._pieces.values()))
+        return watched
 
-    async def move(self, name: str, **fields: object) -> dict[str, Any]:
+    def _told(self, battle: str, body: Mapping[str, Any]) -> None:
+        if pieces := body.get("pieces"):
+            self._watched.updates.append(time.monotonic())
+            for piece in pieces:
+                self._pieces.setdefault(piece["seat"], []).append(piece["text"])
+        state = body.get("state")
+        if state and state["phase"] == "voting" and state["round"] == len(self._votes) + 1:
+            self._watched.voting = self._watched.voting or time.monotonic()
+            self._votes.append(asyncio.ensure_future(self._vote(battle, state)))
+
+    async def _vote(self, battle: str, state: Mapping[str, Any]) -> None:
+        # The page sends no move while another is not answered.
+        async with self._voting:
+            asked = time.monotonic()
+            try:
+                await self._move("vote", battle=battle, **vote_on(state))
+            except Broken:
+                # Nothing more would come.
+                self._stream.close()
+                raise
+            self._watched.acknowledged.append(time.monotonic() - asked)
+
+    async def _move(self, name: str, **fields: object) -> dict[str, Any]:
         told = await self._moves.ask("POST", self._path, self._page.body(name, **fields))
         with suppress(ValueError, LookupError, TypeError):
             answer: dict[str, Any] = json.loads(told)["data"][0]
@@ -180,70 +241,3 @@ class Tab:
                 raise Broken(f"{name}: {answer['error']}")
             return answer
         raise Broken(f"{name}: status {self._moves.status}")
-
-    async def play(self, mark: str) -> Watched:
-        """A whole battle. mark: a word that no other battle's prompt ends with. Raises Broken
-        where a reply did not arrive whole, once, and in its own battle."""
-        self._played += 1
-        watched = Watched(time.monotonic(), self._length_s)
-        asked = {"format": "elimination", "topic": "", "study": ""}
-        battle = (await self.move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
-        watched.opened = time.monotonic()
-        following = Following(watched, self, battle)
-        async with asyncio.timeout(LONGEST_S):
-            address = f"/api/arena/battles/{battle}/events"
-            await self._stream.ask("GET", address, got=following.got)
-            await following.voted()
-            await self.move("unmask", battle=battle)
-        watched.names = time.monotonic()
-        whole = sorted(text_of(model, mark, self._tokens) for model in MODELS)
-        if sorted(following.texts()) != whole:
-            raise Broken(f"the replies of battle {mark} did not arrive whole")
-        return watched
-
-
-class Following:
-    """The events of one battle; votes as soon as that is open."""
-
-    def __init__(self, watched: Watched, tab: Tab, battle: str) -> None:
-        self._watched, self._tab, self._battle = watched, tab, battle
-        self._rest = b""
-        self._pieces: dict[tuple[str, int], list[str]] = {}
-        self._votes: list[asyncio.Task[None]] = []
-        self._voting = asyncio.Lock()
-
-    def got(self, data: bytes) -> None:
-        *events, self._rest = (self._rest + data).split(b"\n\n")
-        for event in events:
-            for line in event.split(b"\n"):
-                if line.startswith(b"data: "):
-                    self._event(json.loads(line[6:]))
-
-    def _event(self, body: Mapping[str, Any]) -> None:
-        if pieces := body.get("pieces"):
-            self._watched.updates.append(time.monotonic())
-            for piece in pieces:
-                self._pieces.setdefault((piece["seat"], piece["turn"]), []).append(piece["text"])
-        state = body.get("state")
-        if state and state["phase"] == "voting" and state["round"] == len(self._votes) + 1:
-            self._watched.voting = self._watched.voting or time.monotonic()
-            self._votes.append(asyncio.ensure_future(self._vote(state)))
-
-    async def _vote(self, state: Mapping[str, Any]) -> None:
-        # The page sends no move while another is not answered.
-        async with self._voting:
-            asked = time.monotonic()
-            try:
-                await self._tab.move("vote", battle=self._battle, **vote_on(state))
-            except Broken:
-                # Nothing more would come.
-                self._tab.close()
-                raise
-            self._watched.acknowledged.append(time.monotonic() - asked)
-
-    async def voted(self) -> None:
-        """Returns when every vote is acknowledged."""
-        await asyncio.gather(*self._votes)
-
-    def texts(self) -> Sequence[str]:
-        return ["".join(parts) for parts in self._pieces.values()]

@@ -8,15 +8,17 @@ how figures are drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 from arena.bench import Told, launched
-from arena.bench.crowd import Crowd, Plan, Seen
+from arena.bench.browser import Plan
+from arena.bench.crowd import Crowd, Seen
+from arena.bench.plain import PlainTab
 from arena.play.stage import TICK_S
 from arena.settings import ROOT
 
@@ -25,10 +27,6 @@ LIMITS = {"opening": 0.5, "first": 0.5, "gap": 2 * TICK_S, "late": 0.05}
 """At p95; what is above breaks."""
 PRECISE = 1.1
 """The search ends when the least that broke is at most so much more than the most that held."""
-
-
-class Seeing(Protocol):
-    async def seen(self, tabs: int, seconds: float) -> Seen: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,7 @@ class CapacityBench:
         self._plan, self._start, self._most = plan, start, most
         self._seconds, self._told = seconds, told
         self._against, self._plain = against, plain
+        self._writes = plan.tokens, plan.rate
 
     async def run(self) -> tuple[dict[str, int], list[Step]]:
         """What each program holds, and every step on the way there."""
@@ -98,16 +97,21 @@ class CapacityBench:
                     searches[name].learned(tabs, not steps[-1].broke)
         return {name: search.held for name, search in searches.items()}, steps
 
-    async def _crowds(self, stack: AsyncExitStack) -> Mapping[str, Seeing]:
-        places = {HERE: ROOT, **{str(path): path for path in self._against}}
-        crowds: dict[str, Seeing] = {}
-        for name, checkout in places.items():
-            host = await stack.enter_async_context(
-                launched.host(self._plan.tokens, self._plan.rate)
-            )
+    async def _crowds(self, stack: AsyncExitStack) -> dict[str, Crowd]:
+        crowds = {}
+        for name, checkout in {HERE: ROOT, **{str(path): path for path in self._against}}.items():
+            host = await stack.enter_async_context(launched.host(*self._writes))
             folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
-            serving = launched.arena(folder, [host.url], checkout=checkout)
-            crowds[name] = Crowd(await stack.enter_async_context(serving), host, self._plan)
+            arena = launched.arena(folder, [host.url], checkout=checkout)
+            program = await stack.enter_async_context(arena)
+            crowds[name] = await Crowd.of(program, host, self._plan)
+        if self._plain:
+            host = await stack.enter_async_context(launched.host(*self._writes))
+            serving = launched.launched(
+                *("-m", "arena.bench.served", "tokens", host.url), on=launched.cores()[0]
+            )
+            plain = await stack.enter_async_context(serving)
+            crowds[PLAIN] = Crowd(plain, host, self._plan, lambda: PlainTab(plain.url, self._plan))
         return crowds
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from arena.bench import Told, launched
-from arena.bench.crowd import Crowd, Plan, percentile
+from arena.bench.browser import Plan
+from arena.bench.crowd import Crowd, percentile
 from arena.core.errors import BadInput
 from arena.settings import ROOT
 
@@ -55,7 +56,7 @@ class CpuBench:
             folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
             serving = launched.arena(folder, [host.url], checkout=self._checkout)
             arena = await stack.enter_async_context(serving)
-            crowd = Crowd(arena, host, self._plan)
+            crowd = await Crowd.of(arena, host, self._plan)
             self._told("The first battle of each tab", 0.0)
             await crowd.battles(max(self._at_once), max(self._at_once))
             for turn, at_once in enumerate(self._at_once):
@@ -84,7 +85,7 @@ class CpuBench:
             module = ("arena.bench.profiled", str(file))
             serving = launched.arena(folder, [host.url], module=module)
             arena = await stack.enter_async_context(serving)
-            crowd = Crowd(arena, host, self._plan)
+            crowd = await Crowd.of(arena, host, self._plan)
             await crowd.battles(most, most)
             arena.process.send_signal(signal.SIGUSR1)
             await crowd.battles(max(self._battles, most), most)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
 import psutil
 
-from arena.bench.browser import Tab, Watched
+from arena.bench.browser import Plan, Tab, Watched
 from arena.bench.launched import Program
 from arena.checks.page import Page
 from arena.checks.visitor import Visitor
@@ -26,18 +26,6 @@ BEAT_S = 0.02
 LATE_S = 0.03
 BUSY = 0.9
 """A driver or a host that is later than this at p95, or busier, spoils what is measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """tokens: of a reply, written at so many a second."""
-
-    tokens: int = 250
-    rate: float = 40.0
-
-    @property
-    def length_s(self) -> float:
-        return self.tokens / self.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +57,31 @@ class Seen:
         return self.driver_late > LATE_S or self.host_late > LATE_S or self.driver_cpu > BUSY
 
 
-class Crowd:
-    """Tabs on one arena. `host`: where its replies come from."""
+class Playing(Protocol):
+    """A tab."""
 
-    def __init__(self, arena: Program, host: Program, plan: Plan) -> None:
-        self._arena, self._host, self._plan = arena, host, plan
-        self._page: Page | None = None
+    async def play(self, mark: str) -> Watched: ...
+
+    def close(self) -> None: ...
+
+
+class Crowd:
+    """Tabs on one program, whose replies come from the host. tab: opens another."""
+
+    def __init__(
+        self, arena: Program, host: Program, plan: Plan, tab: Callable[[], Playing]
+    ) -> None:
+        self._arena, self._host, self._plan, self._tab = arena, host, plan, tab
         self._number = 0
         self._faults: list[str] = []
-        self._tabs: list[Tab] = []
+        self._tabs: list[Playing] = []
+
+    @classmethod
+    async def of(cls, arena: Program, host: Program, plan: Plan) -> Crowd:
+        """Tabs of the arena's own page."""
+        async with Visitor(arena.url) as visitor:
+            page = await Page.opened(visitor)
+        return cls(arena, host, plan, lambda: Tab(page.again(), plan))
 
     async def seen(self, tabs: int, seconds: float) -> Seen:
         """So many tabs play at once. They begin spread over a reply's length, go on as long
@@ -86,7 +90,7 @@ class Crowd:
         self._faults = []
         async with asyncio.TaskGroup() as group:
             delays = [number * length / tabs for number in range(tabs)]
-            playing = [group.create_task(self._tab(delay, stop)) for delay in delays]
+            playing = [group.create_task(self._play_on(delay, stop)) for delay in delays]
             await asyncio.sleep(2 * length)
             meter = Meter(self._arena, self._host)
             await meter.begin()
@@ -102,39 +106,29 @@ class Crowd:
     async def battles(self, number: int, at_once: int) -> list[Watched]:
         """So many battles to their end, so many at once, in the same tabs as before. Raises
         Broken."""
-        page = await self.page()
         while len(self._tabs) < at_once:
-            self._tabs.append(Tab(page.again(), self._plan.tokens, self._plan.length_s))
+            self._tabs.append(self._tab())
         left = iter(range(number))
 
-        async def play(tab: Tab) -> list[Watched]:
+        async def play(tab: Playing) -> list[Watched]:
             return [await tab.play(self._mark()) for _ in left]
 
         played = await asyncio.gather(*map(play, self._tabs[:at_once]))
         return [battle for some in played for battle in some]
 
-    async def page(self) -> Page:
-        if not self._page:
-            async with Visitor(self._arena.url) as visitor:
-                self._page = await Page.opened(visitor)
-        return self._page
-
     def _mark(self) -> str:
         self._number += 1
         return f"n{self._number}"
 
-    async def _tab(self, delay: float, stop: asyncio.Event) -> list[Watched]:
-        tab = Tab((await self.page()).again(), self._plan.tokens, self._plan.length_s)
-        watched: list[Watched] = []
+    async def _play_on(self, delay: float, stop: asyncio.Event) -> list[Watched]:
+        tab, watched = self._tab(), []
         await asyncio.sleep(delay)
-        looking = asyncio.create_task(tab.look())
         try:
             while not stop.is_set():
                 watched.append(await tab.play(self._mark()))
         except (ArenaError, OSError, TimeoutError) as fault:
             self._faults.append(str(fault) or type(fault).__name__)
         finally:
-            looking.cancel()
             tab.close()
         return watched
 
@@ -151,7 +145,7 @@ class Crowd:
 
         own = [b for b in watched if within(b.asked)]
         done = [b for b in watched if b.updates and within(b.updates[-1])]
-        gaps = [b - a for w in watched for a, b in pairwise(w.updates) if within(b)]
+        gaps = [later - at for b in watched for at, later in pairwise(b.updates) if within(later)]
         return Seen(
             tabs=tabs,
             battles=len(done),

@@ -5,13 +5,13 @@ know what is played meanwhile.
 """
 
 import cProfile
+import runpy
 import signal
 import sys
-
-from arena.cli import main
 
 if __name__ == "__main__":
     profile = cProfile.Profile()
     signal.signal(signal.SIGUSR1, lambda *_: profile.enable())
-    signal.signal(signal.SIGUSR2, lambda *_: profile.dump_stats(sys.argv[1]))
-    sys.exit(main(["serve"]))
+    signal.signal(signal.SIGUSR2, lambda *_, file=sys.argv[1]: profile.dump_stats(file))
+    sys.argv[1:] = ["serve"]
+    runpy.run_module("arena", run_name="__main__", alter_sys=True)

@@ -38,8 +38,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    from arena.bench.browser import Plan
     from arena.bench.cpu import CpuBench
-    from arena.bench.crowd import Plan
     from arena.bench.launched import fast
 
     with Bar() as bar:
