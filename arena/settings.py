@@ -305,6 +305,11 @@ def load(
     return settings
 
 
+def for_a_child(**overrides: str) -> dict[str, str]:
+    """The environment of a process that we start, with these keys set."""
+    return {**os.environ, **overrides}
+
+
 def older_votes(settings: Settings) -> str:
     """What to tell of votes that an older installed copy kept; empty where there are none."""
     older = f"sqlite:///{OLDER_LEDGER}"

@@ -1,5 +1,6 @@
-"""What a bench serves in a process of its own: `python -m arena.bench.served arena FOLDER`, or
-`plain`, a Gradio app as anybody begins one.
+"""What a bench serves in a process of its own: `python -m arena.bench.served arena FOLDER`,
+`plain FOLDER`, a Gradio app as anybody begins one, or `tokens HOST`, one in which three models
+answer and each token is sent as it comes.
 
 It tells its address in one line on standard output and ends with its standard input. The arena
 uses the hosts of the settings, but keeps its votes in the folder and shares nothing with replicas.
@@ -9,10 +10,13 @@ It does not know what is measured.
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from arena import settings as config
+from arena.bench.steady import MODELS
 from arena.server import serving
 
 
@@ -37,6 +41,28 @@ def plain(_: str) -> serving.Server:
     return _told(app, serving.Stopping(lambda: None, _nothing_to_drain))
 
 
+def tokens(host: str) -> serving.Server:
+    import gradio as gr
+    from fastapi import FastAPI
+    from ollama import AsyncClient
+
+    client = AsyncClient(host=host)
+
+    async def answer(model: str, prompt: str) -> AsyncIterator[list[dict[str, str]]]:
+        said = {"role": "user", "content": prompt}
+        text = ""
+        async for part in await client.chat(model=model, messages=[said], stream=True):
+            text += part.message.content or ""
+            yield [said, {"role": "assistant", "content": text}]
+
+    with gr.Blocks(analytics_enabled=False) as page:
+        prompt = gr.Textbox(label="Prompt")
+        for model in MODELS:
+            prompt.submit(partial(answer, model), prompt, gr.Chatbot(), concurrency_limit=None)
+    app = gr.mount_gradio_app(FastAPI(), page, path="", ssr_mode=False)
+    return _told(app, serving.Stopping(lambda: None, _nothing_to_drain))
+
+
 async def _nothing_to_drain() -> None:
     """Whoever stops it has read what there was."""
 
@@ -53,6 +79,6 @@ def _told(app: Any, stopping: serving.Stopping) -> serving.Server:
 if __name__ == "__main__":
     config.quiet_libraries()
     program, folder = sys.argv[1:]
-    server = {"arena": arena, "plain": plain}[program](folder)
+    server = {"arena": arena, "plain": plain, "tokens": tokens}[program](folder)
     sys.stdin.read()
     server.stop()

@@ -30,6 +30,7 @@ class Page:
             # A browser stays with the scheme and the port by which it has reached the page.
             root = root.copy_with(scheme=answer.url.scheme, port=answer.url.port)
         self.answer = answer
+        self._config = config
         self.moves = f"{str(root).rstrip('/')}{config['api_prefix']}/run/predict"
         self._browser = browser
         self._functions = {
@@ -51,20 +52,28 @@ class Page:
             raise Elsewhere(f"{browser.url} {said}")
         return cls(browser, answer, json.loads(found[1]))
 
-    async def move(self, name: str, **fields: object) -> dict[str, Any]:
-        """One of `arena.js`'s moves; what is answered to it."""
-        where = f"the page sends its moves to {self.moves}, "
-        if self._strange:
-            raise Elsewhere(f"{where}which is another site, and browsers may not ask one")
+    def again(self) -> Page:
+        """The same page in another tab, of somebody else."""
+        return Page(self._browser, self.answer, self._config)
+
+    def body(self, name: str, **fields: object) -> dict[str, Any]:
+        """What one of `arena.js`'s moves sends."""
         self._asked += 1
         number, part = self._functions[name]
-        body = {
+        return {
             "data": [{**fields, **self._me, "re": self._asked}],
             "event_data": {},
             "fn_index": number,
             "trigger_id": part,
             "session_hash": self._session,
         }
+
+    async def move(self, name: str, **fields: object) -> dict[str, Any]:
+        """One of `arena.js`'s moves; what is answered to it."""
+        where = f"the page sends its moves to {self.moves}, "
+        if self._strange:
+            raise Elsewhere(f"{where}which is another site, and browsers may not ask one")
+        body = self.body(name, **fields)
         response = await self._browser.ask("POST", self.moves, json=body)
         try:
             answer: dict[str, Any] = response.json()["data"][0]

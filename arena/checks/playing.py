@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,13 @@ class Timing:
     votes: int = 0
     rows: int = 0
     failed: str = ""
+
+
+def vote_on(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page sends of whoever votes out the last pane."""
+    last = [pane["seat"] for pane in state["panes"] if pane["state"] == "complete"][-1]
+    vote = {"judgement": "drop", "seat": last, "dwell_ms": 0}
+    return {"round": state["round"], "ballot": state["ballot"], **vote}
 
 
 class Player:
@@ -82,9 +90,7 @@ class Player:
             raise BattleFailed(state["notice"])
         if state["phase"] == "voting" and state["round"] == timing.votes + 1:
             timing.voting_open_s = timing.voting_open_s or self._since()
-            last = [pane["seat"] for pane in state["panes"] if pane["state"] == "complete"][-1]
-            vote = {"ballot": state["ballot"], "judgement": "drop", "seat": last, "dwell_ms": 0}
-            await self._page.move("vote", battle=battle, round=state["round"], **vote)
+            await self._page.move("vote", battle=battle, **vote_on(state))
             timing.votes += 1
         return bool(state["phase"] == "decided")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 Number = TypeVar("Number", int, float)
@@ -30,6 +31,32 @@ def url(parser: ArgumentParser) -> None:
 
 def as_json(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"{what} as JSON, for scripts")
+
+
+def to_json(parser: ArgumentParser) -> None:
+    """For `terminal.told`."""
+    where = "write the figures as JSON into this file; without its name, print them so"
+    parser.add_argument("--json", nargs="?", const="-", default="", metavar="FILE", help=where)
+
+
+def replies(parser: ArgumentParser) -> None:
+    """What a bench's own host writes."""
+    number(parser, "--tokens", 10, 5000, 250, "of a reply")
+    number(parser, "--rate", 1, 1000, 40, "tokens/s of a reply")
+
+
+def checkout(parser: ArgumentParser, what: str) -> None:
+    """Other folders of the project."""
+
+    def parse(text: str) -> Path:
+        folder = Path(text).resolve()
+        if (folder / "arena" / "__main__.py").is_file():
+            return folder
+        raise ArgumentTypeError(f"there is no checkout of the project in {text!r}")
+
+    parser.add_argument(
+        "--against", action="append", type=parse, default=[], metavar="FOLDER", help=what
+    )
 
 
 def one_of(parser: ArgumentParser, name: str, *allowed: str, help: str = "") -> None:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from rich.console import Console
@@ -41,6 +42,19 @@ def print_json(value: Any, *, one_line: bool = False) -> None:
     print(text, flush=True)
 
 
+def told(where: str, value: Any, tables: Iterable[Table], words: str) -> None:
+    """What a bench found: tables and a word on them, or JSON where `--json` names no file."""
+    if where == "-":
+        print_json(value)
+        return
+    for drawn in tables:
+        console.print(drawn)
+    console.print(words, markup=False)
+    if where:
+        Path(where).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        console.print(f"Written: {where}", markup=False)
+
+
 def table(
     title: str,
     columns: Mapping[str, Callable[[Row], str]],
@@ -66,6 +80,10 @@ def harmless(text: str) -> str:
 
 def figure(value: float | None, how: str = "{:.1f}", unknown: str = DASH) -> str:
     return unknown if value is None or math.isnan(value) else how.format(value)
+
+
+def milliseconds(value: float) -> str:
+    return figure(1000 * value, "{:.0f}")
 
 
 def gigabytes(size: float) -> str:

@@ -1,0 +1,243 @@
+"""What a browser's tab sends and reads, at the least cost of our own: its connections, and a
+battle from the prompt to the names, timed.
+
+Its calls are those of `arena.checks.page`. It does not know how many tabs there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from arena.bench.steady import MODELS, text_of
+from arena.checks.page import Page
+from arena.checks.playing import vote_on
+from arena.core.errors import ArenaError
+
+LONGEST_S = 120.0
+
+Got = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """tokens: of a reply, written at so many a second."""
+
+    tokens: int = 250
+    rate: float = 40.0
+
+    @property
+    def length_s(self) -> float:
+        return self.tokens / self.rate
+
+    def check(self, mark: str, texts: Iterable[str]) -> None:
+        """Raises Broken unless these are the replies to the prompt with the mark."""
+        if sorted(texts) != sorted(text_of(model, mark, self.tokens) for model in MODELS):
+            raise Broken(f"the replies to {mark} did not arrive whole")
+
+
+class Broken(ArenaError):
+    title = "A battle went wrong"
+
+
+class Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection that is kept; requests go one after the other."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._place = (parts.hostname or "", parts.port or 80)
+        self._transport: asyncio.Transport | None = None
+        self._got: Got = lambda _: None
+        self._done: asyncio.Future[None] | None = None
+        self.status = 0
+
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, got: Got | None = None
+    ) -> bytes:
+        """The body that is answered; with `got`, it is handed over as it comes."""
+        if not self._transport or self._transport.is_closing():
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: self, *self._place)
+        assert self._transport
+        parts: list[bytes] = []
+        self._got = got or parts.append
+        self._buffer, self._left, self._chunked = b"", -1, False
+        self._done = asyncio.get_running_loop().create_future()
+        sent = b"" if body is None else json.dumps(body).encode()
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n" if sent else ""
+        accept = "Accept-Encoding: gzip\r\nAccept: */*\r\n"
+        host = f"Host: {self._place[0]}:{self._place[1]}\r\n"
+        self._transport.write(
+            f"{method} {path} HTTP/1.1\r\n{host}{accept}{kind}\r\n".encode() + sent
+        )
+        await self._done
+        return b"".join(parts)
+
+    async def events(self, path: str, told: Callable[[dict[str, Any]], None]) -> None:
+        """Hand over the bodies of server-sent events until they end."""
+        rest = b""
+
+        def got(data: bytes) -> None:
+            nonlocal rest
+            *whole, rest = (rest + data).split(b"\n\n")
+            for event in whole:
+                for line in event.split(b"\n"):
+                    if line.startswith(b"data: "):
+                        told(json.loads(line[6:]))
+
+        await self.ask("GET", path, got=got)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._done and not self._done.done():
+            self._done.set_exception(Broken("the arena closed a connection in the middle"))
+
+    def data_received(self, data: bytes) -> None:
+        data = self._buffer + data if self._buffer else data
+        if self._left < 0:
+            head, found, data = data.partition(b"\r\n\r\n")
+            if not found:
+                self._buffer = head
+                return
+            self._begin(head.lower())
+        self._buffer = self._chunks(data) if self._chunked else self._plainly(data)
+
+    def _begin(self, head: bytes) -> None:
+        self.status = int(head[9:12])
+        lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        self._chunked = lines.get(b"transfer-encoding") == b"chunked"
+        self._left = int(lines.get(b"content-length", 0))
+        if lines.get(b"content-encoding") == b"gzip":
+            packed, got = zlib.decompressobj(31), self._got
+            self._got = lambda data: got(packed.decompress(data))
+
+    def _plainly(self, data: bytes) -> bytes:
+        self._got(data)
+        self._left -= len(data)
+        if self._left <= 0:
+            self._end()
+        return b""
+
+    def _chunks(self, data: bytes) -> bytes:
+        """What is left over is not yet a whole chunk."""
+        at = 0
+        while (end := data.find(b"\r\n", at)) >= 0:
+            size = int(data[at:end], 16)
+            if len(data) < end + size + 4:
+                break
+            if not size:
+                self._end()
+                return b""
+            self._got(data[end + 2 : end + 2 + size])
+            at = end + size + 4
+        return data[at:]
+
+    def _end(self) -> None:
+        self._left = -1
+        if self._done and not self._done.done():
+            self._done.set_result(None)
+
+
+@dataclass(slots=True)
+class Watched:
+    """A battle as its tab saw it: by the clock when it was asked for and opened, when each
+    update came, when it could be voted on, and when its names came. length_s: as long as the
+    host writes. acknowledged: seconds until each vote was."""
+
+    asked: float
+    length_s: float
+    opened: float = 0.0
+    updates: list[float] = field(default_factory=list)
+    voting: float = 0.0
+    acknowledged: list[float] = field(default_factory=list)
+    names: float = 0.0
+
+    @property
+    def gaps(self) -> list[float]:
+        return [later - earlier for earlier, later in pairwise(self.updates)]
+
+    @property
+    def late(self) -> float:
+        """By which part of its length its last text came too late."""
+        return (self.updates[-1] - self.opened) / self.length_s - 1
+
+
+class Tab:
+    """One tab of one person, who votes as soon as that is open."""
+
+    def __init__(self, page: Page, plan: Plan) -> None:
+        self._page, self._plan = page, plan
+        url = str(page.answer.url)
+        self._moves, self._stream = Connection(url), Connection(url)
+        self._path = urlsplit(page.moves).path
+
+    def close(self) -> None:
+        self._moves.close()
+        self._stream.close()
+
+    async def play(self, mark: str) -> Watched:
+        """A whole battle. mark: a word that no other battle's prompt ends with. Raises Broken
+        where a reply did not arrive whole, once, and in its own battle."""
+        # A page asks so each ten seconds, which is about once a battle.
+        await self._moves.ask("GET", "/api/arena/status")
+        self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
+        self._pieces: dict[str, list[str]] = {}
+        self._votes: list[asyncio.Task[None]] = []
+        self._voting = asyncio.Lock()
+        asked = {"format": "elimination", "topic": "", "study": ""}
+        battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
+        watched.opened = time.monotonic()
+        async with asyncio.timeout(LONGEST_S):
+            address = f"/api/arena/battles/{battle}/events"
+            await self._stream.events(address, partial(self._told, battle))
+            await asyncio.gather(*self._votes)
+            await self._move("unmask", battle=battle)
+        watched.names = time.monotonic()
+        self._plan.check(mark, map("".join, self._pieces.values()))
+        return watched
+
+    def _told(self, battle: str, body: Mapping[str, Any]) -> None:
+        if pieces := body.get("pieces"):
+            self._watched.updates.append(time.monotonic())
+            for piece in pieces:
+                self._pieces.setdefault(piece["seat"], []).append(piece["text"])
+        state = body.get("state")
+        if state and state["phase"] == "voting" and state["round"] == len(self._votes) + 1:
+            self._watched.voting = self._watched.voting or time.monotonic()
+            self._votes.append(asyncio.ensure_future(self._vote(battle, state)))
+
+    async def _vote(self, battle: str, state: Mapping[str, Any]) -> None:
+        # The page sends no move while another is not answered.
+        async with self._voting:
+            asked = time.monotonic()
+            try:
+                await self._move("vote", battle=battle, **vote_on(state))
+            except Broken:
+                # Nothing more would come.
+                self._stream.close()
+                raise
+            self._watched.acknowledged.append(time.monotonic() - asked)
+
+    async def _move(self, name: str, **fields: object) -> dict[str, Any]:
+        told = await self._moves.ask("POST", self._path, self._page.body(name, **fields))
+        with suppress(ValueError, LookupError, TypeError):
+            answer: dict[str, Any] = json.loads(told)["data"][0]
+            if "error" in answer:
+                raise Broken(f"{name}: {answer['error']}")
+            return answer
+        raise Broken(f"{name}: status {self._moves.status}")

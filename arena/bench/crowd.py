@@ -1,0 +1,223 @@
+"""Many tabs at once, each playing one battle after the other, and what they saw meanwhile.
+
+It says itself when it was the bottleneck: how late its own event loop was, and the CPU it took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import httpx
+import numpy as np
+import psutil
+
+from arena.bench.browser import Plan, Tab, Watched
+from arena.bench.launched import Program
+from arena.checks.page import Page
+from arena.checks.visitor import Visitor
+from arena.core.errors import ArenaError
+
+BEAT_S = 0.02
+LATE_S = 0.03
+BUSY = 0.9
+"""A driver or a host that is later than this at p95, or busier, spoils what is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What so many tabs saw. At p95, in seconds: from asking until a battle was open and until
+    its first update, gaps between updates, a vote until it was acknowledged; `late`: by which
+    part of its length a reply came too late. `cpu`: of the arena's process, of one core;
+    `others`: of everybody else on that core. `driver_late`, `host_late`: seconds at p95 by which
+    we and the host ran late."""
+
+    tabs: int
+    battles: int
+    opening: float
+    first: float
+    gap_p50: float
+    gap: float
+    late: float
+    vote: float
+    cpu: float
+    others: float
+    driver_cpu: float
+    driver_late: float
+    host_late: float
+    fault: str = ""
+
+    @property
+    def spoilt(self) -> bool:
+        """It was not the arena that was measured."""
+        return self.driver_late > LATE_S or self.host_late > LATE_S or self.driver_cpu > BUSY
+
+
+class Playing(Protocol):
+    """A tab."""
+
+    async def play(self, mark: str) -> Watched: ...
+
+    def close(self) -> None: ...
+
+
+class Crowd:
+    """Tabs on one program, whose replies come from the host. tab: opens another."""
+
+    def __init__(
+        self, arena: Program, host: Program, plan: Plan, tab: Callable[[], Playing]
+    ) -> None:
+        self._arena, self._host, self._plan, self._tab = arena, host, plan, tab
+        self._number = 0
+        self._faults: list[str] = []
+        self._tabs: list[Playing] = []
+
+    @classmethod
+    async def of(cls, arena: Program, host: Program, plan: Plan) -> Crowd:
+        """Tabs of the arena's own page."""
+        async with Visitor(arena.url) as visitor:
+            page = await Page.opened(visitor)
+        return cls(arena, host, plan, lambda: Tab(page.again(), plan))
+
+    async def seen(self, tabs: int, seconds: float) -> Seen:
+        """So many tabs play at once. They begin spread over a reply's length, go on as long
+        again, and only then for so many seconds is looked at them."""
+        stop, length = asyncio.Event(), self._plan.length_s
+        self._faults = []
+        async with asyncio.TaskGroup() as group:
+            delays = [number * length / tabs for number in range(tabs)]
+            playing = [group.create_task(self._play_on(delay, stop)) for delay in delays]
+            await asyncio.sleep(2 * length)
+            meter = Meter(self._arena, self._host)
+            await meter.begin()
+            beats = group.create_task(_beats(seconds))
+            since = time.monotonic()
+            await asyncio.sleep(seconds)
+            until = time.monotonic()
+            used = await meter.end()
+            stop.set()
+        watched = [battle for task in playing for battle in task.result()]
+        return self._told(tabs, watched, (since, until), used, beats.result())
+
+    async def battles(self, number: int, at_once: int) -> list[Watched]:
+        """So many battles to their end, so many at once, in the same tabs as before. Raises
+        Broken."""
+        while len(self._tabs) < at_once:
+            self._tabs.append(self._tab())
+        left = iter(range(number))
+
+        async def play(tab: Playing) -> list[Watched]:
+            return [await tab.play(self._mark()) for _ in left]
+
+        played = await asyncio.gather(*map(play, self._tabs[:at_once]))
+        return [battle for some in played for battle in some]
+
+    def _mark(self) -> str:
+        self._number += 1
+        return f"n{self._number}"
+
+    async def _play_on(self, delay: float, stop: asyncio.Event) -> list[Watched]:
+        tab, watched = self._tab(), []
+        await asyncio.sleep(delay)
+        try:
+            while not stop.is_set():
+                watched.append(await tab.play(self._mark()))
+        except (ArenaError, OSError, TimeoutError) as fault:
+            self._faults.append(str(fault) or type(fault).__name__)
+        finally:
+            tab.close()
+        return watched
+
+    def _told(
+        self,
+        tabs: int,
+        watched: Sequence[Watched],
+        span: tuple[float, float],
+        used: dict[str, float],
+        beats: Sequence[float],
+    ) -> Seen:
+        def within(at: float) -> bool:
+            return span[0] <= at <= span[1]
+
+        own = [b for b in watched if within(b.asked)]
+        done = [b for b in watched if b.updates and within(b.updates[-1])]
+        gaps = [later - at for b in watched for at, later in pairwise(b.updates) if within(later)]
+        return Seen(
+            tabs=tabs,
+            battles=len(done),
+            opening=p95(b.opened - b.asked for b in own),
+            first=p95(b.updates[0] - b.asked for b in own if b.updates),
+            gap_p50=percentile(gaps, 50),
+            gap=p95(gaps),
+            late=p95(b.late for b in done),
+            vote=p95(s for b in done for s in b.acknowledged),
+            driver_late=p95(beats),
+            fault=self._faults[0] if self._faults else "",
+            **used,
+        )
+
+
+class Meter:
+    """CPU of the arena, of others on its core, of ourselves, and how late the host is."""
+
+    def __init__(self, arena: Program, host: Program) -> None:
+        self._arena, self._host = arena, host
+        self._before: list[float] = []
+
+    async def begin(self) -> None:
+        await self._lateness()
+        self._before = self._now()
+
+    async def end(self) -> dict[str, float]:
+        wall, cpu, own, busy = (
+            now - before for now, before in zip(self._now(), self._before, strict=True)
+        )
+        others = max(0.0, busy - cpu) / wall
+        used = {"cpu": cpu / wall, "others": others, "driver_cpu": own / wall}
+        return used | {"host_late": await self._lateness()}
+
+    def _now(self) -> list[float]:
+        own = psutil.Process().cpu_times()
+        pinned = _core_of(self._arena.process)
+        busy = sum(_busy(times) for times in pinned)
+        return [time.monotonic(), self._arena.cpu(), own.user + own.system, busy]
+
+    async def _lateness(self) -> float:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            told = (await http.get(f"{self._host.url}/lateness")).json()
+        return float(told["p95_ms"]) / 1000
+
+
+def _core_of(process: psutil.Process) -> list[Any]:
+    """The times of its core, if it is bound to one."""
+    bound = process.cpu_affinity() if hasattr(process, "cpu_affinity") else []
+    return [psutil.cpu_times(percpu=True)[bound[0]]] if len(bound) == 1 else []
+
+
+def _busy(times: Any) -> float:
+    """Seconds, those that were taken from a virtual machine among them."""
+    idle: float = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "guest", 0.0)
+    return float(sum(times)) - idle
+
+
+async def _beats(seconds: float) -> list[float]:
+    """By how much our own event loop was late, again and again."""
+    late, end = [], time.monotonic() + seconds
+    while (now := time.monotonic()) < end:
+        await asyncio.sleep(BEAT_S)
+        late.append(time.monotonic() - now - BEAT_S)
+    return late
+
+
+def percentile(values: Iterable[float], of: float) -> float:
+    """nan where there are none."""
+    known = list(values)
+    return float(np.percentile(known, of)) if known else float("nan")
+
+
+def p95(values: Iterable[float]) -> float:
+    return percentile(values, 95)

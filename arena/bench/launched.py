@@ -1,0 +1,164 @@
+"""What a bench starts in processes of their own: an arena, a steady host, a plain Gradio app; each
+arena on one core that it has for itself where the system lets us choose.
+
+It does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+import uvicorn
+
+from arena import settings as config
+from arena.core.errors import ArenaError
+
+T = TypeVar("T")
+
+URL = re.compile(r"https?://[\w.:\[\]]+\d")
+START_S, STOP_S = 120.0, 15.0
+TOLD = 20
+"""Lines of a program's output that are kept, to say why it did not start."""
+
+
+class NotStarted(ArenaError):
+    title = "Not started"
+
+
+def fast(main: Coroutine[Any, Any, T]) -> T:
+    """Run it on the event loop that servers use."""
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        return runner.run(main)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    url: str
+    process: psutil.Process
+
+    def cpu(self) -> float:
+        """Seconds so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    async def ready(self) -> None:
+        """Returns once an arena takes battles."""
+        async with asyncio.timeout(START_S), httpx.AsyncClient(trust_env=False) as http:
+            while not (await http.get(f"{self.url}/api/arena/status")).json()["ready"]:
+                await asyncio.sleep(0.1)
+
+
+@contextmanager
+def _on(cores: Sequence[int]) -> Any:
+    """Whatever is started meanwhile stays on these cores."""
+    own = psutil.Process()
+    before = own.cpu_affinity() if cores else []
+    if cores:
+        own.cpu_affinity(list(cores))
+    try:
+        yield
+    finally:
+        if cores:
+            own.cpu_affinity(before)
+
+
+def cores() -> tuple[list[int], list[int]]:
+    """The one for what is measured, and all others; none where they cannot be chosen."""
+    usable = psutil.Process().cpu_affinity() if hasattr(psutil.Process, "cpu_affinity") else []
+    return (usable[-1:], usable[:-1]) if len(usable) > 1 else ([], [])
+
+
+@asynccontextmanager
+async def launched(
+    *command: str, on: Sequence[int] = (), folder: Path | None = None, **environment: str
+) -> AsyncIterator[Program]:
+    """A process of our Python with these arguments, from when it tells its address until the
+    context closes. on: which cores. Raises NotStarted."""
+    with _on(on):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=folder,
+            env=config.for_a_child(**environment),
+        )
+    assert process.stdin and process.stdout
+    said: deque[str] = deque(maxlen=TOLD)
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    reading = asyncio.create_task(_read(process.stdout, said, address))
+    try:
+        async with asyncio.timeout(START_S):
+            url = await address
+        yield Program(url, psutil.Process(process.pid))
+    finally:
+        process.stdin.close()
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await reading
+
+
+async def _read(
+    stream: asyncio.StreamReader, said: deque[str], address: asyncio.Future[str]
+) -> None:
+    async for line in stream:
+        text = line.decode(errors="replace").rstrip()
+        said.append(text)
+        found = URL.search(text)
+        if found and not address.done() and (text.startswith("  page") or text == found[0]):
+            address.set_result(found[0])
+    if not address.done():
+        address.set_exception(NotStarted("\n".join(said) or "It ended without a word."))
+
+
+def host(tokens: int, *rates: float) -> Any:
+    """A steady host of three models, beside what is measured. rates: tokens/s, one for all or
+    one for each."""
+    each = rates if len(rates) > 1 else rates * 3
+    told = [f"{rate:g}" for rate in each]
+    return launched("-m", "arena.bench.steady", str(tokens), *told, on=cores()[1])
+
+
+@asynccontextmanager
+async def arena(
+    folder: str,
+    hosts: Sequence[str],
+    *,
+    checkout: Path = config.ROOT,
+    module: Sequence[str] = ("arena", "serve"),
+    **environment: str,
+) -> AsyncIterator[Program]:
+    """An arena on these hosts that is ready for battles, with its votes in the folder and no
+    limits. checkout: another folder of the project."""
+    own = {
+        "OLLAMA_HOSTS": ",".join(hosts),
+        "OLLAMA_NUM_PARALLEL": "256",
+        "ARENA_MODELS": "llama3.1:8b,mistral:7b,phi3:mini",
+        "ARENA_OPENS_PER_MINUTE": "0",
+        "ARENA_BALLOTS_PER_HOUR": "0",
+        "ARENA_QUEUE": "10000",
+        "ARENA_PORT": "0",
+        "DATABASE_URL": f"sqlite:///{folder}/arena.db",
+        **environment,
+    }
+    async with launched("-m", *module, on=cores()[0], folder=checkout, **own) as program:
+        await program.ready()
+        yield program
