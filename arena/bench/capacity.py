@@ -19,7 +19,7 @@ from arena.bench import Told, launched
 from arena.bench.browser import Plan
 from arena.bench.crowd import Crowd, Seen
 from arena.bench.plain import PlainTab
-from arena.play.stage import TICK_S
+from arena.core.ticks import TICK_S
 from arena.settings import ROOT
 
 HERE, PLAIN = "arena", "plain Gradio"

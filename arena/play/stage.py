@@ -16,12 +16,12 @@ from arena.core.battle.entities import Battle, Reply
 from arena.core.battle.pace import Pace
 from arena.core.errors import ArenaError, StoreFault
 from arena.core.ports import Feed, Hosts
+from arena.core.ticks import SHOWN_AFTER_S, TICK_S, until_tick
 from arena.play.screen import Attendance, Screen
 from arena.play.writer import Abandoned, Writer
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.1
 GUARD_S = 0.5
 """How often it is asked whether anybody still waits for a reply that is written ahead."""
 
@@ -107,6 +107,7 @@ class Stage:
         pace = Pace()
         attendance = self._attendance(battle)
         deadline = self._clock() + self._rules.total_s
+        clock = asyncio.get_running_loop().time
         while True:
             if failed := next((w for w in writers.values() if w.fault), None):
                 raise failed.abandoned()
@@ -128,7 +129,7 @@ class Stage:
                 raise Abandoned(LEFT)
             if self._clock() > deadline:
                 raise Abandoned(TOO_LONG)
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(until_tick(clock(), SHOWN_AFTER_S))
 
     async def _close_when_idle(
         self, battle: Battle, load: Callable[[str], Awaitable[Battle]]

@@ -95,7 +95,7 @@ def test_two_ways_of_thinking_of_one_model_can_meet_and_one_that_cannot_think_is
 
 def test_thought_has_a_budget_of_its_own_and_using_it_up_is_told_as_that() -> None:
     async def scene() -> None:
-        dreamer = model("b:1", thinking="on and on " * 40, always_thinks=True)
+        dreamer = model("b:1", thinking="on and on " * 40, always_thinks=True, tokens_per_s=2.0)
         async with FakeOllama([A, dreamer], warm=True) as host:
             async with pool_of(host, thought_tokens=20) as pool:
                 fault = await fault_of(pool, "b:1")

@@ -31,7 +31,8 @@ from arena.core.battle.rules import answer, open_battle, vote
 from arena.core.battle.view import State
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.ports import Delta, Event, HostEvent, Queued, Warming
-from arena.play.stage import LEFT, TICK_S, TOO_LONG, Stage, StageRules
+from arena.core.ticks import TICK_S
+from arena.play.stage import LEFT, TOO_LONG, Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ It does not know how frames are read.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from arena.adapters.hosts.host import LENGTH, Ended, HostTimeouts, Request
 from arena.core.battle.entities import Finished, Text, Thought
@@ -26,34 +27,51 @@ class Account:
         self._first_text: float | None = None
         self._thoughts = 0
         self._texts = 0
+        self._undecided = 0
         self._written = False
 
-    def enter(self, piece: Text | Thought) -> None:
-        """A piece has come. Raises HostFault where a budget was used up by it: one of time, or
-        that of thought before a word was said."""
+    def entered(self, parts: Sequence[Text | Thought], frames: int) -> Sequence[Text | Thought]:
+        """The parts, which so many frames were; those of what is still undecided count with what
+        comes next. Raises HostFault where a budget was used up by them: one of time, or that of
+        thought before a word was said."""
         now = time.monotonic()
         self._begun = self._begun or now
         if now - self._begun > self._timeouts.total:
             raise self._fault("too slow", f"wrote for more than {self._timeouts.total:.0f} s")
-        if isinstance(piece, Thought):
+        self._undecided += frames
+        length = sum(len(part.text) for part in parts)
+        for part in parts:
+            tokens = -(-self._undecided * len(part.text) // length) if length else 0
+            self._undecided -= tokens
+            length -= len(part.text)
+            self._enter(part, tokens, now)
+        return parts
+
+    def _enter(self, part: Text | Thought, tokens: int, now: float) -> None:
+        if isinstance(part, Thought):
             self._thought_at = self._thought_at or now
-            self._thoughts += 1
+            self._thoughts += tokens
             if not self._written and 0 < self._request.thought_tokens < self._thoughts:
                 raise self._overthought()
-            if piece.earlier:
+            if part.earlier:
                 self._thoughts, self._texts = self._thoughts + self._texts, 0
                 self._first_text, self._written = None, False
         else:
-            self._texts += 1
-            if piece.text.strip():
+            self._texts += tokens
+            if part.text.strip():
                 self._first_text = self._first_text or now
                 self._written = True
 
     @property
-    def full(self) -> bool:
-        """The reply has its length, though what was left of the thought's would let it go on."""
+    def room(self) -> int | None:
+        """Frames of text until the reply has its length, where what is left of the thought's
+        would let it go on."""
         limit = self._request.reply_tokens
-        return self._request.thought_tokens > 0 and 0 < limit <= self._texts
+        return max(0, limit - self._texts) if self._request.thought_tokens and limit else None
+
+    @property
+    def full(self) -> bool:
+        return self.room == 0
 
     def finished(self, ended: Ended, token: str = "") -> Finished:
         """The facts of a complete reply. token: of a template, at which it ended. Raises

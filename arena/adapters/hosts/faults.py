@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
 import httpx
 from pydantic import ValidationError
 
@@ -43,6 +44,9 @@ BEYOND_CONTEXT = (
 )
 """What servers say of a prompt that does not fit, in Ollama, llama.cpp and vLLM."""
 
+LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+NOT_MADE = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)
+
 GARBLED = (
     json.JSONDecodeError,
     ValidationError,
@@ -62,6 +66,9 @@ def translated(url: str) -> Iterator[None]:
     except HostFault:
         raise
     except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
+        # So the transport of replies says of a connection that had come about as well.
+        if isinstance(error.__cause__, LOST) and not isinstance(error.__cause__, NOT_MADE):
+            raise _fault(url, "dropped", "dropped the connection", error) from error
         hint = _hint(error)
         raise _fault(url, "unreachable", "does not answer", error, hint) from error
     except (TimeoutError, httpx.TimeoutException) as error:

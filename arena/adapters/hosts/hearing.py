@@ -6,7 +6,8 @@ It stands between the client of a host and the pool, and knows neither.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from itertools import groupby
 
 from arena.adapters.hosts.account import Account
 from arena.adapters.hosts.host import LENGTH, Ended, HostPiece
@@ -15,32 +16,39 @@ from arena.core.battle.splitter import Splitter
 
 
 async def heard(
-    said: AsyncIterator[HostPiece], splitter: Splitter, account: Account
+    said: AsyncIterator[Sequence[HostPiece]], splitter: Splitter, account: Account
 ) -> AsyncGenerator[Text | Thought | Finished, None]:
-    """The last one is Finished. Raises HostFault where there is no reply in what was said, or a
-    budget was used up."""
+    """What came together is told together; the last one is Finished. Raises HostFault where there
+    is no reply in what was said, or a budget was used up."""
     text, thought = Halves(), Halves()
-    piece: HostPiece = Ended("")
-    async for piece in said:
-        parted: Iterable[Text | Thought]
-        match piece:
-            case Text(words):
-                parted = splitter.feed(text.joined(words))
-            case Thought(words):
-                parted = [Thought(thought.joined(words))]
-            case _:
+    ended = None
+    async for pieces in said:
+        for kind, together in groupby(pieces, type):
+            run = list(together)
+            if kind is Ended:
+                ended = run[-1]
                 break
-        for part in parted:
-            account.enter(part)
-            yield part
-        if account.full:
+            if kind is Text:
+                run = run[: account.room]
+                parted = splitter.feed(text.joined(_words(run)))
+            else:
+                parted = [Thought(thought.joined(_words(run)))]
+            for part in account.entered(parted, len(run)):
+                yield part
+            if account.full:
+                break
+        if ended or account.full:
             break
-    ended = piece if isinstance(piece, Ended) else Ended(LENGTH)
-    cut = ended.done_reason == LENGTH
-    for part in splitter.feed(text.joined("", last=True)) + splitter.finish(cut=cut):
-        account.enter(part)
+    last = ended if isinstance(ended, Ended) else Ended(LENGTH)
+    cut = last.done_reason == LENGTH
+    rest = splitter.feed(text.joined("", last=True)) + splitter.finish(cut=cut)
+    for part in account.entered(rest, 0):
         yield part
-    yield account.finished(ended, splitter.token)
+    yield account.finished(last, splitter.token)
+
+
+def _words(run: Sequence[HostPiece]) -> str:
+    return "".join(piece.text for piece in run if not isinstance(piece, Ended))
 
 
 class Halves:

@@ -151,7 +151,8 @@ class Host(Protocol):
     async def unload(self, model: str) -> None:
         """Let the host forget the model, and return when it has."""
 
-    def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
-        """One reply as it comes; the last piece is Ended. Close the generator to stop the generation."""
+    def chat(self, request: Request) -> AsyncGenerator[Sequence[HostPiece], None]:
+        """One reply as it comes, a piece for each of the host's frames; what came together is told
+        together. The last piece is Ended. Close the generator to stop the generation."""
 
     async def close(self) -> None: ...

@@ -7,13 +7,17 @@ other hosts, leases or battles. API: https://github.com/ollama/ollama/blob/main/
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, cast
 
+import aiohttp
 import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
 from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
 from pydantic import BaseModel
 
@@ -29,6 +33,7 @@ from arena.adapters.hosts.host import (
 )
 from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
+from arena.core.ticks import until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
@@ -45,6 +50,14 @@ OVERHEAD = 24
 
 THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
 """How a way of thinking is said on the wire; levels stand for themselves."""
+
+
+AT_ONCE = 16384
+"""Bytes that are read at once, at most; where they are there, more may be."""
+
+PLAIN = frozenset({"model", "created_at", "message", "done"})
+PLAIN_MESSAGE = frozenset({"role", "content"})
+"""The fields of a frame that is text and nothing else."""
 
 
 class _Details(BaseModel):
@@ -91,8 +104,11 @@ class _Client(AsyncClient):
     async def shown(self, model: str) -> _Shown:
         return await self._request(_Shown, "POST", "/api/show", json={"model": model})
 
-    async def frames(self, request: Request, options: Mapping[str, Any]) -> AsyncIterator[_Frame]:
-        """A prompt that does not fit is refused, not cut, by hosts that know how to."""
+    async def frames(
+        self, request: Request, options: Mapping[str, Any]
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of a reply as they come, many at once. A prompt that does not fit is refused,
+        not cut, by hosts that know how to."""
         think = THINK.get(request.think, request.think)
         asked = {
             "model": request.model,
@@ -102,7 +118,15 @@ class _Client(AsyncClient):
             "truncate": False,
             "shift": False,
         } | ({} if think is None else {"think": think})
-        return await self._request(_Frame, "POST", "/api/chat", json=asked, stream=True)
+        async with self._client.stream("POST", "/api/chat", json=asked) as response:
+            if not response.is_success:
+                await response.aread()
+                raise ResponseError(response.text, response.status_code)
+            async with aclosing(
+                cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+            ) as all_:
+                async for some in all_:
+                    yield some
 
 
 class OllamaHost:
@@ -123,21 +147,23 @@ class OllamaHost:
         self.url = url
         self._timeouts = timeouts
         self._cuts = False
-        self._client = _Client(
-            host=url,
-            timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
-            # The default of 100 connections would make the 101st stream wait.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        trusted = tls or httpx.create_ssl_context(trust_env=False)
+        common: dict[str, Any] = {
+            "host": url,
+            "timeout": httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
             # A proxy from the environment would be used even for 127.0.0.1.
-            trust_env=False,
-            follow_redirects=False,
-            verify=tls or True,
+            "trust_env": False,
+            "follow_redirects": False,
             # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
-            headers={"Authorization": f"Bearer {token}" if token else "none"},
-        )
+            "headers": {"Authorization": f"Bearer {token}" if token else "none"},
+        }
+        self._client = _Client(verify=trusted, **common)
+        # Replies are read through a parser that is not written in Python.
+        self._replies = _Client(transport=_transport(trusted), **common)
 
     async def close(self) -> None:
-        await self._client._client.aclose()  # noqa: SLF001 -- it has no other way to be closed
+        for client in (self._client, self._replies):
+            await client._client.aclose()  # noqa: SLF001 -- it has no other way to be closed
 
     async def version(self) -> str:
         with self._translated():
@@ -186,28 +212,49 @@ class OllamaHost:
                 while any(m.model == model for m in (await self._client.ps()).models):
                     await asyncio.sleep(UNLOAD_POLL_S)
 
-    async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
+    async def chat(self, request: Request) -> AsyncGenerator[Sequence[HostPiece], None]:
         """Sends no keep_alive: it would override the server's own for everybody. Thought counts
         against num_predict, so that gets both budgets."""
         options = dict(request.options)
         if request.reply_tokens:
             options["num_predict"] = request.reply_tokens + request.thought_tokens
         limit = self._timeouts.first(request.messages, cold=request.cold)
+        clock = asyncio.get_running_loop().time
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
-            stream = await self._client.frames(request, options)
-            # It is a generator, which the client's types do not say.
-            async with aclosing(cast("AsyncGenerator[_Frame, None]", stream)):
+            async with aclosing(self._replies.frames(request, options)) as stream:
+                begun, rested = b"", False
                 while True:
-                    frame = await self._next(stream, limit)
+                    some = await self._next(stream, limit, begun)
+                    *lines, begun = (begun + some).split(b"\n")
                     limit = self._timeouts.gap
-                    self._check(frame, request)
-                    for piece in _pieces(frame):
-                        yield piece
-                    if frame.done:
-                        self._check_length(length, options, frame.prompt_eval_count)
-                        yield _ended(frame)
+                    pieces = [piece for line in lines for piece in self._heard(line, request)]
+                    if pieces and isinstance(ended := pieces[-1], Ended):
+                        self._check_length(length, options, ended.prompt_tokens)
+                        yield pieces
                         return
+                    yield pieces
+                    # What came first in the meantime, then all that came after it, then nothing
+                    # until the next tick: each wake of the loop costs as much as many tokens.
+                    if len(some) < AT_ONCE and (rested := not rested):
+                        await asyncio.sleep(until_tick(clock()))
+
+    def _heard(self, line: bytes, request: Request) -> Iterator[HostPiece]:
+        """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
+        told = _parsed(line)
+        match told:
+            case {"model": request.model, "message": {"content": str(text)}, "done": False} if (
+                text and told.keys() <= PLAIN and told["message"].keys() <= PLAIN_MESSAGE
+            ):
+                yield Text(text)
+                return
+        if error := told.get("error"):
+            raise ResponseError(error)
+        frame = _Frame(**told)
+        self._check(frame, request)
+        yield from _pieces(frame)
+        if frame.done:
+            yield _ended(frame)
 
     async def _length(self, request: Request, options: Mapping[str, Any]) -> int:
         """About how many tokens all messages have, by counting those of a sample; 0 where they
@@ -243,11 +290,14 @@ class OllamaHost:
             host=self.url,
         )
 
-    async def _next(self, stream: AsyncIterator[_Frame], limit: float) -> _Frame:
+    async def _next(self, stream: AsyncIterator[bytes], limit: float, begun: bytes) -> bytes:
+        """begun: a line that has no end yet; the end of the stream is one."""
         try:
             async with asyncio.timeout(limit):
                 return await anext(stream)
         except StopAsyncIteration:
+            if begun:
+                return b"\n"
             raise HostFault(
                 f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
             ) from None
@@ -275,6 +325,29 @@ class OllamaHost:
                 yield
             except ResponseError as error:
                 raise refused(self.url, error.status_code, str(error.error)) from error
+
+
+def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
+    """It reads only when it is asked to: what comes meanwhile waits in the system's buffers."""
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # The default of 100 connections would make the 101st stream wait.
+            connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=1,
+        )
+
+    return AiohttpTransport(client=session)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        told = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # Half a character, which it refuses; what is no JSON is refused here too.
+        told = json.loads(line)
+    return dict(told)
 
 
 def _pieces(frame: _Frame) -> Iterator[Text | Thought]:

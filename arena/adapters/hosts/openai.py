@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -91,7 +91,7 @@ class OpenAIHost:
     async def unload(self, model: str) -> None:  # noqa: ARG002 -- nor lets go of one
         raise HostFault(f"{self.url} cannot be told to unload.", kind="refused", host=self.url)
 
-    async def chat(self, request: Request) -> AsyncGenerator[HostPiece, None]:
+    async def chat(self, request: Request) -> AsyncGenerator[Sequence[HostPiece], None]:
         limit = self._timeouts.first(request.messages, cold=request.cold)
         told: dict[str, Any] = {}
         with translated(self.url):
@@ -103,11 +103,10 @@ class OpenAIHost:
                         break
                     self._check(chunk, request)
                     told |= _told(chunk)
-                    for piece in _pieces(chunk):
-                        yield piece
+                    yield list(_pieces(chunk))
             if not told.get("finish_reason"):
                 raise self._fault("cut off", "ended a reply without saying so")
-            yield _ended(told)
+            yield [_ended(told)]
 
     # Asking -------------------------------------------------------------------------------------
 
