@@ -168,31 +168,26 @@ def test_a_python_that_has_no_arena_rank_is_told_before_anything_is_measured(
     assert not (tmp_path / "arena.db").exists()
 
 
-@pytest.mark.slow
-def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
-    postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
-    assert main(asked) == 0
-    table = capsys.readouterr().out
-    assert "from SQLite" in table and "until PostgreSQL tells" in table
-    assert "5 contenders" in table and "1 000" in table and "arena-rank 9.9" not in table
-    assert main((*asked, "--json")) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["votes"] == 1000
-    for name in ("text", "categories", "SQLite", "PostgreSQL"):
-        assert row["figures"][f"standings, from {name}"] > 0
-
-
-def test_a_database_that_is_named_is_measured_and_no_server_is_started(
+def test_the_command_tells_the_figures_of_both_ledgers_and_leaves_one_with_votes_alone(
     postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgresql.new_url()
     asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
-    assert main((*asked, "--database", url)) == 0
+    assert main((*asked, "--database", url, "--json")) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["votes"] == 1000
+    for name in ("text", "categories", "SQLite", "PostgreSQL"):
+        assert row["figures"][f"standings, from {name}"] > 0
     assert outcomes(url).last > 1000
     assert main((*asked, "--database", url)) == 1
     assert "The ledger in PostgreSQL has votes" in capsys.readouterr().err
+
+
+def test_the_command_draws_a_column_for_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("bench", "standings", "--votes", "1000,1200", "--repeat", "1")) == 0
+    table = capsys.readouterr().out
+    assert "30 contenders" in table and "1 000" in table and "1 200" in table
+    assert "standings, from SQLite" in table and "standings, from PostgreSQL" not in table
 
 
 @pytest.mark.parametrize(

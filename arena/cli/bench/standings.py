@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import MOST, as_json, number, numbers
-from arena.cli.terminal import Bar, console, errors, print_json, table
-from arena.core.errors import LedgerFault
+from arena.cli.terminal import Bar, console, print_json, table
 
 if TYPE_CHECKING:
     from arena.bench.standings import Plan, Row
-
-SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -32,10 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
     number(parser, "--contenders", 4, 300, 30, "that meet each other")
     number(parser, "--repeat", 1, MOST, 5, "of each figure")
     number(parser, "--seed", 0, 2**31, 1, "of the votes")
-    database = (
-        "an empty database, which is filled, for the one in PostgreSQL; default: a server that "
-        "is started for the bench, where PostgreSQL is installed"
-    )
+    database = "also measure from this database in PostgreSQL, which has to be empty and is filled"
     parser.add_argument("--database", default="", metavar="URL", help=database)
     rival = "also measure arena-rank, by the Python of an environment that has it"
     parser.add_argument("--arena-rank", default="", metavar="PYTHON", help=rival)
@@ -47,8 +39,7 @@ def run(options: Namespace) -> int:
 
     rival = options.arena_rank
     plan = Plan(options.votes, options.contenders, options.repeat, options.seed, rival)
-    with _ledgers(options.database) as urls:
-        rows = asyncio.run(_measured(plan, urls))
+    rows = asyncio.run(_measured(plan, options.database))
     if options.json:
         print_json([asdict(row) for row in rows])
     else:
@@ -56,34 +47,19 @@ def run(options: Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _ledgers(database: str) -> Iterator[dict[str, str]]:
-    """Empty databases by name: an SQLite file, and one in PostgreSQL, which is the one that is
-    named or else in a server of this machine's own that is thrown away afterwards."""
-    from arena.bench import postgresql
-
-    with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
-        urls = {SQLITE: f"sqlite:///{Path(folder) / 'arena.db'}"}
-        if database:
-            urls[POSTGRESQL if database.startswith("postgresql") else SQLITE] = database
-        elif there := postgresql.programs():
-            try:
-                urls[POSTGRESQL] = stack.enter_context(postgresql.thrown_away(there)).url()
-            except LedgerFault as fault:
-                errors.print(f"{fault} It is left out.", style="yellow", markup=False)
-        yield urls
-
-
-async def _measured(plan: Plan, urls: dict[str, str]) -> list[Row]:
+async def _measured(plan: Plan, database: str) -> list[Row]:
+    """From a SQLite file that is thrown away, and from the database that is named."""
     from arena.bench.standings import Place, StandingsBench
     from arena.compose import ledger_of
 
-    places = {}
-    for name, url in urls.items():
-        settings = config.load(DATABASE_URL=url)
-        places[name] = Place(settings.database_url, partial(ledger_of, settings))
-    with Bar() as bar:
+    with TemporaryDirectory(prefix="arena-bench-") as folder, Bar() as bar:
+        urls = {"SQLite": f"sqlite:///{folder}/arena.db"}
+        if database:
+            urls["PostgreSQL" if database.startswith("postgresql") else "SQLite"] = database
+        places = {}
+        for name, url in urls.items():
+            settings = config.load(DATABASE_URL=url)
+            places[name] = Place(settings.database_url, partial(ledger_of, settings))
         return await StandingsBench(plan, places, bar.show).run()
 
 
@@ -101,7 +77,7 @@ def _print(plan: Plan, rows: Sequence[Row]) -> None:
         "votes, as arena-rank makes them, and only ratings and intervals; differences are the "
         "largest, in points. Standings: the whole table with prior and clustered intervals. "
         f"Simulated battles of 1 to 3 votes by {RATERS} uneven raters; in the ledger every vote "
-        f"has conversations of {CHARACTERS} bytes. Left out is what is not there: PostgreSQL, or "
-        "arena-rank, which --arena-rank names.",
+        f"has conversations of {CHARACTERS} bytes. --database names one in PostgreSQL, "
+        "--arena-rank a Python that has arena-rank.",
         markup=False,
     )
