@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from inspect import iscoroutine
 from keyword import iskeyword
 
 from arena.checks.findings import called
@@ -62,9 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
-        code = int(options.run(options))
+        code = options.run(options)
+        if iscoroutine(code):
+            import asyncio
+
+            code = asyncio.run(code)
         sys.stdout.flush()
-        return code
+        return int(code)
     except ArenaError as error:
         refused(error)
         return 1

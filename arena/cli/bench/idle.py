@@ -5,7 +5,6 @@ It draws what `arena.bench.idle` measures, and does not know how that is done.
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,11 +28,11 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the figures")
 
 
-def run(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     from arena.bench.idle import IdleBench, Plan
 
     with Bar() as bar:
-        rows = asyncio.run(IdleBench(Plan(options.seconds, options.pages), bar.show).run())
+        rows = await IdleBench(Plan(options.seconds, options.pages), bar.show).run()
     if options.json:
         print_json([asdict(row) for row in rows])
     else:

@@ -5,7 +5,6 @@ It draws what `arena.bench.standings` measures, and does not know how that is do
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -34,12 +33,12 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the figures")
 
 
-def run(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     from arena.bench.standings import Plan
 
     rival = options.arena_rank
     plan = Plan(options.votes, options.contenders, options.repeat, options.seed, rival)
-    rows = asyncio.run(_measured(plan, options.database))
+    rows = await _measured(plan, options.database)
     if options.json:
         print_json([asdict(row) for row in rows])
     else:
