@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "Starts an arena on the hosts of the settings, without its votes, and a plain Gradio app, "
-        "and measures their CPU over the same seconds."
+        "Starts an arena on the hosts of the settings, without its votes, and measures its CPU."
     )
     seconds(parser, "--seconds", 30, "for each figure")
     numbers(parser, "--pages", 1, MOST, "1,25", "how many are open at once")
@@ -29,10 +28,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 async def run(options: Namespace) -> int:
-    from arena.bench.idle import IdleBench, Plan
+    from arena.bench import idle
 
     with Bar() as bar:
-        rows = await IdleBench(Plan(options.seconds, options.pages), bar.show).run()
+        rows = await idle.run(idle.Plan(options.seconds, options.pages), bar.show)
     if options.json:
         print_json([asdict(row) for row in rows])
     else:

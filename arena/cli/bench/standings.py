@@ -28,16 +28,13 @@ def arguments(parser: ArgumentParser) -> None:
     number(parser, "--seed", 0, 2**31, 1, "of the votes")
     database = "also measure from this database in PostgreSQL, which has to be empty and is filled"
     parser.add_argument("--database", default="", metavar="URL", help=database)
-    rival = "also measure arena-rank, by the Python of an environment that has it"
-    parser.add_argument("--arena-rank", default="", metavar="PYTHON", help=rival)
     as_json(parser, "the figures")
 
 
 async def run(options: Namespace) -> int:
     from arena.bench.standings import Plan
 
-    rival = options.arena_rank
-    plan = Plan(options.votes, options.contenders, options.repeat, options.seed, rival)
+    plan = Plan(options.votes, options.contenders, options.repeat, options.seed)
     rows = await _measured(plan, options.database)
     if options.json:
         print_json([asdict(row) for row in rows])
@@ -48,18 +45,15 @@ async def run(options: Namespace) -> int:
 
 async def _measured(plan: Plan, database: str) -> list[Row]:
     """From a SQLite file that is thrown away, and from the database that is named."""
-    from arena.bench.standings import Place, StandingsBench
+    from arena.bench.standings import StandingsBench
     from arena.compose import ledger_of
 
     with TemporaryDirectory(prefix="arena-bench-") as folder, Bar() as bar:
         urls = {"SQLite": f"sqlite:///{folder}/arena.db"}
         if database:
             urls["PostgreSQL" if database.startswith("postgresql") else "SQLite"] = database
-        places = {}
-        for name, url in urls.items():
-            settings = config.load(DATABASE_URL=url)
-            places[name] = Place(settings.database_url, partial(ledger_of, settings))
-        return await StandingsBench(plan, places, bar.show).run()
+        ledgers = {n: partial(ledger_of, config.load(DATABASE_URL=url)) for n, url in urls.items()}
+        return await StandingsBench(plan, ledgers, bar.show).run()
 
 
 def _print(plan: Plan, rows: Sequence[Row]) -> None:
@@ -72,11 +66,7 @@ def _print(plan: Plan, rows: Sequence[Row]) -> None:
     title = f"{plan.contenders} contenders, votes:"
     console.print(table(title, columns, rows[0].figures, ("",)))
     console.print(
-        f"Medians of {plan.repeat}, in seconds. Like for like: no prior, intervals of single "
-        "votes, as arena-rank makes them, and only ratings and intervals; differences are the "
-        "largest, in points. Standings: the whole table with prior and clustered intervals. "
-        f"Simulated battles of 1 to 3 votes by {RATERS} uneven raters; in the ledger every vote "
-        f"has conversations of {CHARACTERS} bytes. --database names one in PostgreSQL, "
-        "--arena-rank a Python that has arena-rank.",
+        f"Medians of {plan.repeat}, in seconds. Simulated battles of 1 to 3 votes by {RATERS} uneven "
+        f"raters; in the ledger every vote has conversations of {CHARACTERS} bytes.",
         markup=False,
     )
