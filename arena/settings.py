@@ -4,8 +4,6 @@ The only module that reads the environment. It knows which values are allowed, n
 done with them; a wrong value is a ConfigError of one line: key, value, what is allowed.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Mapping

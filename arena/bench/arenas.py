@@ -8,8 +8,6 @@ here for arrays of arenas; tests hold them equal. One thing differs: contenders 
 one group from the start, while standings rank apart who is not yet linked by votes.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

@@ -5,8 +5,6 @@ It plays arenas whose strengths are known (`arena.bench.arenas`), the same for e
 does not draw the figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

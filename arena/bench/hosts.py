@@ -4,8 +4,6 @@ Replies are asked for through the port that battles use, so options, limits and 
 It does not know how a host is reached, nor how the figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence

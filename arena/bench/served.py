@@ -6,8 +6,6 @@ uses the hosts of the settings, but keeps its votes in the folder and shares not
 It does not know what is measured.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -1,9 +1,7 @@
 """Votes that nobody cast, drawn by a seed. It does not know what is measured with them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.battle.record import REHEARSAL, VoteRow
+from arena.core.battle.record import KINDS, REHEARSAL, VoteRow
 from arena.core.codec import records
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
 from arena.core.standings.votes import TEXT
@@ -30,17 +28,16 @@ AT_ONCE = 10_000
 SEATS = (("A", "B"), ("A", "C"), ("B", "C"))
 WINNERS = np.array(["model_a", "model_b", "tie", "both_bad"], dtype=object)
 
-_KINDS = {field.name: str(field.type).split("[")[0].split(" ")[0] for field in fields(VoteRow)}
-_ORDINARY: dict[str, Any] = {
-    "str": "",
-    "int": 0,
-    "float": 0.5,
-    "bool": False,
-    "datetime": datetime(2026, 3, 1, tzinfo=UTC),
-    "list": [{"role": "user", "content": "x" * (CHARACTERS // 2 - 40)}],
-    "dict": {"turns": 1},
+_ORDINARY: dict[type, Any] = {
+    str: "",
+    int: 0,
+    float: 0.5,
+    bool: False,
+    datetime: datetime(2026, 3, 1, tzinfo=UTC),
+    list: [{"role": "user", "content": "x" * (CHARACTERS // 2 - 40)}],
+    dict: {"turns": 1},
 }
-"""What a column of VoteRow holds by its type, where nothing else is said."""
+"""What a column holds by its type, where nothing else is said."""
 
 
 def votes(number: int, contenders: int, seed: int) -> pd.DataFrame:
@@ -98,6 +95,7 @@ def rows(votes: pd.DataFrame, like: VoteRow) -> Iterator[VoteRow]:
 
 def rehearsed(id: str) -> VoteRow:
     """A row that is never ranked: what the simulated ones have in common."""
-    row = VoteRow(**{name: _ORDINARY[kind] for name, kind in _KINDS.items()})
-    own = dict.fromkeys(("id", "ballot_id", "battle_id"), id) | {"model_a": "a", "model_b": "b"}
-    return replace(row, **own, winner="tie", study=REHEARSAL, excluded_reason="rehearsal")
+    row = VoteRow(**{name: _ORDINARY[kind] for name, (kind, _) in KINDS.items()})
+    own: dict[str, Any] = dict.fromkeys(("id", "ballot_id", "battle_id"), id)
+    own |= {"model_a": "a", "model_b": "b", "winner": "tie"}
+    return replace(row, **own, study=REHEARSAL, excluded_reason="rehearsal")

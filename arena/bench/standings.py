@@ -3,8 +3,6 @@
 It does not know which database the ledger is, nor how the figures are drawn.
 """
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ A command is imported only when it is named, and what it needs when it runs, so 
 errors come at once. It does not know adapters; what commands need of them comes through compose.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import importlib

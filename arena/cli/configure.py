@@ -4,8 +4,6 @@ The file is replaced in one step, with all its other lines and its permissions a
 It does not know what settings mean, only the names of those it writes.
 """
 
-from __future__ import annotations
-
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ mend it.
 It tells what `arena.checks.deployment` finds.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 
 from arena.cli.arguments import as_json, url

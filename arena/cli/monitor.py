@@ -4,8 +4,6 @@ It draws `core.hosts.overview.Overview` as JSON has it, from a running arena or 
 directly. It does not know how hosts are watched.
 """
 
-from __future__ import annotations
-
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -3,8 +3,6 @@
 It does not know how models are loaded, only how far that is.
 """
 
-from __future__ import annotations
-
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A desk says all that a replica holds and wants, not what changed. So whatever wa
 is put right by the next one, and no lease outlives the replica that holds it.
 """
 
-from __future__ import annotations
-
 AGREE = """
 -- KEYS: desks, state, breakers. ARGV: replica, desk, milliseconds that a desk lasts, and that all
 -- are given to come back after nobody could speak, channel.

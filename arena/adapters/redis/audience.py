@@ -4,8 +4,6 @@ Every replica tells its own number while it lives, and reads those of the others
 it is asked about. It does not know who they are, nor what they are shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

@@ -3,8 +3,6 @@
 It does not know the rules of a battle, only its id, version and phase.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time

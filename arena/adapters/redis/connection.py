@@ -4,8 +4,6 @@ Everything that changes something is a script that may be run twice without harm
 connection that breaks does not tell whether it was run. It does not know what is stored.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

@@ -4,8 +4,6 @@ What is added is said to all replicas at once; a replica that missed something r
 stream. It does not know what the events mean.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import uuid

@@ -3,8 +3,6 @@
 It does not know what is counted, nor who calls.
 """
 
-from __future__ import annotations
-
 from uuid import uuid4
 
 from arena.adapters.redis.connection import RedisStore

@@ -4,8 +4,6 @@ What is added is heard; what was missed, and what was there before, is read. It 
 what the events mean, nor who follows.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -3,8 +3,6 @@
 It does not know how a host is asked, nor what a sighting says.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any

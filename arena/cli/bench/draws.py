@@ -3,8 +3,6 @@
 It draws what `arena.bench.draws` measures, and does not know how that is done.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 

@@ -5,8 +5,6 @@ phrases are made of; where the verb comes last, the phrase closes after the name
 which names there are, nor what was asked.
 """
 
-from __future__ import annotations
-
 import re
 
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain

@@ -4,8 +4,6 @@ Letters of other alphabets that look alike, digits for letters, spaced letters, 
 characters and formatting are seen through. It does not know what is said about a name.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

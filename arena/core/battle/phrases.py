@@ -3,8 +3,6 @@
 It does not know what is done with them.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path

@@ -5,8 +5,6 @@ It does not know contenders, battles or raters, only numbers of them.
 White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

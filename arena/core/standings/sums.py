@@ -1,7 +1,5 @@
 """Sparse sums by row and column, in order of their keys. It does not know what is summed."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
