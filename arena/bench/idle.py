@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ import httpx
 import psutil
 
 from arena.bench import Told
+from arena.bench.launched import launched
 
 ARENA, ENGINE = "arena", "arena's engine"
 CLOSED, OPEN, VOTING = "closed", "open", "open, with a vote to cast"
@@ -49,10 +49,17 @@ async def run(plan: Plan, told: Told) -> list[Row]:
     scenes = [(CLOSED, 0), *((scene, pages) for pages in plan.pages for scene in (OPEN, VOTING))]
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
-        async with _served(folder) as arena:
-            for done, (scene, pages) in enumerate(scenes):
-                told(f"Pages {scene}: {pages}", done / len(scenes))
-                rows += await _measured(arena, scene, pages, plan.seconds)
+        async with launched("-m", "arena.bench.served", "arena", folder) as program:
+            await program.ready()
+            limits = httpx.Limits(max_connections=None)
+            asking = httpx.AsyncClient(
+                base_url=program.url, limits=limits, timeout=60, trust_env=False
+            )
+            async with asking as http:
+                arena = Arena(program.process, http)
+                for done, (scene, pages) in enumerate(scenes):
+                    told(f"Pages {scene}: {pages}", done / len(scenes))
+                    rows += await _measured(arena, scene, pages, plan.seconds)
     return rows
 
 
@@ -80,10 +87,6 @@ class Arena:
         if engine := self._process.children():
             spent[ENGINE] = sum(map(_seconds, engine))
         return spent
-
-    async def ready(self) -> None:
-        while not (await self._http.get("/api/arena/status")).json()["ready"]:
-            await asyncio.sleep(0.2)
 
     async def battle(self) -> str:
         """A battle that waits for its first vote."""
@@ -126,28 +129,6 @@ def _streams(html: str, battle: str) -> Iterator[str]:
     found = re.search(r"window\.gradio_config = (\{.*?\});</script>", html, re.DOTALL)
     if found and json.loads(found[1]).get("connect_heartbeat"):
         yield "/gradio_api/heartbeat/idle"
-
-
-@asynccontextmanager
-async def _served(folder: str) -> AsyncIterator[Arena]:
-    """An arena in a process of its own that is ready, as long as the context is open."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "arena.bench.served", folder),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin and process.stdout
-    try:
-        url = (await process.stdout.readline()).decode().strip()
-        limits = httpx.Limits(max_connections=None)
-        asking = httpx.AsyncClient(base_url=url, limits=limits, timeout=60, trust_env=False)
-        async with asking as http:
-            arena = Arena(psutil.Process(process.pid), http)
-            await arena.ready()
-            yield arena
-    finally:
-        process.stdin.close()
-        await process.wait()
 
 
 def _seconds(process: psutil.Process) -> float:
