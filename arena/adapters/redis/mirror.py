@@ -15,10 +15,6 @@ from arena.core.ports import Event
 
 log = logging.getLogger(__name__)
 
-READ = """
-return {redis.call('XLEN', KEYS[1]), redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2])}
-"""
-
 
 class Mirror:
     """The events numbered above `base`. `changed` is set, and then replaced, at each change.
@@ -106,7 +102,7 @@ class Mirror:
             self._base = wanted
 
     async def _range(self, first: int, last: str) -> tuple[int, list[tuple[str, list[str]]]]:
-        length, entries = await self._store.ask(READ, [self._stream], f"0-{first}", last)
+        length, entries = await self._store.ask("read", [self._stream], f"0-{first}", last)
         return length, entries
 
 
