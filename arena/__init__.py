@@ -13,8 +13,6 @@ In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `aren
 `arena.leaderboard()` are DataFrames, whether or not a page is running.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

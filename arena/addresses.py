@@ -1,7 +1,5 @@
 """Addresses as people write them, as URLs. It does not know which of them were set."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from dataclasses import dataclass, field

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,7 +17,7 @@ import pandas as pd
 
 from arena import exchange
 from arena import settings as config
-from arena.core.battle.record import VoteRow
+from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.board import Board, Query
@@ -61,7 +60,7 @@ def votes(
     table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
     if isinstance(columns, str):
         raise BadInput(f"columns is a text. Give a list, such as [{columns!r:.40}].")
-    known = {field.name for field in fields(VoteRow)} | {SEQUENCE}
+    known = {*KINDS, SEQUENCE}
     if unknown := [str(name) for name in columns if name not in known]:
         raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
     chosen = Slice.asked(

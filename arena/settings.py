@@ -4,12 +4,11 @@ The only module that reads the environment. It knows which values are allowed, n
 done with them; a wrong value is a ConfigError of one line: key, value, what is allowed.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +38,7 @@ DRAWS = ("fewest", "best", "uniform")
 PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy", "no_proxy"})
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ def _key(
     return made
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        value = int(text)
+def _within(kind: Callable[[str], Number], low: float, high: float) -> Callable[[str], Number]:
+    def parse(text: str) -> Number:
+        value = kind(text)
         if not low <= value <= high:
             raise ValueError
         return value
@@ -71,14 +71,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
+_whole, _number = partial(_within, int), partial(_within, float)
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -88,10 +81,6 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
-
-
-def _temperature(text: str) -> float | None:
-    return _number(0, 2)(text) if text else None
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -123,10 +112,6 @@ def _path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
-def _cache(text: str) -> Path:
-    return Path(text).expanduser() if text else user_cache_path(NAME, False)
-
-
 def _database(text: str) -> str:
     if text.startswith("postgresql+psycopg://"):
         return text
@@ -140,10 +125,6 @@ def _redis(text: str) -> str:
     if text and not re.match(r"(rediss?|unix)://[^\s]+$", text):
         raise ValueError
     return text
-
-
-def _sources(text: str) -> tuple[ModelSource, ...]:
-    return tuple(_source(part) for part in _list(text))
 
 
 def _source(text: str) -> ModelSource:
@@ -212,7 +193,10 @@ class Settings:
     think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", _whole(1, 131072), "1 to 131072")
     context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
     temperature: float | None = _key(
-        "ARENA_TEMPERATURE", "", _temperature, "0 to 2, or empty for the models' own"
+        "ARENA_TEMPERATURE",
+        "",
+        lambda text: _number(0, 2)(text) if text else None,
+        "0 to 2, or empty for the models' own",
     )
     gpu_cost: float = _key(
         "ARENA_GPU_COST_PER_HOUR", "1.006", _number(0, 10000), "0 to 10000, in any currency"
@@ -220,10 +204,15 @@ class Settings:
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",
-        _sources,
+        lambda text: tuple(map(_source, _list(text))),
         "comma-separated name=path.gguf or name=https://…#sha256=<64 hex digits>",
     )
-    cache: Path = _key("ARENA_CACHE", "", _cache, "a folder, or empty for the user's cache")
+    cache: Path = _key(
+        "ARENA_CACHE",
+        "",
+        lambda text: _path(text) or user_cache_path(NAME, False),
+        "a folder, or empty for the user's cache",
+    )
     database_url: str = _key(
         "DATABASE_URL",
         f"sqlite:///{LEDGER}",

@@ -4,8 +4,6 @@ Lost when it dies, which loses no vote: those are in the ledger. It does not kno
 a battle, only its id, version and phase.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import OrderedDict

@@ -3,8 +3,6 @@
 It does not know what is counted, nor who calls.
 """
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable

@@ -4,8 +4,6 @@ For an arena that keeps its battles in memory. The file names contenders, so onl
 read it. It does not know what a battle is, beyond the form in which it is written.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -8,16 +8,14 @@ here for arrays of arenas; tests hold them equal. One thing differs: contenders 
 one group from the start, while standings rank apart who is not yet linked by votes.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from arena.core.battle.matchup import SEEDED, Policy
-from arena.core.standings.bradley_terry import LEVEL, PRIOR_SD, Method, quantile
+from arena.core.standings.bradley_terry import PRIOR_SD, Method, half_interval
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,9 +69,9 @@ class Arenas:
         votes: Floats = self._won.sum(axis=(1, 2))
         return votes
 
-    def play(self, policy: Policy, among: int | None = None) -> None:
-        """One more battle in every arena, of the first `among` contenders or of all."""
-        seats = self._drawn(policy, among or self._truth.shape[1])
+    def play(self, policy: Policy) -> None:
+        """One more battle in every arena."""
+        seats = self._drawn(policy)
         judged, points = self._verdicts(np.take_along_axis(self._truth, seats, axis=1).T)
         self.seats[:, self.battles] = seats
         self.judged[:, self.battles] = judged
@@ -86,17 +84,17 @@ class Arenas:
         self._won[each, one, other] += points
         self._won[each, other, one] += judged - points
 
-    def _drawn(self, policy: Policy, among: int) -> Ints:
+    def _drawn(self, policy: Policy) -> Ints:
         """(R, size) who fights; the model knows no seats, so their order is left as it is."""
-        chance = self._rng.random((len(self._truth), among))
+        chance = self._rng.random(self._truth.shape)
         # Less than one vote of chance decides between equals only.
-        fewest_first = self.met.sum(axis=2)[:, :among] + chance
+        fewest_first = self.met.sum(axis=2) + chance
         key = chance
         if policy == Policy.FEWEST:
             key = fewest_first
         elif policy == Policy.BEST:
             normal = self._rng.standard_normal((*self.theta.shape, 1))
-            key = -(self.theta + (self._root @ normal)[:, :, 0])[:, :among]
+            key = -(self.theta + (self._root @ normal)[:, :, 0])
             seeded = self._rng.random(len(key)) < SEEDED
             key[seeded, fewest_first.argmin(axis=1)[seeded]] = -np.inf
         return np.argpartition(key, self._size - 1, axis=1)[:, : self._size]
@@ -157,7 +155,10 @@ class Arenas:
         half = bread - bread.mean(axis=1, keepdims=True)
         self._root = half @ np.linalg.cholesky(meat + ridge)
         self.covariance = self._root @ self._root.swapaxes(1, 2)
-        self.half_width = self._half_width()
+        effective = self.votes**2 / self._squares
+        df = np.maximum(effective - 1, 1.0)[:, None]
+        variance = np.maximum(np.einsum("rkk->rk", self.covariance), 0.0)
+        self.half_width = half_interval(variance, df, PRIOR_SD * np.sqrt(1 - 1 / contenders))
 
     def _meat(self, p: Floats) -> Floats:
         """(R, K, K) G/(G−1) Σ u uᵀ over G battles, u (K,) being a battle's residuals."""
@@ -177,15 +178,6 @@ class Arenas:
             np.put_along_axis(u, seats, residual @ sides, axis=2)
             meat[part[0]] = u.swapaxes(1, 2) @ u
         return meat * self.battles / max(self.battles - 1, 1)
-
-    def _half_width(self) -> Floats:
-        """(R, K) half the 95 % interval, in logits, never wider than the prior's own."""
-        effective = self.votes**2 / self._squares
-        t = quantile(np.maximum(effective - 1, 1.0))[:, None]
-        variance = np.einsum("rkk->rk", self.covariance)
-        widest = ndtri((1 + LEVEL) / 2) * PRIOR_SD * np.sqrt(1 - 1 / self.theta.shape[1])
-        half_width: Floats = np.minimum(t * np.sqrt(np.maximum(variance, 0.0)), widest)
-        return half_width
 
 
 def _laplacian(weight: Floats) -> Floats:

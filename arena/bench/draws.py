@@ -5,8 +5,6 @@ It plays arenas whose strengths are known (`arena.bench.arenas`), the same for e
 does not draw the figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,14 +28,7 @@ SETTLED = 100
 """Coverage is the mean over all fits from so many votes on."""
 
 ERROR_AT = 1000
-"""Votes after which the error of ratings is told, and after which the newcomer comes."""
-
-NEWCOMER_SE = 30.0
-"""Points."""
-
-NEWCOMER_ARENAS = 200
-NEWCOMER_VOTES = 3000
-RESAMPLED = 400
+"""Votes after which the error of ratings is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,190 +43,88 @@ class Plan:
     spreads: tuple[int, ...]
     seed: int
 
-    def battles(self, votes: int) -> int:
+    @property
+    def battles(self) -> int:
         """That give so many votes at least: dropping all but one judges size(size−1)/2 pairs,
         and a tie among three one more."""
-        return -(-2 * votes // (self.size * (self.size - 1)))
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A policy's arenas after so many votes. right: the share where the best is ranked first.
-    coverage: the share of 95 % intervals that hold the truth, of everybody and of those ranked
-    first. error: of a rating, in points, on average."""
-
-    votes: float
-    right: float
-    coverage: float
-    leader_coverage: float
-    error: float
+        return -(-2 * self.votes // (self.size * (self.size - 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A policy's figures; None for what was not reached. votes_needed: until the best is ranked
-    first in 95 % of the arenas. ratio: that over uniform's, with the 95 % interval from
-    resampling the arenas; where uniform took longer than was played, only at most. coverage,
-    leader_coverage: as in Point, from SETTLED votes on. error: after ERROR_AT votes. newcomer:
-    the median arena's votes until the standard error of one who came after ERROR_AT votes was
-    below NEWCOMER_SE."""
+    first in 95 % of the arenas. coverage: the share of 95 % intervals that hold the truth, of
+    everybody and of those ranked first, from SETTLED votes on. error: of a rating, in points, on
+    average, after ERROR_AT votes."""
 
     spread: int
     policy: str
     votes_needed: float | None
-    ratio: float | None
-    ratio_lower: float | None
-    ratio_upper: float | None
     coverage: float | None
     leader_coverage: float | None
     error: float | None
-    newcomer: float | None
-    curve: tuple[Point, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """right: (R, C) where the best was ranked first, at each of the C points of the curve."""
-
-    curve: tuple[Point, ...]
-    right: Floats
-    newcomer: float | None
-
-
-class DrawBench:
-    """Measures every policy. The same plan gives the same figures."""
-
-    def __init__(self, plan: Plan, told: Told) -> None:
-        self._plan = plan
-        self._told = told
-
-    def run(self) -> list[Row]:
-        return [row for spread in self._plan.spreads for row in self._spread(spread)]
-
-    def _spread(self, spread: int) -> list[Row]:
-        plan = self._plan
-        shape = (plan.repeat, plan.contenders)
+def run(plan: Plan, told: Told) -> Iterator[Row]:
+    """A row for each policy, by spread. The same plan gives the same figures."""
+    rows = [(spread, policy) for spread in plan.spreads for policy in Policy]
+    for number, (spread, policy) in enumerate(rows):
         chance = np.random.default_rng([plan.seed, spread])
+        shape = (plan.repeat, plan.contenders)
         truth = chance.normal(scale=spread / POINTS_PER_LOGIT, size=shape)
-        played = {policy: self._policy(policy, spread, truth) for policy in Policy}
-        counts = chance.multinomial(plan.repeat, [1 / plan.repeat] * plan.repeat, RESAMPLED)
-        needed = {policy: _needed(one, counts) for policy, one in played.items()}
-        return [
-            _row(spread, policy, one, needed[policy], needed[Policy.UNIFORM])
-            for policy, one in played.items()
-        ]
-
-    def _policy(self, policy: Policy, spread: int, truth: Floats) -> Played:
-        plan = self._plan
-        number = plan.spreads.index(spread) * len(Policy) + list(Policy).index(policy)
         rng = np.random.default_rng([plan.seed, spread, number])
-        most = plan.battles(plan.votes)
-        arenas = Arenas(truth, plan.size, most, rng)
-        curve, right = [], []
-        for share in _fitted(arenas, policy, most):
-            point, best_first = _measured(arenas)
-            curve.append(point)
-            right.append(best_first)
-            done = (number + 0.9 * share) / (len(Policy) * len(plan.spreads))
-            self._told(f"Playing {policy}, strengths ±{spread}", done)
-        newcomer = self._newcomer(policy, truth[:NEWCOMER_ARENAS], rng)
-        return Played(tuple(curve), np.array(right, float).T, newcomer)
-
-    def _newcomer(self, policy: Policy, truth: Floats, rng: np.random.Generator) -> float | None:
-        """Votes since the last of the contenders came, until it is known well."""
-        before, after = (self._plan.battles(n) for n in (ERROR_AT, NEWCOMER_VOTES))
-        arenas = Arenas(truth, self._plan.size, before + after, rng)
-        for _ in _fitted(arenas, policy, before, among=truth.shape[1] - 1):
-            pass
-        came, known = arenas.votes, np.full(len(truth), np.inf)
-        for _ in _fitted(arenas, policy, after):
-            se = POINTS_PER_LOGIT * np.sqrt(arenas.covariance[:, -1, -1])
-            first = (se < NEWCOMER_SE) & np.isinf(known)
-            known[first] = (arenas.votes - came)[first]
-            if np.isfinite(known).mean() > 0.5:
-                return float(np.median(known))
-        return None
+        arenas = Arenas(truth, plan.size, plan.battles, rng)
+        curve = []
+        for share in _fitted(arenas, policy, plan.battles):
+            curve.append(_measured(arenas))
+            told(f"Playing {policy}, strengths ±{spread}", (number + share * 0.99) / len(rows))
+        yield _row(spread, policy, np.array(curve).T)
 
 
-def _fitted(
-    arenas: Arenas, policy: Policy, battles: int, among: int | None = None
-) -> Iterator[float]:
+def _fitted(arenas: Arenas, policy: Policy, battles: int) -> Iterator[float]:
     """Play so many battles; yields how much of them is done, each time after a fit."""
     due = 1.0
     for number in range(1, battles + 1):
-        arenas.play(policy, among)
+        arenas.play(policy)
         if number >= due or number == battles:
             arenas.fit()
             yield number / battles
             due = max(number + 1, number * GROWTH)
 
 
-def _measured(arenas: Arenas) -> tuple[Point, NDArray[np.bool_]]:
-    """The point of the curve, and of each arena whether the best is ranked first."""
+def _measured(arenas: Arenas) -> tuple[float, ...]:
+    """Means over the arenas: votes, whether the best is ranked first, coverage of everybody and of
+    who is ranked first, error in points."""
     first = arenas.theta.argmax(axis=1)
     error = np.abs(arenas.theta - arenas.truth)
     held = error <= arenas.half_width
     right = first == arenas.truth.argmax(axis=1)
-    point = Point(
-        votes=float(arenas.votes.mean()),
-        right=float(right.mean()),
-        coverage=float(held.mean()),
-        leader_coverage=float(held[np.arange(len(first)), first].mean()),
-        error=float(POINTS_PER_LOGIT * error.mean()),
-    )
-    return point, right
+    leaders = held[np.arange(len(first)), first]
+    told = (arenas.votes, right, held, leaders, POINTS_PER_LOGIT * error)
+    return tuple(float(each.mean()) for each in told)
 
 
-def votes_needed(votes: Floats, right: Floats) -> float:
-    """Votes at which `right` reaches SURE, infinite where it never does. The share only grows
+def votes_needed(votes: Floats, right: Floats) -> float | None:
+    """Votes at which `right` reaches SURE; None where it never does. The share only grows
     but for chance, so the nearest growing curve is taken, straight in the logarithm."""
     growing = isotonic_regression(right).x
     if growing[-1] < SURE:
-        return np.inf
+        return None
     at = int(np.argmax(growing >= SURE))
     if at == 0:
         return float(votes[0])
     return float(np.exp(np.interp(SURE, growing[at - 1 : at + 1], np.log(votes[at - 1 : at + 1]))))
 
 
-def _needed(played: Played, counts: NDArray[np.int64]) -> Floats:
-    """(1 + RESAMPLED,) votes needed: of the arenas as they are, then of each resampling."""
-    votes = np.array([point.votes for point in played.curve])
-    whole = np.ones((1, len(played.right)))
-    shares = np.concatenate([whole, counts]) @ played.right / len(played.right)
-    return np.array([votes_needed(votes, right) for right in shares])
-
-
-def _row(spread: int, policy: Policy, played: Played, needed: Floats, uniform: Floats) -> Row:
-    curve = played.curve
-    settled = [point for point in curve if point.votes >= SETTLED]
-    ratio, lower, upper = _ratio(needed, uniform, curve[-1].votes)
-    error = None
-    if curve[-1].votes >= ERROR_AT:
-        error = float(np.interp(ERROR_AT, [p.votes for p in curve], [p.error for p in curve]))
+def _row(spread: int, policy: Policy, curve: Floats) -> Row:
+    """curve: (5, C) what was measured at each of the C fits."""
+    votes, right, coverage, leaders, error = curve
+    settled = votes >= SETTLED
     return Row(
         spread=spread,
         policy=policy,
-        votes_needed=_known(needed[0]),
-        ratio=ratio,
-        ratio_lower=lower,
-        ratio_upper=upper,
-        coverage=float(np.mean([p.coverage for p in settled])) if settled else None,
-        leader_coverage=float(np.mean([p.leader_coverage for p in settled])) if settled else None,
-        error=error,
-        newcomer=played.newcomer,
-        curve=curve,
+        votes_needed=votes_needed(votes, right),
+        coverage=float(coverage[settled].mean()) if settled.any() else None,
+        leader_coverage=float(leaders[settled].mean()) if settled.any() else None,
+        error=float(np.interp(ERROR_AT, votes, error)) if votes[-1] >= ERROR_AT else None,
     )
-
-
-def _ratio(needed: Floats, uniform: Floats, played: float) -> tuple[float | None, ...]:
-    """The ratio and its interval. Votes beyond those that were played are any number."""
-    least, most = np.minimum(needed, played) / uniform, needed / np.minimum(uniform, played)
-    lower = np.quantile(least[1:], 0.025, method="lower")
-    upper = np.quantile(most[1:], 0.975, method="higher")
-    ratio = needed[0] / uniform[0] if uniform[0] < np.inf else np.inf
-    return _known(ratio), _known(lower) or None, _known(upper)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

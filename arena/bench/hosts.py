@@ -4,8 +4,6 @@ Replies are asked for through the port that battles use, so options, limits and 
 It does not know how a host is reached, nor how the figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +27,7 @@ PROMPTS = (
 """Different ones, since a host keeps the work on a prompt that it has just seen."""
 
 HOUR_S = 3600.0
-ALL = "all"
+USERS, ALL = "users", "all"
 
 Unload = Callable[[str], Awaitable[None]]
 
@@ -91,64 +89,53 @@ class HostBench:
         self._plan = plan
         self._told = told
         self._asked = 0
-        self._done = 0
 
     async def run(self) -> list[Row]:
         """Every figure of the plan. Faults of the host are counted, not raised."""
         everybody = self._hosts.contenders()
-        groups: list[tuple[str, tuple[Contender, ...]]] = [("alone", (c,)) for c in everybody]
-        groups += [("pair", pair) for pair in combinations(everybody, 2)]
-        groups += [("together", everybody)] if len(everybody) > 2 else []
-        loads = len(everybody) if self._plan.unload else 0
-        steps = loads + len(groups) + len(self._plan.users)
-        rows = []
-        for scene, group in groups:
-            self._tell(f"{scene}: {', '.join(c.name for c in group)}", steps)
-            rows += await self._group(scene, group)
-        for users in self._plan.users:
-            self._tell(f"{users} user{'s' if users > 1 else ''} at once", steps)
-            rows += await self._users(users, everybody)
-        if self._plan.unload:
-            warm = {r.contender: r.ttft_s.p50 or 0.0 for r in rows if r.scene == "alone"}
-            for contender in everybody:
-                self._tell(f"loading {contender.model}", steps)
-                rows.append(await self._cold(contender, warm[contender.name], self._plan.unload))
+        scenes: list[tuple[str, tuple[Contender, ...], int]] = [
+            *(("alone", (contender,), 1) for contender in everybody),
+            *(("pair", pair, 1) for pair in combinations(everybody, 2)),
+            *([("together", everybody, 1)] if len(everybody) > 2 else []),
+            *((USERS, everybody, users) for users in self._plan.users),
+        ]
+        loads = everybody if self._plan.unload else ()
+        steps, rows = len(scenes) + len(loads), []
+        for done, (scene, group, users) in enumerate(scenes):
+            names = ", ".join(c.name for c in group)
+            at_once = f"{users} user{'s' if users > 1 else ''} at once"
+            self._told(at_once if scene == USERS else f"{scene}: {names}", done / steps)
+            rows += await self._scene(scene, group, users)
+        warm = {r.contender: r.ttft_s.p50 or 0.0 for r in rows if r.scene == "alone"}
+        for done, contender in enumerate(loads, start=len(scenes)):
+            self._told(f"loading {contender.model}", done / steps)
+            rows.append(await self._cold(contender, warm[contender.name]))
         return rows
 
-    def _tell(self, what: str, steps: int) -> None:
-        self._told(what, self._done / steps)
-        self._done += 1
-
-    async def _group(self, scene: str, group: Sequence[Contender]) -> list[Row]:
-        """These contenders at once, several times; a row for each of them."""
-        samples: list[Sample] = []
+    async def _scene(self, scene: str, group: Sequence[Contender], users: int) -> list[Row]:
+        """These contenders at once, several times one after the other, or for so many people at
+        once, whose query is a prompt with all of its replies: a row for each, and for all."""
         started = time.monotonic()
-        for _ in range(self._plan.repeat):
-            samples += await self._at_once(group)
-        wall = time.monotonic() - started
-        rows = []
-        for contender in group:
-            others = ", ".join(c.name for c in group if c is not contender)
-            own = [s for s in samples if s.contender == contender.name]
-            rows.append(self._row(scene, contender.name, others, 1, own, samples, wall))
-        return rows
-
-    async def _users(self, users: int, everybody: Sequence[Contender]) -> list[Row]:
-        """So many people at once, each with one prompt to all contenders; a row for each
-        contender and one for all. A query is one person's prompt with all of its replies."""
-        started = time.monotonic()
-        played = await asyncio.gather(*(self._at_once(everybody) for _ in range(users)))
+        if scene == USERS:
+            played = await asyncio.gather(*(self._at_once(group) for _ in range(users)))
+        else:
+            played = [await self._at_once(group) for _ in range(self._plan.repeat)]
         wall = time.monotonic() - started
         samples = [sample for battle in played for sample in battle]
+        names = [contender.name for contender in group]
         rows = []
-        for contender in everybody:
-            own = [s for s in samples if s.contender == contender.name]
-            rows.append(self._row("users", contender.name, "", users, own, samples, wall))
-        return [*rows, self._row("users", ALL, "", users, samples, samples, wall)]
+        for name in names:
+            others = "" if scene == USERS else ", ".join(other for other in names if other != name)
+            own = [s for s in samples if s.contender == name]
+            rows.append(self._row(scene, name, others, users, own, samples, wall))
+        if scene == USERS:
+            rows.append(self._row(scene, ALL, "", users, samples, samples, wall))
+        return rows
 
-    async def _cold(self, contender: Contender, warm_s: float, unload: Unload) -> Row:
+    async def _cold(self, contender: Contender, warm_s: float) -> Row:
+        assert self._plan.unload
         try:
-            await unload(contender.model)
+            await self._plan.unload(contender.model)
         except ArenaError as error:
             sample = Sample(contender.name, fault=_kind(error))
         else:
@@ -204,7 +191,7 @@ class HostBench:
         good = [s for s in own if not s.fault]
         complete = [s for s in everything if not s.fault]
         # A person's prompt is one query, however many replies it gets.
-        queries = users if scene == "users" else len(complete)
+        queries = users if scene == USERS else len(complete)
         spent = wall_s / HOUR_S * self._plan.price
         return Row(
             host=self._url,

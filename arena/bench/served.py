@@ -1,13 +1,10 @@
 """What a bench serves in a process of its own: `python -m arena.bench.served arena FOLDER`,
-`plain FOLDER`, a Gradio app as anybody begins one, or `tokens HOST`, one in which three models
-answer and each token is sent as it comes.
+or `tokens HOST`, a plain Gradio app in which three models answer and each token is sent as it comes.
 
 It tells its address in one line on standard output and ends with its standard input. The arena
 uses the hosts of the settings, but keeps its votes in the folder and shares nothing with replicas.
 It does not know what is measured.
 """
-
-from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
@@ -28,17 +25,6 @@ def arena(folder: str) -> serving.Server:
     house = House(replace(settings, redis_url=""))
     house.check()
     return _told(build_app(house), serving.Stopping(house.stores.feed.close, house.drain))
-
-
-def plain(_: str) -> serving.Server:
-    import gradio as gr
-    from fastapi import FastAPI
-
-    with gr.Blocks(analytics_enabled=False) as page:
-        prompt, reply = gr.Textbox(label="Prompt"), gr.Markdown()
-        prompt.submit(lambda text: text, prompt, reply)
-    app = gr.mount_gradio_app(FastAPI(), page, path="", ssr_mode=False)
-    return _told(app, serving.Stopping(lambda: None, _nothing_to_drain))
 
 
 def tokens(host: str) -> serving.Server:
@@ -79,6 +65,6 @@ def _told(app: Any, stopping: serving.Stopping) -> serving.Server:
 if __name__ == "__main__":
     config.quiet_libraries()
     program, folder = sys.argv[1:]
-    server = {"arena": arena, "plain": plain, "tokens": tokens}[program](folder)
+    server = {"arena": arena, "tokens": tokens}[program](folder)
     sys.stdin.read()
     server.stop()

@@ -1,24 +1,16 @@
-"""Votes that nobody cast: drawn by a seed, and put into a ledger faster than they could be cast.
-
-It does not know what is measured with them, nor which database the ledger is.
-"""
-
-from __future__ import annotations
+"""Votes that nobody cast, drawn by a seed. It does not know what is measured with them."""
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import DBAPIError
 
-from arena.core.battle.record import REHEARSAL, VoteRow
+from arena.core.battle.record import KINDS, REHEARSAL, VoteRow
 from arena.core.codec import records
-from arena.core.errors import LedgerFault
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
 from arena.core.standings.votes import TEXT
 
@@ -32,21 +24,20 @@ UNEVEN = 2.5
 CHARACTERS = 600
 """Of the conversations of a row."""
 
-AT_ONCE = 50_000
+AT_ONCE = 10_000
 SEATS = (("A", "B"), ("A", "C"), ("B", "C"))
 WINNERS = np.array(["model_a", "model_b", "tie", "both_bad"], dtype=object)
-WHOLE = ("round",)
 
-# What a column of VoteRow holds by its type, where nothing else is said.
-_ORDINARY = {
-    "str": "",
-    "int": 0,
-    "float": 0.5,
-    "bool": False,
-    "datetime": datetime(2026, 3, 1, tzinfo=UTC),
-    "list": [{"role": "user", "content": "x" * (CHARACTERS // 2 - 40)}],
-    "dict": {"turns": 1},
+_ORDINARY: dict[type, Any] = {
+    str: "",
+    int: 0,
+    float: 0.5,
+    bool: False,
+    datetime: datetime(2026, 3, 1, tzinfo=UTC),
+    list: [{"role": "user", "content": "x" * (CHARACTERS // 2 - 40)}],
+    dict: {"turns": 1},
 }
+"""What a column holds by its type, where nothing else is said."""
 
 
 def votes(number: int, contenders: int, seed: int) -> pd.DataFrame:
@@ -95,53 +86,16 @@ def votes(number: int, contenders: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(TEXT).assign(round=1)
 
 
+def rows(votes: pd.DataFrame, like: VoteRow) -> Iterator[VoteRow]:
+    """For a ledger; what the votes do not say is as in the row that they are like."""
+    for start in range(0, len(votes), AT_ONCE):
+        for said in records(votes.iloc[start : start + AT_ONCE]):
+            yield replace(like, **said)
+
+
 def rehearsed(id: str) -> VoteRow:
     """A row that is never ranked: what the simulated ones have in common."""
-    values: dict[str, Any] = {
-        f.name: _ORDINARY[str(f.type).split("[")[0].split(" ")[0]] for f in fields(VoteRow)
-    }
-    row = VoteRow(**values)
-    return replace(
-        row,
-        id=id,
-        ballot_id=id,
-        battle_id=id,
-        model_a="a",
-        model_b="b",
-        winner="tie",
-        study=REHEARSAL,
-        excluded_reason="rehearsal",
-    )
-
-
-def writing(url: str, rows: pd.DataFrame, like: str) -> Iterator[float]:
-    """Put the rows into the ledger at this URL, which must have been opened; what they do not
-    say is taken from the row of the id `like`. Yields how much is done (0…1); they are there
-    when it ends. Raises `LedgerFault`."""
-    engine = create_engine(url, hide_parameters=True)
-    kinds = (f"{name} {'INTEGER' if name in WHOLE else 'TEXT'}" for name in rows)
-    insert = text(f"INSERT INTO coming VALUES ({', '.join(f':{name}' for name in rows)})")  # noqa: S608 -- columns' names
-    try:
-        with engine.begin() as connection:
-            every = [c["name"] for c in inspect(connection).get_columns("votes")]
-            every.remove("sequence")
-            connection.execute(text(f"CREATE TEMPORARY TABLE coming ({', '.join(kinds)})"))
-            wanted = ", ".join(f"{'coming' if name in rows else 'alike'}.{name}" for name in every)
-            move = text(
-                f"INSERT INTO votes ({', '.join(every)}) SELECT {wanted} FROM coming "  # noqa: S608 -- columns' names
-                "CROSS JOIN votes AS alike WHERE alike.id = :like"
-            )
-            for start in range(0, len(rows), AT_ONCE):
-                yield start / len(rows)
-                some = rows.iloc[start : start + AT_ONCE]
-                connection.execute(insert, records(some))
-                connection.execute(move, {"like": like})
-                connection.execute(text("DELETE FROM coming"))
-            connection.execute(text("DROP TABLE coming"))
-    except DBAPIError as error:
-        raise LedgerFault(
-            f"The simulated votes could not be written ({type(error.orig).__name__}). See that "
-            "the database has room and takes writes, then measure again."
-        ) from error
-    finally:
-        engine.dispose()
+    row = VoteRow(**{name: _ORDINARY[kind] for name, (kind, _) in KINDS.items()})
+    own: dict[str, Any] = dict.fromkeys(("id", "ballot_id", "battle_id"), id)
+    own |= {"model_a": "a", "model_b": "b", "winner": "tie"}
+    return replace(row, **own, study=REHEARSAL, excluded_reason="rehearsal")

@@ -4,8 +4,6 @@ replicas share by the settings here.
 It changes nothing, but plays one battle, whose votes are not ranked, and opens another.
 """
 
-from __future__ import annotations
-
 from arena import settings as config
 from arena.checks import passage, replicas, stores
 from arena.checks.findings import Finding, fail

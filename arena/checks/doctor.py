@@ -4,8 +4,6 @@ It looks and changes nothing: no model is loaded, no engine started, no ledger c
 not know adapters; hosts are looked at through compose.
 """
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -3,8 +3,6 @@
 It does not know what is checked.
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 from pathlib import Path

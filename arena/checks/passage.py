@@ -4,8 +4,6 @@ as they come, addresses of visitors, bodies of a sensible size, headers; nothing
 It does not know which proxies those are.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import urlsplit

@@ -4,8 +4,6 @@ Its votes are real, so that their way to the disk is tried too, but are cast as 
 which the ledger keeps and no standings count. It does not know models; it plays blind.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping

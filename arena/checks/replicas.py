@@ -4,8 +4,6 @@ arena to a visitor.
 It does not know which proxies are in between.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 

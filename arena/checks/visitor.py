@@ -3,8 +3,6 @@
 What goes wrong on the way is one kind line. It does not know what is asked.
 """
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager

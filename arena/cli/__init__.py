@@ -4,8 +4,6 @@ A command is imported only when it is named, and what it needs when it runs, so 
 errors come at once. It does not know adapters; what commands need of them comes through compose.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import importlib
@@ -14,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from inspect import iscoroutine
 from keyword import iskeyword
 
 from arena.checks.findings import called
@@ -62,9 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
-        code = int(options.run(options))
+        code = options.run(options)
+        if iscoroutine(code):
+            import asyncio
+
+            code = asyncio.run(code)
         sys.stdout.flush()
-        return code
+        return int(code)
     except ArenaError as error:
         refused(error)
         return 1

@@ -4,9 +4,6 @@ The file is replaced in one step, with all its other lines and its permissions a
 It does not know what settings mean, only the names of those it writes.
 """
 
-from __future__ import annotations
-
-import asyncio
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -34,7 +31,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="write whatever the check says")
 
 
-def run(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     file = Path(options.file) if options.file else config.ENV_FILE
     wanted = {"OLLAMA_HOST": options.ollama_host.strip()}
     if options.ollama_port:
@@ -44,7 +41,7 @@ def run(options: Namespace) -> int:
         raise ConfigError("--ollama-host takes letters, digits and .:/-_[] only.")
     (host,) = settings.hosts()
     try:
-        asyncio.run(_check(settings, host.url))
+        await _check(settings, host.url)
     except NoCapacity as error:
         if not options.force:
             advice = "Nothing was written; --force writes it all the same."

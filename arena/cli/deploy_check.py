@@ -4,9 +4,6 @@ mend it.
 It tells what `arena.checks.deployment` finds.
 """
 
-from __future__ import annotations
-
-import asyncio
 from argparse import ArgumentParser, Namespace
 
 from arena.cli.arguments import as_json, url
@@ -22,7 +19,7 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the checks")
 
 
-def run(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     from arena.checks.deployment import examine
 
-    return told(asyncio.run(examine(options.url)), options.json)
+    return told(await examine(options.url), options.json)

@@ -5,7 +5,6 @@ It tells what `arena.checks.doctor` finds.
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,10 +25,10 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the checks")
 
 
-def run(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     from arena.checks.doctor import examine
 
-    return told(asyncio.run(examine()), options.json)
+    return told(await examine(), options.json)
 
 
 def told(findings: Sequence[Finding], as_json: bool) -> int:

@@ -3,8 +3,6 @@
 It does not know what is written.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

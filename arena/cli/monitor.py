@@ -4,13 +4,10 @@ It draws `core.hosts.overview.Overview` as JSON has it, from a running arena or 
 directly. It does not know how hosts are watched.
 """
 
-from __future__ import annotations
-
-import asyncio
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -49,33 +46,26 @@ def arguments(parser: ArgumentParser) -> None:
     seconds(parser, "--every", 2, "between two looks")
 
 
-def run(options: Namespace) -> int:
-    try:
-        return asyncio.run(_watch(options))
-    except KeyboardInterrupt:
-        return 0
+async def run(options: Namespace) -> int:
+    from asyncio import CancelledError, sleep
 
-
-async def _watch(options: Namespace) -> int:
-    async with _source(options.url) as look:
-        if options.once or options.json:
-            return await _print(look, options)
-        with Live(console=console, screen=False, auto_refresh=False) as live:
-            while True:
-                live.update(_drawn(await look()), refresh=True)
-                await asyncio.sleep(options.every)
-
-
-async def _print(look: Look, options: Namespace) -> int:
-    while True:
-        seen = await look()
-        if options.json:
-            print_json(seen, one_line=not options.once)
-        else:
-            console.print(_drawn(seen))
-        if options.once:
-            return int(not all(host["up"] for host in seen["hosts"]))
-        await asyncio.sleep(options.every)
+    live = Live(console=console, screen=False, auto_refresh=False)
+    with nullcontext() if options.once or options.json else live:
+        try:
+            async with _source(options.url) as look:
+                while True:
+                    seen = await look()
+                    if options.json:
+                        print_json(seen, one_line=not options.once)
+                    elif options.once:
+                        console.print(_drawn(seen))
+                    else:
+                        live.update(_drawn(seen), refresh=True)
+                    if options.once:
+                        return int(not all(host["up"] for host in seen["hosts"]))
+                    await sleep(options.every)
+        except CancelledError:  # Ctrl-C.
+            return 0
 
 
 @asynccontextmanager

@@ -8,10 +8,13 @@ from __future__ import annotations
 import logging
 from argparse import ArgumentParser, Namespace
 from socket import socket
+from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
-from arena.core.ports import Readiness
+
+if TYPE_CHECKING:
+    from arena.core.ports import Readiness
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -5,7 +5,6 @@ It draws what `arena.checks.playing` times. It does not know how a page is asked
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -37,11 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the timings")
 
 
-def run(options: Namespace) -> int:
-    return asyncio.run(_smoke(options))
-
-
-async def _smoke(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     from arena.checks.page import Page
     from arena.checks.playing import Player
     from arena.checks.visitor import Visitor, local_arena

@@ -11,15 +11,18 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from arena.core.errors import ArenaError
-from arena.core.ports import Readiness
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from arena.core.ports import Readiness
 
 Row = TypeVar("Row")
 
@@ -106,6 +109,8 @@ class Bar:
             self._last = text
             return
         if not self._bar or self._task is None:
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
             columns = (TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn())
             self._bar = Progress(*columns, console=errors, transient=True)
             self._bar.start()

@@ -3,9 +3,6 @@
 It does not know how models are loaded, only how far that is.
 """
 
-from __future__ import annotations
-
-import asyncio
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -29,11 +26,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Exit code 0: every model is resident wherever it is installed; 1: not so."
 
 
-def run(_: Namespace) -> int:
-    return asyncio.run(_warm())
-
-
-async def _warm() -> int:
+async def run(_: Namespace) -> int:
     from arena.compose import reaching
 
     async with reaching(config.load(), engine=False) as house:

@@ -3,8 +3,6 @@
 It does not know what is done with the whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace

@@ -3,8 +3,6 @@
 It does not know hosts, only what all of them are asked with.
 """
 
-from __future__ import annotations
-
 import ssl
 from typing import Any
 

@@ -4,8 +4,6 @@ The page is served at once; hosts, weights and warm-up follow in the background 
 `House.readiness` tells how far they are. It does not know what a page or a command asks for.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 It does not know what is kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol

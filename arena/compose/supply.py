@@ -3,8 +3,6 @@
 It does not know battles, nor who is told how far it is.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights

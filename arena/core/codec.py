@@ -6,8 +6,6 @@ not known is refused. So a newer arena's record is read as long as it uses nothi
 It does not know which dataclasses there are, nor where the data goes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from types import UnionType

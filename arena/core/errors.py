@@ -20,8 +20,6 @@
 It does not know who is told: page, API and terminal each have one handler.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

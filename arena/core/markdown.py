@@ -3,8 +3,6 @@
 The kinds are those that LMArena counts for style control. It does not know what is made of them.
 """
 
-from __future__ import annotations
-
 import re
 
 KINDS = {

@@ -3,8 +3,6 @@
 It does not know what time it is.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 
 from arena.core.errors import BadInput

@@ -4,8 +4,6 @@ The first columns are those of LMArena's published data. It knows the ledger as 
 not know who may have the votes, nor where files come from and go to.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass

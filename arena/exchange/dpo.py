@@ -4,8 +4,6 @@ It does not know files, nor which votes count.
 https://huggingface.co/docs/trl/dataset_formats#preference
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

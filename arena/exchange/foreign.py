@@ -4,8 +4,6 @@ It knows LMArena's releases. It does not know files, which are read row by row (
 what is made of the rows.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype

@@ -6,19 +6,16 @@ know files, nor where votes are kept.
 https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from itertools import zip_longest
 from typing import Any
 
 from arena.core import markdown
-from arena.core.battle.record import CHARACTERS_PER_TOKEN, VoteRow
+from arena.core.battle.record import CHARACTERS_PER_TOKEN, KINDS
 
 Record = Mapping[str, Any]
 Messages = Sequence[Mapping[str, Any]]
@@ -32,7 +29,7 @@ COLUMNS = tuple(
 )
 """Of the release, in its order."""
 
-FIELDS = tuple(field.name for field in fields(VoteRow))
+FIELDS = tuple(KINDS)
 """Of the ledger, in its order: LMArena's first, then ours."""
 
 TOKENS = tuple(

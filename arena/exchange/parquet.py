@@ -6,14 +6,14 @@ https://arrow.apache.org/docs/python/parquet.html
 
 from __future__ import annotations
 
-import types
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from arena.core import markdown
-from arena.core.battle.record import VoteRow
+from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
 
@@ -48,27 +48,14 @@ class ParquetRows:
         return self._written.taken()
 
 
-class _Written:
+class _Written(io.BytesIO):
     """A file to write to whose bytes are taken away as they come."""
 
-    closed = False
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, piece: Any) -> int:
-        self._pieces.append(bytes(piece))
-        return len(self._pieces[-1])
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Whoever takes the bytes closes what they go to."""
-
     def taken(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        piece = self.getvalue()
+        self.seek(0)
+        self.truncate()
+        return piece
 
 
 def _whole(value: Any) -> Any:
@@ -99,14 +86,8 @@ def _schema(strict: bool) -> pa.Schema:
         "thinking_b": pa.list_(pa.string()),
     }
     plain = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    hints = get_type_hints(VoteRow)
-
-    def kind(name: str) -> pa.DataType:
-        hint = hints[name]
-        return plain[get_args(hint)[0] if isinstance(hint, types.UnionType) else hint]
-
     names = lmarena.COLUMNS if strict else lmarena.FIELDS
-    return pa.schema([(name, shaped.get(name) or kind(name)) for name in names])
+    return pa.schema([(name, shaped.get(name) or plain[KINDS[name][0]]) for name in names])
 
 
 def _struct(**fields: pa.DataType) -> pa.DataType:

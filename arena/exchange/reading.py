@@ -5,8 +5,6 @@ A file is never held whole. Rows come as they stand, with the number an editor s
 mean is another's business.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

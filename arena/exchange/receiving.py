@@ -4,21 +4,18 @@ file and line, and no two votes stand on the same place.
 It does not know file formats, nor how the ledger keeps what it gets.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
-import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pandas as pd
 
-from arena.core.battle.record import SCHEMA_VERSION, UNDETERMINED, VoteRow
+from arena.core.battle.record import KINDS, SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
 from arena.exchange.reading import lines_of
@@ -167,7 +164,7 @@ class _File:
         except ValueError as error:
             raise Wrong(f"prompt or response {error}") from None
         found = {name: value for name, value in given.items() if not _missing(value)}
-        values = _EMPTY | {n: _value(n, value) for n, value in found.items() if n in _KINDS}
+        values = _EMPTY | {n: _value(n, value) for n, value in found.items() if n in KINDS}
         self._judged(values, found)
         if not _true(found.get("anony", True), "anony"):
             values["excluded_reason"] = values["excluded_reason"] or UNBLINDED
@@ -227,21 +224,9 @@ def _shaped(name: str, read: Callable[[Any], Any], found: Mapping[str, Any]) -> 
 # Single values ---------------------------------------------------------------------------------
 
 
-def _kinds() -> dict[str, tuple[type, bool]]:
-    """Column of the ledger → its type, and whether it may be None."""
-    kinds = {}
-    for name, hint in get_type_hints(VoteRow).items():
-        optional = isinstance(hint, types.UnionType)
-        kind = get_args(hint)[0] if optional else hint
-        kinds[name] = (get_origin(kind) or kind, optional)
-    return kinds
-
-
-_KINDS = _kinds()
-
 _NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: []}
 _EMPTY = {
-    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in _KINDS.items()
+    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
 }
 """What stands where a file says nothing."""
 
@@ -251,7 +236,7 @@ def _missing(value: Any) -> bool:
 
 
 def _value(name: str, value: Any) -> Any:
-    kind, _ = _KINDS[name]
+    kind, _ = KINDS[name]
     # Conversations and what is counted of them are read together, and later.
     return _READERS[kind](value, name) if kind in _READERS and name not in _TALK else value
 

@@ -3,8 +3,6 @@
 It does not know what the rows mean.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -3,8 +3,6 @@
 It does not know how a battle goes on once it is open.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Callable

@@ -4,8 +4,6 @@ No label names a contender, a model, a host or a battle, so nothing here tells w
 does not know who may read it, nor which adapters are behind the ports.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence

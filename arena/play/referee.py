@@ -4,8 +4,6 @@ The referee moves battles by the rules of the core and makes votes durable befor
 them. It does not know Gradio, HTTP, or which adapter is behind a port.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

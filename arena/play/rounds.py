@@ -5,8 +5,6 @@ One replica plays a round; it holds the battle's claim as long as it does. It do
 votes, browsers, or which adapter is behind a port.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

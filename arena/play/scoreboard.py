@@ -4,8 +4,6 @@ Votes of battles still under way are held back, since the one who plays could re
 is who. It does not know where votes are kept, how a battle goes, or how a board is drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -3,8 +3,6 @@
 It does not know what is limited.
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 

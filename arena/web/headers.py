@@ -3,8 +3,6 @@
 It knows only HTTP; the page itself is drawn elsewhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders

@@ -5,8 +5,6 @@ decided, all that moves with a reply is left out (speeds, loads, slots, faults),
 who wrote it; names, sizes and what the host is stay. It does not know how hosts are watched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable
 from html import escape
 

@@ -5,8 +5,6 @@ loopback address, has no public link, and the request was not passed on by a pro
 It does not know what operators are shown.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -4,8 +4,6 @@ without meaning on every response, and a short event stream that shows what hold
 It does not know the referee, nor what is in between.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import secrets

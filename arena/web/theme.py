@@ -4,8 +4,6 @@
 Fonts are those of the reader's system, so that nothing is fetched from elsewhere.
 """
 
-from __future__ import annotations
-
 import gradio as gr
 from gradio.themes.utils.colors import Color
 from gradio.themes.utils.sizes import radius_lg, spacing_md, text_md

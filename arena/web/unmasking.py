@@ -4,8 +4,6 @@ Names come from the roster of whoever runs the arena and are escaped all the sam
 know when it may be drawn; the referee does.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping
 from html import escape

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pandas as pd
 import pytest
 
 from arena.bench import simulated, standings
-from arena.bench.standings import Place, Plan, Row, StandingsBench
+from arena.bench.standings import Plan, Row, StandingsBench
 from arena.cli import main
 from arena.compose import ledger_of
 from arena.core.errors import BadInput
@@ -35,13 +33,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standings, "TOLD", 2)
 
 
-def benched(
-    url: str, told: Callable[[str, float], None] = lambda what, part: None, rival: str = ""
-) -> list[Row]:
-    settings = load({"DATABASE_URL": url}, None)
-    place = Place(settings.database_url, partial(ledger_of, settings))
-    plan = replace(PLAN, rival=rival)
-    return asyncio.run(StandingsBench(plan, {"here": place}, told).run())
+def benched(url: str, told: Callable[[str, float], None] = lambda what, part: None) -> list[Row]:
+    opened = partial(ledger_of, load({"DATABASE_URL": url}, None))
+    return asyncio.run(StandingsBench(PLAN, {"here": opened}, told).run())
 
 
 def outcomes(url: str) -> Outcomes:
@@ -87,7 +81,6 @@ def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
         assert all(seconds > 0 for seconds in figures.values())
         assert figures["of which reading here"] < figures["standings, from here"]
         assert figures["one more vote, fitted"] < figures["one more vote, in the table"]
-        assert not [what for what in figures if "arena-rank" in what]
     assert all(0 <= part <= 1 for _, part in said) and "here: writing 300 votes" in dict(said)
     written = Counts.of(outcomes(url).rows)
     drawn = Counts.of(simulated.votes(1300, PLAN.contenders, PLAN.seed)[list(OUTCOME_COLUMNS)])
@@ -104,95 +97,26 @@ def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
     assert outcomes(url).last == before
 
 
-RIVAL = {
-    "models/bradley_terry.py": """
-import sys
-assert "pandas" in sys.modules
-class BradleyTerry:
-    def __init__(self, n_competitors):
-        pass
-    def compute_ratings_and_cis(self, votes):
-        from arena.bench.standings import like_for_like
-        fit = like_for_like(votes.rows.assign(battle_id=range(len(votes.rows)), rater="", excluded_reason=""))[::-1]
-        fit.iloc[0] += [0.25, 0.5]
-        lower, upper = fit[0] - fit[1] / 2, fit[0] + fit[1] / 2
-        told = {"competitors": list(fit.index), "ratings": fit[0]}
-        return told | {"rating_lower": lower, "rating_upper": upper}
-""",
-    "utils/data_utils.py": """
-class PairDataset:
-    @classmethod
-    def from_pandas(cls, rows):
-        made = cls()
-        made.rows, made.competitors = rows, {*rows["model_a"], *rows["model_b"]}
-        return made
-""",
-}
-"""In arena-rank's place, as that takes seconds to compile: our own fit, one contender apart."""
-
-
-@pytest.fixture
-def with_rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever starts a Python finds arena-rank there."""
-    folder = tmp_path / "packages"
-    for name, text in RIVAL.items():
-        file = folder / "arena_rank" / name
-        file.parent.mkdir(parents=True)
-        file.write_text(text)
-    told = folder / "arena_rank-9.9.dist-info" / "METADATA"
-    told.parent.mkdir()
-    told.write_text("Metadata-Version: 2.1\nName: arena-rank\nVersion: 9.9\n")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-
-
-@pytest.mark.usefixtures("with_rival")
-def test_arena_rank_is_measured_by_another_python_and_how_far_it_is_apart(tmp_path: Path) -> None:
-    row = benched(f"sqlite:///{tmp_path / 'arena.db'}", rival=sys.executable)[0]
-    figures = row.figures
-    assert figures["difference in rating"] == pytest.approx(0.25)
-    assert figures["difference in width"] == pytest.approx(0.5)
-    assert all(figures[f"arena-rank 9.9, from {kind}"] > 0 for kind in ("text", "categories"))
-
-
-@pytest.mark.parametrize(
-    ("rival", "why"),
-    [(sys.executable, "No module named 'arena_rank'"), ("/not/there", "No such file")],
-)
-def test_a_python_that_has_no_arena_rank_is_told_before_anything_is_measured(
-    rival: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = f"sqlite:///{tmp_path / 'arena.db'}"
-    assert main(("bench", "standings", "--database", url, "--arena-rank", rival)) == 1
-    said = capsys.readouterr().err
-    assert why in said and "pip install arena-rank" in said
-    assert not (tmp_path / "arena.db").exists()
-
-
-@pytest.mark.slow
-def test_the_command_tells_the_figures_of_both_ledgers_as_a_table_and_as_json(
-    postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
-    assert main(asked) == 0
-    table = capsys.readouterr().out
-    assert "from SQLite" in table and "until PostgreSQL tells" in table
-    assert "5 contenders" in table and "1 000" in table and "arena-rank 9.9" not in table
-    assert main((*asked, "--json")) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["votes"] == 1000
-    for name in ("text", "categories", "SQLite", "PostgreSQL"):
-        assert row["figures"][f"standings, from {name}"] > 0
-
-
-def test_a_database_that_is_named_is_measured_and_no_server_is_started(
+def test_the_command_tells_the_figures_of_both_ledgers_and_leaves_one_with_votes_alone(
     postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = postgresql.new_url()
     asked = ("bench", "standings", "--votes", "1000", "--contenders", "5", "--repeat", "1")
-    assert main((*asked, "--database", url)) == 0
+    assert main((*asked, "--database", url, "--json")) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["votes"] == 1000
+    for name in ("text", "categories", "SQLite", "PostgreSQL"):
+        assert row["figures"][f"standings, from {name}"] > 0
     assert outcomes(url).last > 1000
     assert main((*asked, "--database", url)) == 1
     assert "The ledger in PostgreSQL has votes" in capsys.readouterr().err
+
+
+def test_the_command_draws_a_column_for_each_size(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("bench", "standings", "--votes", "1000,1200", "--repeat", "1")) == 0
+    table = capsys.readouterr().out
+    assert "30 contenders" in table and "1 000" in table and "1 200" in table
+    assert "standings, from SQLite" in table and "standings, from PostgreSQL" not in table
 
 
 @pytest.mark.parametrize(

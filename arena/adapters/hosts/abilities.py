@@ -4,8 +4,6 @@ It asks each host once for each model. It does not know contenders' settings bey
 to think.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 It does not know which host it was, nor what was asked of it.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import ssl

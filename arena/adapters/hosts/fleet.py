@@ -4,8 +4,6 @@ It judges what was seen; it asks for no reply and holds no lease. What it says i
 the operator, what it says in `refusal` for anybody.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence

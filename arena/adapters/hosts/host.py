@@ -3,8 +3,6 @@
 `ollama` and `openai` are the two kinds. It does not know other hosts, leases or battles.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -4,8 +4,6 @@ Ollama queues without bound for a loaded model and never says how long, so the q
 here, where it is bounded and its place can be shown. It does not know hosts, only Candidates.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -4,8 +4,6 @@ What such a host does not tell stays unknown: digests, what is loaded, memory. I
 other hosts, leases or battles. API: https://platform.openai.com/docs/api-reference/chat
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -4,8 +4,6 @@
 model did what only to the operator.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import ssl

@@ -5,8 +5,6 @@ connection would make Ollama abort the load, and the next one would start over. 
 replies or leases.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping

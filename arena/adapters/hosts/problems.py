@@ -1,7 +1,5 @@
 """What is amiss on a host and how to mend it, in words for the operator. It asks nothing."""
 
-from __future__ import annotations
-
 from arena.adapters.hosts.state import REPLACED_S, HostState
 from arena.core.hosts.placement import Share
 

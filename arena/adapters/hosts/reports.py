@@ -1,7 +1,5 @@
 """A host's state as operators are told it, in the core's words. It asks and decides nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from arena.adapters.hosts.problems import problems_of

@@ -4,8 +4,6 @@ Tickets stay here; a task says to the others what they hold and wait for, whenev
 and every few seconds, and hears what was granted. It does not know how that is agreed on.
 """
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from collections.abc import Callable

@@ -4,8 +4,6 @@ It asks the host, but decides nothing: which host is used is for the pool and `c
 Models are named as the roster names them; `local` says what this host calls them.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping

@@ -5,8 +5,6 @@ the others cannot be reached, each looks for itself. It does not know how a host
 how replicas reach each other.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -3,8 +3,6 @@
 It does not know which databases there are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 

@@ -3,8 +3,6 @@
 It does not know any database; each names its own reasons where these do not fit.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

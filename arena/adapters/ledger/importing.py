@@ -4,8 +4,6 @@ They are gathered in a temporary table first: while rows still come, nobody who 
 no more than some hundreds are held in memory. It does not know where they come from.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 

@@ -4,8 +4,6 @@ Rows are told as they came, so a ballot that was superseded later is told twice:
 before, and that it is withdrawn. It does not know which database answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 

@@ -4,19 +4,15 @@ a database of any schema so far is brought up to it.
 It does not know connections, nor what is asked of the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
-from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
-from arena.core.battle.record import VoteRow
+from arena.core.battle.record import KINDS, VoteRow
 from arena.core.standings.votes import TEXT
 
 
@@ -49,21 +45,19 @@ _KINDS: Mapping[type, tuple[TypeEngine[Any], str]] = {
 }
 
 
-def _columns() -> tuple[list[sa.Column[Any]], dict[str, str]]:
-    """The columns of VoteRow in its order, and the dtype of each."""
-    columns, dtypes = [], {}
-    hints = get_type_hints(VoteRow)
-    for name in (field.name for field in fields(VoteRow)):
-        optional = NoneType in get_args(hints[name])
-        kind = get_args(hints[name])[0] if optional else hints[name]
-        sql, dtype = _KINDS[get_origin(kind) or kind]
-        columns.append(sa.Column(name, sql, nullable=optional, unique=name == "id"))
-        dtypes[name] = "Int64" if optional and kind is int else dtype
-    return columns, dtypes
+def _dtype(name: str) -> str:
+    kind, optional = KINDS[name]
+    return "Int64" if optional and kind is int else _KINDS[kind][1]
 
 
+DTYPES = {name: _dtype(name) for name in KINDS}
+"""Of the DataFrame, by column of VoteRow in its order."""
+
+_FIELDS = [
+    sa.Column(name, _KINDS[kind][0], nullable=optional, unique=name == "id")
+    for name, (kind, optional) in KINDS.items()
+]
 _SCHEMA = sa.MetaData()
-_FIELDS, DTYPES = _columns()
 
 ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
 """No two rows agree in all of these: a round is settled once."""

@@ -4,8 +4,6 @@ What differs between databases is behind `Database`. It does not know how a row 
 what is computed from it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence

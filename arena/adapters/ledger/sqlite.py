@@ -3,8 +3,6 @@
 It does not know the ledger's port, nor what the rows mean.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

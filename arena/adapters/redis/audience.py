@@ -4,8 +4,6 @@ Every replica tells its own number while it lives, and reads those of the others
 it is asked about. It does not know who they are, nor what they are shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter
@@ -19,27 +17,6 @@ GONE_S = 3.0
 """How long the viewers of a replica count that is not heard of any more."""
 ASKED_S = 10.0
 """A battle that nobody asked about for so long is not looked up any more."""
-
-TELL = """
-local elsewhere = {}
-for i = 3, #ARGV, 2 do
-    if tonumber(ARGV[i + 1]) > 0 then
-        redis.call('HSET', ARGV[i], ARGV[1], ARGV[i + 1] .. ' ' .. now + ARGV[2])
-        redis.call('PEXPIRE', ARGV[i], ARGV[2])
-    else
-        redis.call('HDEL', ARGV[i], ARGV[1])
-    end
-    local said, count = redis.call('HGETALL', ARGV[i]), 0
-    for j = 1, #said, 2 do
-        local viewers, until_ = said[j + 1]:match('(%d+) (%d+)')
-        if said[j] ~= ARGV[1] and tonumber(until_) > now then
-            count = count + viewers
-        end
-    end
-    table.insert(elsewhere, count)
-end
-return elsewhere
-"""
 
 
 class Audience:
@@ -112,7 +89,7 @@ class Audience:
             told += [self._store.key("viewers", battle_id), self._here[battle_id]]
         gone_ms = round(self._gone_s * 1000)
         try:
-            counts = await self._store.ask(TELL, [], self._store.replica, gone_ms, *told)
+            counts = await self._store.ask("tell", [], self._store.replica, gone_ms, *told)
         except StoreFault:
             # The others may still be there, and have to be heard of again before that is denied.
             self._certain_from = time.monotonic() + self._gone_s

@@ -3,8 +3,6 @@
 It does not know the rules of a battle, only its id, version and phase.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import time
@@ -22,75 +20,6 @@ log = logging.getLogger(__name__)
 KEEP_S = 24 * 3600
 OWNER_S = 6.0
 """How long a claim holds that is not renewed."""
-
-LOAD = "return redis.call('HGET', KEYS[1], 'battle')"
-
-SAVE = """
-local held = redis.call('HMGET', KEYS[1], 'version', 'save')
-if held[2] == ARGV[3] then
-    return 1  -- the same call again, as its answer was lost
-end
-if (tonumber(held[1]) or 0) ~= ARGV[1] - 1 then
-    return 0
-end
-redis.call('HSET', KEYS[1], 'version', ARGV[1], 'battle', ARGV[2], 'save', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-for i, belongs in ipairs({ARGV[6], ARGV[7]}) do
-    if belongs == '1' then
-        redis.call('ZADD', KEYS[i + 1], now, ARGV[5])
-    else
-        redis.call('ZREM', KEYS[i + 1], ARGV[5])
-    end
-end
-return 1
-"""
-
-UNDER_WAY = """
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
-return redis.call('ZRANGE', KEYS[1], 0, -1)
-"""
-
-CLAIM = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-    return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end
-return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
-"""
-
-LET_GO = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-    redis.call('DEL', KEYS[1])
-end
-return 1
-"""
-
-ORPHANS = """
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
-local orphans = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])) do
-    if redis.call('EXISTS', ARGV[5] .. id) == 0 then
-        redis.call('ZREM', KEYS[1], id)
-    elseif redis.call('SET', ARGV[3] .. id, ARGV[4], 'NX', 'PX', ARGV[2]) then
-        table.insert(orphans, id)
-    end
-end
-return orphans
-"""
-
-FIRST = """
-redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
-return redis.call('GET', KEYS[1])
-"""
-
-UNKEY = """
-if redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('EXISTS', KEYS[2]) == 0 then
-    redis.call('DEL', KEYS[1])
-end
-return 1
-"""
-
-NAME = "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
-NAMED = "return redis.call('GET', KEYS[1]) or ''"
 
 
 class RedisBattles:
@@ -113,7 +42,7 @@ class RedisBattles:
         self._touched: OrderedDict[str, float] = OrderedDict()
 
     async def load(self, battle_id: str) -> Battle:
-        text = await self._store.ask(LOAD, [self._store.key("battle", battle_id)])
+        text = await self._store.ask("load", [self._store.key("battle", battle_id)])
         if text is None:
             raise UnknownBattle(
                 "This battle is no longer kept: it is older than a day, or never was here. The "
@@ -133,7 +62,7 @@ class RedisBattles:
     async def save(self, battle: Battle) -> None:
         key = self._store.key
         saved = await self._store.ask(
-            SAVE,
+            "save",
             [key("battle", battle.id), key("under_way"), key("answering")],
             battle.version,
             json.dumps(encode(battle, Battle)),
@@ -149,23 +78,23 @@ class RedisBattles:
 
     async def under_way(self) -> frozenset[str]:
         return frozenset(
-            await self._store.ask(UNDER_WAY, [self._store.key("under_way")], self._keep_ms)
+            await self._store.ask("under_way", [self._store.key("under_way")], self._keep_ms)
         )
 
     async def claim(self, battle_id: str) -> bool:
         key = self._store.key("owner", battle_id)
-        return bool(await self._store.ask(CLAIM, [key], self._store.replica, self._owner_ms))
+        return bool(await self._store.ask("claim", [key], self._store.replica, self._owner_ms))
 
     async def release(self, battle_id: str) -> None:
         key = self._store.key("owner", battle_id)
-        await self._store.ask(LET_GO, [key], self._store.replica)
+        await self._store.ask("let_go", [key], self._store.replica)
 
     async def orphans(self) -> tuple[str, ...]:
         """They are claimed by this replica then. One that was just saved is left for a while to
         whoever saved it."""
         return tuple(
             await self._store.ask(
-                ORPHANS,
+                "orphans",
                 [self._store.key("answering")],
                 self._keep_ms,
                 self._owner_ms,
@@ -177,17 +106,17 @@ class RedisBattles:
 
     async def first(self, key: str, battle_id: str) -> str:
         place = self._store.key("key", key)
-        return str(await self._store.ask(FIRST, [place], battle_id, self._keep_ms))
+        return str(await self._store.ask("first", [place], battle_id, self._keep_ms))
 
     async def unkey(self, key: str, battle_id: str) -> None:
         places = [self._store.key("key", key), self._store.key("battle", battle_id)]
-        await self._store.ask(UNKEY, places, battle_id)
+        await self._store.ask("unkey", places, battle_id)
 
     async def name(self, name: str, battle_id: str) -> None:
-        await self._store.ask(NAME, [self._store.key("name", name)], battle_id, self._keep_ms)
+        await self._store.ask("name", [self._store.key("name", name)], battle_id, self._keep_ms)
 
     async def named(self, name: str) -> str:
-        return str(await self._store.ask(NAMED, [self._store.key("name", name)]))
+        return str(await self._store.ask("named", [self._store.key("name", name)]))
 
     def _touch(self, battle_id: str) -> None:
         """Remember that it passed through here, and forget those that did so long ago."""

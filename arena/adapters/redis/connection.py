@@ -4,13 +4,12 @@ Everything that changes something is a script that may be run twice without harm
 connection that breaks does not tell whether it was run. It does not know what is stored.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -45,13 +44,7 @@ AWAY = (
     "The arena's memory cannot be reached just now. Please try again in a moment; votes that "
     "were cast are kept."
 )
-NOW = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-"""
-"""Stands before every script: `now` in milliseconds by the clock of Redis, as replicas' clocks
-may differ."""
-
+SCRIPTS = Path(__file__).with_name("scripts")
 LOADING = "is still loading its data"
 SILENT = "does not answer in time"
 UNREACHABLE = "cannot be reached"
@@ -156,13 +149,14 @@ class RedisStore:
         return self._prefix + ":".join(parts)
 
     async def ask(self, script: str, keys: Sequence[str], *arguments: str | float) -> Any:
-        """What the Lua script answers; it finds the time in milliseconds in `now`. Raises
-        StoreFault; then it may have been run, or not."""
+        """What the script of that name in `SCRIPTS` answers. Raises StoreFault; then it may have
+        been run, or not."""
         if self._closed:
             raise StoreFault(AWAY)
         known = self._scripts.get(script)
         if known is None:
-            known = self._scripts[script] = self._client.register_script(NOW + script)
+            lua = "".join((SCRIPTS / f"{name}.lua").read_text("utf-8") for name in ("now", script))
+            known = self._scripts[script] = self._client.register_script(lua)
         try:
             async with asyncio.timeout(self._answer_s):
                 answer = await known(keys, arguments)

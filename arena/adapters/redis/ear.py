@@ -4,8 +4,6 @@ It is taken up again by itself. What is said meanwhile is lost, so whoever liste
 time that it hears from now on, and then has to look up what was said before.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

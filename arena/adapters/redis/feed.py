@@ -4,8 +4,6 @@ What is added is said to all replicas at once; a replica that missed something r
 stream. It does not know what the events mean.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import uuid
@@ -24,32 +22,8 @@ KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0
 PATIENCE_S = 30.0
 
-PUBLISH = """
-local last = redis.call('HGET', KEYS[2], ARGV[2]) or '0 0'
-local turn, number = last:match('(%d+) (%d+)')
-if turn == ARGV[3] then
-    return tonumber(number)  -- the same call again, as its answer was lost
-end
-if turn ~= ARGV[4] then
-    return 0
-end
-local owner = redis.call('GET', KEYS[3])
-if ARGV[6] ~= '' and owner and owner ~= ARGV[6] then
-    return -1
-end
-number = redis.call('XLEN', KEYS[1]) + 1
-redis.call('XADD', KEYS[1], '0-' .. number, 'event', ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3] .. ' ' .. number)
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('PUBLISH', KEYS[1], number .. ' ' .. ARGV[1])
-return number
-"""
-
 ELSEWHERE = -1
-"""What PUBLISH answers where another replica has claimed the battle."""
-
-LENGTH = "return redis.call('XLEN', KEYS[1])"
+"""What `publish` answers where another replica has claimed the battle."""
 
 
 @dataclass(slots=True)
@@ -115,7 +89,7 @@ class RedisFeed:
         while True:
             try:
                 number = await self._store.ask(
-                    PUBLISH,
+                    "publish",
                     [stream, f"{stream}:authors", self._store.key("owner", battle_id)],
                     author.owed,
                     author.name,
@@ -149,7 +123,7 @@ class RedisFeed:
         if after:
             with suppress(StoreFault):
                 stream = self._store.key("feed", battle_id)
-                after = min(after, await self._store.ask(LENGTH, [stream]))
+                after = min(after, await self._store.ask("length", [stream]))
         mirror = self._join(battle_id, after)
         try:
             while not (self._closed or mirror.ended):

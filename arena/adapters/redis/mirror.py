@@ -4,8 +4,6 @@ What is added is heard; what was missed, and what was there before, is read. It 
 what the events mean, nor who follows.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -16,10 +14,6 @@ from arena.core.errors import StoreFault
 from arena.core.ports import Event
 
 log = logging.getLogger(__name__)
-
-READ = """
-return {redis.call('XLEN', KEYS[1]), redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2])}
-"""
 
 
 class Mirror:
@@ -108,7 +102,7 @@ class Mirror:
             self._base = wanted
 
     async def _range(self, first: int, last: str) -> tuple[int, list[tuple[str, list[str]]]]:
-        length, entries = await self._store.ask(READ, [self._stream], f"0-{first}", last)
+        length, entries = await self._store.ask("read", [self._stream], f"0-{first}", last)
         return length, entries
 
 

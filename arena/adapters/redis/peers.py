@@ -3,13 +3,10 @@
 It does not know how a host is asked, nor what a sighting says.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from arena.adapters.redis.agreeing import AGREE
 from arena.adapters.redis.connection import RedisStore
 from arena.core.codec import Unreadable, decode, encode
 from arena.core.errors import StoreFault
@@ -22,53 +19,6 @@ PAUSE_S = 1.5
 """How long nothing is granted after Redis was away, so that all can say what they hold."""
 LEAD_S = 6.0
 TRIES = 20
-
-LEAVE = """
-redis.call('HDEL', KEYS[1], ARGV[1])
-if redis.call('GET', KEYS[2]) == ARGV[1] then
-    redis.call('DEL', KEYS[2])
-end
-redis.call('PUBLISH', ARGV[2], ARGV[1])
-return 1
-"""
-
-LEAD = """
-redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-    return 0
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
-
-BREAKER = """
-return {redis.call('HGET', KEYS[1], ARGV[1]) or '', now}
-"""
-
-AMEND = """
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then
-    return 0
-end
-if ARGV[3] == '{}' then
-    redis.call('HDEL', KEYS[1], ARGV[1])
-else
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-end
-redis.call('PUBLISH', ARGV[4], '')
-return 1
-"""
-
-POST = """
-for i = 1, #ARGV, 2 do
-    redis.call('HSET', KEYS[1], ARGV[i], now .. ' ' .. ARGV[i + 1])
-end
-redis.call('PEXPIRE', KEYS[1], 3600000)
-return 1
-"""
-
-POSTED = """
-return {now, redis.call('HGETALL', KEYS[1])}
-"""
 
 
 class RedisPeers:
@@ -92,7 +42,7 @@ class RedisPeers:
     async def agree(self, desk: Desk) -> Agreement:
         key = self._store.key
         answer = await self._store.ask(
-            AGREE,
+            "agree",
             [key("desks"), key("agreed"), key("breakers")],
             self._store.replica,
             _said(desk),
@@ -104,7 +54,7 @@ class RedisPeers:
 
     async def leave(self) -> None:
         keys = [self._store.key("desks"), self._store.key("leader")]
-        await self._store.ask(LEAVE, keys, self._store.replica, self._channel)
+        await self._store.ask("leave", keys, self._store.replica, self._channel)
 
     def heed(self, told: Callable[[], None]) -> None:
         def heard(replica: str) -> None:
@@ -116,24 +66,24 @@ class RedisPeers:
     async def amend(self, host: str, change: Change) -> None:
         key = self._store.key("breakers")
         for _ in range(TRIES):
-            before, now = await self._store.ask(BREAKER, [key], host)
+            before, now = await self._store.ask("breaker", [key], host)
             breaker = change(_breaker(json.loads(before or "{}")), now / 1000)
             after = json.dumps(encode(breaker, Breaker))
-            if await self._store.ask(AMEND, [key], host, before, after, self._channel):
+            if await self._store.ask("amend", [key], host, before, after, self._channel):
                 return
         raise StoreFault("Too many failures at once to keep count of them.")
 
     async def lead(self) -> bool:
         key = self._store.key("leader")
-        return bool(await self._store.ask(LEAD, [key], self._store.replica, self._lead_ms))
+        return bool(await self._store.ask("lead", [key], self._store.replica, self._lead_ms))
 
     async def post(self, sightings: Mapping[str, Any]) -> None:
         said = [word for host, seen in sightings.items() for word in (host, json.dumps(seen))]
         if said:
-            await self._store.ask(POST, [self._store.key("sightings")], *said)
+            await self._store.ask("post", [self._store.key("sightings")], *said)
 
     async def posted(self) -> Mapping[str, tuple[float, Any]]:
-        now, said = await self._store.ask(POSTED, [self._store.key("sightings")])
+        now, said = await self._store.ask("posted", [self._store.key("sightings")])
         seen = {}
         for host, words in zip(said[::2], said[1::2], strict=True):
             at, text = words.split(" ", 1)

@@ -3,17 +3,11 @@
 It draws what `arena.bench.draws` measures, and does not know how that is done.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from arena.cli.arguments import as_json, number, numbers
 from arena.cli.terminal import Bar, console, figure, print_json, table
-
-if TYPE_CHECKING:
-    from arena.bench.draws import Row
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -32,9 +26,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from arena.bench.draws import ERROR_AT, NEWCOMER_SE, DrawBench, Plan
+    from arena.bench import draws
 
-    plan = Plan(
+    plan = draws.Plan(
         contenders=options.contenders,
         size=options.size,
         votes=options.votes,
@@ -43,18 +37,16 @@ def run(options: Namespace) -> int:
         seed=options.seed,
     )
     with Bar() as bar:
-        rows = DrawBench(plan, bar.show).run()
+        rows = list(draws.run(plan, bar.show))
     if options.json:
         print_json([asdict(row) for row in rows])
         return 0
     columns = {
         "Policy": lambda r: r.policy,
         "Votes to the best": lambda r: figure(r.votes_needed, "{:.0f}", f"over {plan.votes}"),
-        "Of uniform's": _ratio,
         "Coverage": lambda r: figure(r.coverage, "{:.3f}"),
         "Leader's": lambda r: figure(r.leader_coverage, "{:.3f}"),
         "Error": lambda r: figure(r.error),
-        "Newcomer": lambda r: figure(r.newcomer, "{:.0f}"),
     }
     for spread in plan.spreads:
         title = f"{plan.contenders} contenders, battles of {plan.size}, strengths ±{spread} points"
@@ -62,18 +54,8 @@ def run(options: Namespace) -> int:
         console.print(table(title, columns, own, ("Policy",)))
     console.print(
         f"Means of {plan.repeat} simulated arenas for each policy. Votes to the best: until the "
-        "best is ranked first in 95 % of them; in brackets the 95 % interval of the ratio. "
-        "Coverage: how often the 95 % interval holds the truth, of all and of those ranked "
-        f"first. Error: of a rating, in points, after {ERROR_AT} votes. Newcomer: votes cast "
-        f"until its standard error is {NEWCOMER_SE:.0f} points."
+        "best is ranked first in 95 % of them. Coverage: how often the 95 % interval holds the "
+        "truth, of all and of those ranked first. Error: of a rating, in points, after "
+        f"{draws.ERROR_AT} votes."
     )
     return 0
-
-
-def _ratio(row: Row) -> str:
-    ratio = figure(row.ratio, "{:.2f}")
-    if row.ratio_upper is None or row.policy == "uniform":
-        return ratio
-    if row.ratio_lower is None:
-        return f"{ratio} (at most {row.ratio_upper:.2f})"
-    return f"{ratio} ({row.ratio_lower:.2f}–{row.ratio_upper:.2f})"

@@ -5,7 +5,6 @@ It draws and stores what `arena.bench` measures, and does not know how that is d
 
 from __future__ import annotations
 
-import asyncio
 import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -38,11 +37,7 @@ def arguments(parser: ArgumentParser) -> None:
     as_json(parser, "the figures")
 
 
-def run(options: Namespace) -> int:
-    return asyncio.run(_hosts(options))
-
-
-async def _hosts(options: Namespace) -> int:
+async def run(options: Namespace) -> int:
     out = _folder(options.out)
     rows: list[Row] = []
     failed = False

@@ -5,7 +5,6 @@ It draws what `arena.bench.idle` measures, and does not know how that is done.
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,19 +20,18 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "Starts an arena on the hosts of the settings, without its votes, and a plain Gradio app, "
-        "and measures their CPU over the same seconds."
+        "Starts an arena on the hosts of the settings, without its votes, and measures its CPU."
     )
     seconds(parser, "--seconds", 30, "for each figure")
     numbers(parser, "--pages", 1, MOST, "1,25", "how many are open at once")
     as_json(parser, "the figures")
 
 
-def run(options: Namespace) -> int:
-    from arena.bench.idle import IdleBench, Plan
+async def run(options: Namespace) -> int:
+    from arena.bench import idle
 
     with Bar() as bar:
-        rows = asyncio.run(IdleBench(Plan(options.seconds, options.pages), bar.show).run())
+        rows = await idle.run(idle.Plan(options.seconds, options.pages), bar.show)
     if options.json:
         print_json([asdict(row) for row in rows])
     else:

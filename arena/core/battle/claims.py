@@ -5,12 +5,10 @@ phrases are made of; where the verb comes last, the phrase closes after the name
 which names there are, nor what was asked.
 """
 
-from __future__ import annotations
-
 import re
 
-from arena.core.battle import cues
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
+from arena.core.battle.phrases import pattern, whole, words
 
 CJK = r"\u2e80-\u9fff\uf900-\ufaff"
 GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{1,4}(?=\s|$)"
@@ -129,7 +127,7 @@ class _Words:
     """Words; one that ends in `*` stands for all that begin so."""
 
     def __init__(self, table: str) -> None:
-        self.all = plain(table).split()
+        self.all = list(map(plain, words(table)))
         self._whole = frozenset(self.all)
         self._beginnings = tuple(word[:-1] for word in self.all if word.endswith("*"))
 
@@ -137,10 +135,9 @@ class _Words:
         return word in self._whole or word.startswith(self._beginnings)
 
 
-_ROLES, _MADE, _AGENTS = _Words(cues.ROLES), _Words(cues.MADE), _Words(cues.AGENTS)
-_GLUE, _NEVER, _FOLK = _Words(cues.GLUE), _Words(cues.NEVER), _Words(cues.FOLK)
-_PLACES = frozenset("in at with to near bei mit avec con com".split())
-_ARTICLES = frozenset("a an one un une ein eine um uma una sebuah 一个 一款 个".split())
+_ROLES, _MADE, _AGENTS = _Words("roles"), _Words("made"), _Words("agents")
+_GLUE, _NEVER, _FOLK = _Words("glue"), _Words("never"), _Words("folk")
+_PLACES, _ARTICLES = frozenset(words("places")), frozenset(words("articles"))
 
 
 def tokens(text: str) -> list[str]:
@@ -160,21 +157,21 @@ def _has_role(words: list[str]) -> bool:
     return any(word in _ROLES or word in _MADE for word in words)
 
 
-def _pattern(cue: cues.Cue) -> re.Pattern[str]:
-    spaced, unspaced = plain(cue.spaced), plain(cue.unspaced)
+def _cue(table: str) -> re.Pattern[str]:
+    spaced, unspaced = (plain(pattern(table, kind)) for kind in ("spaced", "unspaced"))
     return re.compile(rf"(?<![{ALPHABETS}])(?:{spaced})(?![{ALPHABETS}])|(?:{unspaced})")
 
 
-STRANGER = re.compile(plain(cues.STRANGER))
+STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI = (re.compile(plain(p)) for p in (cues.SELF, cues.WHO, cues.ABOUT_AI))
-_HERE, _COPULA = (re.compile(plain(p)) for p in (cues.HERE, cues.COPULA))
-_IS, _BY, _AS = (_pattern(cue) for cue in (cues.IS, cues.BY, cues.AS))
-_THIS, _SUBJECT, _ME = (_pattern(cue) for cue in (cues.THIS, cues.SUBJECT, cues.ME))
+SELF, WHO, ABOUT_AI, _HERE, _COPULA = (
+    re.compile(plain(pattern(table))) for table in ("self", "who", "about_ai", "here", "copula")
+)
+_IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
-_PREDICATE = re.compile(r"(?:です|ます|입니다|이에요|예요)\W*$")
+_PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
 _JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
 _UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{CJK}]", w)}
 _TOKEN = re.compile(

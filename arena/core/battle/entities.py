@@ -3,8 +3,6 @@
 Plain frozen data. It does not know how a battle moves on; that is `rules`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

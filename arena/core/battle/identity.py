@@ -5,8 +5,6 @@ A name that the prompt has is no excuse for "I am"; what the prompt is about may
 knows nothing of who really wrote the reply.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache

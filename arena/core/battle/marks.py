@@ -4,8 +4,6 @@ Known ones by name, new ones by their shape, with padding and wide bars seen thr
 know what becomes of a text that has them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from enum import Enum

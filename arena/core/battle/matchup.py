@@ -5,8 +5,6 @@ generator of random numbers, the vote counts and the belief in strengths are pas
 not know where they come from, nor what becomes of the battle.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

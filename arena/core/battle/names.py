@@ -4,8 +4,6 @@ Letters of other alphabets that look alike, digits for letters, spaced letters, 
 characters and formatting are seen through. It does not know what is said about a name.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from arena.core.battle import makers
+from arena.core.battle.phrases import words
 
 NAME = "\ue000"
 """What stands for each name in a text in which they were found."""
@@ -38,14 +36,7 @@ _MASK = re.compile(
 )
 _MASKED = re.compile(rf"[A-Za-z]*[0-9@$|!{_ODD}][\w@$|!]*")
 _ELSEWHERE = re.compile("[\u0400-\u09ff\u3040-\u9fff\uac00-\ud7a3]")
-_LOOK_ALIKE = {
-    ord(pair[0]): pair[1]
-    for pair in (
-        "аa еe оo сc рp хx уy іl јj ѕs ԛq ԝw кk мm тt нh вb гr αa οo εe ιl κk νv ρp τt υu χx βb ωw σo "
-        "ᴀa ʙb ᴄc ᴅd ᴇe ɢg ʜh ɪl ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz 0o 1l 3e 4a 5s 7t @a $s |l "
-        "!l il ıl Αa Βb Εe Ζz Ηh Ιl Κk Μm Νn Οo Ρp Τt Υy Χx Аa Вb Еe Кk Мm Нh Оo Рp Сc Тt Хx Уy Іl Ѕs Јj"
-    ).split()
-}
+_LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in words("look_alike")}
 _BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm", "am", "is")
 _NAMED = re.compile(
     rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
@@ -212,33 +203,20 @@ def _skeletons(names: Iterable[str]) -> dict[str, str]:
     return {_skeleton(word): word for word in words if len(word) >= SHORTEST_MASK}
 
 
-_WRITTEN = [
-    w
-    for t in (makers.RARE, makers.FAMOUS, makers.WORDS, makers.WEAK, makers.MAKERS)
-    for w in t.split()
-]
+_TABLES = {sort: sort.name.lower() for sort in Sort}
+_WRITTEN = [word for table in _TABLES.values() for word in words(table, latin=True)]
 _FOREIGN = sorted(
-    (
-        name
-        for table in (makers.FAMILIES_ELSEWHERE, makers.WORDS_ELSEWHERE, makers.MAKERS_ELSEWHERE)
-        for name in plain(table).split()
-    ),
+    (plain(name) for table in _TABLES.values() for name in words(table, latin=False)),
     key=len,
     reverse=True,
 )
+# What is in several tables is taken for the surest.
 _SORTS = {
-    re.sub("[_·]", "", name): sort
-    for sort, tables in (
-        (Sort.MAKER, (makers.MAKERS, makers.MAKERS_ELSEWHERE)),
-        (Sort.WORD, (makers.WORDS, makers.WORDS_ELSEWHERE)),
-        (Sort.WEAK, (makers.WEAK,)),
-        (Sort.FAMOUS, (makers.FAMOUS, makers.FAMILIES_ELSEWHERE)),
-        (Sort.RARE, (makers.RARE,)),
-    )
-    for table in tables
-    for name in plain(table).split()
+    re.sub("[_·]", "", plain(name)): sort
+    for sort in (Sort.MAKER, Sort.WORD, Sort.WEAK, Sort.FAMOUS, Sort.RARE)
+    for name in words(_TABLES[sort])
 }
 _STEMS, _BEGINS, _SKELETONS = _stems(_WRITTEN), _begins(_WRITTEN), _skeletons(_WRITTEN)
-_GENERIC = frozenset(makers.GENERIC.split())
-_VARIANTS = "|".join(makers.VARIANTS.split())
+_GENERIC = frozenset([*words("variants"), *words("generic")])
+_VARIANTS = "|".join(words("variants"))
 _ANY_FOREIGN = re.compile("|".join(map(_pattern, _FOREIGN)))

@@ -5,8 +5,6 @@ one installed tag has. Never a download. Facts on names: Ollama's types/model/na
 It does not know hosts, only what they have.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

@@ -3,8 +3,6 @@
 It does not know how a battle moves on, nor how votes are kept.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 from arena.core.battle.entities import Battle, Judgement, Phase, Round

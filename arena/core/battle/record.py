@@ -5,15 +5,14 @@ data read ours (https://huggingface.co/datasets/lmarena-ai/arena-human-preferenc
 It does not know how or where rows are stored.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from statistics import fmean
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from arena.core import markdown
 from arena.core.battle.entities import Battle, Judgement, Round, Seat, Verdict
@@ -126,6 +125,16 @@ class VoteRow:
     thinking_tokens_b: int | None
     thinking_ms_a: float | None
     thinking_ms_b: float | None
+
+
+def _kind(hint: Any) -> tuple[type, bool]:
+    optional = isinstance(hint, UnionType)
+    kind = get_args(hint)[0] if optional else hint
+    return get_origin(kind) or kind, optional
+
+
+KINDS: Mapping[str, tuple[type, bool]] = {f.name: _kind(f.type) for f in fields(VoteRow)}
+"""Column of a row → its type, and whether it may be None."""
 
 
 def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:

@@ -3,8 +3,6 @@
 Pure: the TOML comes as text. It does not know which models a host has.
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Iterable

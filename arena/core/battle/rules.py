@@ -4,8 +4,6 @@ Every move takes a Battle and returns a new one with the next version; an illega
 It does not know how replies are made, shown or stored, nor what time it is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 from dataclasses import replace

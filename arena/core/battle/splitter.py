@@ -5,8 +5,6 @@ template lets control tokens through, and with them what is made up beyond the r
 out adds up to the same however the text came in pieces. It does not know what is shown, or when.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from enum import Enum

@@ -3,8 +3,6 @@
 Costs come from the ledger's votes. It does not know how hosts are watched, nor who may see this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median

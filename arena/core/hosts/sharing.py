@@ -6,8 +6,6 @@ gives free slots to those who wait, over all desks in one order. It does not kno
 reach each other, nor how a host is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -4,8 +4,6 @@ It sees numbers only and does not know what a covariate stands for. What the fit
 comes from: `core.standings.bradley_terry`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

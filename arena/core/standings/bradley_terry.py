@@ -7,8 +7,6 @@ Bradley & Terry 1952 (the model); Chiang et al. 2024, arXiv:2403.04132 (its use 
 preference); White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 It reads a fit and nothing else: it does not know votes, raters or who will fight next.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

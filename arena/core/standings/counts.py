@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from arena.core.standings import bradley_terry
 from arena.core.standings.bradley_terry import Fit, Method, Pairs
-from arena.core.standings.clusters import OUTCOMES, Clustering, Worth
-from arena.core.standings.moments import pair_of, sides
+from arena.core.standings.clusters import OUTCOMES, Clustering, Worth, pair_of, sides
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, CodedVotes, coded, read, side_by_side
 

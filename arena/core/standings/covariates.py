@@ -8,8 +8,6 @@ Chiang et al. 2024, arXiv:2403.04132; style as in LMArena's style control
 difference by the sum, (a − b)/(a + b), then less its mean and by its standard deviation.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

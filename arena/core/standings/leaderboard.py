@@ -5,8 +5,6 @@ where votes are kept, who may cast them, or how a table is drawn. The fit and it
 `core.standings.bradley_terry`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

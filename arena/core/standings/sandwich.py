@@ -5,8 +5,6 @@ It does not know contenders, battles or raters, only numbers of them.
 White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +19,8 @@ SMALL = 4
 FEW_CELLS = 1_000_000
 """Cells of the vectors that are held at once."""
 
-FEW_PRODUCTS = 2_000_000
-"""So many are made without the matrix library, in less than a millisecond."""
+FEW_PRODUCTS = 20_000_000
+"""So many are made without the matrix library, in some milliseconds."""
 
 
 def leaning(size: Ints, votes: Floats, lean: float) -> Floats:
@@ -56,6 +54,8 @@ def sandwich(information: Floats, meat: Floats, precision: float, means: Floats)
 def squared(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: int) -> Floats:
     """(K, K) Σ u uᵀ over clusters: u is what an entry gains for the first of its contenders and
     takes from the second, summed over those of its cluster. cluster: from 0, in order."""
+    if len(cluster) and (cluster[-1] + 1) * size <= FEW_CELLS:
+        return _by_vectors(cluster, first, second, gained, size)
     small = np.bincount(cluster)[cluster] <= SMALL
     products = _by_products(np.flatnonzero(small), cluster, first, second, gained, size)
     rest = np.flatnonzero(~small)
@@ -63,15 +63,6 @@ def squared(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: int)
         return products
     vectors = _by_vectors(cluster[rest], first[rest], second[rest], gained[rest], size)
     return products + vectors
-
-
-def gram(u: Floats) -> Floats:
-    """(K, K) uᵀ u of (G, K)"""
-    if u.size * u.shape[1] > FEW_PRODUCTS:
-        return u.T @ u
-    # On a busy machine the threads of the matrix library wait for one another for longer.
-    product: Floats = np.einsum("gi,gj->ij", u, u)
-    return product
 
 
 def _by_products(
@@ -112,5 +103,8 @@ def _by_vectors(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: 
         cells = (int(number[high - 1]) - start + 1) * size
         u = summed(at + first[low:high], gained[low:high], cells)
         u -= summed(at + second[low:high], gained[low:high], cells)
-        meat += gram(u.reshape(-1, size))
+        u = u.reshape(-1, size)
+        # On a busy machine the threads of the matrix library wait for one another for longer.
+        few = u.size * size <= FEW_PRODUCTS
+        meat += np.einsum("gi,gj->ij", u, u) if few else u.T @ u
     return meat

@@ -4,8 +4,6 @@ It does not know what is made of votes. Whole columns are coded at once and only
 different combinations are looked at one by one, so a million rows are read in some milliseconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

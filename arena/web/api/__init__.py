@@ -3,8 +3,6 @@
 It knows the referee's use cases and HTTP, not Gradio nor adapters.
 """
 
-from __future__ import annotations
-
 from fastapi import APIRouter, FastAPI
 
 from arena.play.referee import Referee

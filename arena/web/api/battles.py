@@ -3,8 +3,6 @@
 It knows the referee's use cases and HTTP, not how battles are kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from http import HTTPStatus

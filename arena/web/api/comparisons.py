@@ -4,8 +4,6 @@ Pure: made from the public states, rounds and reveals of `core.battle.view`, and
 does not know how a battle is moved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

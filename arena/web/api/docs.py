@@ -3,8 +3,6 @@
 It does not know the calls; it draws the schema that FastAPI makes of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any

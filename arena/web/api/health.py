@@ -3,8 +3,6 @@
 The last two are for operators. It knows the referee, not who watches.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@
 It knows the error tree of the core and HTTP, not what the routes do.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ one: start, get the responses of a round, submit a choice, until the names come.
 It knows the referee's use cases, not how battles go.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing

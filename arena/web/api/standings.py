@@ -3,8 +3,6 @@
 Votes of battles under way are in none of them. It does not know how standings are made.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, fields

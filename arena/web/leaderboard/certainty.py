@@ -1,8 +1,6 @@
 """How sure the order is, in words: each contender beside the next one, and how many more battles
 would settle which is better. It does not know how that is estimated."""
 
-from __future__ import annotations
-
 import math
 from html import escape
 from typing import Any

@@ -4,8 +4,6 @@ Where a chart has no room for names it has the numbers of the lists beside it. I
 how ratings are computed.
 """
 
-from __future__ import annotations
-
 from html import escape
 from typing import Any
 

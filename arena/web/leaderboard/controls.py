@@ -1,8 +1,6 @@
 """The controls of the leaderboard: which votes and by which method, as components, as a query
 and as the parameters of a link. It does not know what is made of the votes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

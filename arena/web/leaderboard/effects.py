@@ -1,8 +1,6 @@
 """What seat, order and style do to votes, in points and in words. It does not know how effects
 are estimated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Head to head: how each contender fared against each other one, as a table whose cells are
 coloured and say in figures what the colour says. It does not know ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from typing import Any

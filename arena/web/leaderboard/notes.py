@@ -2,8 +2,6 @@
 ratings are made, and where all of it can be had as files. It does not know how any of it is
 computed."""
 
-from __future__ import annotations
-
 from html import escape
 
 import pandas as pd

@@ -1,8 +1,6 @@
 """The standings as a table of HTML that sorts by its headings; one body for each group of
 contenders that met. It does not know how standings are computed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape

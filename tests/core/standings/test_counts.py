@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from arena.core.errors import BadInput
-from arena.core.standings import clusters, counts, moments, sandwich
+from arena.core.standings import clusters, counts, sandwich
 from arena.core.standings.bradley_terry import MIN_RATERS, Fit, Method
 from arena.core.standings.counts import Counts
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
@@ -108,9 +108,9 @@ def test_votes_folded_and_unfolded_are_as_if_counted_afresh(
     """many: what is done for a million votes is done for these few."""
     with pytest.MonkeyPatch.context() as patch:
         if many:
-            patch.setattr(clusters, "FEW_ENTRIES", 0)
+            patch.setattr(clusters, "FEW_CLUSTERS", random.choice([0, 1]))
             patch.setattr(sandwich, "SMALL", random.choice([0, 2]))
-            patch.setattr(moments, "PROLIFIC", random.choice([1, 12]))
+            patch.setattr(sandwich, "FEW_CELLS", random.choice([1, 40, 1_000_000]))
             patch.setattr(counts, "MANY", 0)
         kept, folded = list[pd.DataFrame](), Counts()
         for votes, kind in batches:
@@ -131,7 +131,7 @@ def test_votes_folded_and_unfolded_are_as_if_counted_afresh(
 
 @pytest.mark.parametrize("raters", [7, 400, 20_000])
 def test_one_vote_more_among_many_is_folded_as_if_counted_afresh(raters: int) -> None:
-    """Enough votes for every way in which clusters are kept: whole, by products, in sums."""
+    """Enough votes for every way in which clusters are summed: by vectors and by products."""
     votes = chance_votes(60_000, 12, raters, seed=raters)
     living = Counts.of(votes)
     first, newcomer = votes[:2], votes[:1].assign(model_a="a newcomer", battle_id="a new one")

@@ -1,12 +1,7 @@
-"""The script by which replicas agree on who gets which slot, run by Redis as one step.
-
-A desk says all that a replica holds and wants, not what changed. So whatever was lost on the way
-is put right by the next one, and no lease outlives the replica that holds it.
-"""
-
-from __future__ import annotations
-
-AGREE = """
+-- How replicas agree on who gets which slot, as one step. A desk says all that a replica holds and
+-- wants, not what changed. So whatever was lost on the way is put right by the next one, and no lease
+-- outlives the replica that holds it.
+--
 -- KEYS: desks, state, breakers. ARGV: replica, desk, milliseconds that a desk lasts, and that all
 -- are given to come back after nobody could speak, channel.
 local me, mine = ARGV[1], cjson.decode(ARGV[2])
@@ -182,4 +177,3 @@ return cjson.encode({
     granted = granted, refused = refused, queue = told, held = counts,
     breakers = breakers, now = now, again = again,
 })
-"""

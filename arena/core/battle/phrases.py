@@ -1,0 +1,32 @@
+"""The tables of `phrases.toml`, which says what each of them is.
+
+It does not know what is done with them.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_TABLES: Mapping[str, Any] = tomllib.loads(
+    Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8")
+)
+
+
+def words(table: str, *, latin: bool | None = None) -> list[str]:
+    """Of all languages. latin: only those in Latin letters, or only the others, of a table that
+    tells them apart."""
+    texts = _TABLES[table].items()
+    return [w for kind, text in texts if latin in (None, kind == "latin") for w in text.split()]
+
+
+def pattern(table: str, kind: str = "") -> str:
+    """The alternatives of all languages; what matches nothing where there is none of this kind."""
+    texts = _TABLES[table].get(kind, {}) if kind else _TABLES[table]
+    lines = [line for text in texts.values() for line in text.splitlines() if line]
+    return "|".join(lines) or "(?!)"
+
+
+def whole(table: str) -> str:
+    """Of a table whose patterns go over several lines."""
+    return "|".join(text.replace("\n", "") for text in _TABLES[table].values())
