@@ -24,7 +24,7 @@ MOST_CHARACTERS = 2000
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    # Loaded at the first question: it takes half a second, which a start need not wait for.
+    # Loaded at the first question: it takes half a second, for which a start does not wait.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

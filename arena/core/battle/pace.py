@@ -22,8 +22,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-STEP = 8
-"""Characters; longer than most tokens, so that a step says nothing of where one ended."""
+STEP = 4
+"""Characters."""
 GRAIN = 16
 """Characters by which the slowest reply is seen to grow: in so many there are ends of tokens in
 every text, so that where the level stands says nothing either."""
