@@ -20,6 +20,8 @@ from http import HTTPStatus
 from itertools import accumulate, count
 from typing import Any, cast
 
+from httptools import HttpRequestParser
+
 from arena.bench.launched import fast
 from arena.server import serving
 
@@ -121,20 +123,22 @@ class Asked(asyncio.Protocol):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._buffer = b""
+        self._parser = HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        _, _, after = head.lower().partition(b"content-length:")
-        length = int(after.split(b"\r\n")[0] or 0)
-        if found and len(rest) >= length:
-            self._buffer = rest[length:]
-            path = head.split(b" ", 2)[1].decode()
-            self._answer(path, json.loads(rest[:length] or b"{}"))
+        self._parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self._path, self._body = url.decode(), b""
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        self._answer(self._path, json.loads(self._body or b"{}"))
 
     def _answer(self, path: str, body: dict[str, Any]) -> None:
         if path == "/api/chat" and body["messages"]:
