@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from httptools import HttpResponseParser
 
-from arena.bench.steady import MODELS, text_of
+from arena.bench.launched import MODELS
+from arena.bench.steady import text_of
 from arena.checks.page import Page
 from arena.checks.playing import vote_on
 from arena.core.errors import ArenaError
@@ -156,6 +157,11 @@ class Tab:
         url = str(page.answer.url)
         self._moves, self._stream = Connection(url), Connection(url)
         self._path = urlsplit(page.moves).path
+
+    async def open(self) -> None:
+        """Load the page, and make a move, after which Gradio remembers it."""
+        await self._moves.ask("GET", "/")
+        await self._moves.ask("POST", self._path, self._page.body("unmask", battle="none"))
 
     def close(self) -> None:
         self._moves.close()

@@ -9,5 +9,9 @@ COMMANDS = {
     "standings": "how long standings take, from memory and from the ledger; beside arena-rank",
     "capacity": "how many battles at once an arena carries, beside other programs",
     "cpu": "what a battle costs an arena, and where that goes",
+    "overhead": "what the page's path adds to a reply, beside the official client",
+    "wait": "from the last token until the vote is open",
+    "memory": "what open pages and battles that are over keep",
+    "start": "from starting the arena to its first page, beside a plain Gradio app",
     "idle": "what an arena costs that nobody uses, beside a plain Gradio app",
 }
