@@ -157,6 +157,7 @@ class Tab:
         url = str(page.answer.url)
         self._moves, self._stream = Connection(url), Connection(url)
         self._path = urlsplit(page.moves).path
+        self._votes: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Load the page, and make a move, after which Gradio remembers it."""
@@ -164,6 +165,8 @@ class Tab:
         await self._moves.ask("POST", self._path, self._page.body("unmask", battle="none"))
 
     def close(self) -> None:
+        for vote in self._votes:
+            vote.cancel()
         self._moves.close()
         self._stream.close()
 
@@ -174,7 +177,7 @@ class Tab:
         await self._moves.ask("GET", "/api/arena/status")
         self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
         self._pieces: dict[str, list[str]] = {}
-        self._votes: list[asyncio.Task[None]] = []
+        self._votes = []
         self._voting = asyncio.Lock()
         asked = {"format": self._format, "topic": "", "study": ""}
         battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]

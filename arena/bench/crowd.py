@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from tempfile import TemporaryDirectory
@@ -114,6 +114,15 @@ class Crowd:
         played = await asyncio.gather(*map(play, self._tabs[:at_once]))
         return [battle for some in played for battle in some]
 
+    async def visit(self) -> AsyncGenerator[Watched, None]:
+        """Battle after battle in a new tab, which closes with this."""
+        tab = self._tab()
+        try:
+            while True:
+                yield await tab.play(self._mark())
+        finally:
+            tab.close()
+
     async def open(self, number: int) -> None:
         """So many more pages, on each of which a move is made."""
         for _ in range(number):
@@ -125,15 +134,16 @@ class Crowd:
         return f"n{self._number}"
 
     async def _play_on(self, delay: float, stop: asyncio.Event) -> list[Watched]:
-        tab, watched = self._tab(), []
+        watched: list[Watched] = []
         await asyncio.sleep(delay)
         try:
-            while not stop.is_set():
-                watched.append(await tab.play(self._mark()))
+            async with aclosing(self.visit()) as battles:
+                async for battle in battles:
+                    watched.append(battle)
+                    if stop.is_set():
+                        break
         except (ArenaError, OSError, TimeoutError) as fault:
             self._faults.append(str(fault) or type(fault).__name__)
-        finally:
-            tab.close()
         return watched
 
     def _told(
@@ -170,16 +180,17 @@ async def staged(
     plan: Plan,
     *,
     rates: Sequence[float] = (),
+    beside: Sequence[str] = (),
     tab: Callable[[Page, Plan], Playing] = Tab,
     **arena: Any,
 ) -> AsyncIterator[Crowd]:
     """A host, an arena on it, and a crowd that plays there. rates: tokens/s by model, if they
-    differ. arena: as `launched.arena` takes it."""
+    differ. beside: more hosts. arena: as `launched.arena` takes it."""
     async with AsyncExitStack() as stack:
         writing = launched.host(plan.tokens, *(rates or [plan.rate]))
         host = await stack.enter_async_context(writing)
         folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
-        serving = launched.arena(folder, [host.url], **arena)
+        serving = launched.arena(folder, [host.url, *beside], **arena)
         program = await stack.enter_async_context(serving)
         async with Visitor(program.url) as visitor:
             page = await Page.opened(visitor)

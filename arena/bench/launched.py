@@ -159,10 +159,10 @@ async def arena(
     *,
     checkout: Path = config.ROOT,
     module: Sequence[str] = ("arena", "serve"),
-    **environment: str,
+    environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Program]:
     """An arena that is ready for battles. checkout: another folder of the project."""
-    own = settings(folder, hosts) | environment
+    own = {**settings(folder, hosts), **environment}
     async with launched("-m", *module, on=cores()[0], folder=checkout, environment=own) as program:
         await program.ready()
         yield program

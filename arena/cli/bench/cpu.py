@@ -15,7 +15,7 @@ from arena.cli.arguments import MOST, checkout, number, numbers, replies, to_jso
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Starts an arena of its own on a host that writes steadily."
     replies(parser)
-    number(parser, "--battles", 1, MOST, 30, "for each figure")
+    number(parser, "--battles", 1, MOST, 8, "for each figure, or as many as are played at once")
     numbers(parser, "--at-once", 1, MOST, "1,10,30", "how many are played at once")
     profile = "also keep a profile of the most at once in this file, for python -m pstats"
     parser.add_argument("--profile", default="", metavar="FILE", help=profile)

@@ -47,7 +47,7 @@ def run(options: Namespace) -> int:
 
     rival = options.arena_rank
     plan = Plan(options.votes, options.contenders, options.repeat, options.seed, rival)
-    with _ledgers(options.database) as urls:
+    with ledgers(options.database) as urls:
         rows = asyncio.run(_measured(plan, urls))
     if options.json:
         print_json([asdict(row) for row in rows])
@@ -57,7 +57,7 @@ def run(options: Namespace) -> int:
 
 
 @contextmanager
-def _ledgers(database: str) -> Iterator[dict[str, str]]:
+def ledgers(database: str) -> Iterator[dict[str, str]]:
     """Empty databases by name: an SQLite file, and one in PostgreSQL, which is the one that is
     named or else in a server of this machine's own that is thrown away afterwards."""
     from arena.bench import postgresql
