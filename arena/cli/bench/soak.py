@@ -8,12 +8,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from arena.cli.arguments import number, to_json
+from arena.cli.arguments import number, seconds, to_json
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Starts arenas of its own on a host that writes steadily."
-    number(parser, "--minutes", 1, 10_000, 30, "of rough use")
+    seconds(parser, "--minutes", 30, "of rough use", "minutes")
     number(parser, "--tabs", 1, 1000, 20, "at once")
     to_json(parser)
 
