@@ -65,21 +65,32 @@ class Connection(asyncio.Protocol):
         self, method: str, path: str, body: Mapping[str, Any] | None = None, got: Got | None = None
     ) -> bytes:
         """The body that is answered; with `got`, it is handed over as it comes."""
+        sent = b"" if body is None else json.dumps(body).encode()
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n" if sent else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._at}\r\nAccept-Encoding: gzip\r\n"
+        request = f"{head}{kind}\r\n".encode() + sent
+        parts: list[bytes] = []
+        self._got = got or parts.append
+        while True:
+            kept = self._transport and not self._transport.is_closing()
+            try:
+                await self._answered(request)
+                return b"".join(parts)
+            except Broken:
+                # One that was kept may be closed just then; a browser asks again on another.
+                if not kept or self._heard:
+                    raise
+
+    async def _answered(self, request: bytes) -> None:
         loop = asyncio.get_running_loop()
         if not self._transport or self._transport.is_closing():
             host, _, port = self._at.rpartition(":")
             await loop.create_connection(lambda: self, host, int(port))
         assert self._transport
-        parts: list[bytes] = []
-        self._parser = HttpResponseParser(self)
-        self._got = got or parts.append
+        self._parser, self._heard = HttpResponseParser(self), False
         self._done = loop.create_future()
-        sent = b"" if body is None else json.dumps(body).encode()
-        kind = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n" if sent else ""
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._at}\r\nAccept-Encoding: gzip\r\n"
-        self._transport.write(f"{head}{kind}\r\n".encode() + sent)
+        self._transport.write(request)
         await self._done
-        return b"".join(parts)
 
     async def events(self, path: str, told: Callable[[dict[str, Any]], None]) -> None:
         """Hand over the bodies of server-sent events until they end."""
@@ -107,6 +118,7 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(Broken("the arena closed a connection in the middle"))
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         self._parser.feed_data(data)
 
     def on_header(self, name: bytes, value: bytes) -> None:
