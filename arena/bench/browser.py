@@ -18,7 +18,10 @@ from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from arena.bench.steady import MODELS, text_of
+from httptools import HttpResponseParser
+
+from arena.bench.launched import MODELS
+from arena.bench.steady import text_of
 from arena.checks.page import Page
 from arena.checks.playing import vote_on
 from arena.core.errors import ArenaError
@@ -53,10 +56,8 @@ class Connection(asyncio.Protocol):
     """One HTTP/1.1 connection that is kept; requests go one after the other."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._place = (parts.hostname or "", parts.port or 80)
+        self._at = urlsplit(url).netloc
         self._transport: asyncio.Transport | None = None
-        self._got: Got = lambda _: None
         self._done: asyncio.Future[None] | None = None
         self.status = 0
 
@@ -64,23 +65,32 @@ class Connection(asyncio.Protocol):
         self, method: str, path: str, body: Mapping[str, Any] | None = None, got: Got | None = None
     ) -> bytes:
         """The body that is answered; with `got`, it is handed over as it comes."""
-        if not self._transport or self._transport.is_closing():
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: self, *self._place)
-        assert self._transport
-        parts: list[bytes] = []
-        self._got = got or parts.append
-        self._buffer, self._left, self._chunked = b"", -1, False
-        self._done = asyncio.get_running_loop().create_future()
         sent = b"" if body is None else json.dumps(body).encode()
         kind = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n" if sent else ""
-        accept = "Accept-Encoding: gzip\r\nAccept: */*\r\n"
-        host = f"Host: {self._place[0]}:{self._place[1]}\r\n"
-        self._transport.write(
-            f"{method} {path} HTTP/1.1\r\n{host}{accept}{kind}\r\n".encode() + sent
-        )
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._at}\r\nAccept-Encoding: gzip\r\n"
+        request = f"{head}{kind}\r\n".encode() + sent
+        parts: list[bytes] = []
+        self._got = got or parts.append
+        while True:
+            kept = self._transport and not self._transport.is_closing()
+            try:
+                await self._answered(request)
+                return b"".join(parts)
+            except Broken:
+                # One that was kept may be closed just then; a browser asks again on another.
+                if not kept or self._heard:
+                    raise
+
+    async def _answered(self, request: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._transport or self._transport.is_closing():
+            host, _, port = self._at.rpartition(":")
+            await loop.create_connection(lambda: self, host, int(port))
+        assert self._transport
+        self._parser, self._heard = HttpResponseParser(self), False
+        self._done = loop.create_future()
+        self._transport.write(request)
         await self._done
-        return b"".join(parts)
 
     async def events(self, path: str, told: Callable[[dict[str, Any]], None]) -> None:
         """Hand over the bodies of server-sent events until they end."""
@@ -108,47 +118,19 @@ class Connection(asyncio.Protocol):
             self._done.set_exception(Broken("the arena closed a connection in the middle"))
 
     def data_received(self, data: bytes) -> None:
-        data = self._buffer + data if self._buffer else data
-        if self._left < 0:
-            head, found, data = data.partition(b"\r\n\r\n")
-            if not found:
-                self._buffer = head
-                return
-            self._begin(head.lower())
-        self._buffer = self._chunks(data) if self._chunked else self._plainly(data)
+        self._heard = True
+        self._parser.feed_data(data)
 
-    def _begin(self, head: bytes) -> None:
-        self.status = int(head[9:12])
-        lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        self._chunked = lines.get(b"transfer-encoding") == b"chunked"
-        self._left = int(lines.get(b"content-length", 0))
-        if lines.get(b"content-encoding") == b"gzip":
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"content-encoding" and value == b"gzip":
             packed, got = zlib.decompressobj(31), self._got
             self._got = lambda data: got(packed.decompress(data))
 
-    def _plainly(self, data: bytes) -> bytes:
-        self._got(data)
-        self._left -= len(data)
-        if self._left <= 0:
-            self._end()
-        return b""
+    def on_body(self, body: bytes) -> None:
+        self._got(body)
 
-    def _chunks(self, data: bytes) -> bytes:
-        """What is left over is not yet a whole chunk."""
-        at = 0
-        while (end := data.find(b"\r\n", at)) >= 0:
-            size = int(data[at:end], 16)
-            if len(data) < end + size + 4:
-                break
-            if not size:
-                self._end()
-                return b""
-            self._got(data[end + 2 : end + 2 + size])
-            at = end + size + 4
-        return data[at:]
-
-    def _end(self) -> None:
-        self._left = -1
+    def on_message_complete(self) -> None:
+        self.status = self._parser.get_status_code()
         if self._done and not self._done.done():
             self._done.set_result(None)
 
@@ -156,16 +138,16 @@ class Connection(asyncio.Protocol):
 @dataclass(slots=True)
 class Watched:
     """A battle as its tab saw it: by the clock when it was asked for and opened, when each
-    update came, when it could be voted on, and when its names came. length_s: as long as the
-    host writes. acknowledged: seconds until each vote was."""
+    update came, when each round could be voted on, and when votes were sent. length_s: as long
+    as the host writes. acknowledged: seconds until each vote was."""
 
     asked: float
     length_s: float
     opened: float = 0.0
     updates: list[float] = field(default_factory=list)
-    voting: float = 0.0
+    voting: list[float] = field(default_factory=list)
+    voted: list[float] = field(default_factory=list)
     acknowledged: list[float] = field(default_factory=list)
-    names: float = 0.0
 
     @property
     def gaps(self) -> list[float]:
@@ -178,15 +160,25 @@ class Watched:
 
 
 class Tab:
-    """One tab of one person, who votes as soon as that is open."""
+    """One tab of one person, who reads for so long before each vote."""
 
-    def __init__(self, page: Page, plan: Plan) -> None:
-        self._page, self._plan = page, plan
+    def __init__(
+        self, page: Page, plan: Plan, *, format: str = "elimination", reading_s: float = 0.0
+    ) -> None:
+        self._page, self._plan, self._format, self._reading_s = page, plan, format, reading_s
         url = str(page.answer.url)
         self._moves, self._stream = Connection(url), Connection(url)
         self._path = urlsplit(page.moves).path
+        self._votes: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Load the page, and make a move, after which Gradio remembers it."""
+        await self._moves.ask("GET", "/")
+        await self._moves.ask("POST", self._path, self._page.body("unmask", battle="none"))
 
     def close(self) -> None:
+        for vote in self._votes:
+            vote.cancel()
         self._moves.close()
         self._stream.close()
 
@@ -197,9 +189,9 @@ class Tab:
         await self._moves.ask("GET", "/api/arena/status")
         self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
         self._pieces: dict[str, list[str]] = {}
-        self._votes: list[asyncio.Task[None]] = []
+        self._votes = []
         self._voting = asyncio.Lock()
-        asked = {"format": "elimination", "topic": "", "study": ""}
+        asked = {"format": self._format, "topic": "", "study": ""}
         battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
         watched.opened = time.monotonic()
         async with asyncio.timeout(LONGEST_S):
@@ -207,7 +199,6 @@ class Tab:
             await self._stream.events(address, partial(self._told, battle))
             await asyncio.gather(*self._votes)
             await self._move("unmask", battle=battle)
-        watched.names = time.monotonic()
         self._plan.check(mark, map("".join, self._pieces.values()))
         return watched
 
@@ -218,13 +209,15 @@ class Tab:
                 self._pieces.setdefault(piece["seat"], []).append(piece["text"])
         state = body.get("state")
         if state and state["phase"] == "voting" and state["round"] == len(self._votes) + 1:
-            self._watched.voting = self._watched.voting or time.monotonic()
+            self._watched.voting.append(time.monotonic())
             self._votes.append(asyncio.ensure_future(self._vote(battle, state)))
 
     async def _vote(self, battle: str, state: Mapping[str, Any]) -> None:
+        await asyncio.sleep(self._reading_s)
         # The page sends no move while another is not answered.
         async with self._voting:
             asked = time.monotonic()
+            self._watched.voted.append(asked)
             try:
                 await self._move("vote", battle=battle, **vote_on(state))
             except Broken:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from arena.bench import Told, launched
 from arena.bench.browser import Plan
-from arena.bench.crowd import Crowd, Seen
+from arena.bench.crowd import Crowd, Seen, staged
 from arena.bench.plain import PlainTab
 from arena.core.ticks import TICK_S
 from arena.settings import ROOT
@@ -81,7 +80,6 @@ class CapacityBench:
         self._plan, self._start, self._most = plan, start, most
         self._seconds, self._told = seconds, told
         self._against, self._plain = against, plain
-        self._writes = plan.tokens, plan.rate
 
     async def run(self) -> tuple[dict[str, int], list[Step]]:
         """What each program holds, and every step on the way there."""
@@ -100,13 +98,12 @@ class CapacityBench:
     async def _crowds(self, stack: AsyncExitStack) -> dict[str, Crowd]:
         crowds = {}
         for name, checkout in {HERE: ROOT, **{str(path): path for path in self._against}}.items():
-            host = await stack.enter_async_context(launched.host(*self._writes))
-            folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
-            arena = launched.arena(folder, [host.url], checkout=checkout)
-            program = await stack.enter_async_context(arena)
-            crowds[name] = await Crowd.of(program, host, self._plan)
+            staging = staged(self._plan, checkout=checkout)
+            crowds[name] = await stack.enter_async_context(staging)
         if self._plain:
-            host = await stack.enter_async_context(launched.host(*self._writes))
+            host = await stack.enter_async_context(
+                launched.host(self._plan.tokens, self._plan.rate)
+            )
             serving = launched.launched(
                 *("-m", "arena.bench.served", "tokens", host.url), on=launched.cores()[0]
             )

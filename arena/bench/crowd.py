@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-import httpx
 import numpy as np
 import psutil
 
+from arena.bench import launched
 from arena.bench.browser import Plan, Tab, Watched
 from arena.bench.launched import Program
 from arena.checks.page import Page
@@ -60,6 +62,8 @@ class Seen:
 class Playing(Protocol):
     """A tab."""
 
+    async def open(self) -> None: ...
+
     async def play(self, mark: str) -> Watched: ...
 
     def close(self) -> None: ...
@@ -71,17 +75,11 @@ class Crowd:
     def __init__(
         self, arena: Program, host: Program, plan: Plan, tab: Callable[[], Playing]
     ) -> None:
-        self._arena, self._host, self._plan, self._tab = arena, host, plan, tab
+        self.arena, self.host, self._plan, self._tab = arena, host, plan, tab
         self._number = 0
         self._faults: list[str] = []
         self._tabs: list[Playing] = []
-
-    @classmethod
-    async def of(cls, arena: Program, host: Program, plan: Plan) -> Crowd:
-        """Tabs of the arena's own page."""
-        async with Visitor(arena.url) as visitor:
-            page = await Page.opened(visitor)
-        return cls(arena, host, plan, lambda: Tab(page.again(), plan))
+        self._pages: list[Playing] = []
 
     async def seen(self, tabs: int, seconds: float) -> Seen:
         """So many tabs play at once. They begin spread over a reply's length, go on as long
@@ -92,7 +90,7 @@ class Crowd:
             delays = [number * length / tabs for number in range(tabs)]
             playing = [group.create_task(self._play_on(delay, stop)) for delay in delays]
             await asyncio.sleep(2 * length)
-            meter = Meter(self._arena, self._host)
+            meter = Meter(self.arena, self.host)
             await meter.begin()
             beats = group.create_task(_beats(seconds))
             since = time.monotonic()
@@ -116,20 +114,36 @@ class Crowd:
         played = await asyncio.gather(*map(play, self._tabs[:at_once]))
         return [battle for some in played for battle in some]
 
+    async def visit(self) -> AsyncGenerator[Watched, None]:
+        """Battle after battle in a new tab, which closes with this."""
+        tab = self._tab()
+        try:
+            while True:
+                yield await tab.play(self._mark())
+        finally:
+            tab.close()
+
+    async def open(self, number: int) -> None:
+        """So many more pages, on each of which a move is made."""
+        for _ in range(number):
+            self._pages.append(self._tab())
+            await self._pages[-1].open()
+
     def _mark(self) -> str:
         self._number += 1
         return f"n{self._number}"
 
     async def _play_on(self, delay: float, stop: asyncio.Event) -> list[Watched]:
-        tab, watched = self._tab(), []
+        watched: list[Watched] = []
         await asyncio.sleep(delay)
         try:
-            while not stop.is_set():
-                watched.append(await tab.play(self._mark()))
+            async with aclosing(self.visit()) as battles:
+                async for battle in battles:
+                    watched.append(battle)
+                    if stop.is_set():
+                        break
         except (ArenaError, OSError, TimeoutError) as fault:
             self._faults.append(str(fault) or type(fault).__name__)
-        finally:
-            tab.close()
         return watched
 
     def _told(
@@ -161,6 +175,28 @@ class Crowd:
         )
 
 
+@asynccontextmanager
+async def staged(
+    plan: Plan,
+    *,
+    rates: Sequence[float] = (),
+    beside: Sequence[str] = (),
+    tab: Callable[[Page, Plan], Playing] = Tab,
+    **arena: Any,
+) -> AsyncIterator[Crowd]:
+    """A host, an arena on it, and a crowd that plays there. rates: tokens/s by model, if they
+    differ. beside: more hosts. arena: as `launched.arena` takes it."""
+    async with AsyncExitStack() as stack:
+        writing = launched.host(plan.tokens, *(rates or [plan.rate]))
+        host = await stack.enter_async_context(writing)
+        folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
+        serving = launched.arena(folder, [host.url, *beside], **arena)
+        program = await stack.enter_async_context(serving)
+        async with Visitor(program.url) as visitor:
+            page = await Page.opened(visitor)
+        yield Crowd(program, host, plan, lambda: tab(page.again(), plan))
+
+
 class Meter:
     """CPU of the arena, of others on its core, of ourselves, and how late the host is."""
 
@@ -169,7 +205,7 @@ class Meter:
         self._before: list[float] = []
 
     async def begin(self) -> None:
-        await self._lateness()
+        await launched.written(self._host)
         self._before = self._now()
 
     async def end(self) -> dict[str, float]:
@@ -178,18 +214,14 @@ class Meter:
         )
         others = max(0.0, busy - cpu) / wall
         used = {"cpu": cpu / wall, "others": others, "driver_cpu": own / wall}
-        return used | {"host_late": await self._lateness()}
+        late = await launched.written(self._host)
+        return used | {"host_late": late["p95_ms"] / 1000}
 
     def _now(self) -> list[float]:
         own = psutil.Process().cpu_times()
         pinned = _core_of(self._arena.process)
         busy = sum(_busy(times) for times in pinned)
         return [time.monotonic(), self._arena.cpu(), own.user + own.system, busy]
-
-    async def _lateness(self) -> float:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            told = (await http.get(f"{self._host.url}/lateness")).json()
-        return float(told["p95_ms"]) / 1000
 
 
 def _core_of(process: psutil.Process) -> list[Any]:

@@ -11,8 +11,8 @@ import re
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,9 @@ from arena import settings as config
 from arena.core.errors import ArenaError
 
 T = TypeVar("T")
+
+MODELS = ("llama3.1:8b", "mistral:7b", "phi3:mini")
+"""What a steady host has."""
 
 URL = re.compile(r"https?://[\w.:\[\]]+\d")
 START_S, STOP_S = 120.0, 15.0
@@ -60,7 +63,7 @@ class Program:
 
 
 @contextmanager
-def _on(cores: Sequence[int]) -> Any:
+def _on(cores: Sequence[int]) -> Iterator[None]:
     """Whatever is started meanwhile stays on these cores."""
     own = psutil.Process()
     before = own.cpu_affinity() if cores else []
@@ -81,7 +84,10 @@ def cores() -> tuple[list[int], list[int]]:
 
 @asynccontextmanager
 async def launched(
-    *command: str, on: Sequence[int] = (), folder: Path | None = None, **environment: str
+    *command: str,
+    on: Sequence[int] = (),
+    folder: Path | None = None,
+    environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Program]:
     """A process of our Python with these arguments, from when it tells its address until the
     context closes. on: which cores. Raises NotStarted."""
@@ -129,12 +135,21 @@ async def _read(
         address.set_exception(NotStarted("\n".join(said) or "It ended without a word."))
 
 
-def host(tokens: int, *rates: float) -> Any:
+def host(
+    tokens: int, *rates: float, port: int = 0, cold_s: float = 0.0
+) -> AbstractAsyncContextManager[Program]:
     """A steady host of three models, beside what is measured. rates: tokens/s, one for all or
     one for each."""
-    each = rates if len(rates) > 1 else rates * 3
-    told = [f"{rate:g}" for rate in each]
-    return launched("-m", "arena.bench.steady", str(tokens), *told, on=cores()[1])
+    told = [f"{rate:g}" for rate in (rates if len(rates) > 1 else rates * len(MODELS))]
+    where = (str(port), str(tokens), f"{cold_s:g}", *told)
+    return launched("-m", "arena.bench.steady", *where, on=cores()[1])
+
+
+async def written(host: Program) -> dict[str, float]:
+    """What a steady host says of the tokens since it was last asked."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        told: dict[str, float] = (await http.get(f"{host.url}/lateness")).json()
+    return told
 
 
 @asynccontextmanager
@@ -144,21 +159,24 @@ async def arena(
     *,
     checkout: Path = config.ROOT,
     module: Sequence[str] = ("arena", "serve"),
-    **environment: str,
+    environment: Mapping[str, str] = {},
 ) -> AsyncIterator[Program]:
-    """An arena on these hosts that is ready for battles, with its votes in the folder and no
-    limits. checkout: another folder of the project."""
-    own = {
+    """An arena that is ready for battles. checkout: another folder of the project."""
+    own = {**settings(folder, hosts), **environment}
+    async with launched("-m", *module, on=cores()[0], folder=checkout, environment=own) as program:
+        await program.ready()
+        yield program
+
+
+def settings(folder: str, hosts: Sequence[str]) -> dict[str, str]:
+    """Of an arena on these hosts, with its votes in the folder and no limits."""
+    return {
         "OLLAMA_HOSTS": ",".join(hosts),
         "OLLAMA_NUM_PARALLEL": "256",
-        "ARENA_MODELS": "llama3.1:8b,mistral:7b,phi3:mini",
+        "ARENA_MODELS": ",".join(MODELS),
         "ARENA_OPENS_PER_MINUTE": "0",
         "ARENA_BALLOTS_PER_HOUR": "0",
         "ARENA_QUEUE": "10000",
         "ARENA_PORT": "0",
         "DATABASE_URL": f"sqlite:///{folder}/arena.db",
-        **environment,
     }
-    async with launched("-m", *module, on=cores()[0], folder=checkout, **own) as program:
-        await program.ready()
-        yield program

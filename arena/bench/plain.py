@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arena.bench.browser import LONGEST_S, Connection, Plan, Watched
-from arena.bench.steady import MODELS
+from arena.bench.launched import MODELS
 
 API = "/gradio_api/queue"
 
@@ -23,6 +23,9 @@ class PlainTab:
         self._plan = plan
         self._asking, self._stream = Connection(url), Connection(url)
         self._session = secrets.token_hex(6)
+
+    async def open(self) -> None:
+        await self._asking.ask("GET", "/")
 
     def close(self) -> None:
         self._asking.close()

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from arena import settings as config
-from arena.bench.steady import MODELS
+from arena.bench.launched import MODELS
 from arena.server import serving
 
 

@@ -1,5 +1,6 @@
 """A host that speaks Ollama's frames and writes at a steady rate, in a process of its own:
-`python -m arena.bench.steady TOKENS RATE…`, a rate in tokens/s for each of its models.
+`python -m arena.bench.steady PORT TOKENS COLD_S RATE…`, a rate in tokens/s for each of its models.
+It is cold where COLD_S is not 0: then it never has a model loaded, and loading takes so long.
 
 It tells its address in one line, ends with its standard input, and says itself how late it was.
 It knows no memory and no queue: everybody is answered at once.
@@ -20,10 +21,11 @@ from http import HTTPStatus
 from itertools import accumulate, count
 from typing import Any, cast
 
-from arena.bench.launched import fast
+from httptools import HttpRequestParser
+
+from arena.bench.launched import MODELS, fast
 from arena.server import serving
 
-MODELS = ("llama3.1:8b", "mistral:7b", "phi3:mini")
 DIGESTS = {model: f"{number:064x}" for number, model in enumerate(MODELS, 1)}
 STEP_S = 0.002
 """One timer looks so often for what is due."""
@@ -76,18 +78,19 @@ def _chunks(model: str, tokens: int, rate: float) -> tuple[bytes, ...]:
 class Host:
     """rates: by model. One heap of what is due, one timer for all of it."""
 
-    def __init__(self, tokens: int, rates: dict[str, float]) -> None:
-        self.tokens, self.rates = tokens, rates
+    def __init__(self, tokens: int, cold_s: float, rates: dict[str, float]) -> None:
+        self.tokens, self.cold_s, self.rates = tokens, cold_s, rates
         self._due: list[tuple[float, int, asyncio.Transport, Iterator[bytes], float]] = []
         self._number = count()
         self._waiting = False
         self._late = [0] * (LONGEST_MS + 1)
+        self._last = 0.0
 
     def write(self, transport: asyncio.Transport, model: str, mark: str) -> None:
         """Begin a reply: its first token comes after as long as any other."""
         rate = self.rates[model]
         rest = iter((_frame(model, mark), *_chunks(model, self.tokens, rate)))
-        due = time.monotonic() + 1 / rate
+        due = time.monotonic() + self.cold_s + 1 / rate
         heapq.heappush(self._due, (due, next(self._number), transport, rest, 1 / rate))
         if not self._waiting:
             self._step()
@@ -101,19 +104,22 @@ class Host:
                 heapq.heappop(due)
                 continue
             transport.write(frame)
+            self._last = now
             self._late[min(int((now - at) * 1000), LONGEST_MS)] += 1
             heapq.heapreplace(due, (at + period, number, transport, rest, period))
         self._waiting = bool(due)
         if due:
             asyncio.get_running_loop().call_later(STEP_S, self._step)
 
-    def lateness(self) -> dict[str, int]:
-        """Of the tokens since it was last asked: how many, and by how many ms at p95 and most."""
+    def lateness(self) -> dict[str, float]:
+        """Of the tokens since it was last asked: how many, by how many ms late at p95 and at
+        most; and when the last was written, by the clock that all processes have."""
         late, self._late = self._late, [0] * (LONGEST_MS + 1)
         sofar = list(accumulate(late))
         tokens = sofar[-1]
         p95 = bisect_left(sofar, 0.95 * tokens)
-        return {"tokens": tokens, "p95_ms": p95, "most_ms": bisect_left(sofar, tokens)}
+        most = bisect_left(sofar, tokens)
+        return {"tokens": tokens, "p95_ms": p95, "most_ms": most, "last": self._last}
 
 
 class Asked(asyncio.Protocol):
@@ -121,20 +127,22 @@ class Asked(asyncio.Protocol):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._buffer = b""
+        self._parser = HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        _, _, after = head.lower().partition(b"content-length:")
-        length = int(after.split(b"\r\n")[0] or 0)
-        if found and len(rest) >= length:
-            self._buffer = rest[length:]
-            path = head.split(b" ", 2)[1].decode()
-            self._answer(path, json.loads(rest[:length] or b"{}"))
+        self._parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self._path, self._body = url.decode(), b""
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        self._answer(self._path, json.loads(self._body or b"{}"))
 
     def _answer(self, path: str, body: dict[str, Any]) -> None:
         if path == "/api/chat" and body["messages"]:
@@ -164,7 +172,7 @@ class Asked(asyncio.Protocol):
         told: dict[str, dict[str, Any]] = {
             "/api/version": {"version": "0.12.6"},
             "/api/tags": {"models": listed},
-            "/api/ps": {"models": [model | running for model in listed]},
+            "/api/ps": {"models": [m | running for m in listed if not self._host.cold_s]},
             "/lateness": self._host.lateness() if path == "/lateness" else {},
         }
         if path == "/api/show":
@@ -178,15 +186,16 @@ class Asked(asyncio.Protocol):
         return told.get(path)
 
 
-async def _serve(tokens: int, rates: dict[str, float]) -> None:
+async def _serve(port: int, host: Host) -> None:
     loop = asyncio.get_running_loop()
-    sock = serving.listen("127.0.0.1", 0)
-    await loop.create_server(partial(Asked, Host(tokens, rates)), sock=sock)
+    sock = serving.listen("127.0.0.1", port)
+    await loop.create_server(partial(Asked, host), sock=sock)
     sys.stdout.write(f"{serving.url_of(sock)}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    tokens, *rates = sys.argv[1:]
-    fast(_serve(int(tokens), dict(zip(MODELS, map(float, rates), strict=True))))
+    port, tokens, cold_s, *rates = sys.argv[1:]
+    each = dict(zip(MODELS, map(float, rates), strict=True))
+    fast(_serve(int(port), Host(int(tokens), float(cold_s), each)))

@@ -85,10 +85,12 @@ def numbers(
     parser.add_argument(name, type=parse, default=default, metavar="N,N,…", help=told)
 
 
-def seconds(parser: ArgumentParser, name: str, default: float, help: str) -> None:
+def seconds(
+    parser: ArgumentParser, name: str, default: float, help: str, unit: str = "seconds"
+) -> None:
     told = f"{help}; default: {default:g}"
-    type = within(float, 0.2, 3600, "a number of seconds")
-    parser.add_argument(name, type=type, default=default, metavar="SECONDS", help=told)
+    type = within(float, 0.2, 3600, f"a number of {unit}")
+    parser.add_argument(name, type=type, default=default, metavar=unit.upper(), help=told)
 
 
 def within(

@@ -9,5 +9,12 @@ COMMANDS = {
     "standings": "how long standings take, from memory and from the ledger",
     "capacity": "how many battles at once an arena carries, beside other programs",
     "cpu": "what a battle costs an arena, and where that goes",
-    "idle": "what an arena costs that nobody uses",
+    "overhead": "what the page's path adds to a reply, beside the official client",
+    "wait": "from the last token until the vote is open",
+    "memory": "what open pages and battles that are over keep",
+    "votes": "durable votes a second and their acknowledgement, SQLite and PostgreSQL",
+    "two-hosts": "two hosts against one, and a cold one beside a warm one",
+    "soak": "what tabs that close at random and hosts that restart leave behind",
+    "start": "from starting the arena to its first page, beside a plain Gradio app",
+    "idle": "what an arena costs that nobody uses, beside a plain Gradio app",
 }

@@ -20,13 +20,11 @@ FIGURES: Mapping[str, Callable[[Step], str]] = {
     "At once": lambda s: str(s.seen.tabs),
     "Opening": lambda s: milliseconds(s.seen.opening),
     "First": lambda s: milliseconds(s.seen.first),
-    "Gap p50": lambda s: milliseconds(s.seen.gap_p50),
-    "p95": lambda s: milliseconds(s.seen.gap),
+    "Gap p50/95": lambda s: f"{milliseconds(s.seen.gap_p50)}/{milliseconds(s.seen.gap)}",
     "Late": lambda s: figure(100 * s.seen.late, "{:.1f} %"),
     "CPU": lambda s: f"{s.seen.cpu:.0%}",
     "Others": lambda s: f"{s.seen.others:.0%}",
-    "Driver": lambda s: milliseconds(s.seen.driver_late),
-    "Host": lambda s: milliseconds(s.seen.host_late),
+    "Bench": lambda s: milliseconds(max(s.seen.driver_late, s.seen.host_late)),
     "": lambda s: " ".join((*s.broke, *["(spoilt)"] * s.seen.spoilt)),
 }
 
@@ -79,6 +77,6 @@ def run(options: Namespace) -> int:
 
 WORDS = (
     "At p95 in ms. CPU is that of the program's process, others are everybody else on its core. "
-    "Driver and Host: how late these ran themselves; where that, and not the program, was measured, "
-    "the step is called spoilt. What breaks is tried twice."
+    "Bench: how late its own tabs and its host ran; where these, and not the program, were "
+    "measured, the step is called spoilt. What breaks is tried twice."
 )

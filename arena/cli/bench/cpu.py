@@ -1,35 +1,21 @@
-"""`arena bench cpu`: what a battle costs an arena, as a table, and a profile of that.
+"""`arena bench cpu`: what a battle costs an arena, and a profile of that.
 
-It draws what `arena.bench.cpu` measures, and does not know how that is done.
+It does not know how that is measured.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from arena.cli.arguments import MOST, checkout, number, numbers, replies, to_json
-from arena.cli.terminal import Bar, milliseconds, table, told
-
-if TYPE_CHECKING:
-    from arena.bench.cpu import Row
-
-FIGURES: Mapping[str, Callable[[Row], str]] = {
-    "At once": lambda r: str(r.at_once),
-    "Battles": lambda r: str(r.battles),
-    "CPU of a battle": lambda r: f"{r.cpu:.3f} s",
-    "Of a token": lambda r: f"{r.token_us:.0f} µs",
-    "Gap p95": lambda r: f"{milliseconds(r.gap)} ms",
-}
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Starts an arena of its own on a host that writes steadily."
     replies(parser)
-    number(parser, "--battles", 1, MOST, 30, "for each figure")
+    number(parser, "--battles", 1, MOST, 8, "for each figure, or as many as are played at once")
     numbers(parser, "--at-once", 1, MOST, "1,10,30", "how many are played at once")
     profile = "also keep a profile of the most at once in this file, for python -m pstats"
     parser.add_argument("--profile", default="", metavar="FILE", help=profile)
@@ -39,22 +25,15 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from arena.bench.browser import Plan
-    from arena.bench.cpu import CpuBench
+    from arena.bench.cpu import measured, profiled
     from arena.bench.launched import fast
+    from arena.cli.bench.figures import draw
 
-    with Bar() as bar:
-        bench = CpuBench(
-            Plan(options.tokens, options.rate),
-            battles=options.battles,
-            at_once=options.at_once,
-            profile=Path(options.profile) if options.profile else None,
-            told=bar.show,
-            **({"checkout": options.against[-1]} if options.against else {}),
-        )
-        rows = fast(bench.run())
-    title = f"A battle of 3 × {options.tokens} tokens at {options.rate} tokens/s"
+    plan, at_once = Plan(options.tokens, options.rate), options.at_once
+    other = options.against[-1] if options.against else None
     words = "CPU of the arena's process, from the host to the browser's socket, votes included."
     if options.profile:
+        fast(profiled(plan, options.battles, max(at_once), Path(options.profile).resolve()))
         words += f" Profile: python -m pstats {options.profile}"
-    told(options.json, [asdict(row) for row in rows], [table(title, FIGURES, rows)], words)
-    return 0
+    title = f"A battle of 3 × {plan.tokens} tokens at {plan.rate} tokens/s"
+    return draw(options, title, words, partial(measured, plan, options.battles, at_once, other))

@@ -6,7 +6,8 @@ It draws what `arena.bench.standings` measures, and does not know how that is do
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -44,16 +45,22 @@ async def run(options: Namespace) -> int:
 
 
 async def _measured(plan: Plan, database: str) -> list[Row]:
-    """From a SQLite file that is thrown away, and from the database that is named."""
     from arena.bench.standings import StandingsBench
     from arena.compose import ledger_of
 
-    with TemporaryDirectory(prefix="arena-bench-") as folder, Bar() as bar:
+    with ledgers(database) as urls, Bar() as bar:
+        opened = {n: partial(ledger_of, config.load(DATABASE_URL=url)) for n, url in urls.items()}
+        return await StandingsBench(plan, opened, bar.show).run()
+
+
+@contextmanager
+def ledgers(database: str) -> Iterator[dict[str, str]]:
+    """Empty databases by name: a SQLite file that is thrown away, and the one that is named."""
+    with TemporaryDirectory(prefix="arena-bench-") as folder:
         urls = {"SQLite": f"sqlite:///{folder}/arena.db"}
         if database:
             urls["PostgreSQL" if database.startswith("postgresql") else "SQLite"] = database
-        ledgers = {n: partial(ledger_of, config.load(DATABASE_URL=url)) for n, url in urls.items()}
-        return await StandingsBench(plan, ledgers, bar.show).run()
+        yield urls
 
 
 def _print(plan: Plan, rows: Sequence[Row]) -> None:
