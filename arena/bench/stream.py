@@ -16,7 +16,7 @@ from ollama import AsyncClient
 from arena.bench import Figure, Told, launched
 from arena.bench.browser import Plan, Tab
 from arena.bench.crowd import staged
-from arena.play.stage import TICK_S
+from arena.core.ticks import TICK_S
 
 RATES = {"alike": (100.0,) * 3, "unlike": (20.0, 40.0, 80.0), "one fast": (30.0, 30.0, 200.0)}
 """Tokens/s of the three models; 100 are 300 characters."""
