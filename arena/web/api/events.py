@@ -11,11 +11,12 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
+from starlette.types import Receive, Scope, Send
 
 from arena.core.battle.view import State
 from arena.core.errors import StoreFault, UnknownBattle
@@ -74,15 +75,12 @@ def routes(referee: Referee) -> APIRouter:
             **problems(404),
         },
     )
-    async def events(
-        battle_id: BattleId, request: Request, last_event_id: LastEventId = ""
-    ) -> Response:
+    async def events(battle_id: BattleId, last_event_id: LastEventId = "") -> Response:
         after = _number(last_event_id)
         state = await referee.state(battle_id)
         messages = _messages(referee, battle_id, after)
         if state.phase not in OVER:
-            messages = _until_gone(messages, request)
-            return StreamingResponse(messages, media_type=EVENT_STREAM, headers=HEADERS)
+            return EventStream(messages, media_type=EVENT_STREAM, headers=HEADERS)
         rest = [message async for message in messages]
         if after and len(rest) == 1:
             return Response(status_code=204)
@@ -173,7 +171,8 @@ def _named(
 ) -> Iterator[tuple[str, float, dict[str, Any]]]:
     """Name, number and body of what an event of the feed tells after the state `before`."""
     if isinstance(event, Delta):
-        yield "token", number, asdict(event)
+        pieces = [{"seat": p.seat, "turn": p.turn, "text": p.text} for p in event.pieces]
+        yield "token", number, {"pieces": pieces}
         return
     state = asdict(event)
     gone = _out(event) - (_out(before) if before else set())
@@ -192,28 +191,24 @@ def _out(state: State) -> set[str]:
     return {pane.seat for pane in state.panes if pane.state == "eliminated"}
 
 
-async def _until_gone(
-    messages: AsyncGenerator[bytes, None], request: Request
-) -> AsyncGenerator[bytes, None]:
-    """End as soon as the browser hangs up, not at the next failed send: viewers are counted."""
-    gone = asyncio.ensure_future(hung_up(request))
-    pending: asyncio.Future[bytes] | None = None
-    try:
-        while True:
-            pending = asyncio.ensure_future(anext(messages))
-            await asyncio.wait({gone, pending}, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                return
-            try:
-                yield pending.result()
-            except StopAsyncIteration:
-                return
-    finally:
-        gone.cancel()
-        if pending:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
-        await messages.aclose()
+class EventStream(StreamingResponse):
+    """It ends as soon as the browser hangs up, not at the next failed send: viewers are counted."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
+        async def tell() -> None:
+            async with aclosing(cast("AsyncGenerator[bytes, None]", self.body_iterator)):
+                await self.stream_response(send)
+
+        telling = asyncio.ensure_future(tell())
+        gone = asyncio.ensure_future(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait({telling, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                telling.result()
+        finally:
+            telling.cancel()
+            gone.cancel()
+            await asyncio.gather(telling, gone, return_exceptions=True)
 
 
 async def hung_up(request: Request) -> None:
