@@ -124,8 +124,6 @@ class House:
     async def _run(self) -> None:
         while not await self._try_to_set_up():
             await asyncio.sleep(RETRY_S)
-        # Half a second that the first vote would otherwise take.
-        await asyncio.to_thread(language_of, "")
         while True:
             await asyncio.sleep(self._pause())
             try:

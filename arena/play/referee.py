@@ -175,7 +175,8 @@ class Referee:
                 channel=channel,
                 study=study,
                 dwell_ms=dwell_ms,
-                language=self._language(battle.prompts[0]),
+                # In a thread: the first question loads what answers it, for half a second.
+                language=await asyncio.to_thread(self._language, battle.prompts[0]),
                 abuse=await self._admission.too_many(who),
             )
             return await self._vote(battle, round, verdict, cast)
