@@ -1,24 +1,21 @@
 """Rows to Parquet and back, a group of rows at a time.
 
-pyarrow is heavy and imported when it is needed. It does not know what the rows mean.
+Its part for files is imported when it is needed. It does not know what the rows mean.
 https://arrow.apache.org/docs/python/parquet.html
 """
-
-from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from arena.core import markdown
 from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ROWS_AT_ONCE = 500
 
@@ -34,8 +31,6 @@ class ParquetRows:
         self._writer = pq.ParquetWriter(self._written, self._schema, compression="zstd")
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
-        import pyarrow as pa
-
         try:
             table = pa.Table.from_pylist(rows, self._schema)
         except UnicodeEncodeError:
@@ -68,9 +63,8 @@ def _whole(value: Any) -> Any:
 
 
 def _schema(strict: bool) -> pa.Schema:
-    import pyarrow as pa
-
-    message = _struct(role=pa.string(), content=pa.list_(_part()))
+    part = _struct(**dict.fromkeys(("type", "text", "image", "mimeType"), pa.string()))
+    message = _struct(role=pa.string(), content=pa.list_(part))
     time = pa.timestamp("us", None if strict else "UTC")
     shaped = {
         "evaluation_order": pa.int32(),
@@ -91,20 +85,10 @@ def _schema(strict: bool) -> pa.Schema:
 
 
 def _struct(**fields: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
     return pa.struct(list(fields.items()))
 
 
-def _part() -> pa.DataType:
-    import pyarrow as pa
-
-    return _struct(type=pa.string(), text=pa.string(), image=pa.string(), mimeType=pa.string())
-
-
 def _metadata() -> pa.DataType:
-    import pyarrow as pa
-
     counted: dict[str, pa.DataType] = {name: pa.int32() for name in lmarena.TOKENS}
     for side in "ab":
         for what, kinds in markdown.KINDS.items():
@@ -113,8 +97,6 @@ def _metadata() -> pa.DataType:
 
 
 def _category_tag() -> pa.DataType:
-    import pyarrow as pa
-
     yes, text, number = pa.bool_(), pa.string(), pa.int32()
     criteria = (
         "complexity creativity domain_knowledge "
@@ -153,8 +135,6 @@ def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[float, dict[st
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    import pyarrow as pa
-
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:

@@ -7,13 +7,13 @@ events; Gradio carries only moves and their answers. No contender is ever known 
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from arena.core.battle.entities import LETTERS, Format
+from arena.web.drawing import drawn
 from arena.web.moves import Moves
 
 if TYPE_CHECKING:
@@ -50,75 +50,18 @@ EXAMPLES = {
 
 html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 
-BANNER = """
-<div id="banner" hidden>
-<p><b id="banner-headline"></b> <span id="banner-detail"></span></p>
-<progress id="banner-progress" max="1" aria-label="Progress" hidden></progress>
-</div>
-"""
-PURPOSE = """
-<p id="purpose" hidden></p>
-"""
-LEAD = """
-<h2>Who answers best? Judge blind.</h2>
-<p>Every model gets your prompt. You vote out the weakest until one is left, and only then you see
-the names.</p>
-"""
-DEMO_NOTE = """
-<p id="demo-note" hidden>These are small demonstration models on the CPU, enough to show how a battle
-goes. For models on a GPU, start it with the address of an Ollama host:
-<code>OLLAMA_HOST=192.168.1.20 python app.py</code></p>
-"""
-SEND = """
-<button type="button" id="send" class="act primary" disabled>Start the battle <kbd>Enter</kbd></button>
-"""
-BATTLE_HEAD = """
-<figure id="asked"><figcaption>Prompt</figcaption><blockquote id="asked-text"></blockquote></figure>
-"""
-STATUS = """
-<div id="round-line"><span id="round-label"></span>
-<p id="status" role="status" aria-live="polite" tabindex="-1"></p></div>
-<nav id="seats" aria-label="Replies"></nav>
-"""
-VERDICTS = """
-<div id="verdicts" role="group" aria-label="Verdict on all of them">
-<button type="button" id="equal" class="act" disabled><span>They are equal</span> <kbd>E</kbd></button>
-<button type="button" id="bad" class="act" disabled><span>All bad</span> <kbd>B</kbd></button>
-<button type="button" id="undo" class="act quiet" hidden><span>Take back my last vote</span>
-<kbd>U</kbd></button>
-</div>
-"""
-NEXT = """
-<div id="next" role="group" aria-label="What next">
-<button type="button" id="same-prompt" class="act">Same prompt, new draw <kbd>S</kbd></button>
-<button type="button" id="new-battle" class="act"><span>New battle</span> <kbd>N</kbd></button>
-</div>
-"""
-PANE = """
-<header class="pane-head"><h3 class="pane-name">Model {letter}</h3>
-<span class="chip" data-state="waiting">waiting</span>
-<button type="button" class="pane-toggle" aria-expanded="false">Read</button></header>
-<p class="pane-note" hidden></p>
-<p class="pane-idle" aria-hidden="true"></p>
-@children
-<footer class="pane-foot">
-<button type="button" id="vote-out-{lower}" class="act" disabled>Vote out <kbd></kbd></button>
-<button type="button" id="better-{lower}" class="act primary" disabled>{letter} is better <kbd></kbd></button>
-</footer>
-"""
-
 
 def build(referee: Referee, channel: str) -> None:
     """Draw the tab into the Blocks that is open, and wire it."""
-    html(BANNER, elem_id="notices")
+    html(drawn("banner"), elem_id="notices")
     _form()
-    html(STATUS, elem_id="line")
+    html(drawn("status"), elem_id="line")
     with gr.Column(elem_id="battle"):
-        html(BATTLE_HEAD, elem_id="battle-head")
+        html(drawn("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
             panes = [_pane(letter) for letter in LETTERS[: referee.rules.battle_size]]
-        html(VERDICTS, elem_id="verdict-row")
+        html(drawn("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
                 elem_id="follow-up",
@@ -129,14 +72,14 @@ def build(referee: Referee, channel: str) -> None:
                 max_lines=6,
             )
             html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
-        html(NEXT, elem_id="next-row")
+        html(drawn("next"), elem_id="next-row")
     _wire(Moves(referee, channel), panes, reveal)
 
 
 def _form() -> None:
     with gr.Column(elem_id="composer"):
-        html(LEAD, elem_id="lead")
-        html(PURPOSE)
+        html(drawn("lead"), elem_id="lead")
+        html(drawn("purpose"))
         gr.Textbox(
             elem_id="prompt",
             label="Your prompt",
@@ -146,7 +89,7 @@ def _form() -> None:
             max_lines=14,
             autofocus=True,
         )
-        html(_examples(), elem_id="examples")
+        html(drawn("examples", examples=EXAMPLES), elem_id="examples")
         with gr.Row(elem_id="composer-foot"):
             gr.Radio(
                 FORMATS,
@@ -155,21 +98,12 @@ def _form() -> None:
                 elem_id="format",
                 interactive=True,
             )
-            html(SEND, elem_id="send-box")
-        html(DEMO_NOTE)
-
-
-def _examples() -> str:
-    chips = "".join(
-        f'<button type="button" class="example" data-prompt="{escape(prompt)}">{name}</button>'
-        for name, prompt in EXAMPLES.items()
-    )
-    return f"<span>Try one:</span> {chips}"
+            html(drawn("send"), elem_id="send-box")
+        html(drawn("demo_note"))
 
 
 def _pane(letter: str) -> gr.Chatbot:
-    template = PANE.format(letter=letter, lower=letter.lower())
-    with html(html_template=template, elem_id=f"pane-{letter.lower()}"):
+    with html(html_template=drawn("pane", letter=letter), elem_id=f"pane-{letter.lower()}"):
         return gr.Chatbot(
             show_label=False,
             label=f"Model {letter}",

@@ -1,8 +1,11 @@
-"""The look in Gradio's own variables: paper, ink and one quiet accent, light and dark.
+"""The look in Gradio's own variables (`theme.toml`): paper, ink and one quiet accent, light and dark.
 
 `style.css` takes its colours from these variables and adds only the few that Gradio lacks.
 Fonts are those of the reader's system, so that nothing is fetched from elsewhere.
 """
+
+import tomllib
+from pathlib import Path
 
 import gradio as gr
 from gradio.themes.utils.colors import Color
@@ -33,52 +36,4 @@ def theme() -> gr.themes.Base:
         font_mono=MONO,
     )
     look.name = "progressive-arena"
-    return look.set(
-        body_background_fill="*neutral_50",
-        body_background_fill_dark="*neutral_950",
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="#b3aea4",
-        background_fill_primary="#ffffff",
-        background_fill_primary_dark="*neutral_900",
-        background_fill_secondary="*neutral_100",
-        background_fill_secondary_dark="*neutral_800",
-        border_color_primary_dark="#383631",
-        color_accent="*primary_600",
-        color_accent_soft_dark="*primary_900",
-        link_text_color="*primary_600",
-        link_text_color_dark="*primary_300",
-        block_background_fill="#ffffff",
-        block_background_fill_dark="*neutral_900",
-        block_label_background_fill="transparent",
-        block_title_text_weight="600",
-        block_title_text_color="*body_text_color",
-        block_title_text_color_dark="*body_text_color",
-        input_background_fill="#ffffff",
-        input_background_fill_dark="*neutral_950",
-        input_border_color="*neutral_300",
-        input_border_color_dark="*neutral_700",
-        input_border_color_focus="*primary_500",
-        input_border_color_focus_dark="*primary_400",
-        input_placeholder_color="*neutral_500",
-        input_placeholder_color_dark="#99948a",
-        checkbox_label_background_fill="transparent",
-        checkbox_label_background_fill_dark="transparent",
-        checkbox_label_background_fill_selected="*primary_50",
-        checkbox_label_background_fill_selected_dark="*primary_900",
-        checkbox_label_text_color_selected="*primary_800",
-        checkbox_label_text_color_selected_dark="*primary_100",
-        checkbox_label_border_color_selected="*primary_500",
-        checkbox_label_border_color_selected_dark="*primary_400",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_dark="*primary_300",
-        button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_200",
-        button_primary_text_color="#ffffff",
-        button_primary_text_color_dark="*primary_950",
-        button_border_width="1px",
-        button_secondary_border_color="*neutral_300",
-        button_secondary_border_color_dark="*neutral_700",
-        button_secondary_background_fill="#ffffff",
-        button_secondary_background_fill_dark="*neutral_800",
-        button_secondary_background_fill_hover="*neutral_100",
-    )
+    return look.set(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))

@@ -14,6 +14,7 @@ import pytest
 from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
 from arena.web import unmasking
+from arena.web.drawing import DASH
 from arena.web.moves import Moves
 
 CHAMPION = RevealedSeat(
@@ -208,7 +209,7 @@ def test_what_is_not_known_is_drawn_as_a_dash() -> None:
     silent = replace(LOSER, ttft_ms=None, tokens_per_s=None, output_tokens=None)
     drawn = unmasking.draw(replace(REVEAL, seats=(silent,)), pd.DataFrame())
     assert "None" not in drawn and "nan" not in drawn
-    assert drawn.count(f"<div>{unmasking.UNKNOWN}</div>") == 6
+    assert drawn.count(f"<div>{DASH}</div>") == 6
 
 
 def test_a_battle_without_champion_says_so() -> None:

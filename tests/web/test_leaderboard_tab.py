@@ -338,7 +338,7 @@ def test_a_fault_beside_the_standings_leaves_them_there() -> None:
         ({"board-since": "2026-06-02", "board-until": "2026-06-01"}, "end after it begins"),
         ({"board-topic": "x" * 999}, "Choose one from its menu"),
         ({"board-topic": ["x"]}, "Choose one from its menu"),
-        ({"board-ties": "<b>"}, "ties cannot be &#x27;&lt;b&gt;&#x27;"),
+        ({"board-ties": "<b>"}, "ties cannot be &#39;&lt;b&gt;&#39;"),
     ],
 )
 def test_a_choice_that_cannot_be_is_answered_in_words(forged: dict[str, Any], said: str) -> None:

@@ -6,6 +6,7 @@ It does not know connections, nor what is asked of the table.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -117,42 +118,6 @@ OUTCOME_LINE = "sequence" + "".join(
 """A vote's sequence and OUTCOME as a line of CSV, in SQLite's words. The index below keeps it
 ready, since putting it together takes three times as long as reading it."""
 
-_REFUSED = "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END"
-
-# REPLACE deletes without asking the DELETE trigger, hence the third one.
-_APPEND_ONLY_SQLITE = (
-    f"CREATE TRIGGER votes_are_never_updated BEFORE UPDATE ON votes {_REFUSED}",
-    f"CREATE TRIGGER votes_are_never_deleted BEFORE DELETE ON votes {_REFUSED}",
-    (
-        "CREATE TRIGGER votes_are_never_replaced BEFORE INSERT ON votes WHEN EXISTS ("  # noqa: S608
-        "SELECT 1 FROM votes WHERE sequence = NEW.sequence OR id = NEW.id OR (battle_id = "
-        "NEW.battle_id AND round = NEW.round AND supersedes = NEW.supersedes "
-        f"AND seat_a = NEW.seat_a AND seat_b = NEW.seat_b)) {_REFUSED}"
-    ),
-)
-
-# A sequence is taken before its transaction is committed. Whoever writes therefore waits until
-# the one before has committed, so that no lower number becomes readable after a higher one.
-_APPEND_ONLY_POSTGRESQL = (
-    (
-        "CREATE FUNCTION votes_are_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "RAISE EXCEPTION 'votes are append-only' USING ERRCODE = 'restrict_violation'; END $$"
-    ),
-    (
-        "CREATE TRIGGER votes_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON votes "
-        "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_never_changed()"
-    ),
-    (
-        "CREATE FUNCTION votes_are_written_in_turn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "PERFORM pg_advisory_xact_lock(TG_RELID::bigint); RETURN NULL; END $$"
-    ),
-    (
-        "CREATE TRIGGER votes_are_written_in_turn BEFORE INSERT ON votes "
-        "FOR EACH STATEMENT EXECUTE FUNCTION votes_are_written_in_turn()"
-    ),
-)
-_APPEND_ONLY = {"sqlite": _APPEND_ONLY_SQLITE, "postgresql": _APPEND_ONLY_POSTGRESQL}
-
 _OUTCOMES = {
     "sqlite": f"CREATE INDEX votes_outcomes ON votes (sequence, {OUTCOME_LINE})",
     "postgresql": f"CREATE INDEX votes_outcomes ON votes (sequence) INCLUDE ({', '.join(OUTCOME)})",
@@ -161,8 +126,10 @@ _OUTCOMES = {
 
 def _first(connection: sa.Connection) -> None:
     VOTES.create(connection)
-    for statement in _APPEND_ONLY[connection.dialect.name]:
-        connection.exec_driver_sql(statement)
+    text = Path(__file__).with_name(f"append_only_{connection.dialect.name}.sql").read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("--"))
+    for statement in "\n".join(lines).split("\n\n"):
+        connection.exec_driver_sql(" ".join(statement.split()))
 
 
 def _second(connection: sa.Connection) -> None:

@@ -6,40 +6,13 @@ Pure: the TOML comes as text. It does not know which models a host has.
 import json
 import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from arena.core.battle.entities import THINK, Contender
 from arena.core.errors import ConfigError
 
 ALLOWED = {"name", "model", "system", "options", "topics", "think"}
-
-DEMO_PERSONAS = (
-    (
-        "careful",
-        (
-            "You are a careful assistant. Think about what is asked, then answer in complete, "
-            "plain sentences with one example."
-        ),
-        {"temperature": 0.2},
-    ),
-    (
-        "brief",
-        (
-            "You are a terse assistant. Answer in one or two short sentences. No introduction, "
-            "no repetition."
-        ),
-        {"temperature": 0.5},
-    ),
-    (
-        "lively",
-        (
-            "You are a lively, imaginative assistant. Use vivid words and Markdown lists with "
-            "bold keywords."
-        ),
-        {"temperature": 1.0},
-    ),
-)
-"""(word, system prompt, options): what makes three contenders of one small model."""
 
 
 def of_models(models: Iterable[str]) -> tuple[Contender, ...]:
@@ -49,10 +22,8 @@ def of_models(models: Iterable[str]) -> tuple[Contender, ...]:
 
 def demo(model: str) -> tuple[Contender, ...]:
     """Three contenders of one model that differ in system prompt and temperature."""
-    return tuple(
-        Contender(name=f"{model} {word}", model=model, system=system, options=options)
-        for word, system, options in DEMO_PERSONAS
-    )
+    text = Path(__file__).with_name("demo.toml").read_text(encoding="utf-8")
+    return parse(text.replace("{model}", model), "demo.toml")
 
 
 def parse(text: str, source: str) -> tuple[Contender, ...]:

@@ -1,25 +1,23 @@
-"""The Bradley–Terry fit: strengths from scores by pair, and how sure they are.
+"""What a Bradley–Terry fit is asked for, and what it says: strengths and how sure they are.
 
-It sees numbers only: votes and scores of each pair, and what the votes' clusters say about one
-another. It does not know rows, the ledger, or how the counts were made.
+It does not know rows, the ledger, or how the fit is made (`core.standings.fitting`).
 
 Bradley & Terry 1952 (the model); Chiang et al. 2024, arXiv:2403.04132 (its use on human
-preference); White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
+preference).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from arena.core.errors import BadInput
-from arena.core.standings.sandwich import leaning, means, sandwich
 from arena.core.standings.sums import summed
 
 Floats = NDArray[np.float64]
@@ -132,135 +130,6 @@ class Fit:
         return 1 + above, together.sum(axis=1) - below
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Scores of the m pairs of K contenders, from the side of `first`; an entry a pair."""
-
-    first: Ints
-    second: Ints
-    votes: Floats
-    score: Floats
-    squares: Floats
-    """Sum of the squared scores of single votes, for the variance of votes that stand alone."""
-
-
-class Clusters(Protocol):
-    """Votes that may err together."""
-
-    def sizes(self, group: Ints) -> tuple[Floats, Floats]:
-        """By group: how many clusters have votes in it, and the sum of their squared numbers
-        of votes. group: (K,), −1 for who has no votes."""
-
-    def meat(self, p: Floats) -> Floats:
-        """(K, K) sum over clusters of u uᵀ, u being what the cluster's votes gave each
-        contender beyond what was expected. p: (m,) expected score of each pair."""
-
-
-def fit(
-    names: Sequence[str],
-    pairs: Pairs,
-    method: Method,
-    raters: Callable[[], Clusters],
-    battles: Callable[[], Clusters],
-) -> Fit:
-    """The fit of all contenders with votes, in the order of their names. The clusters are
-    asked for only where the method needs them. Raises `BadInput` where there is no prior and
-    the votes alone leave a strength unbounded."""
-    met = np.flatnonzero(pairs.votes)
-    present = np.unique(np.r_[pairs.first[met], pairs.second[met]])
-    order = np.array(sorted(present.tolist(), key=lambda code: names[code]), dtype=np.int64)
-    named = tuple(names[code] for code in order)
-    place = np.zeros(len(names), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    first, second = place[pairs.first[met]], place[pairs.second[met]]
-    votes, score = pairs.votes[met], pairs.score[met]
-    label = groups_of(first, second, votes, len(order))
-    if math.isinf(method.prior_sd):
-        must_be_bounded(named, first, second, votes, score, label)
-    level = means(label)
-    theta, information = strengths(first, second, votes, score, method.precision, level)
-
-    everyone = np.zeros(len(names))
-    everyone[order] = theta
-    p = expit(everyone[pairs.first] - everyone[pairs.second])
-    size, total = np.bincount(label), summed(label[first], votes, 0)
-    if method.clusters == "none":
-        spread = pairs.squares - 2 * p * pairs.score + p**2 * pairs.votes
-        observed = laplacian(first, second, spread[met], len(order))
-        df, alone = np.full(len(size), np.inf), np.zeros(len(size), dtype=bool)
-    else:
-        grouped = np.full(len(names), -1)
-        grouped[order] = label
-        within = (raters, battles) if method.clusters == "auto" else (battles,)
-        everywhere, df, alone = _clustered(grouped, p, total, within)
-        observed = everywhere[np.ix_(order, order)] * (level > 0)
-    lean = np.where(alone, 1.0, leaning(size, total, method.lean))[label, None]
-    meat = lean * information + (1 - lean) * observed
-    covariance = sandwich(information, meat, method.precision, level)
-    return Fit(named, theta, covariance, label, df[label], method.prior_sd, method.anchor)
-
-
-def _clustered(
-    group: Ints, p: Floats, total: Floats, within: Sequence[Callable[[], Clusters]]
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """The observed meat (K, K), and by group the degrees of freedom and whether there is but
-    one cluster, which says nothing about how clusters differ. within: clusters to choose from;
-    a group takes the first that are effectively enough, or the last."""
-    observed = np.zeros((len(group),) * 2)
-    df, alone = np.ones(len(total)), np.zeros(len(total), dtype=bool)
-    undecided = np.ones(len(total), dtype=bool)
-    for clusters in within:
-        number, squares = clusters().sizes(group)
-        enough = (total**2 / squares >= MIN_RATERS) | (clusters is within[-1])
-        chosen = undecided & enough
-        undecided &= ~chosen
-        df[chosen] = np.maximum(total**2 / squares - 1, 1.0)[chosen]
-        alone[chosen] = number[chosen] < 2
-        if chosen.any():
-            correction = np.where(chosen, number / np.maximum(number - 1, 1), 0.0)
-            observed += np.append(correction, 0.0)[group] * clusters().meat(p)
-        if not undecided.any():
-            break
-    return observed, df, alone
-
-
-def strengths(
-    first: Ints, second: Ints, votes: Floats, score: Floats, precision: float, level: Floats
-) -> tuple[Floats, Floats]:
-    """Posterior mode (K,) and the information H0 of the votes there (K, K), by Newton's method
-    on the pairs that met. The prior being the same for all, each group's mode sums to 0.
-    level: `sandwich.means`, which keeps it there without a prior as well."""
-    size = len(level)
-    ridge = precision * np.eye(size) + level
-
-    def loss(theta: Floats) -> float:
-        gap = theta[first] - theta[second]
-        return float(votes @ np.logaddexp(0, gap) - score @ gap + precision / 2 * theta @ theta)
-
-    theta = np.zeros(size)
-    for _ in range(100):
-        p = expit(theta[first] - theta[second])
-        surplus = score - votes * p
-        slope = summed(first, surplus, size) - summed(second, surplus, size)
-        model = laplacian(first, second, votes * p * (1 - p), size)
-        step = np.linalg.solve(model + ridge, slope - precision * theta)
-        # Far from the mode the quadratic can overshoot; near it a full step always gains.
-        while np.abs(step).max(initial=0) > 0.1 and loss(theta + step) > loss(theta):
-            step /= 2
-        theta = theta + step
-        if np.abs(step).max(initial=0) < 1e-10:
-            break
-    p = expit(theta[first] - theta[second])
-    return theta, laplacian(first, second, votes * p * (1 - p), size)
-
-
-def laplacian(first: Ints, second: Ints, weight: Floats, size: int) -> Floats:
-    """(K, K) sum of weight · x xᵀ over pairs, x being 1 for the first and −1 for the second."""
-    cells = summed(first * size + second, weight, size**2).reshape(size, size)
-    cells += cells.T
-    return np.diag(cells.sum(axis=1)) - cells
-
-
 def quantile(df: Floats) -> Floats:
     """Of the t distribution at LEVEL, two-sided; df may be infinite."""
     tail = (1 + LEVEL) / 2
@@ -274,7 +143,27 @@ def half_interval(variance: Floats, df: Floats, prior_sd: float | Floats) -> Flo
     return np.minimum(quantile(df) * np.sqrt(variance), widest)
 
 
-def groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
+def line_up(
+    names: Sequence[str], first: Ints, second: Ints, votes: Floats, score: Floats, method: Method
+) -> tuple[tuple[str, ...], Ints, Ints]:
+    """Of (U,) votes and scores of the first: the K contenders that have any, in the order of their
+    names; the place of each of all names among these; (K,) the group of each, numbered from 0,
+    that with the most votes first. Raises `BadInput` where there is no prior and the votes alone
+    leave a strength unbounded."""
+    met = np.flatnonzero(votes)
+    present = np.unique(np.r_[first[met], second[met]])
+    order = np.array(sorted(present.tolist(), key=lambda code: names[code]), dtype=np.int64)
+    place = np.zeros(len(names), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    named = tuple(names[code] for code in order)
+    first, second, votes, score = place[first[met]], place[second[met]], votes[met], score[met]
+    group = _groups_of(first, second, votes, len(order))
+    if math.isinf(method.prior_sd):
+        _must_be_bounded(named, first, second, votes, score, group)
+    return named, place, group
+
+
+def _groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
     met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
     count, label = connected_components(met, directed=False) if size else (0, first)
@@ -282,7 +171,7 @@ def groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     return np.argsort(busiest_first)[label]
 
 
-def must_be_bounded(
+def _must_be_bounded(
     names: Sequence[str], first: Ints, second: Ints, votes: Floats, score: Floats, label: Ints
 ) -> None:
     """Ford 1957: without a prior the strengths are finite only if within a group everybody has

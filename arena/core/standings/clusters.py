@@ -12,8 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.core.standings.sandwich import squared
-from arena.core.standings.sums import Sums, keys_of, summed
+from arena.core.standings.sums import Sums, keys_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,11 +64,10 @@ class Clustering:
         self._sums = Sums(keys_of(cluster, kind))
         self._spread: Floats | None = None
 
-    def weighed(self, ties: float, bad: float) -> Weighed:
-        """The clusters as the fit sees them: how many votes a tie and a both_bad are worth."""
+    def entries(self) -> tuple[Ints, Ints, Floats]:
+        """Cluster (from 0, in order), kind and number of votes of each that there are."""
         cluster = self._sums.rows
-        cluster -= cluster.min(initial=0)
-        return Weighed(cluster, self._sums.columns, self._sums.values, Worth.of(ties, bad))
+        return cluster - cluster.min(initial=0), self._sums.columns, self._sums.values
 
     def spread(self, size: int) -> Floats:
         """(K,) how many clusters have votes on each contender."""
@@ -101,35 +99,6 @@ class Clustering:
             pairs = kind[times > 0] // OUTCOMES
             present[np.unique([side[pairs] for side in sides(size)])] += 1
         return present
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weighed:
-    """The clusters of votes that count so much each: `bradley_terry.Clusters`. cluster, kind,
-    times: of each entry, the clusters being in order and from 0."""
-
-    cluster: Ints
-    kind: Ints
-    times: Floats
-    worth: Worth
-
-    def sizes(self, group: Ints) -> tuple[Floats, Floats]:
-        first, _ = sides(len(group))
-        votes = self.times * np.tile(self.worth.votes, len(first))[self.kind]
-        member = np.repeat(group[first], OUTCOMES)[self.kind]
-        number, squares = [], []
-        for g in range(group.max(initial=-1) + 1):
-            inside = slice(None) if group.max() == 0 else member == g
-            size = summed(self.cluster[inside], votes[inside], 0)
-            number.append(np.count_nonzero(size))
-            squares.append(size @ size)
-        return np.array(number, dtype=float), np.array(squares, dtype=float)
-
-    def meat(self, p: Floats) -> Floats:
-        size = round((1 + np.sqrt(1 + 8 * len(p))) / 2) if len(p) else 0
-        first, second = (np.repeat(side, OUTCOMES)[self.kind] for side in sides(size))
-        surplus = (self.worth.score - self.worth.votes * p[:, None]).ravel()
-        return squared(self.cluster, first, second, self.times * surplus[self.kind], size)
 
 
 def _spread(sums: Sums, size: int) -> Floats:

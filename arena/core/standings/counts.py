@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.standings import bradley_terry
-from arena.core.standings.bradley_terry import Fit, Method, Pairs
+from arena.core.standings import fitting
+from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth, pair_of, sides
+from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, CodedVotes, coded, read, side_by_side
 
@@ -110,16 +111,26 @@ class Counts:
         return {name: int(n) for name, n in zip(self._names, of, strict=True) if n}
 
     def fit(self, method: Method = Method()) -> Fit:
+        """Raises `BadInput` where there is no prior and the votes leave a strength unbounded."""
         worth = Worth.of(*method.weights)
-        first, second = sides(len(self._names))
-        scores = (self._times @ of for of in (worth.votes, worth.score, worth.squares))
-        return bradley_terry.fit(
-            self._names,
-            Pairs(first, second, *scores),
-            method,
-            raters=lambda: self._by_rater().weighed(*method.weights),
-            battles=lambda: self._by_battle().weighed(*method.weights),
+        kind = np.flatnonzero(self._times)
+        outcome, times = kind % OUTCOMES, self._times.reshape(-1)[kind]
+        votes, score, squares = (
+            times * of[outcome] for of in (worth.votes, worth.score, worth.squares)
         )
+        first, second = (side[kind // OUTCOMES] for side in sides(len(self._names)))
+        names, place, group = line_up(self._names, first, second, votes, score, method)
+        unit = np.zeros(self._times.size, dtype=np.int64)
+        unit[kind] = np.arange(len(kind))
+
+        def entries(by_rater: bool) -> Entries:
+            cluster, kind, times = self._clusterings()[by_rater].entries()
+            votes, score = (times * of[kind % OUTCOMES] for of in (worth.votes, worth.score))
+            return Entries(cluster, unit[kind], votes, score)
+
+        none = np.zeros((0, len(kind)))
+        design = Design(group, place[first], place[second], none, votes, score, squares, entries)
+        return fitting.fit(names, design, method)[0]
 
     def outcomes(self) -> pd.DataFrame:
         """One row for each pair of contenders that met: contender, opponent, and how many votes
@@ -141,7 +152,7 @@ class Counts:
             summed(first, here, size) + summed(second, there, size)
             for here, there in ((won, lost), (lost, won), (ties, ties), (bad, bad))
         )
-        columns = {"battles": self._by_battle().spread(size), "votes": won + lost + ties + bad}
+        columns = {"battles": self._clusterings()[0].spread(size), "votes": won + lost + ties + bad}
         columns |= {"wins": won, "ties": ties, "both_bad": bad, "losses": lost}
         table = pd.DataFrame(columns, pd.Index(self._names, dtype=TEXT)).astype("int64")
         return table[table["votes"] > 0]
@@ -174,12 +185,6 @@ class Counts:
         return battles.holds(battle, kind) and raters.holds(rater, kind)
 
     # Whose votes they are ----------------------------------------------------------------------
-
-    def _by_battle(self) -> Clustering:
-        return self._clusterings()[0]
-
-    def _by_rater(self) -> Clustering:
-        return self._clusterings()[1]
 
     def _clusterings(self) -> tuple[Clustering, Clustering]:
         """All votes by battle and by rater."""

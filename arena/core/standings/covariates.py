@@ -19,18 +19,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtr
 
 from arena.core.errors import BadInput
-from arena.core.standings import adjusted
-from arena.core.standings.adjusted import Design
-from arena.core.standings.bradley_terry import (
-    POINTS_PER_LOGIT,
-    Fit,
-    Method,
-    groups_of,
-    half_interval,
-    must_be_bounded,
-)
+from arena.core.standings import fitting
+from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, half_interval, line_up
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts, cluster_numbers
+from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.votes import TEXT, counting, read, require
 
 Floats = NDArray[np.float64]
@@ -80,7 +73,7 @@ def fit_with(
     p_value two-sided, of no effect. NaN without votes. Effects are taken for the same in all
     groups; clusters and degrees of freedom are each group's own, and for the effects those of
     all votes together. Raises `BadInput` for an unknown covariate, for votes that do not say
-    what is needed, and as `votes.read` and `bradley_terry.fit` do."""
+    what is needed, and as `votes.read` and `bradley_terry.line_up` do."""
     for name in covariates:
         if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
             raise BadInput(
@@ -92,13 +85,8 @@ def fit_with(
         unknown = np.full(len(covariates), np.nan)
         effects = _table(covariates, unknown, unknown, math.inf, method.prior_sd)
         return Counts.of(votes).fit(method), effects
-    joint = adjusted.fit(_design(met, covariates), method)
-    size = len(met.names)
-    covariance = joint.covariance[:size, :size] * (met.group[:, None] == met.group)
-    df, prior_sd = joint.df, method.prior_sd
-    fit = Fit(met.names, joint.theta, covariance, met.group, df[:size], prior_sd, method.anchor)
-    error = np.sqrt(np.diag(joint.covariance)[size:])
-    return fit, _table(covariates, joint.beta, error, float(df[-1]), prior_sd)
+    fit, found = fitting.fit(met.names, _design(met, covariates), method)
+    return fit, _table(covariates, found.beta, found.error, found.df, method.prior_sd)
 
 
 def style_columns(votes: pd.DataFrame) -> pd.DataFrame:
@@ -171,17 +159,9 @@ def _met(votes: pd.DataFrame, method: Method) -> _Met | None:
     if votes.empty:
         return None
     times = np.bincount(combination, minlength=len(new.outcome)).astype(float)
-    there = np.flatnonzero(times)
-    present = np.unique(np.r_[new.model_a[there], new.model_b[there]])
-    order = np.array(sorted(present.tolist(), key=lambda code: new.names[code]))
-    place = np.zeros(len(new.names), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    names = tuple(new.names[code] for code in order)
-    first, second, score = place[new.model_a], place[new.model_b], worth.score[new.outcome]
-    group = groups_of(first[there], second[there], times[there], len(names))
-    if math.isinf(method.prior_sd):
-        won = (score * times)[there]
-        must_be_bounded(names, first[there], second[there], times[there], won, group)
+    score = worth.score[new.outcome]
+    names, place, group = line_up(new.names, new.model_a, new.model_b, times, times * score, method)
+    first, second = place[new.model_a], place[new.model_b]
     return _Met(votes, combination, first, second, score, names, group)
 
 
@@ -193,19 +173,25 @@ def _design(met: _Met, covariates: Sequence[str]) -> Design:
         stayed = values.get("incumbent", np.zeros(1)).astype(np.int64)
         _, one, unit = np.unique(of_unit * 3 + stayed, return_index=True, return_inverse=True)
         of_unit, values = of_unit[one], {name: value[one] for name, value in values.items()}
-    votes = np.bincount(unit).astype(float)
+    votes, score = np.bincount(unit).astype(float), met.score[of_unit]
+
+    def entries(by_rater: bool) -> Entries:
+        rater = met.votes["rater"] if by_rater else None
+        numbers = cluster_numbers(met.votes["battle_id"], rater)
+        order = np.argsort(numbers)
+        cluster = numbers[order] - numbers.min()
+        gained = met.score[met.combination][order]
+        return Entries(cluster, unit[order], np.ones(len(order)), gained)
+
     return Design(
+        group=met.group,
         first=met.first[of_unit],
         second=met.second[of_unit],
         covariates=np.array(list(values.values())),
         votes=votes,
-        score=votes * met.score[of_unit],
-        group=met.group,
-        unit=unit,
-        gained=met.score[met.combination],
-        clusters=lambda by_rater: cluster_numbers(
-            met.votes["battle_id"], met.votes["rater"] if by_rater else None
-        ),
+        score=votes * score,
+        squares=votes * score**2,
+        entries=entries,
     )
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from arena.core.standings.bradley_terry import MEAN_RATING
-from arena.web.leaderboard.table import figure, interval, rows
+from arena.web.drawing import figure
+from arena.web.leaderboard.table import interval, rows
 
 ROW_PX = 44
 NAME_LENGTH = 25

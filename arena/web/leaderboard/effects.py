@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from arena.core.standings.covariates import STYLE
-from arena.web.leaderboard.table import DASH, rows
+from arena.web.drawing import DASH, drawn
+from arena.web.leaderboard.table import rows
 
 MEANS = {
     "seat": ("Seat", "Being shown before the other one"),
@@ -24,10 +25,6 @@ WIDEST = 300.0
 UNTOLD = 2 * WIDEST
 """An interval wider than this says nothing."""
 
-LEAD = """
-<p>What moves votes besides who answers: its worth in points of rating between equal contenders,
-with its 95 % interval. Where that holds 0, no effect can be told from chance.</p>
-"""
 NOTHING = """
 <p>The votes of this choice do not know enough of seats and style to tell their effects.</p>
 """
@@ -46,8 +43,8 @@ def draw(order: pd.DataFrame, style: pd.DataFrame, corrected: Sequence[str]) -> 
         return TOO_FEW
     bounds = [abs(bound) for row in measured if _known(row) for bound in (row.lower, row.upper)]
     reach = min(max(*bounds, 1.0), WIDEST)
-    drawn = "".join(_row(row, reach, row.covariate in corrected) for row in measured)
-    return f'{LEAD}<ul class="board-effects">{drawn}</ul>'
+    effects = [_effect(row, reach) | {"corrected": row.covariate in corrected} for row in measured]
+    return drawn("effects", effects=effects, dash=DASH)
 
 
 def told(row: Any) -> str:
@@ -66,25 +63,10 @@ def _known(row: Any) -> bool:
     return bool(row.upper - row.lower <= UNTOLD)
 
 
-def _row(row: Any, reach: float, corrected: bool) -> str:
+def _effect(row: Any, reach: float) -> dict[str, Any]:
+    """What is drawn of it; its places on the scale in per cent of its width."""
+    ends = {"left": row.lower, "right": -row.upper, "at": row.points}
+    places = {end: f"{50 + 50 * min(max(at / reach, -1), 1):.1f}" for end, at in ends.items()}
+    told_of = {name: getattr(row, name) for name in ("points", "lower", "upper")}
     name, _ = MEANS[row.covariate]
-    chip = ' <span class="chip">corrected for</span>' if corrected else ""
-    points, bar = DASH, ""
-    if _known(row):
-        span = f"{_signed(row.lower)} to {_signed(row.upper)}"
-        points = f"{_signed(row.points)} <small>({span})</small>"
-        ends = (row.lower, row.upper, row.points)
-        left, right, at = (50 + 50 * min(max(value / reach, -1), 1) for value in ends)
-        bar = (
-            f'<i class="board-span" aria-hidden="true"><i style="left:{left:.1f}%;'
-            f'right:{100 - right:.1f}%"></i><b style="left:{at:.1f}%"></b></i>'
-        )
-    return (
-        f'<li><b>{name}</b>{chip}<span class="points">{points}</span>{bar}'
-        f'<span class="words">{told(row)}</span></li>'
-    )
-
-
-def _signed(points: float) -> str:
-    number = round(points)
-    return f"+{number}" if number > 0 else f"−{-number}" if number < 0 else "0"
+    return told_of | places | {"name": name, "known": _known(row), "told": told(row)}

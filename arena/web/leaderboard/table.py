@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-DASH = "–"
+from arena.web.drawing import DASH, figure
+
 PERCENT = "{:.0f} %"
 
 
@@ -41,10 +42,6 @@ def draw(standings: pd.DataFrame) -> str:
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each with its index and its columns as attributes, of whatever types they are."""
     return iter(frame.itertuples())
-
-
-def figure(value: float, how: str = "{:,.0f}") -> str:
-    return DASH if pd.isna(value) else how.format(value)
 
 
 def interval(lower: float, upper: float) -> str:
