@@ -189,7 +189,7 @@ class Tab:
         await self._moves.ask("GET", "/api/arena/status")
         self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
         self._pieces: dict[str, list[str]] = {}
-        self._votes = []
+        self._votes, self._void = [], ""
         self._voting = asyncio.Lock()
         asked = {"format": self._format, "topic": "", "study": ""}
         battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
@@ -198,6 +198,8 @@ class Tab:
             address = f"/api/arena/battles/{battle}/events"
             await self._stream.events(address, partial(self._told, battle))
             await asyncio.gather(*self._votes)
+            if self._void:
+                raise Broken(f"{mark}: {self._void}")
             await self._move("unmask", battle=battle)
         self._plan.check(mark, map("".join, self._pieces.values()))
         return watched
@@ -208,6 +210,8 @@ class Tab:
             for piece in pieces:
                 self._pieces.setdefault(piece["seat"], []).append(piece["text"])
         state = body.get("state")
+        if state and state["phase"] == "void":
+            self._void = state["notice"]
         if state and state["phase"] == "voting" and state["round"] == len(self._votes) + 1:
             self._watched.voting.append(time.monotonic())
             self._votes.append(asyncio.ensure_future(self._vote(battle, state)))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 
@@ -62,8 +63,8 @@ async def start(repeat: int, told: Told) -> list[Figure]:
             told(f"Start {number + 1} of {repeat}", number / repeat)
             folder = stack.enter_context(TemporaryDirectory(prefix="arena-bench-"))
             settings = launched.settings(folder, [host.url])
-            ours.append(await _until_page("arena", "serve", **settings))
-            plain.append(await _until_page("arena.bench.served", "plain", folder))
+            ours.append(await _until_page("arena", "serve", environment=settings, interrupt=True))
+            plain.append(await _until_page("arena.bench.served", "tokens", host.url))
     wall, cpu = (median(taken) for taken in zip(*ours, strict=True))
     plain_wall, plain_cpu = (median(taken) for taken in zip(*plain, strict=True))
     return [
@@ -75,12 +76,11 @@ async def start(repeat: int, told: Told) -> list[Figure]:
     ]
 
 
-async def _until_page(*module: str, **environment: str) -> tuple[float, float]:
+async def _until_page(*module: str, **how: Any) -> tuple[float, float]:
     """Seconds, and seconds of CPU."""
     started = time.monotonic()
-    on = launched.cores()[0]
     async with (
-        launched.launched("-m", *module, on=on, environment=environment) as program,
+        launched.launched("-m", *module, on=launched.cores()[0], **how) as program,
         httpx.AsyncClient(trust_env=False, timeout=60) as http,
     ):
         (await http.get(program.url)).raise_for_status()

@@ -88,9 +88,11 @@ async def launched(
     on: Sequence[int] = (),
     folder: Path | None = None,
     environment: Mapping[str, str] = {},
+    interrupt: bool = False,
 ) -> AsyncIterator[Program]:
     """A process of our Python with these arguments, from when it tells its address until the
-    context closes. on: which cores. Raises NotStarted."""
+    context closes. on: which cores. interrupt: that is how it ends, not with its standard input.
+    Raises NotStarted."""
     with _on(on):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -111,7 +113,7 @@ async def launched(
         yield Program(url, psutil.Process(process.pid))
     finally:
         process.stdin.close()
-        if process.returncode is None:
+        if interrupt and process.returncode is None:
             process.send_signal(signal.SIGINT)
         try:
             async with asyncio.timeout(STOP_S):
@@ -163,7 +165,9 @@ async def arena(
 ) -> AsyncIterator[Program]:
     """An arena that is ready for battles. checkout: another folder of the project."""
     own = {**settings(folder, hosts), **environment}
-    async with launched("-m", *module, on=cores()[0], folder=checkout, environment=own) as program:
+    async with launched(
+        *("-m", *module), on=cores()[0], folder=checkout, environment=own, interrupt=True
+    ) as program:
         await program.ready()
         yield program
 

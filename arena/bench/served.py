@@ -9,7 +9,7 @@ It does not know what is measured.
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from arena import settings as config
@@ -30,14 +30,18 @@ def arena(folder: str) -> serving.Server:
 def tokens(host: str) -> serving.Server:
     import gradio as gr
     from fastapi import FastAPI
-    from ollama import AsyncClient
 
-    client = AsyncClient(host=host)
+    @cache
+    def client() -> Any:
+        # Not before it is asked for: until then the app is a bare one.
+        from ollama import AsyncClient
+
+        return AsyncClient(host=host)
 
     async def answer(model: str, prompt: str) -> AsyncIterator[list[dict[str, str]]]:
         said = {"role": "user", "content": prompt}
         text = ""
-        async for part in await client.chat(model=model, messages=[said], stream=True):
+        async for part in await client().chat(model=model, messages=[said], stream=True):
             text += part.message.content or ""
             yield [said, {"role": "assistant", "content": text}]
 

@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "Starts an arena of its own on a host that writes steadily."
     replies(parser)
     number(parser, "--battles", 1, MOST, 8, "for each figure, or as many as are played at once")
-    numbers(parser, "--at-once", 1, MOST, "1,10,30", "how many are played at once")
+    numbers(parser, "--at-once", 1, MOST, "1,10", "how many are played at once")
     profile = "also keep a profile of the most at once in this file, for python -m pstats"
     parser.add_argument("--profile", default="", metavar="FILE", help=profile)
     checkout(parser, "measure another checkout of the project instead")
