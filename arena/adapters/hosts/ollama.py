@@ -223,7 +223,7 @@ class OllamaHost:
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
             async with aclosing(self._replies.frames(request, options)) as stream:
-                begun, rested = b"", False
+                begun = b""
                 while True:
                     some = await self._next(stream, limit, begun)
                     *lines, begun = (begun + some).split(b"\n")
@@ -234,9 +234,8 @@ class OllamaHost:
                         yield pieces
                         return
                     yield pieces
-                    # What came first in the meantime, then all that came after it, then nothing
-                    # until the next tick: each wake of the loop costs as much as many tokens.
-                    if len(some) < AT_ONCE and (rested := not rested):
+                    # Each look costs as much as many tokens: what comes meanwhile waits.
+                    if len(some) < AT_ONCE:
                         await asyncio.sleep(until_tick(clock()))
 
     def _heard(self, line: bytes, request: Request) -> Iterator[HostPiece]:
@@ -328,14 +327,11 @@ class OllamaHost:
 
 
 def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
-    """It reads only when it is asked to: what comes meanwhile waits in the system's buffers."""
-
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             # The default of 100 connections would make the 101st stream wait.
             connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
             cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=1,
         )
 
     return AiohttpTransport(client=session)
