@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import ssl
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,19 +36,39 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+create_default_context = ssl.create_default_context
+create_once = cache(create_default_context)
+
+
+def context(*purpose: Any, **given: Any) -> ssl.SSLContext:
+    """The authorities of the world are read once: every client of HTTP does, though it speaks to
+    this machine alone, and it takes as long as a whole test."""
+    known = Path(given.get("cafile") or "").name == "cacert.pem"
+    return (create_once if known else create_default_context)(*purpose, **given)
+
+
+ssl.create_default_context = context
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Without xdist (-p no:xdist) its options in pyproject.toml are taken and mean nothing."""
     if not pluginmanager.hasplugin("xdist"):
         parser.addoption("--numprocesses", "--dist")
+        parser.addoption("--no-loadscope-reorder", action="store_true")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run on CI, or when they are asked for by a marker or by name. Those in the
-    browser begin, as they take longest and the files are shared out in their order."""
-    items.sort(key=lambda item: "browser" not in getattr(item, "fixturenames", ()))
+    """Long tests run on CI, or when they are asked for by a marker or by name. The files with most
+    of them begin, as files are shared out in their order. What long tests reach is not measured:
+    being traced takes them several times as long, and they are about whole programs."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    long = Counter(item.path for item in slow)
+    items.sort(key=lambda item: -long[item.path])
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in slow:
+            item.add_marker("no_cover")
     if ON_CI or config.option.markexpr or any("::" in arg for arg in config.args):
         return
-    slow = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 

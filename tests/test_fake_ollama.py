@@ -25,13 +25,10 @@ from tests.fake_ollama import LLAMA, MISTRAL, NEW, OLD, PHI, FakeModel, FakeOlla
 ResponseError = ollama.ResponseError
 ASK = [{"role": "user", "content": "Why is the sky blue?"}]
 LONG = "word " * 400
-TRUST = ssl.create_default_context()  # made once: each costs as much as a whole test
 
 
 def client_of(host: FakeOllama, **settings: Any) -> ollama.AsyncClient:
-    return ollama.AsyncClient(
-        host.url, **{"timeout": 10, "verify": TRUST, "trust_env": False, **settings}
-    )
+    return ollama.AsyncClient(host.url, **{"timeout": 10, "trust_env": False, **settings})
 
 
 def play(

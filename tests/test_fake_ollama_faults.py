@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -30,19 +29,12 @@ from tests.fake_ollama import (
 MESSAGES = [{"role": "user", "content": "Say something."}]
 MODEL = FakeModel("phi3:mini", 2.03, 384, text="one two three four five six seven eight")
 OTHER = FakeModel("mistral:7b", text="nine ten eleven twelve thirteen")
-TRUST = ssl.create_default_context()  # made once: each costs as much as a whole test
 PATIENT, IMPATIENT = httpx.Timeout(10), httpx.Timeout(10, connect=0.25, read=0.25)
 ResponseError = ollama.ResponseError
 
 
 def client_of(host: FakeOllama, **settings: Any) -> ollama.AsyncClient:
-    settings = {
-        "timeout": PATIENT,
-        "verify": TRUST,
-        "trust_env": False,
-        "follow_redirects": False,
-        **settings,
-    }
+    settings = {"timeout": PATIENT, "trust_env": False, "follow_redirects": False, **settings}
     return ollama.AsyncClient(host.url, **settings)
 
 

@@ -414,6 +414,7 @@ def test_who_leaves_gives_the_slot_to_the_next(engine: Engine, streamed: bool) -
     talk(engine, play)
 
 
+@pytest.mark.slow
 def test_full_queue_is_refused_and_who_leaves_it_makes_room(engine_weights: LocalModel) -> None:
     engine = Engine([engine_weights], limits={"slots": 1, "max_pending": 1})
 
@@ -446,6 +447,7 @@ def test_full_queue_is_refused_and_who_leaves_it_makes_room(engine_weights: Loca
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_leaving_while_the_prompt_is_read_stops_soon(engine_weights: LocalModel) -> None:
     engine = Engine([engine_weights], limits={"slots": 1, "context": 8192})
     tokens = 7500
@@ -472,6 +474,7 @@ def test_leaving_while_the_prompt_is_read_stops_soon(engine_weights: LocalModel)
 # Several models -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_models_are_loaded_side_by_side_and_the_engine_answers_meanwhile(
     engine_weights: LocalModel, tmp_path: Path
 ) -> None:
@@ -525,6 +528,7 @@ def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
     asyncio.run(play())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_model_whose_process_dies_is_said_and_loaded_again(engine_weights: LocalModel) -> None:
     engine = Engine([engine_weights])

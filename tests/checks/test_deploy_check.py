@@ -74,6 +74,7 @@ def test_two_replicas_behind_our_nginx_are_sound_and_the_battle_is_never_ranked(
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_behind_https_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "nginx"
     folder.mkdir()
@@ -139,6 +140,7 @@ def test_an_arena_behind_a_path_that_does_not_know_it_is_found_out(tmp_path: Pat
     assert "/arena/gradio_api" not in page.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/arena/", "/arena"])
 def test_an_arena_behind_a_path_that_knows_it_is_played(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
@@ -147,6 +149,7 @@ def test_an_arena_behind_a_path_that_knows_it_is_played(
     assert of(asyncio.run(on_the_page(tmp_path, BELOW, path)), "page").status == "ok"
 
 
+@pytest.mark.slow
 def test_a_path_without_its_slash_that_shows_the_page_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_path_without_its_slash_that_shows_the_page_is_found_out(
     assert "follows its battle at" in page.message and "status 404" in page.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "said"),
     [
@@ -177,6 +181,7 @@ def test_what_does_not_reach_the_arena_from_the_page_is_found(
     assert page.status == "fail" and said in page.message and page.mend
 
 
+@pytest.mark.slow
 def test_a_battle_whose_events_are_held_back_is_given_up(tmp_path: Path) -> None:
     held = "gzip on; gzip_min_length 1; gzip_types *; proxy_ignore_headers X-Accel-Buffering;"
     server = f"{FORWARDED} {held} location / {{ proxy_pass http://arena; }}"

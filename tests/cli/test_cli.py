@@ -430,17 +430,18 @@ def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
     assert "without a result" in first and second
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("ALL_PROXY", "socks5://127.0.0.1:1"), ("no_proxy", "[::1],localhost"), ("HTTPS_PROXY", "::")],
-)
-def test_proxies_that_a_library_cannot_use_stop_no_command(key: str, value: str) -> None:
+def test_proxies_that_a_library_cannot_use_stop_no_command() -> None:
+    wrong = {
+        "ALL_PROXY": "socks5://127.0.0.1:1",
+        "HTTPS_PROXY": "::",
+        "no_proxy": "[::1],localhost",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "arena", "warm"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, key: value, "OLLAMA_HOST": "http://127.0.0.1:1"},
+        env={**os.environ, **wrong, "OLLAMA_HOST": "http://127.0.0.1:1"},
     )
     assert "Traceback" not in done.stderr
     assert "Nothing listens at that port" in done.stdout + done.stderr

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
 
 import httpx
 import pandas as pd
@@ -20,12 +19,14 @@ import pytest
 
 from arena.cli.configure import edited
 from tests.docs.checkout import Checkout, checkout
-from tests.docs.pages import PAGES, README, ROOT, blocks, name
+from tests.docs.pages import PAGES, ROOT, blocks, name
 from tests.docs.test_pages import API, CONTRIBUTING, OPERATORS
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.fake_openai import FakeOpenAI
 from tests.nginx import nginx
 from tests.running import running
+
+pytestmark = pytest.mark.slow
 
 OLLAMA_HOSTS = ("172.31.45.157", "10.0.0.11", "10.0.0.12")
 THERE = ("nginx", "redis", "systemd/system", "postgresql/15/main")
@@ -107,16 +108,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield Reader(at, app.url, here)
 
 
-def pages(kind: str, *slow: Path) -> list[Any]:
+def pages(kind: str) -> list[Path]:
     """Those with blocks of the kind."""
-    found = [page for page in PAGES if page != CONTRIBUTING and blocks(page, kind)]
-    return [
-        pytest.param(page, id=name(page), marks=[pytest.mark.slow] if page in slow else [])
-        for page in found
-    ]
+    return [page for page in PAGES if page != CONTRIBUTING and blocks(page, kind)]
 
 
-@pytest.mark.parametrize("page", pages("sh", OPERATORS))
+@pytest.mark.parametrize("page", pages("sh"), ids=name)
 def test_what_a_page_says_to_the_shell_does_well(reader: Reader, page: Path) -> None:
     script = "".join(f"at={block.place}\n{block.text}" for block in blocks(page, "sh"))
     _, calls = reader.at.sh(reader.hears(script))
@@ -131,7 +128,7 @@ def test_what_a_page_says_to_the_shell_does_well(reader: Reader, page: Path) -> 
         assert_it_fits_together(reader.at.root / "etc")
 
 
-@pytest.mark.parametrize("page", pages("python", README))
+@pytest.mark.parametrize("page", pages("python"), ids=name)
 def test_the_python_of_a_page_does_well(reader: Reader, page: Path) -> None:
     script = "".join(block.text for block in blocks(page, "python"))
     (reader.at.root / "page.py").write_text(reader.hears(script))

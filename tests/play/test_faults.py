@@ -23,7 +23,7 @@ from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, faults
 
 VICTIM = "mistral:7b"
 SILENT = replace(CALM, warm=7.0, gap=3.0)
-"""The patience of tests that use it up."""
+"""The patience of tests that use it up, which are slow."""
 Rule = dict[str, Any]
 NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
 
@@ -158,7 +158,21 @@ def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(scene())
 
 
-FIRST_FRAME: list[tuple[str, Rule, str]] = [
+Case = tuple[str, Rule, str]
+
+
+def marked(cases: list[Case]) -> list[Any]:
+    """Of several of one kind all but the first are slow, and so are those that use up patience."""
+    kinds = [kind for kind, *_ in cases]
+    return [
+        pytest.param(*case, marks=pytest.mark.slow)
+        if case[2] == "silent" or kinds.index(case[0]) < at
+        else case
+        for at, case in enumerate(cases)
+    ]
+
+
+FIRST_FRAME: list[Case] = [
     ("no_first_frame", {}, "silent"),
     ("drop_before_first", {}, "dropped"),
     ("out_of_memory", {"variant": "runtime"}, "failed"),
@@ -178,7 +192,7 @@ FIRST_FRAME: list[tuple[str, Rule, str]] = [
 ]
 """Faults in place of the first frame, and what the operator is told."""
 
-MID_STREAM: list[tuple[str, Rule, str]] = [
+MID_STREAM: list[Case] = [
     ("drop", {"variant": "reset"}, "dropped"),
     ("drop", {"variant": "close"}, "dropped"),
     ("stall", {}, "silent"),
@@ -199,20 +213,12 @@ MID_STREAM: list[tuple[str, Rule, str]] = [
 ]
 """Faults within the stream."""
 
-SOME_MID_STREAM = [
-    case
-    if case[1] == MID_STREAM[0][1] or case[0] != before[0]
-    else pytest.param(*case, marks=pytest.mark.slow)
-    for before, case in zip([MID_STREAM[-1], *MID_STREAM], MID_STREAM, strict=False)
-]
-"""The same; all but the first of a kind are slow."""
-
 
 def ids(case: object) -> str | None:
     return "-".join(map(str, case.values())) if isinstance(case, dict) else None
 
 
-@pytest.mark.parametrize(("kind", "rule", "told"), FIRST_FRAME, ids=ids)
+@pytest.mark.parametrize(("kind", "rule", "told"), marked(FIRST_FRAME), ids=ids)
 def test_a_reply_that_fails_at_its_start_is_asked_for_again(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
@@ -258,7 +264,7 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
     run(scene)
 
 
-@pytest.mark.parametrize(("kind", "rule", "told"), SOME_MID_STREAM, ids=ids)
+@pytest.mark.parametrize(("kind", "rule", "told"), marked(MID_STREAM), ids=ids)
 def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_start(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
@@ -276,7 +282,9 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
 
 @pytest.mark.parametrize("hosts", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("kind", "rule", "told"), [*SOME_MID_STREAM, ("restart", {}, ""), ("refused", {}, "")], ids=ids
+    ("kind", "rule", "told"),
+    [*marked(MID_STREAM), ("restart", {}, ""), ("refused", {}, "")],
+    ids=ids,
 )
 def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
     tmp_path: Path, kind: str, rule: Rule, told: str, hosts: int

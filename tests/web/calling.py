@@ -79,7 +79,10 @@ class Server(uvicorn.Server):
 async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app on a loopback port; unlike a client that calls the app in memory, it
     gets a stream as it is sent, and can hang up."""
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
+    # Where the loop stands still between scenes, a connection is not taken for one that was left.
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="off", ws="none", timeout_keep_alive=600
+    )
     server = Server(config)
     # With the protocol named, asyncio sends each answer at once instead of waiting for an ACK.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as sock:

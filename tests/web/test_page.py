@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.fake_ollama import FakeModel, FakeOllama
+from tests.fake_ollama import FakeModel, FakeOllama, FakeOllamaThread
 from tests.playing import MODELS
 from tests.running import App, running, wait_until
 
@@ -24,9 +24,30 @@ TELLTALES = ("smollm", "135m", "careful", "lively")
 def app(engine_weights: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """One app on the real engine for all tests of this file."""
     folder = tmp_path_factory.mktemp("app")
-    with running(folder, ARENA_MAX_TOKENS="80", ARENA_PACE="1500", ARENA_GRACE="2") as app:
+    with running(folder, ARENA_MAX_TOKENS="60", ARENA_PACE="1500", ARENA_GRACE="2") as app:
         yield app
         assert "Traceback" not in app.printed and "Warning" not in app.printed, app.printed
+
+
+class Staged(NamedTuple):
+    """An app on a host whose models write what a test needs."""
+
+    app: App
+    host: FakeOllamaThread
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
+    def written(messages: Any, options: Any) -> str:
+        return HOSTILE if messages[-1]["content"] == "Be evil." else "And then they sailed. " * 400
+
+    models = [FakeModel(name, text=written) for name in MODELS]
+    with FakeOllama.in_thread(models, speed=2, warm=True) as host:
+        folder = tmp_path_factory.mktemp("staged")
+        settings = {"ARENA_PACE": "5000", "ARENA_GRACE": "0.5", "ARENA_MAX_TOKENS": "4000"}
+        with running(folder, OLLAMA_HOST=host.url, **settings) as app:
+            yield Staged(app, host)
+            assert "Traceback" not in app.printed, app.printed
 
 
 @pytest.fixture
@@ -104,7 +125,9 @@ class Wire:
         return "\n".join(texts).lower()
 
 
-@pytest.mark.parametrize("format", ["elimination", "knockout"])
+@pytest.mark.parametrize(
+    "format", ["elimination", pytest.param("knockout", marks=pytest.mark.slow)]
+)
 def test_a_whole_battle_is_played_revealed_recorded_and_ranked(
     page: Any, app: App, format: str
 ) -> None:
@@ -245,25 +268,6 @@ def test_two_tabs_are_two_battles_and_a_double_click_is_one_vote(
     assert other.locator(VOTE_OUT).count() == 3
 
 
-@pytest.mark.slow
-def host_of(app: App) -> dict[str, Any]:
-    (host,) = app.get("api/arena/hosts")["hosts"]
-    return host
-
-
-def test_closing_the_tab_stops_the_models(browser: Any, engine_weights: Any, tmp_path: Any) -> None:
-    with running(tmp_path, ARENA_GRACE="0.5", ARENA_PACE="1500") as app:
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        enter(page, app)
-        ask(page, "Tell a very long story about a ship, with many chapters and every detail.")
-        page.wait_for_selector("#pane-a .chip[data-state=writing]")
-        page.close()
-        wait_until(lambda: host_of(app)["leases"] == 0, "no model writes any more")
-        complete = sum(model["tokens_per_s"]["count"] for model in host_of(app)["models"])
-        assert complete < 3, "all were complete before the tab was closed"
-
-
 def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) -> None:
     enter(page, app)
     page.click("#send")
@@ -274,18 +278,11 @@ def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) 
     assert page.input_value(PROMPT) == "x" * 6001, "what was typed is kept"
 
 
-@pytest.mark.parametrize(
-    ("width", "theme"),
-    [
-        (360, "light"),
-        *(pytest.param(w, "light", marks=pytest.mark.slow) for w in (1024, 1440)),
-        *(pytest.param(w, "dark", marks=pytest.mark.slow) for w in (360, 1024, 1440)),
-    ],
-)
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_overflows_and_nothing_comes_from_outside(
-    browser: Any, app: App, width: int, theme: str
+    browser: Any, app: App, theme: str
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800})
+    context = browser.new_context(viewport={"width": 360, "height": 800})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     asked: list[str] = []
@@ -295,26 +292,12 @@ def test_nothing_overflows_and_nothing_comes_from_outside(
     page.wait_for_selector("#send:not([disabled])")
     ask(page, "Name a tree.")
     page.wait_for_selector(VOTE_OUT)
-    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    for width in (360, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function("width => innerWidth == width", arg=width)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
     context.close()
-    assert wide <= 0
     assert not [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
-
-
-@pytest.mark.slow
-def test_a_vote_that_was_acknowledged_outlives_a_kill(
-    browser: Any, engine_weights: Any, tmp_path: Any
-) -> None:
-    with running(tmp_path, ARENA_MAX_TOKENS="40", ARENA_PACE="1500") as app:
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        enter(page, app)
-        ask(page, "Name a metal.")
-        vote(page, VOTE_OUT)
-        page.wait_for_selector("#pane-a .chip[data-state=eliminated]")
-        app.stop(signal.SIGKILL)
-        page.close()
-        assert len(app.votes()) == 2
 
 
 HOSTILE = """<img src=x onerror="window.hacked=1"> <script>window.hacked=2</script>
@@ -328,24 +311,41 @@ HOSTILE = """<img src=x onerror="window.hacked=1"> <script>window.hacked=2</scri
 
 
 @pytest.mark.slow
-def test_what_a_model_writes_is_never_executed_nor_fetched(browser: Any, tmp_path: Any) -> None:
-    models = [FakeModel(name, text=HOSTILE) for name in MODELS]
-    with FakeOllama.in_thread(models, speed=50, warm=True) as host:
+def test_what_a_model_writes_is_never_executed_nor_fetched(page: Any, staged: Staged) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    enter(page, staged.app)
+    ask(page, "Be evil.")
+    page.wait_for_selector(VOTE_OUT)
+    page.wait_for_selector("#pane-a strong")
+    assert page.locator("#pane-a .katex").count()
+    links = page.eval_on_selector_all("#pane-a a", "all => all.map(a => a.href)")
+    assert not [href for href in links if href.startswith("javascript:")]
+    assert page.evaluate("window.hacked") is None
+    assert not [url for url in asked if "tracker.png" in url]
+
+
+@pytest.mark.slow
+def test_closing_the_tab_stops_the_models(page: Any, staged: Staged) -> None:
+    stats = staged.host.stats
+    before = len(stats.cancelled)
+    enter(page, staged.app)
+    ask(page, "Tell a long story.")
+    page.wait_for_selector("#pane-a .chip[data-state=writing]")
+    page.close()
+    wait_until(lambda: len(stats.cancelled) == before + 3, "no model writes any more")
+
+
+@pytest.mark.slow
+def test_a_vote_that_was_acknowledged_outlives_a_kill(page: Any, tmp_path: Any) -> None:
+    with FakeOllama.in_thread(speed=50, warm=True) as host:
         with running(tmp_path, OLLAMA_HOST=host.url, ARENA_PACE="5000") as app:
-            page = browser.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            asked: list[str] = []
-            page.on("request", lambda request: asked.append(request.url))
             enter(page, app)
-            ask(page, "Be evil.")
-            page.wait_for_selector(VOTE_OUT)
-            page.wait_for_selector("#pane-a strong")
-            assert page.locator("#pane-a .katex").count()
-            links = page.eval_on_selector_all("#pane-a a", "all => all.map(a => a.href)")
-            assert not [href for href in links if href.startswith("javascript:")]
-            assert page.evaluate("window.hacked") is None
-            assert not [url for url in asked if "tracker.png" in url]
-            page.close()
+            ask(page, "Name a metal.")
+            vote(page, VOTE_OUT)
+            page.wait_for_selector("#pane-a .chip[data-state=eliminated]")
+            app.stop(signal.SIGKILL)
+            assert len(app.votes()) == 2
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from scipy.stats import binom
 
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, quantile
 from arena.core.standings.certainty import NEIGHBOURS, neighbours
@@ -85,30 +87,39 @@ def settled(fit: Fit, upper: str, lower: str) -> bool:
     return bool(fit.theta[i] - fit.theta[j] > quantile(fit.df[[i]])[0] * error)
 
 
-@pytest.mark.slow
+def chance_to_settle(counted: Counts, upper: str, lower: str, number: int, p: float) -> float:
+    """Of having settled the order after so many votes between the two by new raters, the upper one
+    winning each with probability p: that of as many wins as it takes."""
+
+    def settles(won: int) -> bool:
+        votes = [(upper, lower, "model_a" if n < won else "model_b") for n in range(number)]
+        more = ledger(votes, rater="")
+        more["battle_id"] = "new " + more["battle_id"]
+        counted.fold(more)
+        fit = counted.fit()
+        counted.fold(more, -1)
+        return settled(fit, upper, lower)
+
+    takes = bisect_left(range(number + 1), True, key=settles)
+    return float(binom.sf(takes - 1, number, p))
+
+
 @pytest.mark.parametrize(("votes", "contenders", "seed"), [(40, 3, 1), (200, 5, 2), (1500, 6, 3)])
 def test_about_as_many_battles_as_foretold_settle_the_order(
     votes: int, contenders: int, seed: int
 ) -> None:
-    """Votes between the two by new raters, the gap being the true one: at half the number most
-    orders are still open, at twice the number most are settled."""
-    rng = np.random.default_rng(seed)
+    """The gap being the true one: at half the number most orders are still open, at twice the
+    number most are settled."""
     counted = Counts.of(chance_votes(votes, contenders, votes, seed=seed, battle=1))
     tried = 0
     for row in neighbours(counted.fit()).itertuples():
         if not 4 <= row.battles_to_settle <= 20_000:
             continue
         tried += 1
-        p, share = expit(row.gap / POINTS_PER_LOGIT), {}
-        for factor in (0.5, 2):
-            number, count = int(row.battles_to_settle * factor), 0
-            for _ in range(100):
-                won = rng.random(number) < p
-                more = ledger([(row.upper, row.lower, "model_a" if w else "model_b") for w in won])
-                more = more.assign(battle_id="new " + more["battle_id"], rater="")
-                counted.fold(more)
-                count += settled(counted.fit(), row.upper, row.lower)
-                counted.fold(more, -1)
-            share[factor] = count / 100
-        assert share[0.5] < 0.5 < share[2], (row, share)
+        p = expit(row.gap / POINTS_PER_LOGIT)
+        half, twice = (
+            chance_to_settle(counted, row.upper, row.lower, int(row.battles_to_settle * factor), p)
+            for factor in (0.5, 2)
+        )
+        assert half < 0.5 < twice, (row, half, twice)
     assert tried

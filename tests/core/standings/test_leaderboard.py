@@ -328,26 +328,25 @@ def test_the_intervals_cover_the_truth_as_often_as_they_say(battles: int, raters
     rng = np.random.default_rng(20)
     inside, number = [], 6
     names = np.array(list("abcdef"))
+    battle = np.arange(battles).astype(str)
     for _ in range(250):
         truth = rng.normal(0, 0.8, number)
         taste = truth + rng.normal(0, 0.25, (raters, number))
-        mean_taste = truth - truth.mean()
-        rows, battle_ids, rater_ids = [], [], []
-        for battle in range(battles):
-            rater = int(rng.integers(raters))
-            winner, *challengers = rng.permutation(number)[:3]
-            for challenger in challengers:
-                p = 1 / (1 + np.exp(taste[rater][challenger] - taste[rater][winner]))
-                won = rng.random() < p
-                rows.append((names[winner], names[challenger], "model_a" if won else "model_b"))
-                battle_ids.append(str(battle))
-                rater_ids.append(str(rater))
-                winner = winner if won else challenger
-        table = standings(ledger(rows, battle_id=battle_ids, rater=rater_ids))
+        rater = rng.integers(raters, size=battles)
+        winner, *challengers = rng.random((battles, number)).argsort(axis=1).T[:3]
+        pairs = []
+        for challenger in challengers:
+            p = 1 / (1 + np.exp(taste[rater, challenger] - taste[rater, winner]))
+            won = rng.random(battles) < p
+            columns = {"battle_id": battle, "rater": rater.astype(str), "excluded_reason": ""}
+            columns |= {"model_a": names[winner], "model_b": names[challenger]}
+            pairs.append(pd.DataFrame(columns | {"winner": np.where(won, "model_a", "model_b")}))
+            winner = np.where(won, winner, challenger)
+        table = standings(Counts.of(pd.concat(pairs, ignore_index=True)))
         if table["group"].max() > 0 or len(table) < number:
             continue
         table = table.set_index("contender").loc[names]
-        target = 1000 + POINTS_PER_LOGIT * mean_taste
+        target = 1000 + POINTS_PER_LOGIT * (truth - truth.mean())
         inside.append((table["lower"] <= target) & (target <= table["upper"]))
     assert len(inside) > 100
     assert 0.93 <= np.mean(inside) <= 1.0
