@@ -30,6 +30,7 @@ CONTENDER_KINDS = frozenset(
         "garbled",
         "failed",
         "refused",
+        "forbidden",
     }
 )
 """Kinds of fault that, again and again, are the contender's own."""
