@@ -221,6 +221,19 @@ def test_a_runner_that_was_silent_beside_another_reply_is_asked_for_one_at_a_tim
     run(scene)
 
 
+@pytest.mark.parametrize("options", [{}, {"num_thread": 1}])
+def test_models_that_fight_for_the_cores_are_told_how_not_to(options: dict[str, int]) -> None:
+    async def scene() -> None:
+        roster = [Contender(name, name, options=options) for name in ("a:1", "b:1")]
+        async with FakeOllama([A, model("b:1")], warm=True) as host:
+            for runner in host.scheduler.resident.values():
+                runner.size_vram = 0
+            async with pool_of(host, roster=roster, warm=False) as pool:
+                assert any("num_thread = 1" in p for p in pool.problems) == (not options)
+
+    run(scene)
+
+
 def test_a_load_that_fails_is_told_with_its_cause() -> None:
     async def scene() -> None:
         async with FakeOllama([A, model("b:1")]) as host:

@@ -206,6 +206,18 @@ def test_the_token_goes_with_every_request_and_a_wrong_one_is_told() -> None:
     run(scene)
 
 
+def test_a_token_that_only_replies_want_makes_contenders_sit_out_with_the_reason() -> None:
+    async def scene() -> None:
+        async with FakeOpenAI(MODELS) as host, pool_of(host) as pool:
+            host.answer = 401, {"error": {"message": "Invalid token"}}
+            for _ in range(2):
+                assert await fault_of(pool) == "forbidden"
+            assert await fault_of(pool) == "nowhere"
+            assert any("OPENAI_TOKENS" in problem for problem in pool.problems)
+
+    run(scene)
+
+
 def test_both_kinds_play_in_one_roster() -> None:
     async def scene() -> None:
         small = model("a:1")

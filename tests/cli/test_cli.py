@@ -103,7 +103,7 @@ def test_doctor_finds_nothing_wrong_with_warm_equal_hosts(
         shown = run("doctor", OLLAMA_HOSTS=f"{warm_host.url},{other.url}")
     assert (shown.code, shown.out.splitlines()[-1]) == (0, "0 problems, 0 warnings.")
     assert shown.lines("warn") == shown.lines("fail") == []
-    assert "all 2 hosts run Ollama 0.32.15" in shown.out
+    assert "all 2 hosts run Ollama 0.33.0" in shown.out
     assert "3 contenders can play: llama3.1:8b, mistral:7b, phi3:mini" in shown.out
 
 
@@ -274,7 +274,7 @@ def test_configure_writes_the_host_and_keeps_the_rest(
     shown = run(
         "configure", "--ollama-host", "127.0.0.1", "--ollama-port", port, "--file", str(env_file)
     )
-    assert shown.code == 0 and "Ollama 0.32.15" in shown.out and "phi3:mini" in shown.out
+    assert shown.code == 0 and "Ollama 0.33.0" in shown.out and "phi3:mini" in shown.out
     after = BEFORE.replace("OLLAMA_HOST=", "OLLAMA_HOST=127.0.0.1").replace("HOSTS=a,b", "HOSTS=")
     assert env_file.read_text() == f"{after}OLLAMA_PORT={port}\n"
     assert env_file.stat().st_mode & 0o777 == 0o640

@@ -140,6 +140,7 @@ class Answer:
     async def serve(self) -> None:
         host, call = self._host, self._call
         model = checks.installed(host.models, call, host.old)
+        checks.check_cloud(model, host.cloud, "remote model is unavailable")
         checks.check_options(call.options)
         keep_alive_s = checks.seconds(call.keep_alive)
         thinks = checks.check_abilities(model, call, host.old)

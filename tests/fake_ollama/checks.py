@@ -93,6 +93,11 @@ def installed(models: Mapping[str, FakeModel], call: Call, old: bool) -> FakeMod
     return model
 
 
+def check_cloud(model: FakeModel, cloud: bool, what: str) -> None:
+    if model.remote and not cloud:
+        raise Refused(403, f"ollama cloud is disabled: {what}")
+
+
 def check_abilities(model: FakeModel, call: Call, old: bool) -> bool:
     """Refuses what the model cannot do; returns whether it is to think aloud."""
     name = f"registry.ollama.ai/library/{call.model}" if old else f'"{call.model}"'
@@ -102,12 +107,12 @@ def check_abilities(model: FakeModel, call: Call, old: bool) -> bool:
         raise Refused(400, f"registry.ollama.ai/library/{call.model} does not support tools")
     pictures = call.body.get("images") or any(message.get("images") for message in call.messages)
     if pictures and "vision" not in model.capabilities and not old:
-        raise Refused(
-            400, "Multimodal data provided, but model does not support multimodal requests."
-        )
+        text = "Multimodal data provided, but model does not support multimodal requests."
+        raise Refused(400, _nested({"message": text, "type": "invalid_request_error"}))
     think = call.body.get("think")
     if think not in (None, True, False, *_LEVELS):
-        raise Refused(400, f"invalid think value: {think!r}")
+        must = 'must be "high", "medium", "low", "max", true, or false'
+        raise Refused(400, f"invalid think value: {json.dumps(think)} ({must})")
     thinks = "thinking" in model.capabilities
     if think and not thinks:
         raise Refused(400, f"{name} does not support thinking")
@@ -125,14 +130,18 @@ def fitting(model: FakeModel, call: Call, prompt: Sequence[Mapping[str, Any]], o
         return tokens
     if not old and call.body.get("truncate") is False:
         told = {
-            "code": 400,
             "message": f"request ({tokens} tokens) exceeds the available context size ({context} tokens), try increasing it",
             "type": "exceed_context_size_error",
             "n_prompt_tokens": tokens,
             "n_ctx": context,
         }
-        raise Refused(400, json.dumps({"error": told}))
+        raise Refused(400, _nested(told))
     return context // 2 + 2
+
+
+def _nested(told: Mapping[str, Any]) -> str:
+    """The runner's own answer, as its host hands it on."""
+    return json.dumps({"error": {"code": 400, **told}}, separators=(",", ":"))
 
 
 def check_options(options: Any) -> None:

@@ -23,7 +23,7 @@ from .wire import Connection, Reply, Request
 if TYPE_CHECKING:
     from .threads import FakeOllamaThread
 
-NEW, OLD = "0.32.15", "0.11.8"
+NEW, OLD = "0.33.0", "0.11.8"
 _BACKLOG = 512
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class FakeOllama:
     models: installed ones, as FakeModel or by name. version: 0.12 or later behaves as new, earlier as old. warm:
     resident from the first start, all or those named. keep_alive: as Ollama's setting; the only time that `speed`
     does not scale. registry: what can be pulled. token: the bearer token that every request must carry. tls: a
-    server-side context.
+    server-side context. cloud: remote models are let answer.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class FakeOllama:
         registry: Iterable[FakeModel] = (),
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
+        cloud: bool = True,
     ) -> None:
         made = [FakeModel(model) if isinstance(model, str) else model for model in models]
         self.models = {model.name.lower(): model for model in made}
@@ -83,6 +84,7 @@ class FakeOllama:
         )
         self.book = FaultBook()
         self.token = token
+        self.cloud = cloud
         self._tls = tls
         self._port = port
         self._claim: socket.socket | None = None

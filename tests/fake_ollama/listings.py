@@ -32,6 +32,13 @@ async def version(host: FakeOllama, call: Call, reply: Reply) -> None:
     await reply.json(200, {"version": host.version})
 
 
+async def status(host: FakeOllama, call: Call, reply: Reply) -> None:
+    if host.old:
+        await reply.text(404, "404 page not found")
+    else:
+        await reply.json(200, {"cloud": {"disabled": not host.cloud, "source": "env"}})
+
+
 async def tags(host: FakeOllama, call: Call, reply: Reply) -> None:
     await reply.json(
         200, {"models": [_tag(host, model) for model in reversed(host.models.values())]}
@@ -58,7 +65,7 @@ def _tag(host: FakeOllama, model: FakeModel) -> dict[str, Any]:
             "size": 196,
             "details": nothing,
         }
-    details = {**model.details, "context_length": model.max_ctx}
+    details = {**model.details, "context_length": model.max_ctx, "embedding_length": 4096}
     return {**entry, "details": details, "capabilities": list(model.capabilities)}
 
 
@@ -88,21 +95,23 @@ def _expiry(at: float) -> str:
 
 async def show(host: FakeOllama, call: Call, reply: Reply) -> None:
     model = checks.installed(host.models, call, host.old)
+    checks.check_cloud(model, host.cloud, "remote model details are unavailable")
     await reply.json(
         200,
         {
-            "license": model.licence,
             "modelfile": f"# Generated.\n\nFROM /models/blobs/sha256-{model.blob}\n",
             "parameters": "",
             "template": model.template,
-            "system": model.system,
             "details": model.details,
             "model_info": {
                 "general.architecture": model.family,
+                "general.parameter_count": 7_000_000_000,
                 f"{model.family}.context_length": model.max_ctx,
             },
             "capabilities": list(model.capabilities),
             "modified_at": _INSTALLED_AT,
+            **({"license": model.licence} if model.licence else {}),
+            **({"system": model.system} if model.system else {}),
             **({"remote_host": model.remote, "remote_model": "big:1t"} if model.remote else {}),
         },
     )
@@ -180,6 +189,7 @@ Endpoint = Callable[["FakeOllama", Call, Reply], Awaitable[None]]
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/"): root,
     ("GET", "/api/version"): version,
+    ("GET", "/api/status"): status,
     ("GET", "/api/tags"): tags,
     ("GET", "/api/ps"): ps,
     ("POST", "/api/show"): show,

@@ -116,8 +116,9 @@ def _parse_message(message: object) -> dict[str, str]:
     if not isinstance(message, dict):
         raise WireError(400, "json: cannot unmarshal field messages: one of them is no object")
     if message.get("images"):
+        told = "Multimodal data provided, but model does not support multimodal requests."
         raise WireError(
-            400, "Multimodal data provided, but model does not support multimodal requests."
+            400, f'{{"error":{{"code":400,"message":"{told}","type":"invalid_request_error"}}}}'
         )
     return {
         "role": _field(message, "role", str, "").lower(),

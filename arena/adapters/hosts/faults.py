@@ -91,8 +91,11 @@ def refused(url: str, status: int, text: str) -> HostFault:
     if status == 400 and "https server" in text.lower():
         hint = "It speaks TLS: write https:// in its address."
         return HostFault(f"{said} {hint}", kind="unreachable", host=url, hint=hint)
+    hint = (
+        "It wants another token: correct OLLAMA_TOKENS or OPENAI_TOKENS." if status == 401 else ""
+    )
     kind = REFUSALS.get(status, "redirected" if 300 <= status < 400 else "failed")
-    return HostFault(said, kind=kind, host=url)
+    return HostFault(f"{said} {hint}".strip(), kind=kind, host=url, hint=hint)
 
 
 def _fault(url: str, kind: str, what: str, error: BaseException, hint: str = "") -> HostFault:

@@ -17,7 +17,7 @@ from arena.core.battle.entities import Contender
 from arena.core.battle.names import families_of
 from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
-from arena.core.hosts.placement import fit
+from arena.core.hosts.placement import Share, fit
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +186,15 @@ class Fleet:
             f"{', '.join(LOADING_OPTIONS)}. Give them the same values."
             for c in self._playable
             if self._loading_options(c) != self.options_of(c.model)
+        ]
+        said += [
+            f"{s.url} runs its models on its CPU, where several at once fight for the cores. "
+            "`options = { num_thread = 1 }` for each contender may make them several times faster."
+            for s in self.up()
+            if sum(s.share(model) is Share.NONE for model in s.local) > 1
+            and not any("num_thread" in self.options_of(model) for model in s.local)
+            # The embedded engine shares the cores out itself.
+            and "xllamacpp" not in s.version
         ]
         return tuple(said)
 

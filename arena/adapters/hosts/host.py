@@ -55,7 +55,8 @@ class HostTimeouts:
 @dataclass(frozen=True, slots=True)
 class ListedModel:
     """A model that a host lists. Size in bytes, 0 where it is not told; `context_length` in
-    tokens, likewise. remote: where its answers come from, if not from this host itself.
+    tokens, likewise. remote: where its answers come from, if not from this host itself; barred:
+    the host lets no prompt go there.
     families: words of the host's own for what it descends from. capabilities: completion,
     thinking, vision, …; None where the list does not tell."""
 
@@ -64,6 +65,7 @@ class ListedModel:
     size: int = 0
     quantization: str = ""
     remote: str = ""
+    barred: bool = False
     families: tuple[str, ...] = ()
     capabilities: frozenset[str] | None = None
     context_length: int = 0

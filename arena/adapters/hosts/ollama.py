@@ -19,7 +19,7 @@ import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
 from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
@@ -82,7 +82,7 @@ class _Tags(BaseModel):
 
 
 class _Shown(ShowResponse):
-    modelinfo: Mapping[str, Any] | None = None
+    modelinfo: Mapping[str, Any] | None = Field(None, alias="model_info")
     remote_host: str = ""
     renderer: str = ""
 
@@ -100,6 +100,14 @@ class _Client(AsyncClient):
 
     async def tags(self) -> list[_Tag]:
         return (await self._request(_Tags, "GET", "/api/tags")).models
+
+    async def cloud_is_off(self) -> bool:
+        """As far as the host's version tells."""
+        try:
+            response = await self._request_raw("GET", "/api/status")  # type: ignore[no-untyped-call]
+        except ResponseError:
+            return False
+        return bool((response.json().get("cloud") or {}).get("disabled"))
 
     async def shown(self, model: str) -> _Shown:
         return await self._request(_Shown, "POST", "/api/show", json={"model": model})
@@ -176,7 +184,9 @@ class OllamaHost:
     async def installed(self) -> tuple[ListedModel, ...]:
         with self._translated():
             async with asyncio.timeout(self._timeouts.listing):
-                return tuple(_installed(tag) for tag in await self._client.tags())
+                tags = await self._client.tags()
+                barred = any(tag.remote_host for tag in tags) and await self._client.cloud_is_off()
+                return tuple(_installed(tag, barred) for tag in tags)
 
     async def resident(self) -> tuple[ResidentModel, ...]:
         with self._translated():
@@ -370,7 +380,8 @@ def _families(details: _Details | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _installed(tag: _Tag) -> ListedModel:
+def _installed(tag: _Tag, barred: bool) -> ListedModel:
+    """barred: nothing leaves the host."""
     details = tag.details
     return ListedModel(
         name=tag.model or "",
@@ -378,6 +389,7 @@ def _installed(tag: _Tag) -> ListedModel:
         size=int(tag.size or 0),
         quantization=(details and details.quantization_level) or "",
         remote=tag.remote_host,
+        barred=barred and bool(tag.remote_host),
         families=_families(details),
         capabilities=None if tag.capabilities is None else frozenset(tag.capabilities),
         context_length=details.context_length if details else 0,

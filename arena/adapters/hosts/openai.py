@@ -29,7 +29,8 @@ from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
 
 OWN_NAMES = {"num_predict": "max_tokens", "repeat_penalty": "repetition_penalty"}
-"""Options of a roster as Ollama calls them → what they are called here."""
+"""Options of a roster as Ollama calls them → what they are called here, and by llama.cpp's server."""
+LLAMA_CPP_NAMES = {"repeat_penalty": "repeat_penalty"}
 
 NOT_HERE = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
 """Options that a server of this kind is started with."""
@@ -56,6 +57,7 @@ class OpenAIHost:
         self.url = url
         self._timeouts = timeouts
         self._unknown: set[str] = set()
+        self._own_names = OWN_NAMES
         self._client = httpx.AsyncClient(
             base_url=f"{url}/v1",
             timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
@@ -71,7 +73,9 @@ class OpenAIHost:
     async def version(self) -> str:
         """Which server it is, as far as its list of models tells."""
         listed = await self._models()
-        return str(listed[0].get("owned_by") or "") if listed else ""
+        version = str(listed[0].get("owned_by") or "") if listed else ""
+        self._own_names = OWN_NAMES | (LLAMA_CPP_NAMES if version == "llamacpp" else {})
+        return version
 
     async def installed(self) -> tuple[ListedModel, ...]:
         with translated(self.url):
@@ -93,7 +97,7 @@ class OpenAIHost:
         limit = self._timeouts.first(request.messages, cold=request.cold)
         told: dict[str, Any] = {}
         with translated(self.url):
-            async with self._asked(_asked(request), limit) as events:
+            async with self._asked(_asked(request, self._own_names), limit) as events:
                 while not told.get("finish_reason") or not told.get("usage"):
                     chunk = await self._next(events, limit)
                     limit = self._timeouts.gap
@@ -169,9 +173,9 @@ class OpenAIHost:
         return HostFault(f"{self.url} {what}.", kind=kind, host=self.url)
 
 
-def _asked(request: Request) -> dict[str, Any]:
+def _asked(request: Request, own_names: Mapping[str, str]) -> dict[str, Any]:
     options = {
-        OWN_NAMES.get(name, name): value
+        own_names.get(name, name): value
         for name, value in request.options.items()
         if name not in NOT_HERE
     }
@@ -223,7 +227,9 @@ def _installed(model: Mapping[str, Any]) -> ListedModel:
     return ListedModel(
         name=str(model["id"]),
         size=int(meta.get("size") or 0),
-        context_length=int(model.get("max_model_len") or meta.get("n_ctx_train") or 0),
+        context_length=int(
+            model.get("max_model_len") or meta.get("n_ctx") or meta.get("n_ctx_train") or 0
+        ),
     )
 
 

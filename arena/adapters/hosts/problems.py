@@ -59,6 +59,11 @@ def problems_of(state: HostState, now: float) -> list[str]:
         for model in sorted(state.remote)
     ]
     said += [
+        f"{state.url} lets no prompt leave it (OLLAMA_NO_CLOUD), so {model} takes no part there."
+        for model in state.local
+        if state.barred(model)
+    ]
+    said += [
         f"{state.url} writes one reply of {model} at a time, so further ones wait."
         for model in state.local
         if state.slots > 1 == state.slots_of(model)

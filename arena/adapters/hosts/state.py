@@ -30,6 +30,7 @@ CONTENDER_KINDS = frozenset(
         "garbled",
         "failed",
         "refused",
+        "forbidden",
     }
 )
 """Kinds of fault that, again and again, are the contender's own."""
@@ -324,11 +325,18 @@ class HostState:
             return "the host lets another model answer"
         if model in self.remote:
             return "its answers come from elsewhere"
+        if self.barred(model):
+            return "its answers come from elsewhere, and the host's cloud is off"
         if self.loads[model].shut(self._clock()):
             return f"it could not be loaded: {self.load_faults.get(model, '')}"
         if self.wedged and not self.ready(model):
             return "the host loads no models any more"
         return ""
+
+    def barred(self, model: str) -> bool:
+        """Its answers come from elsewhere, where the host lets no prompt go."""
+        known = self.installed.get(self.local.get(model, ""))
+        return bool(known and known.barred)
 
     def sits_out(self, contender: str) -> str:
         """Why the contender is asked for nothing here for a while; empty where it is."""

@@ -6,6 +6,7 @@ which names there are, nor what was asked.
 """
 
 import re
+from itertools import pairwise
 
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
 from arena.core.battle.phrases import pattern, whole, words
@@ -21,7 +22,7 @@ def claims(name: Name, left: str, right: str) -> bool:
         around = tokens(left) + tokens(right)
         if NAME not in around and not _has_role(around):
             return False
-    return _called(name, left, right) or _made_me(name, left, right)
+    return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
 
 
 def introduces(name: Name, left: str, right: str) -> bool:
@@ -68,8 +69,9 @@ def _leads(name: Name, left: str, cue: int, right: str, *, by: bool = False) -> 
     if name.sort in (Sort.WORD, Sort.WEAK) and (left.count('"') % 2 or _OF.match(right)):
         return False
     if name.sort is Sort.MAKER:
-        schooled = words[-2:] == ["trained", "at"]
-        return by or (_has_role(words) and not schooled) or _near(right)
+        schooled = any(pair in _SCHOOLED for pair in pairwise(words))
+        owns = right.startswith("'s")
+        return (by and not owns) or (_has_role(words) and not schooled) or _near(right)
     if words and words[-1] in _PLACES:
         return False
     owned = right.startswith(("'s", "的")) or (words and words[-1] in _ARTICLES)
@@ -78,13 +80,13 @@ def _leads(name: Name, left: str, cue: int, right: str, *, by: bool = False) -> 
 
 def _passes(words: list[str]) -> bool:
     """Other words only before what one is, such as "a cheerful model", or within who did it,
-    such as "made by the good people of"."""
+    such as "made with care by the good people of"."""
     roles = [n for n, word in enumerate(words) if word in _ROLES]
     made = [n for n, word in enumerate(words) if word in _MADE]
     agents = [n for n, word in enumerate(words) if word in _AGENTS and made and n > made[0]]
     strange = [n for n, word in enumerate(words) if not known(word)]
     return len(strange) <= 4 and all(
-        (agents and n > agents[0])
+        (agents and (n > agents[0] or not _PLACES.isdisjoint(words[made[0] : n])))
         or (
             roles
             and n < roles[-1]
@@ -103,7 +105,20 @@ def _made_me(name: Name, left: str, right: str) -> bool:
         return False
     if name.sort is not Sort.MAKER and len(words) <= 4 and _HERE.match(right):
         return True
-    return (_has_role(words) or _near(right)) and bool(_AFTERWARDS.match(right))
+    other = words[:1] == [NAME] or _WAS.match(right)
+    made = _has_role(words) or _near(right)
+    return made and not other and bool(_AFTERWARDS.match(right))
+
+
+def _bare(name: Name, left: str, right: str) -> bool:
+    """Nothing else is said, and the one who speaks is in it."""
+    left, right = _CLAUSES.split(left)[-1], _CLAUSES.split(right)[0]
+    words = tokens(left) + tokens(right)
+    if not SELF.search(f"{left} {right}") or not all(map(known, words)) or any(map(denies, words)):
+        return False
+    if name.sort in (Sort.FAMOUS, Sort.RARE):
+        return True
+    return _has_role(words) and not _I_MADE.search(left)
 
 
 def _near(right: str, strange: int = 1) -> bool:
@@ -138,6 +153,7 @@ class _Words:
 _ROLES, _MADE, _AGENTS = _Words("roles"), _Words("made"), _Words("agents")
 _GLUE, _NEVER, _FOLK = _Words("glue"), _Words("never"), _Words("folk")
 _PLACES, _ARTICLES = frozenset(words("places")), frozenset(words("articles"))
+_SCHOOLED = {tuple(pair.split("_")) for pair in words("schooled")}
 
 
 def tokens(text: str) -> list[str]:
@@ -169,6 +185,11 @@ SELF, WHO, ABOUT_AI, _HERE, _COPULA = (
 )
 _IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
+_CLAUSES = re.compile("[,，、:：;()（）]")
+_I_MADE, _WAS = (
+    re.compile(rf"\b(?:{pattern('we')})"),
+    re.compile(rf"\W*(?:{plain(pattern('was'))})"),
+)
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
 _PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")

@@ -30,13 +30,15 @@ _FORMATTING = re.compile(
 )
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .·•|-]{1,2}){2,}[^\W_](?![^\W_])")
 _SPREAD = re.compile(r"[ .·•|-][^\W_][ .·•|-]{1,2}[^\W_](?![^\W_])")
-_ODD = r"\u0250-\u02af\u0370-\u04ff\u1d00-\u1d7f\ua730-\ua7ff"
+_ODD = r"\u0250-\u02af\u0370-\u058f\u13a0-\u13ff\u1d00-\u1d7f\ua730-\ua7ff"
 _MASK = re.compile(
     rf"[0-9@$|!{_ODD}](?:(?<=[{_ODD}])|(?<=[A-Za-z].)[0-9@$|!]*[A-Za-z]|(?<![A-Za-z0-9].)[A-Za-z]{{2}})"
 )
 _MASKED = re.compile(rf"[A-Za-z]*[0-9@$|!{_ODD}][\w@$|!]*")
 _ELSEWHERE = re.compile("[\u0400-\u09ff\u3040-\u9fff\uac00-\ud7a3]")
 _LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in words("look_alike")}
+_LUNATE = str.maketrans("Ϲϲ", "Cc")
+"""Greek letters that are turned into others when they are decomposed."""
 _BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm", "am", "is")
 _NAMED = re.compile(
     rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
@@ -61,7 +63,7 @@ def plain(text: str) -> str:
     """Without accents and what is not seen."""
     if text.isascii():
         return text
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text))
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text.translate(_LUNATE)))
     for signs, sign in (("‘’ʼ", "'"), ("“”„«»", '"'), ("–—―", "-")):
         for each in signs:
             text = text.replace(each, sign)
@@ -162,7 +164,7 @@ def _pattern_of(families: tuple[str, ...]) -> re.Pattern[str]:
     latin = sorted(families or _WRITTEN, key=len, reverse=True)
     return re.compile(
         rf"(?<![A-Za-z0-9_])(?:{'|'.join(map(_pattern, latin))})(?![a-zA-Z_])"
-        rf"(?P<version>(?:[ :-]?[vrk]?\d+(?:\.\d+)*\w*(?:-[\w.]*\w)*)?(?:[ -](?:{_VARIANTS})(?!\w))*)"
+        rf"(?P<version>(?:[ :-]?[vrk]?\d+(?:\.\d+)*\w*(?:-[\w.]*\w)*)?(?:[ -](?:{_VARIANTS})(?!\w))*(?:[ -]\d+(?:\.\d+)*(?![\w.]\w))?)"
         + ("" if families else f"|(?:{'|'.join(map(_bounded, _FOREIGN))})"),
         re.IGNORECASE,
     )
