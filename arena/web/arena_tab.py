@@ -20,7 +20,7 @@ from arena.web.moves import Moves
 if TYPE_CHECKING:
     from arena.play.referee import Referee
 
-SCRIPTS = ("markdown.js", "replies.js", "paint.js", "arena.js")
+SCRIPTS = ("blocks.js", "inline.js", "maths.js", "replies.js", "paint.js", "arena.js")
 
 FORMATS = [
     ("Elimination: all answer at once, vote out the weakest", Format.ELIMINATION.value),

@@ -1,7 +1,6 @@
 // The replies in their panes, turn by turn, as they grow. What is finished is not touched again;
 // whoever scrolls up stays there. It does not know where a battle comes from.
 
-const SLICE_MS = 12;
 const NEAR_PX = 40;
 const COPIED_MS = 1500;
 const AS_WRITTEN = "This reply is nested more deeply than can be formatted; it stands here as it was written.";
@@ -31,37 +30,6 @@ async function copied(text) {
     field.remove();
     return done;
   }
-}
-
-// Formulas, drawn a few at a time -------------------------------------------------------------------
-
-const waiting = new Set();
-let typesetting = false;
-let katex = null;
-
-async function typeset() {
-  if (typesetting || !waiting.size) return;
-  typesetting = true;
-  katex ??= loadKatex();
-  const library = await katex;
-  while (library && waiting.size) {
-    const until = performance.now() + SLICE_MS;
-    for (const element of waiting) {
-      waiting.delete(element);
-      if (element.isConnected) drawFormula(library, element);
-      if (performance.now() > until) break;
-    }
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  waiting.clear();
-  typesetting = false;
-}
-
-// Gradio brings it along, and with it nothing that has not to be loaded before.
-async function loadKatex() {
-  const [script, style] = KATEX.map((path) => new URL(path, document.baseURI).href);
-  document.head.append(make("link", { rel: "stylesheet", href: style }));
-  return import(script).then((module) => module.default, () => null);
 }
 
 // Turns ------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ import gradio
 import arena.web
 from arena.web.arena_tab import katex
 
-SCRIPTS = ("markdown.js", "replies.js")
-ORIGIN = "http://arena.test/"
+SCRIPTS = ("blocks.js", "inline.js", "maths.js", "replies.js")
+ORIGIN = "http://localhost:9/"
 ASSETS = Path(gradio.__file__).parent / "templates" / "frontend"
 SHOW = """
 globalThis.show = (pieces) => {

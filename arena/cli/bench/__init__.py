@@ -10,4 +10,5 @@ COMMANDS = {
     "capacity": "how many battles at once an arena carries, beside other programs",
     "cpu": "what a battle costs an arena, and where that goes",
     "idle": "what an arena costs that nobody uses, beside a plain Gradio app",
+    "page": "what the page takes of a browser: loading it, and while replies stream in",
 }
