@@ -5,6 +5,8 @@
 const SLOW_MS = 20_000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
+const PATIENCE = 2;
+const LONGEST_WAIT_MS = 1000;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
@@ -15,6 +17,8 @@ let source = null;
 let battle = null;
 let pending = null;
 let asked = 0;
+let painting = null;
+let cost = 0;
 let host = { ready: false };
 
 function hold(storage, key, value) {
@@ -79,7 +83,7 @@ function receive(event) {
   if (!battle.state) return;
   const { phase, round } = battle.state;
   if (OVER.includes(phase)) source.close();
-  trigger("paint");
+  repaint();
   if (!state) return;
   if (phase !== "voting" || before?.round !== round) battle.openSince = 0;
   draw();
@@ -109,12 +113,32 @@ function draw() {
   const { state, names } = battle;
   paintState(el, state, names);
   say(el, headline(state), state.phase === "void" ? "notice" : "");
-  if (state.phase !== "voting") {
-    unlock();
-    return;
+  // Voting opens when the texts are there.
+  if (state.phase === "voting") repaint();
+  else unlock();
+}
+
+// One painting of the texts at most is to come, later the longer the last one took.
+function repaint() {
+  painting ??= setTimeout(() => {
+    painting = null;
+    if (!battle?.state) return;
+    const began = performance.now();
+    const whole = paintTexts(el, battle);
+    cost = performance.now() - began;
+    if (!whole) repaint();
+    else if (battle.state.phase === "voting") openVoting();
+  }, Math.min(PATIENCE * cost, LONGEST_WAIT_MS));
+}
+
+// Every reply is read from its beginning.
+function openVoting() {
+  const { round, prompts } = battle.state;
+  if (battle.opened !== `${round} ${prompts.length}`) {
+    battle.opened = `${round} ${prompts.length}`;
+    for (const pane of el.panes.values()) pane.replies.toTop();
   }
-  // The texts are drawn by the components in their own time; voting opens after that.
-  setTimeout(unlock, PAINT_MS);
+  unlock();
 }
 
 // What may be pressed now. `spent` is the version of the battle that was moved on already, while
@@ -139,7 +163,6 @@ function start() {
   session(null);
   paintIdle(el);
   say(el, "");
-  trigger("paint");
   unlock();
 }
 
@@ -246,15 +269,7 @@ function unmask() {
   });
 }
 
-globalThis.arena = {
-  payload: () => pending.payload,
-  panes: () => {
-    const seated = new Map(battle?.state?.panes.map((pane) => [pane.seat, pane]));
-    const shown = [...el.panes.keys()].map((seat) => seated.has(seat)
-      ? messages(battle.texts[seat] ?? [], battle.state, seated.get(seat)) : []);
-    return shown;
-  },
-};
+globalThis.arena = { payload: () => pending.payload };
 
 // The person -----------------------------------------------------------------------------------
 
@@ -304,8 +319,8 @@ function listen() {
   }
   for (const [field, button] of [[el.prompt, el.send], [el.followUp, el.sendFollowUp]]) {
     field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.isComposing) return;
-      if (event.shiftKey) return;
+      // The Enter that ends a composition; Safari says so by its code alone.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       button.click();
     });

@@ -6,6 +6,7 @@ events; Gradio carries only moves and their answers. No contender is ever known 
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +20,7 @@ from arena.web.moves import Moves
 if TYPE_CHECKING:
     from arena.play.referee import Referee
 
-SCRIPTS = ("paint.js", "arena.js")
-MATHS: list[dict[str, str | bool]] = [
-    {"left": "$$", "right": "$$", "display": True},
-    {"left": "\\[", "right": "\\]", "display": True},
-    {"left": "$", "right": "$", "display": False},
-    {"left": "\\(", "right": "\\)", "display": False},
-]
-
-# Tags a reply may contain only as visible text: whatever loads, runs, styles or asks for input.
-INERT_TAGS = (
-    "img picture source video audio track embed object iframe frame script style link meta base "
-    "form textarea select input dialog marquee"
-).split()
+SCRIPTS = ("blocks.js", "inline.js", "maths.js", "replies.js", "paint.js", "arena.js")
 
 FORMATS = [
     ("Elimination: all answer at once, vote out the weakest", Format.ELIMINATION.value),
@@ -60,7 +49,8 @@ def build(referee: Referee, channel: str) -> None:
         html(drawn("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
-            panes = [_pane(letter) for letter in LETTERS[: referee.rules.battle_size]]
+            for letter in LETTERS[: referee.rules.battle_size]:
+                _pane(letter)
         html(drawn("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
@@ -73,7 +63,7 @@ def build(referee: Referee, channel: str) -> None:
             )
             html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
         html(drawn("next"), elem_id="next-row")
-    _wire(Moves(referee, channel), panes, reveal)
+    _wire(Moves(referee, channel), reveal)
 
 
 def _form() -> None:
@@ -102,29 +92,26 @@ def _form() -> None:
         html(drawn("demo_note"))
 
 
-def _pane(letter: str) -> gr.Chatbot:
-    with html(html_template=drawn("pane", letter=letter), elem_id=f"pane-{letter.lower()}"):
-        return gr.Chatbot(
-            show_label=False,
-            label=f"Model {letter}",
-            container=False,
-            height=None,
-            layout="panel",
-            buttons=["copy"],
-            latex_delimiters=MATHS,
-            sanitize_html=True,
-            allow_tags=INERT_TAGS,
-            elem_classes="reply",
-        )
+def _pane(letter: str) -> None:
+    html(drawn("pane", letter=letter), elem_id=f"pane-{letter.lower()}")
 
 
-def _wire(moves: Moves, panes: list[gr.Chatbot], reveal: gr.HTML) -> None:
+def katex() -> list[str]:
+    """Addresses of the script and the style sheet for mathematics, among the files that Gradio
+    serves; their names change with its version."""
+    assets = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
+    return [
+        f"assets/{file.name}" for kind in ("js", "css") for file in assets.glob(f"katex-*.{kind}")
+    ]
+
+
+def _wire(moves: Moves, reveal: gr.HTML) -> None:
     """`ctl` draws nothing: its script triggers the events, and each answer comes back as its
     value. A move's payload is read from the script by `js`."""
     here = Path(__file__).parent
-    script = "\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    sources = [(here / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    script = "\n".join([f"const KATEX = {json.dumps(katex())};", *sources])
     ctl = html(None, html_template="<span></span>", js_on_load=script, elem_id="ctl")
-    ctl.paint(None, None, panes, js="() => arena.panes()", queue=False, show_progress="hidden")
     for event, move, outputs in (
         (ctl.open, moves.open, [ctl]),
         (ctl.again, moves.again, [ctl]),

@@ -51,17 +51,21 @@ function elements() {
       toggle: root.querySelector(".pane-toggle"),
       voteOut: byId(`vote-out-${seat.toLowerCase()}`),
       better: byId(`better-${seat.toLowerCase()}`),
-      loaded: root.querySelector(".reply"),
+      box: root.querySelector(".reply"),
     });
   }
-  const panesReady = found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.loaded);
+  const panesReady = found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.box);
   return panesReady && Object.values(found).every(Boolean) ? found : null;
 }
 
 async function mounted() {
   for (;;) {
     const found = elements();
-    if (found) return found;
+    if (found) {
+      for (const pane of found.panes.values()) pane.replies = new Replies(pane.box);
+      for (const field of [found.prompt, found.followUp]) field.dir = "auto";
+      return found;
+    }
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }
@@ -173,6 +177,7 @@ function paintIdle(el) {
   el.roundLabel.textContent = "";
   for (const pane of el.panes.values()) {
     pane.root.dataset.seated = "false";
+    pane.replies.clear();
     expand(pane, false);
   }
 }
@@ -198,28 +203,14 @@ function paintReadiness(el, ready) {
   el.demo.hidden = !ready.demo;
 }
 
-// Code, escaped characters, and then what must not stay markup: tags and images.
-const MARKUP = new RegExp([
-  "((?:^|\\n)[ \\t]*(`{3,}|~{3,})[^`\\n]*(?:\\n[^]*?)??(?:\\n[ \\t]*\\2|$)",
-  "(`+)(?!`)(?:[^\\n]|\\n(?!\\s*\\n))*?(?<!`)\\3(?!`)",
-  "\\\\[^])",
-  "<(?=[!?]|\\/?[a-z][\\w-]*(?:\\s+[\\w:-]+\\s*=|\\s*\\/?>))",
-  "!(?=\\[)",
-].join("|"), "gi");
-
-// A reply is Markdown, nothing more: HTML in it is shown as it was written, and an image as a
-// link. The components and the page's policy would stop either; here they stay readable.
-const inert = (text) => text.replace(MARKUP, (found, code) => (code ? found : `\\${found}`));
-
-// A Chatbot's value: one reply a prompt, the follow-up prompts between them.
-function messages(texts, state, pane) {
-  const bubble = (role, text) =>
-    ({ role, metadata: null, options: null, content: [{ type: "text", text: inert(text) }] });
-  const turns = isLive(pane) ? state.prompts.length : texts.length;
-  const shown = [];
-  for (let turn = 0; turn < turns; turn += 1) {
-    if (turn > 0) shown.push(bubble("user", state.prompts[turn]));
-    if (texts[turn]) shown.push(bubble("assistant", texts[turn]));
+// Draws what is new of the texts; false if there was no time for all of it.
+function paintTexts(el, { state, texts }) {
+  let whole = true;
+  Object.assign(slice, { ms: SLICE_MS, since: 0 });
+  for (const pane of state.panes) {
+    const own = texts[pane.seat] ?? [];
+    const prompts = isLive(pane) ? state.prompts : state.prompts.slice(0, own.length);
+    whole = el.panes.get(pane.seat).replies.draw(own, prompts) && whole;
   }
-  return shown;
+  return whole;
 }

@@ -318,7 +318,7 @@ def test_what_a_model_writes_is_never_executed_nor_fetched(page: Any, staged: St
     ask(page, "Be evil.")
     page.wait_for_selector(VOTE_OUT)
     page.wait_for_selector("#pane-a strong")
-    assert page.locator("#pane-a .katex").count()
+    page.wait_for_selector("#pane-a .katex")
     links = page.eval_on_selector_all("#pane-a a", "all => all.map(a => a.href)")
     assert not [href for href in links if href.startswith("javascript:")]
     assert page.evaluate("window.hacked") is None

@@ -17,4 +17,5 @@ COMMANDS = {
     "soak": "what tabs that close at random and hosts that restart leave behind",
     "start": "from starting the arena to its first page, beside a plain Gradio app",
     "idle": "what an arena costs that nobody uses, beside a plain Gradio app",
+    "page": "what the page takes of a browser: loading it, and while replies stream in",
 }

@@ -1,0 +1,138 @@
+// The replies in their panes, turn by turn, as they grow. What is finished is not touched again;
+// whoever scrolls up stays there. It does not know where a battle comes from.
+
+const NEAR_PX = 40;
+const COPIED_MS = 1500;
+const AS_WRITTEN = "This reply is nested more deeply than can be formatted; it stands here as it was written.";
+
+// Copying ----------------------------------------------------------------------------------------
+
+function copier(label, text) {
+  const button = make("button", { type: "button", class: "copy", "aria-label": label }, "Copy");
+  button.addEventListener("click", async () => {
+    button.textContent = (await copied(text())) ? "Copied" : "Not allowed";
+    setTimeout(() => { button.textContent = "Copy"; }, COPIED_MS);
+  });
+  return button;
+}
+
+// Browsers give the clipboard to safe addresses only; the older way works at others too.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = make("textarea", { style: "position: fixed; opacity: 0" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}
+
+// Turns ------------------------------------------------------------------------------------------
+
+class Turn {
+  #done = 0; // characters whose blocks are finished,
+  #kept = 0; // and how many blocks these are
+  #body = make("div", { class: "answer" });
+  #plain = null;
+  text = "";
+
+  constructor(prompt) {
+    this.element = make("section", { class: "turn" });
+    if (prompt) this.element.append(make("p", { class: "asked-again", dir: "auto" }, prompt));
+  }
+
+  // Draws what is new; false if there was no time for all of it. A turn only grows.
+  write(text) {
+    if (!this.#body.parentNode) {
+      this.element.append(this.#body, copier("Copy the reply", () => this.text));
+    }
+    try {
+      if (!this.#plain && !this.#blocks(text)) return false;
+    } catch (error) {
+      if (!(error instanceof TooDeep)) throw error;
+      this.#plain = make("div", { class: "plain", dir: "auto" });
+      this.#body.replaceChildren(make("p", { class: "pane-note" }, AS_WRITTEN), this.#plain);
+      this.text = "";
+    }
+    this.#plain?.append(text.slice(this.text.length));
+    this.text = text;
+    return true;
+  }
+
+  #blocks(text) {
+    const lines = text.slice(this.#done).split("\n");
+    const blocks = blocksOf(lines);
+    const first = this.#kept;
+    let line = 0;
+    for (const [n, block] of blocks.entries()) {
+      const whole = place(this.#body, first + n, block);
+      const element = this.#body.children[first + n];
+      if (!element.dir) element.dir = "auto";
+      const next = blocks[n + 1];
+      // What comes next begins for good once its first two lines are whole.
+      if (!whole) return false;
+      if (next && next.from + 2 < lines.length) {
+        for (; line < next.from; line += 1) this.#done += lines[line].length + 1;
+        this.#kept += 1;
+      }
+      if (next && isOver()) return false;
+    }
+    while (this.#body.children.length > first + blocks.length) this.#body.lastChild.remove();
+    const formulas = [...this.#body.getElementsByClassName("maths")].slice(0, MOST_FORMULAS);
+    for (const element of formulas) if (element.due) waiting.add(element);
+    typeset();
+    return true;
+  }
+}
+
+class Replies {
+  #turns = [];
+  #following = true;
+
+  constructor(box) {
+    this.box = box;
+    let before = 0;
+    box.addEventListener("scroll", () => {
+      const { scrollTop, scrollHeight, clientHeight } = box;
+      if (scrollTop < before) this.#following = false;
+      if (scrollHeight - clientHeight - scrollTop < NEAR_PX) this.#following = true;
+      before = scrollTop;
+    }, { passive: true });
+  }
+
+  clear() {
+    this.#turns = [];
+    this.#following = true;
+    this.box.replaceChildren();
+  }
+
+  // False if there was no time for all of it. What has not changed is not touched.
+  draw(texts, prompts) {
+    let whole = true;
+    let grown = false;
+    for (const [n, prompt] of prompts.entries()) {
+      if (!this.#turns[n]) {
+        this.#turns[n] = new Turn(n ? prompt : "");
+        this.box.append(this.#turns[n].element);
+        this.#following = true;
+        grown = n > 0;
+      }
+      const turn = this.#turns[n];
+      const text = texts[n] ?? "";
+      if (text.length === turn.text.length) continue;
+      whole = turn.write(text) && whole;
+      grown = true;
+    }
+    if (grown && this.#following) this.box.scrollTop = this.box.scrollHeight;
+    return whole;
+  }
+
+  toTop() {
+    this.box.scrollTop = this.#turns.length > 1 ? this.#turns.at(-1).element.offsetTop : 0;
+  }
+}

@@ -1,0 +1,37 @@
+"""The bench of the page: a browser that is missing is told kindly, and one that is there answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from arena.bench import page
+from arena.bench.page import ARENA, COLD, FAR, KINDS, PLAIN, WARM
+from arena.cli import main
+from tests.conftest import missing
+
+
+def test_what_is_missing_is_said_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page, "BROWSERS", ())
+    assert main(["bench", "page"]) == 1
+    assert "apt-get install chromium" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_page_is_measured_beside_a_bare_one_and_no_key_is_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not any(map(shutil.which, page.BROWSERS)):
+        missing("Chromium", "Install it: apt-get install chromium")
+    words = "bench page --tokens 60 --rate 60 --slowed 1 --repeat 1 --json"
+    assert main(words.split()) == 0
+    told = json.loads(capsys.readouterr().out)
+    scenes = [(load["program"], load["scene"]) for load in told["loads"]]
+    assert scenes == [(program, scene) for scene in (COLD, WARM, FAR) for program in (ARENA, PLAIN)]
+    assert all(load["bytes"] > 0 and load["seconds"] > 0 for load in told["loads"])
+    assert [row["kind"] for row in told["streams"]] == [*KINDS]
+    assert all(row["keys"] > 0 and row["lost"] == 0 for row in told["streams"])
