@@ -145,7 +145,7 @@ class PageBench:
         page = await browser.new_page()
         await page.add_init_script(path=Path(__file__).with_suffix(".js"))
         await page.goto(url)
-        await page.wait_for_function("globalThis.begin", timeout=PATIENCE_MS)
+        await page.wait_for_function("!!globalThis.begin", timeout=PATIENCE_MS)
         cdp = await page.context.new_cdp_session(page)
         await cdp.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
         await page.evaluate("told.longest = told.over = 0")

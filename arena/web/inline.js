@@ -41,8 +41,8 @@ function backticks(text) {
   }
   return (length, from) => {
     const known = places.get(length);
-    while (known.all[known.next] < from) known.next += 1;
-    return known.all[known.next] ?? -1;
+    while (known?.all[known.next] < from) known.next += 1;
+    return known?.all[known.next] ?? -1;
   };
 }
 

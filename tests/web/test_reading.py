@@ -65,7 +65,7 @@ def test_the_enter_that_ends_a_composition_starts_no_battle(page: Any) -> None:
 def test_voting_opens_with_every_reply_at_its_top_as_it_was_written(page: Any) -> None:
     page.fill(PROMPT, "كم الثمن?")
     page.press(PROMPT, "Enter")
-    page.wait_for_selector("#pane-a .answer p >> nth=8")
+    page.wait_for_selector("#panes .answer p >> nth=8")
     page.wait_for_selector(VOTE_OUT)
     tops = page.eval_on_selector_all(
         "#panes .reply", "all => all.map((each) => [each.scrollTop, each.scrollHeight > 400])"

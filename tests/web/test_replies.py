@@ -163,7 +163,7 @@ def test_code_says_its_language_and_is_copied_as_it_was_written(page: Any) -> No
     show(page, text)
     assert page.inner_text(".code figcaption span") == "python"
     page.evaluate(
-        "globalThis.taken = []; navigator.clipboard.writeText = async (t) => taken.push(t)"
+        "() => { globalThis.taken = []; navigator.clipboard.writeText = async (t) => taken.push(t); }"
     )
     page.click(".code .copy")
     page.click(".turn > .copy")
@@ -244,7 +244,7 @@ SCRAPS = st.sampled_from(
 
 def test_any_text_ends_the_same_however_it_was_cut(page: Any) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(st.lists(SCRAPS, max_size=40))
+    @given(st.lists(SCRAPS, min_size=1, max_size=40))
     def run(scraps: list[str]) -> None:
         assert markup(page, scraps) == markup(page, ["".join(scraps)])
 
