@@ -64,7 +64,7 @@ class Clustering:
         self._spread: Floats | None = None
 
     def entries(self) -> tuple[Ints, Ints, Floats]:
-        """Cluster (from 0, in order), kind and number of votes of each that there are."""
+        """Cluster (from 0), kind and number of votes of each that there are."""
         cluster = self._sums.rows
         return cluster - cluster.min(initial=0), self._sums.columns, self._sums.values
 

@@ -158,10 +158,8 @@ def _designed(
         of_unit, values = of_unit[one], {name: value[one] for name, value in values.items()}
 
     def entries(by_rater: bool) -> Entries:
-        numbers = cluster_numbers(votes["battle_id"], votes["rater"] if by_rater else None)
-        order = np.argsort(numbers)
-        cluster, gained = numbers[order] - numbers.min(), scores[combination[order]]
-        return Entries(cluster, unit[order], np.ones(len(order)), gained)
+        cluster = cluster_numbers(votes["battle_id"], votes["rater"] if by_rater else None)
+        return Entries(cluster - cluster.min(), unit, np.ones(len(unit)), scores[combination])
 
     design = Design(
         group=group,
