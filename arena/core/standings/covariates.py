@@ -47,11 +47,7 @@ SEATS = ("incumbent", "seat_a", "seat_b")
 
 EFFECTS = {
     "covariate": TEXT,
-    "effect": "float64",
-    "points": "float64",
-    "lower": "float64",
-    "upper": "float64",
-    "p_value": "float64",
+    **dict.fromkeys(("effect", "points", "lower", "upper", "p_value"), "float64"),
 }
 """Columns of the effects, in order, with their dtypes."""
 
