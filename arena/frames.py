@@ -62,7 +62,9 @@ def votes(
         raise BadInput(f"columns is a text. Give a list, such as [{columns!r:.40}].")
     known = {*KINDS, SEQUENCE}
     if unknown := [str(name) for name in columns if name not in known]:
-        raise BadInput(f"Votes have no column {', '.join(unknown)}. They have: {_list(known)}.")
+        raise BadInput(
+            f"Votes have no column {', '.join(unknown)}. They have: {', '.join(sorted(known))}."
+        )
     chosen = Slice.asked(
         topic=topic,
         study=study,
@@ -177,7 +179,3 @@ def _settings(overrides: dict[str, Any]) -> Settings:
     config.quiet_libraries()
     texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
     return config.load(**texts)
-
-
-def _list(names: Any) -> str:
-    return ", ".join(sorted(map(str, names)))

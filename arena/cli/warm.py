@@ -46,11 +46,8 @@ async def run(_: Namespace) -> int:
             console.print(f"  note  {problem}", style="yellow", markup=False)
         if refusal := house.hosts.refusal():
             refused(NoCapacity(refusal))
-        return int(bool(refusal) or not all(_is_warm(report) for report in reports))
-
-
-def _is_warm(report: HostReport) -> bool:
-    return report.up and all(m.resident for m in report.models if m.plays)
+        warm = all(r.up and all(m.resident for m in r.models if m.plays) for r in reports)
+        return int(bool(refusal) or not warm)
 
 
 def _print(reports: Sequence[HostReport], seconds: float) -> None:

@@ -81,9 +81,7 @@ def _read_tagged(union: Any) -> Callable[[Any, Any], Any]:
     return read
 
 
-def _write_tagged(value: Any) -> dict[str, Any]:
-    return {TAG: type(value).__name__, **_converter.unstructure(value)}
-
-
 _converter.register_structure_hook_factory(_is_one_of_several, _read_tagged)
-_converter.register_unstructure_hook_func(_is_one_of_several, _write_tagged)
+_converter.register_unstructure_hook_func(
+    _is_one_of_several, lambda value: {TAG: type(value).__name__, **_converter.unstructure(value)}
+)

@@ -39,7 +39,10 @@ def latex(board: Board) -> str:
     and both bad. Whoever has no rating is left out. Groups that never met stand apart: their
     ratings cannot be compared. A comment says which votes they are of, and by which method."""
     rated = board.standings[board.standings["rating"].notna()]
-    groups = [_lines(group) for _, group in rated.groupby("group", sort=True)]
+    groups = [
+        "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
+        for _, group in rated.groupby("group", sort=True)
+    ]
     body = "\\midrule\n".join(groups)
     apart = "% Groups between the rules never met; ratings cannot be compared across them.\n"
     return (
@@ -64,10 +67,6 @@ def _choice(board: Board) -> list[str]:
     anchor = board.query.method.anchor
     words = [votes, *board.query.said(), *([f"{anchor} at 1000"] if anchor else [])]
     return [" ".join(each.split()) for each in words]
-
-
-def _lines(group: pd.DataFrame) -> str:
-    return "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
 
 
 def _line(row: Mapping[Hashable, Any]) -> str:

@@ -93,11 +93,8 @@ def strict(row: Record) -> dict[str, Any]:
 
 
 def _messages(conversation: Messages) -> list[dict[str, Any]]:
-    return [{"role": m["role"], "content": [_part(m["content"])]} for m in conversation]
-
-
-def _part(text: str) -> dict[str, str | None]:
-    return {"type": "text", "text": text, "image": None, "mimeType": None}
+    part = {"type": "text", "image": None, "mimeType": None}
+    return [{"role": m["role"], "content": [{**part, "text": m["content"]}]} for m in conversation]
 
 
 def _turns(a: Messages, b: Messages) -> list[dict[str, Any]]:

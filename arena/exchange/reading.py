@@ -70,7 +70,7 @@ def lines_of(path: Path) -> Iterator[Line]:
     if start.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
         return _parquet(path)
     with _openable(path):
-        text = _text(path)
+        text = path.open(encoding="utf-8-sig", newline="")
     sign = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     read = {b"[": _array, b"{": _json_lines}.get(sign, _csv)
     return _closing(text, read(path.name, text, size))
@@ -86,10 +86,6 @@ def _openable(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} is a folder. Name the files in it.") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
-
-
-def _text(path: Path) -> TextIO:
-    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _closing(text: TextIO, lines: Iterator[Line]) -> Iterator[Line]:

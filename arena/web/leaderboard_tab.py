@@ -190,8 +190,12 @@ class Handlers:
             parts["status"]: notes.status(board, counting=False),
             parts["table"]: table.draw(standings),
             parts["front"]: notes.front(standings),
-            parts["speed"]: _figure(charts.speed, charts.timed(standings), standings),
-            parts["lengths"]: _figure(charts.lengths, charts.measured(standings), standings),
+            parts["speed"]: _figure(
+                charts.speed, charts.rated_with(standings, "tokens_per_s"), standings
+            ),
+            parts["lengths"]: _figure(
+                charts.lengths, charts.rated_with(standings, "reply_tokens"), standings
+            ),
             parts["days"]: _figure(charts.days, panels.days, panels.days),
             parts["when"]: notes.busiest(panels.days),
             parts["effects"]: effects.draw(panels.order, panels.style, board.query.covariates),

@@ -137,9 +137,7 @@ class SharedLeases:
                 if not ticket.heard_of.done():
                     ticket.heard_of.set_exception(fault)
             return RETRY_S
-        self._grant(agreement)
-        self._refuse(agreement)
-        self._place(agreement)
+        self._hear(agreement)
         before, self._last = self._last, agreement
         self._agreed(agreement)
         if before and before.breakers != agreement.breakers:
@@ -158,20 +156,17 @@ class SharedLeases:
         held = {id: (t.host, t.runner) for id, t in self._tickets.items() if t.host}
         return Desk(held, tuple(waiting), wishes, self._longest, rejoined=self._last is not None)
 
-    def _grant(self, agreement: Agreement) -> None:
+    def _hear(self, agreement: Agreement) -> None:
+        """What was granted, what refused, and who stands where."""
         for id, (spot, number) in agreement.granted.items():
             ticket = self._tickets.get(id)
             if ticket and not ticket.host:
                 (ticket.host, ticket.runner), ticket.number, ticket.place = spot, number, 0
                 self._tell(ticket)
-
-    def _refuse(self, agreement: Agreement) -> None:
         for id in agreement.refused:
             ticket = self._tickets.get(id)
             if ticket and not ticket.heard_of.done():
                 ticket.heard_of.set_exception(queue_is_full(self._longest))
-
-    def _place(self, agreement: Agreement) -> None:
         for place, waiting in enumerate(agreement.queue, start=1):
             ticket = self._tickets.get(waiting.id)
             if ticket and not ticket.host and place != ticket.place:

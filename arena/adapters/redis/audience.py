@@ -72,7 +72,9 @@ class Audience:
             self._news, self._woken = set(), asyncio.Event()
             if now - told_all_at >= self._beat_s:
                 told_all_at = now
-                self._drop_unasked(now)
+                self._asked = {b: at for b, at in self._asked.items() if now - at <= ASKED_S}
+                known = self._here.keys() | self._asked.keys()
+                self._elsewhere = {b: n for b, n in self._elsewhere.items() if b in known}
                 battles = battles | self._here.keys() | self._asked.keys()
             if battles:
                 await self._exchange(battles)
@@ -98,8 +100,3 @@ class Audience:
         for battle_id, count in zip(battles, counts, strict=True):
             known = self._elsewhere.get(battle_id, 0)
             self._elsewhere[battle_id] = count if certain else max(known, count)
-
-    def _drop_unasked(self, now: float) -> None:
-        self._asked = {b: at for b, at in self._asked.items() if now - at <= ASKED_S}
-        known = self._here.keys() | self._asked.keys()
-        self._elsewhere = {b: count for b, count in self._elsewhere.items() if b in known}

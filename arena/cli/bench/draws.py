@@ -6,8 +6,8 @@ It draws what `arena.bench.draws` measures, and does not know how that is done.
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from arena.cli.arguments import as_json, number, numbers
-from arena.cli.terminal import Bar, console, figure, print_json, table
+from arena.cli.arguments import number, numbers, to_json
+from arena.cli.terminal import Bar, figure, table, told
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def arguments(parser: ArgumentParser) -> None:
     number(parser, "--seed", 0, 2**31, 1, "of all chance")
     spread = "standard deviations of the strengths, in points"
     numbers(parser, "--spread", 1, 1000, "130,260", spread)
-    as_json(parser, "the figures")
+    to_json(parser)
 
 
 def run(options: Namespace) -> int:
@@ -38,9 +38,6 @@ def run(options: Namespace) -> int:
     )
     with Bar() as bar:
         rows = list(draws.run(plan, bar.show))
-    if options.json:
-        print_json([asdict(row) for row in rows])
-        return 0
     columns = {
         "Policy": lambda r: r.policy,
         "Votes to the best": lambda r: figure(r.votes_needed, "{:.0f}", f"over {plan.votes}"),
@@ -48,14 +45,21 @@ def run(options: Namespace) -> int:
         "Leader's": lambda r: figure(r.leader_coverage, "{:.3f}"),
         "Error": lambda r: figure(r.error),
     }
-    for spread in plan.spreads:
-        title = f"{plan.contenders} contenders, battles of {plan.size}, strengths ±{spread} points"
-        own = [row for row in rows if row.spread == spread]
-        console.print(table(title, columns, own, ("Policy",)))
-    console.print(
+    size = f"{plan.contenders} contenders, battles of {plan.size}"
+    drawn = [
+        table(
+            f"{size}, strengths ±{spread} points",
+            columns,
+            [row for row in rows if row.spread == spread],
+            ("Policy",),
+        )
+        for spread in plan.spreads
+    ]
+    words = (
         f"Means of {plan.repeat} simulated arenas for each policy. Votes to the best: until the "
         "best is ranked first in 95 % of them. Coverage: how often the 95 % interval holds the "
         "truth, of all and of those ranked first. Error: of a rating, in points, after "
         f"{draws.ERROR_AT} votes."
     )
+    told(options.json, [asdict(row) for row in rows], drawn, words)
     return 0

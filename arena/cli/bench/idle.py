@@ -3,19 +3,12 @@
 It draws what `arena.bench.idle` measures, and does not know how that is done.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from dataclasses import asdict
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
-from arena.cli.arguments import MOST, as_json, numbers, seconds
-from arena.cli.terminal import Bar, console, print_json, table
-
-if TYPE_CHECKING:
-    from arena.bench.idle import Row
+from arena.cli.arguments import MOST, numbers, seconds, to_json
+from arena.cli.terminal import Bar, table, told
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -24,7 +17,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     seconds(parser, "--seconds", 30, "for each figure")
     numbers(parser, "--pages", 1, MOST, "1,25", "how many are open at once")
-    as_json(parser, "the figures")
+    to_json(parser)
 
 
 async def run(options: Namespace) -> int:
@@ -32,14 +25,6 @@ async def run(options: Namespace) -> int:
 
     with Bar() as bar:
         rows = await idle.run(idle.Plan(options.seconds, options.pages), bar.show)
-    if options.json:
-        print_json([asdict(row) for row in rows])
-    else:
-        _print(rows)
-    return 0
-
-
-def _print(rows: Sequence[Row]) -> None:
     texts = ("Pages", "Scene")
     programs = dict.fromkeys(row.program for row in rows)
     columns = {name: itemgetter(name) for name in (*texts, *programs)}
@@ -47,5 +32,6 @@ def _print(rows: Sequence[Row]) -> None:
     for row in rows:
         line = lines.setdefault((row.pages, row.scene), {})
         line |= {"Pages": str(row.pages), "Scene": row.scene, row.program: f"{row.cpu:.2%}"}
-    console.print(table("CPU while nobody plays", columns, lines.values(), texts))
-    console.print("Of one core, for each process.")
+    drawn = table("CPU while nobody plays", columns, lines.values(), texts)
+    told(options.json, [asdict(row) for row in rows], [drawn], "Of one core, for each process.")
+    return 0

@@ -6,7 +6,7 @@ It draws what `arena.bench.standings` measures, and does not know how that is do
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from arena import settings as config
-from arena.cli.arguments import MOST, as_json, number, numbers
-from arena.cli.terminal import Bar, console, print_json, table
+from arena.cli.arguments import MOST, number, numbers, to_json
+from arena.cli.terminal import Bar, table, told
 
 if TYPE_CHECKING:
     from arena.bench.standings import Plan, Row
@@ -29,18 +29,25 @@ def arguments(parser: ArgumentParser) -> None:
     number(parser, "--seed", 0, 2**31, 1, "of the votes")
     database = "also measure from this database in PostgreSQL, which has to be empty and is filled"
     parser.add_argument("--database", default="", metavar="URL", help=database)
-    as_json(parser, "the figures")
+    to_json(parser)
 
 
 async def run(options: Namespace) -> int:
+    from arena.bench.simulated import CHARACTERS, RATERS
     from arena.bench.standings import Plan
 
     plan = Plan(options.votes, options.contenders, options.repeat, options.seed)
     rows = await _measured(plan, options.database)
-    if options.json:
-        print_json([asdict(row) for row in rows])
-    else:
-        _print(plan, rows)
+    columns: dict[str, Callable[[str], str]] = {"": str}
+    for row in rows:
+        cells = {what: f"{v:.4f}" if v < 0.1 else f"{v:.2f}" for what, v in row.figures.items()}
+        columns[f"{row.votes:,}".replace(",", " ")] = cells.__getitem__
+    drawn = table(f"{plan.contenders} contenders, votes:", columns, rows[0].figures, ("",))
+    words = (
+        f"Medians of {plan.repeat}, in seconds. Simulated battles of 1 to 3 votes by {RATERS} uneven "
+        f"raters; in the ledger every vote has conversations of {CHARACTERS} bytes."
+    )
+    told(options.json, [asdict(row) for row in rows], [drawn], words)
     return 0
 
 
@@ -61,19 +68,3 @@ def ledgers(database: str) -> Iterator[dict[str, str]]:
         if database:
             urls["PostgreSQL" if database.startswith("postgresql") else "SQLite"] = database
         yield urls
-
-
-def _print(plan: Plan, rows: Sequence[Row]) -> None:
-    from arena.bench.simulated import CHARACTERS, RATERS
-
-    columns: dict[str, Callable[[str], str]] = {"": str}
-    for row in rows:
-        cells = {what: f"{v:.4f}" if v < 0.1 else f"{v:.2f}" for what, v in row.figures.items()}
-        columns[f"{row.votes:,}".replace(",", " ")] = cells.__getitem__
-    title = f"{plan.contenders} contenders, votes:"
-    console.print(table(title, columns, rows[0].figures, ("",)))
-    console.print(
-        f"Medians of {plan.repeat}, in seconds. Simulated battles of 1 to 3 votes by {RATERS} uneven "
-        f"raters; in the ledger every vote has conversations of {CHARACTERS} bytes.",
-        markup=False,
-    )

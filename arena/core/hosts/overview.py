@@ -5,8 +5,8 @@ Costs come from the ledger's votes. It does not know how hosts are watched, nor 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 
+import numpy as np
 import pandas as pd
 
 from arena.core.hosts.report import HostReport
@@ -52,35 +52,27 @@ def costs(votes: pd.DataFrame, price: float) -> dict[str, BattleCost]:
 
     A host is paid for from the first word to the last. Replies of the first round are written
     side by side, so the longest counts; those that joined later are written one by one."""
-    busy: dict[str, list[float]] = {}
-    for _, battle in votes.groupby("battle_id", sort=False):
-        for host, seconds in _busy_seconds(battle).items():
-            busy.setdefault(host, []).append(seconds)
+    if votes.empty:
+        return {}
+    turns = votes["conv_metadata"].map(lambda metadata: metadata.get("turns", 1))
+    known = votes.assign(first=votes.groupby("battle_id")["live"].transform("first"))
+    columns = ["battle_id", "round", "first", "seat", "host", "seconds"]
+    sides = [
+        known.assign(seconds=known[f"total_ms_{side}"] * turns / 1000)
+        .rename(columns={f"seat_{side}": "seat", f"host_{side}": "host"})[columns]
+        .dropna(subset="seconds")
+        for side in "ab"
+    ]
+    written = pd.concat(sides).sort_values("round", kind="stable")
+    # A row has the mean of all replies so far, so the last one tells of all.
+    written = written.drop_duplicates(["battle_id", "seat"], keep="last")
+    seated = zip(written["seat"], written["first"], strict=True)
+    together = np.array([seat in first for seat, first in seated], dtype=bool)
+    by = ["battle_id", "host"]
+    longest = written[together].groupby(by)["seconds"].max()
+    later = written[~together].groupby(by)["seconds"].sum()
+    busy = longest.add(later, fill_value=0.0).groupby("host")
     return {
-        host: BattleCost(median(each), median(each) / HOUR_S * price, len(each))
-        for host, each in busy.items()
+        str(host): BattleCost(float(of.median()), float(of.median()) / HOUR_S * price, len(of))
+        for host, of in busy
     }
-
-
-def _busy_seconds(battle: pd.DataFrame) -> Mapping[str, float]:
-    first = set(battle["live"].iloc[0])
-    together: dict[str, float] = {}
-    later: dict[str, float] = {}
-    for seat, (host, seconds) in _written(battle).items():
-        if seat in first:
-            together[host] = max(together.get(host, 0.0), seconds)
-        else:
-            later[host] = later.get(host, 0.0) + seconds
-    return {h: together.get(h, 0.0) + later.get(h, 0.0) for h in together | later}
-
-
-def _written(battle: pd.DataFrame) -> dict[str, tuple[str, float]]:
-    """Seat → its host, and the seconds that all of its replies took. A row has their mean."""
-    found: dict[str, tuple[str, float]] = {}
-    for row in battle.sort_values("round").to_dict("records"):
-        for side in "ab":
-            mean = row[f"total_ms_{side}"]
-            if not pd.isna(mean):
-                seconds = mean * row["conv_metadata"].get("turns", 1) / 1000
-                found[row[f"seat_{side}"]] = (row[f"host_{side}"], seconds)
-    return found

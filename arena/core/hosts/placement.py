@@ -4,11 +4,10 @@ Pure: the state of the hosts and the time (seconds, monotonic) are passed in. It
 how a host is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Breaker:
         """It was left alone long enough; a single request may try it."""
         return bool(self.open_s) and now >= self.open_until
 
-    def failed(self, now: float) -> Breaker:
+    def failed(self, now: float) -> Self:
         if self.shut(now):
             return self
         recent = (*(t for t in self.failures if now - t < self.window_s), now)
@@ -42,14 +41,14 @@ class Breaker:
         open_s = min(self.open_s * 2 or self.first_s, self.longest_s)
         return replace(self, failures=(), open_until=now + open_s, open_s=open_s)
 
-    def succeeded(self) -> Breaker:
+    def succeeded(self) -> Self:
         return replace(self, failures=(), open_until=0.0, open_s=0.0)
 
-    def reprieved(self, now: float) -> Breaker:
+    def reprieved(self, now: float) -> Self:
         """The host was seen to come back: on trial at once."""
         return replace(self, open_until=min(self.open_until, now))
 
-    def shifted(self, by: float) -> Breaker:
+    def shifted(self, by: float) -> Self:
         """The same by a clock that is ahead by so much."""
         failures = tuple(t + by for t in self.failures)
         open_until = self.open_until + by if self.open_s else 0.0
@@ -73,7 +72,7 @@ class Share(StrEnum):
     UNKNOWN = ""
 
     @classmethod
-    def of(cls, size: int, size_vram: int) -> Share:
+    def of(cls, size: int, size_vram: int) -> Self:
         """Sizes in bytes, as /api/ps tells them."""
         if size_vram <= 0:
             return cls.NONE

@@ -4,10 +4,9 @@ Speeds and loads can unmask a contender, so none of this is for voters. It does 
 any of it is measured or drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from arena.core.hosts.placement import Share
 
@@ -21,7 +20,7 @@ class Spread:
     count: int
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
+    def of(cls, values: Iterable[float]) -> Self:
         """By the nearest rank, so that each figure is one that was measured."""
         ordered = sorted(values)
         if not ordered:

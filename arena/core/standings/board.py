@@ -4,12 +4,10 @@ Plain data made by `arena.play.scoreboard`; it does not know where votes come fr
 drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
 import pandas as pd
 
@@ -49,7 +47,7 @@ class Query:
         since: When | None,
         until: When | None,
         **labels: str,
-    ) -> Query:
+    ) -> Self:
         """From what people choose. style, order: correct the ratings for all of that. Raises
         BadInput for a choice that there is not."""
         return cls(

@@ -14,11 +14,8 @@ from arena.core.standings.votes import TEXT
 Floats = NDArray[np.float64]
 
 NEIGHBOURS = {
-    "upper": TEXT,
-    "lower": TEXT,
-    "gap": "float64",
-    "p_right": "float64",
-    "battles_to_settle": "float64",
+    **dict.fromkeys(("upper", "lower"), TEXT),
+    **dict.fromkeys(("gap", "p_right", "battles_to_settle"), "float64"),
     "group": "int64",
 }
 """Columns of the neighbours, in order, with their dtypes."""
@@ -49,12 +46,13 @@ def neighbours(fit: Fit) -> pd.DataFrame:
     even = gap * POINTS_PER_LOGIT < EVEN
     # Only ties, without a prior or the model's own variance, leave no error at all.
     variance = np.maximum(fit.variance_of_differences[upper, lower], 1e-30)
+    t = np.where(even, 0.0, gap / np.sqrt(variance))
     names = np.array(fit.names, dtype=object)
     columns = {
         "upper": names[upper],
         "lower": names[lower],
         "gap": gap * POINTS_PER_LOGIT,
-        "p_right": _cumulative(df, np.where(even, 0.0, gap / np.sqrt(variance))),
+        "p_right": np.where(np.isinf(df), ndtr(t), stdtr(np.minimum(df, 1e15), t)),
         "battles_to_settle": np.where(even, np.inf, _more_votes(gap, variance, df, fit.prior_sd)),
         "group": fit.group[upper],
     }
@@ -72,8 +70,3 @@ def _more_votes(gap: Floats, variance: Floats, df: Floats, prior_sd: float) -> F
         needed = (quantile(df + votes) ** 2 / gap**2 - 1 / variance) / gain
         votes = np.maximum((votes + np.maximum(needed, 0.0)) / 2, 1.0)
     return np.where(settled, 0.0, np.ceil(votes))
-
-
-def _cumulative(df: Floats, t: Floats) -> Floats:
-    """Of the t distribution, whose df may be infinite."""
-    return np.where(np.isinf(df), ndtr(t), stdtr(np.minimum(df, 1e15), t))

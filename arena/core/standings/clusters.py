@@ -4,10 +4,9 @@ Kept as sums by cluster and kind of vote, so that votes can be folded in and tak
 does not know names, rows or the fit.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ class Worth:
     squares: Floats
 
     @classmethod
-    def of(cls, ties: float, bad: float) -> Worth:
+    def of(cls, ties: float, bad: float) -> Self:
         """From how many votes a tie and a both_bad are worth."""
         votes = np.array([1.0, 1.0, ties, bad])
         score = np.array([1.0, 0.0, 0.5, 0.5])
@@ -65,7 +64,7 @@ class Clustering:
         self._spread: Floats | None = None
 
     def entries(self) -> tuple[Ints, Ints, Floats]:
-        """Cluster (from 0, in order), kind and number of votes of each that there are."""
+        """Cluster (from 0), kind and number of votes of each that there are."""
         cluster = self._sums.rows
         return cluster - cluster.min(initial=0), self._sums.columns, self._sums.values
 

@@ -3,7 +3,7 @@
 It does not know where rows are kept, which of them were asked for, or how standings are drawn.
 """
 
-from __future__ import annotations
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ class Counts:
         self._clustered: tuple[Clustering, Clustering] | None = None
 
     @classmethod
-    def of(cls, votes: pd.DataFrame) -> Counts:
+    def of(cls, votes: pd.DataFrame) -> Self:
         """Of rows with `votes.OUTCOME_COLUMNS`; see `fold`."""
         counts = cls()
         counts.fold(votes)

@@ -10,7 +10,6 @@ difference by the sum, (a − b)/(a + b), then less its mean and by its standard
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,11 +47,7 @@ SEATS = ("incumbent", "seat_a", "seat_b")
 
 EFFECTS = {
     "covariate": TEXT,
-    "effect": "float64",
-    "points": "float64",
-    "lower": "float64",
-    "upper": "float64",
-    "p_value": "float64",
+    **dict.fromkeys(("effect", "points", "lower", "upper", "p_value"), "float64"),
 }
 """Columns of the effects, in order, with their dtypes."""
 
@@ -80,12 +75,12 @@ def fit_with(
                 f"Ratings cannot be corrected for {name!s:.20} here. Choose, once each, from "
                 f"{', '.join((*STYLE, *ORDER))}."
             )
-    met = _met(votes, method) if covariates and not votes.empty else None
-    if met is None:
+    designed = _designed(votes, covariates, method) if covariates and not votes.empty else None
+    if designed is None:
         unknown = np.full(len(covariates), np.nan)
         effects = _table(covariates, unknown, unknown, math.inf, method.prior_sd)
         return Counts.of(votes).fit(method), effects
-    fit, found = fitting.fit(met.names, _design(met, covariates), method)
+    fit, found = fitting.fit(*designed, method)
     return fit, _table(covariates, found.beta, found.error, found.df, method.prior_sd)
 
 
@@ -131,24 +126,11 @@ def _numbers(known: Sequence[Any], key: str) -> Iterable[float]:
         yield math.nan if value is None else value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Met:
-    """N votes that are fitted, each one of C combinations; contenders in order of their names."""
-
-    votes: pd.DataFrame
-    combination: Ints
-    """(N,)"""
-    first: Ints
-    """(C,) index into names of model_a"""
-    second: Ints
-    score: Floats
-    """(C,) of model_a"""
-    names: tuple[str, ...]
-    group: Ints
-
-
-def _met(votes: pd.DataFrame, method: Method) -> _Met | None:
-    """None where no vote is fitted."""
+def _designed(
+    votes: pd.DataFrame, covariates: Sequence[str], method: Method
+) -> tuple[tuple[str, ...], Design] | None:
+    """The contenders and their votes, N that are fitted, each one of C combinations of two
+    contenders and an outcome; None where no vote is fitted."""
     new, worth = read(votes), Worth.of(*method.weights)
     counts = counting(votes["excluded_reason"])[0]
     votes = votes if counts is None else votes[counts]
@@ -159,40 +141,33 @@ def _met(votes: pd.DataFrame, method: Method) -> _Met | None:
     if votes.empty:
         return None
     times = np.bincount(combination, minlength=len(new.outcome)).astype(float)
-    score = worth.score[new.outcome]
-    names, place, group = line_up(new.names, new.model_a, new.model_b, times, times * score, method)
-    first, second = place[new.model_a], place[new.model_b]
-    return _Met(votes, combination, first, second, score, names, group)
+    scores = worth.score[new.outcome]
+    a, b = new.model_a, new.model_b
+    names, place, group = line_up(new.names, a, b, times, times * scores, method)
 
-
-def _design(met: _Met, covariates: Sequence[str]) -> Design:
-    values = {name: _values(met.votes, name) for name in covariates}
-    unit, of_unit = np.arange(len(met.votes)), met.combination
+    values = {name: _values(votes, name) for name in covariates}
+    unit, of_unit = np.arange(len(votes)), combination
     if not set(values) & set(STYLE):
         # Few are different, so a million votes are as quickly fitted as a thousand.
         stayed = values.get("incumbent", np.zeros(1)).astype(np.int64)
         _, one, unit = np.unique(of_unit * 3 + stayed, return_index=True, return_inverse=True)
         of_unit, values = of_unit[one], {name: value[one] for name, value in values.items()}
-    votes, score = np.bincount(unit).astype(float), met.score[of_unit]
 
     def entries(by_rater: bool) -> Entries:
-        rater = met.votes["rater"] if by_rater else None
-        numbers = cluster_numbers(met.votes["battle_id"], rater)
-        order = np.argsort(numbers)
-        cluster = numbers[order] - numbers.min()
-        gained = met.score[met.combination][order]
-        return Entries(cluster, unit[order], np.ones(len(order)), gained)
+        cluster = cluster_numbers(votes["battle_id"], votes["rater"] if by_rater else None)
+        return Entries(cluster - cluster.min(), unit, np.ones(len(unit)), scores[combination])
 
-    return Design(
-        group=met.group,
-        first=met.first[of_unit],
-        second=met.second[of_unit],
+    design = Design(
+        group=group,
+        first=place[a[of_unit]],
+        second=place[b[of_unit]],
         covariates=np.array(list(values.values())),
-        votes=votes,
-        score=votes * score,
-        squares=votes * score**2,
+        votes=(number := np.bincount(unit).astype(float)),
+        score=number * scores[of_unit],
+        squares=number * scores[of_unit] ** 2,
         entries=entries,
     )
+    return names, design
 
 
 def _values(votes: pd.DataFrame, name: str) -> Floats:

@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """Votes of one cluster and unit, (N,) each: their cluster (from 0, in order), their unit, how
+    """Votes of one cluster and unit, (N,) each: their cluster (from 0), their unit, how
     many they are and the score of the first contender."""
 
     cluster: Ints
@@ -198,9 +198,8 @@ def _mixed(design: Design, raters: Entries, battles: Entries, enough: NDArray[np
     here, there = enough[group[raters.unit]], ~enough[group[battles.unit]]
     # Even and odd, so that no battle has the number of a rater.
     cluster = np.r_[2 * raters.cluster[here], 2 * battles.cluster[there] + 1]
-    order = np.argsort(cluster)
     parts = (
-        np.r_[getattr(raters, name)[here], getattr(battles, name)[there]][order]
+        np.r_[getattr(raters, name)[here], getattr(battles, name)[there]]
         for name in ("unit", "votes", "score")
     )
-    return Entries(cluster[order], *parts)
+    return Entries(cluster, *parts)

@@ -32,39 +32,20 @@ SPEED_COLUMNS = tuple(f"{column}_{side}" for column in MEASURES.values() for sid
 COLUMNS = (*OUTCOME_COLUMNS, "ballot_id", "supersedes", *SPEED_COLUMNS)
 """The ledger's columns that are read here."""
 
+_COUNTS = ("votes", "wins", "ties", "both_bad", "losses")
 STANDINGS = {
     "rank": "Int64",
     "contender": TEXT,
-    "rating": "float64",
-    "lower": "float64",
-    "upper": "float64",
-    "battles": "int64",
-    "votes": "int64",
-    "wins": "int64",
-    "ties": "int64",
-    "both_bad": "int64",
-    "losses": "int64",
-    "win_rate": "float64",
-    "both_bad_rate": "float64",
-    "ttft_ms": "float64",
-    "tokens_per_s": "float64",
-    "reply_tokens": "float64",
-    "thinking_tokens": "float64",
-    "thinking_ms": "float64",
-    "rank_best": "Int64",
-    "rank_worst": "Int64",
-    "group": "Int64",
+    **dict.fromkeys(("rating", "lower", "upper"), "float64"),
+    **dict.fromkeys(("battles", *_COUNTS), "int64"),
+    **dict.fromkeys(("win_rate", "both_bad_rate", *MEASURES), "float64"),
+    **dict.fromkeys(("rank_best", "rank_worst", "group"), "Int64"),
 }
 """Columns of the standings, in order, with their dtypes."""
 
 HEAD_TO_HEAD = {
-    "contender": TEXT,
-    "opponent": TEXT,
-    "votes": "int64",
-    "wins": "int64",
-    "ties": "int64",
-    "both_bad": "int64",
-    "losses": "int64",
+    **dict.fromkeys(("contender", "opponent"), TEXT),
+    **dict.fromkeys(_COUNTS, "int64"),
     "win_rate": "float64",
 }
 """Columns of the records of each against each, in order, with their dtypes."""
@@ -74,10 +55,8 @@ NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype=TEXT),
 
 MOVEMENT = {
     "contender": TEXT,
-    "rating_before": "float64",
-    "rating_after": "float64",
-    "rank_before": "Int64",
-    "rank_after": "Int64",
+    **dict.fromkeys(("rating_before", "rating_after"), "float64"),
+    **dict.fromkeys(("rank_before", "rank_after"), "Int64"),
 }
 """Columns of a battle's movement, in order, with their dtypes."""
 

@@ -5,12 +5,11 @@ A vote that supersedes another does so in every slice: set aside what was supers
 (`leaderboard.superseding`), then slice.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -62,7 +61,7 @@ class Slice:
             )
 
     @classmethod
-    def asked(cls, *, since: When | None, until: When | None, **labels: str) -> Slice:
+    def asked(cls, *, since: When | None, until: When | None, **labels: str) -> Self:
         """With moments as people write them; see `core.when`."""
         return cls(
             **labels,

@@ -78,7 +78,7 @@ def ratings(standings: pd.DataFrame) -> go.Figure:
 def speed(standings: pd.DataFrame) -> go.Figure:
     """Rating against tokens per second, with intervals, and the front of those that nobody beats
     in both. Points carry the contender's place in the standings."""
-    known = timed(standings)
+    known = rated_with(standings, "tokens_per_s")
     size = 20 if len(known) <= 12 else 16
     chart = go.Figure()
     for _, group in known.groupby("group"):
@@ -123,7 +123,7 @@ def speed(standings: pd.DataFrame) -> go.Figure:
 
 def lengths(standings: pd.DataFrame) -> go.Figure:
     """Tokens of each contender's replies on the left, its rating on the right, a line each."""
-    known = measured(standings).reset_index(drop=True)
+    known = rated_with(standings, "reply_tokens").reset_index(drop=True)
     chart = go.Figure()
     hover = {"hovertemplate": "%{customdata}<extra></extra>"}
     labels = [f"{_label(r)}<br>{figure(r.reply_tokens)} tokens" for r in rows(known)]
@@ -193,16 +193,10 @@ def days(counted: pd.DataFrame) -> go.Figure:
     return chart
 
 
-def timed(standings: pd.DataFrame) -> pd.DataFrame:
-    """The contenders with a rating and a speed, indexed by their place (from 0)."""
+def rated_with(standings: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The contenders with a rating and that measure, indexed by their place (from 0)."""
     rated = standings.dropna(subset="rating").reset_index(drop=True)
-    return rated.dropna(subset="tokens_per_s")
-
-
-def measured(standings: pd.DataFrame) -> pd.DataFrame:
-    """The contenders with a rating and a length, indexed by their place (from 0)."""
-    rated = standings.dropna(subset="rating").reset_index(drop=True)
-    return rated.dropna(subset="reply_tokens")
+    return rated.dropna(subset=measure)
 
 
 def on_front(known: pd.DataFrame) -> pd.Series:

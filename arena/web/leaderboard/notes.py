@@ -9,7 +9,7 @@ import pandas as pd
 from arena.core.errors import ArenaError, BadInput
 from arena.core.standings.board import Board, Query
 from arena.web.drawing import counted, drawn
-from arena.web.leaderboard.charts import on_front, timed
+from arena.web.leaderboard.charts import on_front, rated_with
 from arena.web.leaderboard.controls import link
 from arena.web.leaderboard.table import rows
 
@@ -84,7 +84,7 @@ def all_counted(board: Board) -> str:
 
 def front(standings: pd.DataFrame) -> str:
     """What the chart of speed shows, in words, and whose the numbers in it are."""
-    known = timed(standings)
+    known = rated_with(standings, "tokens_per_s")
     if known.empty:
         return "<p>No speeds were measured for these votes.</p>"
     groups = known["group"].nunique()

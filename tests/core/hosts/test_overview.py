@@ -54,6 +54,11 @@ def test_an_imported_vote_that_does_not_say_how_many_turns_is_of_one() -> None:
     assert spent(row("1", 1, "AB", "A", "B", conv_metadata={})) == {"h": (20.0, 0.02, 1)}
 
 
+def test_votes_that_nobody_timed_cost_nothing() -> None:
+    assert spent(row("1", 1, "AB", "A", "B", total_ms_a=None, total_ms_b=None)) == {}
+    assert spent() == {}
+
+
 def test_each_host_is_paid_for_what_it_wrote_and_the_median_battle_counts() -> None:
     rows = [row(str(n), 1, "AB", "A", "B", host_b="g", total_ms_a=1000.0 * n) for n in (1, 2, 9)]
     assert spent(*rows) == {"h": (2.0, 0.002, 3), "g": (20.0, 0.02, 3)}
