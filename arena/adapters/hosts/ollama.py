@@ -12,14 +12,10 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Any, cast
+from typing import Any
 
-import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
-from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
-from pydantic import BaseModel, Field
+from ollama import ResponseError
 
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
@@ -31,6 +27,7 @@ from arena.adapters.hosts.host import (
     ResidentModel,
     ShownModel,
 )
+from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag
 from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
 from arena.core.ticks import until_tick
@@ -48,93 +45,12 @@ SAMPLE = 400
 OVERHEAD = 24
 """Tokens that a template puts around a short prompt, at most, in the families that are common."""
 
-THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
-"""How a way of thinking is said on the wire; levels stand for themselves."""
-
-
 AT_ONCE = 16384
 """Bytes that are read at once, at most; where they are there, more may be."""
 
 PLAIN = frozenset({"model", "created_at", "message", "done"})
 PLAIN_MESSAGE = frozenset({"role", "content"})
 """The fields of a frame that is text and nothing else."""
-
-
-class _Details(BaseModel):
-    family: str | None = None
-    families: list[str] | None = None
-    parent_model: str | None = None
-    parameter_size: str | None = None
-    quantization_level: str | None = None
-    context_length: int = 0
-
-
-class _Tag(ListResponse.Model):
-    """With what the official client leaves out."""
-
-    details: _Details | None = None  # type: ignore[assignment]
-    capabilities: list[str] | None = None
-    remote_host: str = ""
-
-
-class _Tags(BaseModel):
-    models: list[_Tag] = []
-
-
-class _Shown(ShowResponse):
-    modelinfo: Mapping[str, Any] | None = Field(None, alias="model_info")
-    remote_host: str = ""
-    renderer: str = ""
-
-
-class _Frame(ChatResponse):
-    remote_host: str = ""
-
-
-class _Client(AsyncClient):
-    """What the official client does not offer, asked for as it asks."""
-
-    async def version(self) -> str:
-        response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
-        return str(response.json()["version"])
-
-    async def tags(self) -> list[_Tag]:
-        return (await self._request(_Tags, "GET", "/api/tags")).models
-
-    async def cloud_is_off(self) -> bool:
-        """As far as the host's version tells."""
-        try:
-            response = await self._request_raw("GET", "/api/status")  # type: ignore[no-untyped-call]
-        except ResponseError:
-            return False
-        return bool((response.json().get("cloud") or {}).get("disabled"))
-
-    async def shown(self, model: str) -> _Shown:
-        return await self._request(_Shown, "POST", "/api/show", json={"model": model})
-
-    async def frames(
-        self, request: Request, options: Mapping[str, Any]
-    ) -> AsyncGenerator[bytes, None]:
-        """The lines of a reply as they come, many at once. A prompt that does not fit is refused,
-        not cut, by hosts that know how to."""
-        think = THINK.get(request.think, request.think)
-        asked = {
-            "model": request.model,
-            "messages": [dict(message) for message in request.messages],
-            "options": dict(options),
-            "stream": True,
-            "truncate": False,
-            "shift": False,
-        } | ({} if think is None else {"think": think})
-        async with self._client.stream("POST", "/api/chat", json=asked) as response:
-            if not response.is_success:
-                await response.aread()
-                raise ResponseError(response.text, response.status_code)
-            async with aclosing(
-                cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-            ) as all_:
-                async for some in all_:
-                    yield some
 
 
 class OllamaHost:
@@ -155,23 +71,10 @@ class OllamaHost:
         self.url = url
         self._timeouts = timeouts
         self._cuts = False
-        trusted = tls or httpx.create_ssl_context(trust_env=False)
-        common: dict[str, Any] = {
-            "host": url,
-            "timeout": httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
-            # A proxy from the environment would be used even for 127.0.0.1.
-            "trust_env": False,
-            "follow_redirects": False,
-            # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
-            "headers": {"Authorization": f"Bearer {token}" if token else "none"},
-        }
-        self._client = _Client(verify=trusted, **common)
-        # Replies are read through a parser that is not written in Python.
-        self._replies = _Client(transport=_transport(trusted), **common)
+        self._client = Client(url, token, timeouts.connect, tls)
 
     async def close(self) -> None:
-        for client in (self._client, self._replies):
-            await client._client.aclose()  # noqa: SLF001 -- it has no other way to be closed
+        await self._client.aclose()
 
     async def version(self) -> str:
         with self._translated():
@@ -232,7 +135,7 @@ class OllamaHost:
         clock = asyncio.get_running_loop().time
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
-            async with aclosing(self._replies.frames(request, options)) as stream:
+            async with aclosing(self._client.frames(request, options)) as stream:
                 begun = b""
                 while True:
                     some = await self._next(stream, limit, begun)
@@ -259,7 +162,7 @@ class OllamaHost:
                 return
         if error := told.get("error"):
             raise ResponseError(error)
-        frame = _Frame(**told)
+        frame = Frame(**told)
         self._check(frame, request)
         yield from _pieces(frame)
         if frame.done:
@@ -311,7 +214,7 @@ class OllamaHost:
                 f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
             ) from None
 
-    def _check(self, frame: _Frame, request: Request) -> None:
+    def _check(self, frame: Frame, request: Request) -> None:
         if frame.model != request.model:
             raise HostFault(
                 f"{self.url} answered with the model {frame.model!r} "
@@ -336,17 +239,6 @@ class OllamaHost:
                 raise refused(self.url, error.status_code, str(error.error)) from error
 
 
-def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            # The default of 100 connections would make the 101st stream wait.
-            connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-
-    return AiohttpTransport(client=session)
-
-
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
         told = orjson.loads(line)
@@ -356,14 +248,14 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return dict(told)
 
 
-def _pieces(frame: _Frame) -> Iterator[Text | Thought]:
+def _pieces(frame: Frame) -> Iterator[Text | Thought]:
     if thought := frame.message.thinking:
         yield Thought(thought)
     if text := frame.message.content:
         yield Text(text)
 
 
-def _ended(frame: _Frame) -> Ended:
+def _ended(frame: Frame) -> Ended:
     tokens, spent = frame.eval_count, frame.eval_duration
     return Ended(
         done_reason=frame.done_reason or "stop",
@@ -374,13 +266,13 @@ def _ended(frame: _Frame) -> Ended:
     )
 
 
-def _families(details: _Details | None) -> tuple[str, ...]:
+def _families(details: Details | None) -> tuple[str, ...]:
     told = (details.family, details.parent_model) if details else ()
     words = [*told, *((details and details.families) or ())]
     return tuple(dict.fromkeys(word for word in words if word))
 
 
-def _installed(tag: _Tag, barred: bool) -> ListedModel:
+def _installed(tag: Tag, barred: bool) -> ListedModel:
     """barred: nothing leaves the host."""
     details = tag.details
     return ListedModel(
@@ -396,7 +288,7 @@ def _installed(tag: _Tag, barred: bool) -> ListedModel:
     )
 
 
-def _shown(shown: _Shown) -> ShownModel:
+def _shown(shown: Shown) -> ShownModel:
     info = shown.modelinfo or {}
     details = shown.details
     weights = WEIGHTS.search(shown.modelfile or "")

@@ -1,0 +1,131 @@
+"""The official client of Ollama, with what it leaves out and replies that are read at once.
+
+It raises what the official client raises. It does not know what its answers are for.
+API: https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
+from pydantic import BaseModel, Field
+
+from arena.adapters.hosts.host import Request
+
+THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
+"""How a way of thinking is said on the wire; levels stand for themselves."""
+
+
+class Details(BaseModel):
+    family: str | None = None
+    families: list[str] | None = None
+    parent_model: str | None = None
+    parameter_size: str | None = None
+    quantization_level: str | None = None
+    context_length: int = 0
+
+
+class Tag(ListResponse.Model):
+    """With what the official client leaves out."""
+
+    details: Details | None = None  # type: ignore[assignment]
+    capabilities: list[str] | None = None
+    remote_host: str = ""
+
+
+class Tags(BaseModel):
+    models: list[Tag] = []
+
+
+class Shown(ShowResponse):
+    modelinfo: Mapping[str, Any] | None = Field(None, alias="model_info")
+    remote_host: str = ""
+    renderer: str = ""
+
+
+class Frame(ChatResponse):
+    remote_host: str = ""
+
+
+class Client(AsyncClient):
+    """The official client with what it does not offer, asked for as it asks. Replies are read
+    through a parser that is not written in Python."""
+
+    def __init__(self, url: str, token: str, connect_s: float, tls: ssl.SSLContext | None) -> None:
+        trusted = tls or httpx.create_ssl_context(trust_env=False)
+        common: dict[str, Any] = {
+            "host": url,
+            "timeout": httpx.Timeout(None, connect=connect_s, pool=connect_s),
+            # A proxy from the environment would be used even for 127.0.0.1.
+            "trust_env": False,
+            "follow_redirects": False,
+            # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
+            "headers": {"Authorization": f"Bearer {token}" if token else "none"},
+        }
+        super().__init__(verify=trusted, **common)
+        replies = AsyncClient(transport=_transport(trusted), **common)
+        self._replies: httpx.AsyncClient = replies._client  # noqa: SLF001 -- it has no other way
+
+    async def aclose(self) -> None:
+        for client in (self._client, self._replies):
+            await client.aclose()
+
+    async def version(self) -> str:
+        response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
+        return str(response.json()["version"])
+
+    async def tags(self) -> list[Tag]:
+        return (await self._request(Tags, "GET", "/api/tags")).models
+
+    async def cloud_is_off(self) -> bool:
+        """As far as the host's version tells."""
+        try:
+            response = await self._request_raw("GET", "/api/status")  # type: ignore[no-untyped-call]
+        except ResponseError:
+            return False
+        return bool((response.json().get("cloud") or {}).get("disabled"))
+
+    async def shown(self, model: str) -> Shown:
+        return await self._request(Shown, "POST", "/api/show", json={"model": model})
+
+    async def frames(
+        self, request: Request, options: Mapping[str, Any]
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of a reply as they come, many at once. A prompt that does not fit is refused,
+        not cut, by hosts that know how to."""
+        think = THINK.get(request.think, request.think)
+        asked = {
+            "model": request.model,
+            "messages": [dict(message) for message in request.messages],
+            "options": dict(options),
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+        } | ({} if think is None else {"think": think})
+        async with self._replies.stream("POST", "/api/chat", json=asked) as response:
+            if not response.is_success:
+                await response.aread()
+                raise ResponseError(response.text, response.status_code)
+            async with aclosing(
+                cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+            ) as all_:
+                async for some in all_:
+                    yield some
+
+
+def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # The default of 100 connections would make the 101st stream wait.
+            connector=aiohttp.TCPConnector(limit=0, ssl=trusted),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    return AiohttpTransport(client=session)
