@@ -208,9 +208,9 @@ def test_personas_of_one_base_share_its_slots_so_that_none_waits_unseen_on_the_h
 def test_versions_that_differ_are_told() -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as one:
-            async with FakeOllama([A, B], warm=True, version="0.33.0") as two:
+            async with FakeOllama([A, B], warm=True, version="0.34.0") as two:
                 async with pool_of(one, two) as pool:
-                    assert any("0.33.0" in p and "differs" in p for p in pool.problems)
+                    assert any("0.34.0" in p and "differs" in p for p in pool.problems)
 
     run(scene)
 
