@@ -363,7 +363,8 @@ def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> 
                 assert writing(pool) <= 2
                 await asyncio.sleep(0.005)
             assert most == 2
-            assert ended == sorted(ended)
+            # Two that write side by side may end in one tick.
+            assert all(abs(turn - number) <= 1 for turn, number in enumerate(ended))
             assert {n: p[0] for n, p in places.items()} == {2: 1, 3: 2, 4: 3}
             assert all(p == sorted(p, reverse=True) for p in places.values())
 
