@@ -208,9 +208,9 @@ def test_personas_of_one_base_share_its_slots_so_that_none_waits_unseen_on_the_h
 def test_versions_that_differ_are_told() -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as one:
-            async with FakeOllama([A, B], warm=True, version="0.33.0") as two:
+            async with FakeOllama([A, B], warm=True, version="0.34.0") as two:
                 async with pool_of(one, two) as pool:
-                    assert any("0.33.0" in p and "differs" in p for p in pool.problems)
+                    assert any("0.34.0" in p and "differs" in p for p in pool.problems)
 
     run(scene)
 
@@ -363,7 +363,8 @@ def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> 
                 assert writing(pool) <= 2
                 await asyncio.sleep(0.005)
             assert most == 2
-            assert ended == sorted(ended)
+            # Two that write side by side may end in one tick.
+            assert all(abs(turn - number) <= 1 for turn, number in enumerate(ended))
             assert {n: p[0] for n, p in places.items()} == {2: 1, 3: 2, 4: 3}
             assert all(p == sorted(p, reverse=True) for p in places.values())
 

@@ -95,7 +95,7 @@ def test_two_ways_of_thinking_of_one_model_can_meet_and_one_that_cannot_think_is
 
 def test_thought_has_a_budget_of_its_own_and_using_it_up_is_told_as_that() -> None:
     async def scene() -> None:
-        dreamer = model("b:1", thinking="on and on " * 40, always_thinks=True, tokens_per_s=2.0)
+        dreamer = model("b:1", thinking="on and on " * 40, always_thinks=True, tokens_per_s=60.0)
         async with FakeOllama([A, dreamer], warm=True) as host:
             async with pool_of(host, thought_tokens=20) as pool:
                 fault = await fault_of(pool, "b:1")
@@ -116,7 +116,7 @@ def test_what_is_left_of_the_thoughts_budget_does_not_lengthen_the_reply() -> No
             async with pool_of(host, roster=roster, thought_tokens=500) as pool:
                 events = await reply(pool, "b")
                 assert facts_of(events).done_reason == "length"
-                assert sum(isinstance(event, Text) for event in events) == 64
+                assert text_of(events).split() == ["word"] * 64
                 assert host.stats.answers()[0].options["num_predict"] == 64 + 500
 
     run(scene)

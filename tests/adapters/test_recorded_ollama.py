@@ -130,7 +130,7 @@ def test_what_is_loaded_and_what_one_model_is_are_read() -> None:
 async def asked(host: Host, body: Mapping[str, Any], **more: Any) -> list[Any]:
     think = {False: "off", True: "on", None: ""}.get(body.get("think"), body.get("think"))
     request = Request(body["model"], body["messages"], body.get("options", {}), think, **more)
-    return [piece async for piece in host.chat(request)]
+    return [piece async for pieces in host.chat(request) for piece in pieces]
 
 
 @pytest.mark.parametrize(
