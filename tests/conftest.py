@@ -75,9 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, as most tests wait more than they work; on CI, where the long
-    tests run too and nobody waits, as many as there are."""
-    return (os.cpu_count() or 1) + (not ON_CI)
+    """One more than there are cores, as most tests wait more than they work."""
+    return (os.cpu_count() or 1) + 1
 
 
 def missing(what: str, how_to_get_it: str) -> None:

@@ -107,27 +107,36 @@ def call(app: App, path: str, body: object) -> Any:
         return json.load(answer)
 
 
+def sigterm_into_a_battle(app: App) -> str:
+    """The battle, whose replies are being written."""
+    opened = call(app, "battles", {"prompt": "Why?", "unattended": True})
+    assert app.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+    assert "Traceback" not in app.printed, app.printed
+    return opened["battle"]
+
+
+def goes_on(app: App, battle: str) -> None:
+    state = app.get(f"api/arena/battles/{battle}")
+    vote = {"round": 1, "judgement": "tie", "ballot": state["ballot"]}
+    assert call(app, f"battles/{battle}/votes", vote)["round"] == 2
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("limit_s", ["20", "0"])
-def test_a_battle_that_a_sigterm_came_into_goes_on_at_the_next_start(
-    tmp_path: Path, limit_s: str
-) -> None:
+def test_a_battle_that_a_sigterm_came_into_goes_on_at_the_next_start(tmp_path: Path) -> None:
     """With time to finish, its round is finished; without, it is written again."""
-    late = [FakeModel(name, ttft_s=1.5) for name in MODELS]
+    late = [FakeModel(name, ttft_s=1.5, text="Dust is in its way.") for name in MODELS]
     with FakeOllama.in_thread(late, warm=True) as host:
-        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP=limit_s) as app:
-            opened = call(app, "battles", {"prompt": "Why?", "unattended": True})
-            battle = opened["battle"]
-            assert app.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
-            assert "Traceback" not in app.printed, app.printed
-        with running(tmp_path, OLLAMA_HOST=host.url) as app:
-
-            def voting() -> bool:
-                return app.get(f"api/arena/battles/{battle}")["phase"] == "voting"
-
-            assert limit_s == "0" or voting(), "the round was finished before the end"
-            wait_until(voting, "voting is open again")
-            state = app.get(f"api/arena/battles/{battle}")
-            vote = {"round": 1, "judgement": "tie", "ballot": state["ballot"]}
-            assert call(app, f"battles/{battle}/votes", vote)["round"] == 2
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP="20") as app:
+            finished = sigterm_into_a_battle(app)
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP="0") as app:
+            state = app.get(f"api/arena/battles/{finished}")
+            assert state["phase"] == "voting", "the round was finished before the end"
+            goes_on(app, finished)
             assert len(app.votes()) == 3
+            cut = sigterm_into_a_battle(app)
+        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+            wait_until(
+                lambda: app.get(f"api/arena/battles/{cut}")["phase"] == "voting", "voting is open"
+            )
+            goes_on(app, cut)
+            assert len(app.votes()) == 6
