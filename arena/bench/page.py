@@ -37,6 +37,7 @@ TOKEN = 4
 
 KEY_S = 0.1
 PATIENCE_MS = 120_000
+SETTLED_MS = 1000
 VOTE = "[id^=vote-out-]:not([disabled])"
 
 KINDS = {
@@ -148,6 +149,7 @@ class PageBench:
         await page.wait_for_function("!!globalThis.begin", timeout=PATIENCE_MS)
         cdp = await page.context.new_cdp_session(page)
         await cdp.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+        await page.wait_for_timeout(SETTLED_MS)
         await page.evaluate("told.longest = told.over = 0")
         size = self._plan.tokens * TOKEN
         texts = {seat: _text(kind, size, number) for number, seat in enumerate(SEATS)}
@@ -161,7 +163,7 @@ class PageBench:
             keys += 1
             await asyncio.sleep(max(0.0, KEY_S - (time.monotonic() - pressed)))
         await over
-        await page.evaluate("() => new Promise((done) => setTimeout(done, 500))")
+        await page.wait_for_timeout(SETTLED_MS)
         told = await page.evaluate("told")
         await page.close()
         took = sorted(ms / 1000 for ms in told["keys"])
@@ -190,7 +192,7 @@ async def _load(browser: Any, program: str, url: str, scene: str) -> tuple[int, 
         await page.wait_for_selector(READY[program], timeout=PATIENCE_MS)
         seconds = time.monotonic() - started
         await page.wait_for_load_state("load", timeout=PATIENCE_MS)
-    await page.wait_for_timeout(1000)
+    await page.wait_for_timeout(SETTLED_MS)
     await context.close()
     return len(sizes), sum(sizes), seconds
 

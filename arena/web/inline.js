@@ -11,6 +11,9 @@ const NAMED = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0"
 const DOLLARS = /\$(?![\s$])((?:\\[^\n]|[^\\$\n]){1,500})(?<!\s)\$(?![\w$])/y;
 const ALLOWED = /^(?:https?:\/\/|mailto:)/i;
 
+// How many open marks are looked through for the one that a mark closes.
+const FARTHEST = 100;
+
 const SPACE = /^\s?$/;
 // Signs, and letters of scripts without spaces between words, where bold may begin and end anywhere.
 const APART = /[\p{P}\p{S}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
@@ -198,8 +201,10 @@ function inline(text) {
     const fits = (level) => level.sign === mark.sign && !((level.closes || mark.opens) &&
       (level.length + mark.length) % 3 === 0 && (level.length % 3 || mark.length % 3));
     while (mark.closes && mark.count) {
-      const to = levels.findLastIndex((level) => level.link || fits(level));
-      if (to < 0 || levels[to].link) break;
+      const last = Math.max(1, levels.length - FARTHEST);
+      let to = levels.length - 1;
+      while (to >= last && !levels[to].link && !fits(levels[to])) to -= 1;
+      if (to < last || levels[to].link) break;
       flatten(to);
       const level = levels.pop();
       const count = Math.min(2, level.count, mark.count);
