@@ -29,6 +29,7 @@ from arena.core.errors import ArenaError
 ARENA, PLAIN = "arena", "plain Gradio"
 COLD, WARM, FAR = "cold", "warm", "cold, 50 kB/s and 400 ms away"
 READY = {ARENA: "#send:not([disabled])", PLAIN: "textarea"}
+BESIDE = ("-m", "arena.bench.served", "tokens")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
 SEATS = "ABC"
@@ -116,11 +117,10 @@ class PageBench:
     async def run(self) -> tuple[list[Load], list[Stream]]:
         async with _chromium() as browser:
             with TemporaryDirectory() as folder:
-                plain = ("-m", "arena.bench.served", "plain", folder)
                 async with (
                     host(10, 100.0) as models,
                     arena(folder, [models.url]) as ours,
-                    launched(*plain, on=cores()[0]) as other,
+                    launched(*BESIDE, models.url, on=cores()[0]) as other,
                 ):
                     urls = {ARENA: ours.url, PLAIN: other.url}
                     loads = [load async for load in self._loads(browser, urls)]
