@@ -163,7 +163,7 @@ function codeBlock(lines, language, to) {
   return {
     to,
     key: `code ${language}`,
-    source: lines.join("\n"),
+    source: lines.map((line) => `${line}\n`).join(""),
     parts: () => starts.map(piece),
     shell: () => {
       const code = make("code");
