@@ -129,6 +129,10 @@ class Crowd:
             self._pages.append(self._tab())
             await self._pages[-1].open()
 
+    def close(self) -> None:
+        for tab in (*self._tabs, *self._pages):
+            tab.close()
+
     def _mark(self) -> str:
         self._number += 1
         return f"n{self._number}"
@@ -194,7 +198,9 @@ async def staged(
         program = await stack.enter_async_context(serving)
         async with Visitor(program.url) as visitor:
             page = await Page.opened(visitor)
-        yield Crowd(program, host, plan, lambda: tab(page.again(), plan))
+        crowd = Crowd(program, host, plan, lambda: tab(page.again(), plan))
+        stack.callback(crowd.close)
+        yield crowd
 
 
 class Meter:

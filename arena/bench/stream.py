@@ -60,6 +60,7 @@ async def _bare(url: str, plan: Plan) -> tuple[float, float]:
 
     texts: list[str] = []
     firsts, totals = zip(*await asyncio.gather(*map(one, launched.MODELS)), strict=True)
+    await client.close()  # type: ignore[no-untyped-call]
     plan.check("bare", texts)
     return max(firsts), max(totals)
 
