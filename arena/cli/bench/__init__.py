@@ -12,7 +12,7 @@ COMMANDS = {
     "overhead": "what the page's path adds to a reply, beside the official client",
     "wait": "from the last token until the vote is open",
     "memory": "what open pages and battles that are over keep",
-    "votes": "durable votes a second and their acknowledgement, SQLite and PostgreSQL",
+    "votes": "durable votes a second and their acknowledgement, SQLite and the database that is named",
     "two-hosts": "two hosts against one, and a cold one beside a warm one",
     "soak": "what tabs that close at random and hosts that restart leave behind",
     "start": "from starting the arena to its first page, beside a plain Gradio app",

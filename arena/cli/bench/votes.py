@@ -1,4 +1,4 @@
-"""`arena bench votes`: durable votes a second and their acknowledgement, SQLite and PostgreSQL.
+"""`arena bench votes`: durable votes a second and their acknowledgement, SQLite and the named one.
 
 It does not know how that is measured.
 """
