@@ -122,6 +122,39 @@ def test_what_is_left_of_the_thoughts_budget_does_not_lengthen_the_reply() -> No
     run(scene)
 
 
+@pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("hf.co/x/deepseek-r1-distill:1.5b", "{{ .Prompt }}"),
+        ("b:1", "<|user|>{{ .Prompt }}<think>\n"),
+    ],
+)
+def test_thinking_that_nothing_opened_is_none_of_the_first_reply_either(
+    name: str, template: str
+) -> None:
+    async def scene() -> None:
+        closes = model(name, text="I think it over. </think> It is night.", template=template)
+        async with FakeOllama([A, closes], warm=True) as host:
+            async with pool_of(host, names=["a:1", name]) as pool:
+                events = await reply(pool, name)
+                assert text_of(events).strip() == "It is night."
+                assert not any(isinstance(e, Thought) and e.earlier for e in events)
+
+    run(scene)
+
+
+def test_a_reply_that_goes_on_beyond_its_end_is_not_waited_for() -> None:
+    async def scene() -> None:
+        drains = model("b:1", text="It is night.<|im_end|>" + " more" * 900, tokens_per_s=60.0)
+        async with FakeOllama([A, drains], warm=True) as host, pool_of(host) as pool:
+            events = await reply(pool, "b:1")
+            assert text_of(events) == "It is night."
+            assert facts_of(events).done_reason == "stop"
+            await host.wait_for(lambda: host.stats.cancelled)
+
+    run(scene)
+
+
 # Models from elsewhere ---------------------------------------------------------------------------
 
 REMOTE = model("innocent:8b", remote="http://elsewhere.example:11434")

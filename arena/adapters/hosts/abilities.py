@@ -5,6 +5,7 @@ to think.
 """
 
 import logging
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -18,15 +19,21 @@ log = logging.getLogger(__name__)
 CANNOT_STOP = frozenset({"gptoss", "gpt-oss"})
 """Families that think whatever they are told."""
 
+THINKS_BY_NAME = re.compile(
+    r"(?:^|[-_/:.])(?:r1|qwq|think\w*|reason\w*)(?:$|[-_/:.\d])", re.IGNORECASE
+)
+"""Such models often close what their template has opened, where the host does not part it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """Of one model. thinks: None where no host tells. always_thinks: also when told not
-    to. context_length: the longest that it was made for, in tokens; 0 where not told."""
+    to. unopened: its replies may close thinking that nothing in them opened."""
 
     chats: bool = True
     thinks: bool | None = None
     always_thinks: bool = False
+    unopened: bool = False
     shown: ShownModel = ShownModel()
 
     def way_of_thinking(self, contender: Contender) -> str:
@@ -80,12 +87,17 @@ class Knowledge:
 def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:
     named = shown.capabilities or model.capabilities or frozenset()
     families = {word.lower() for word in (*model.families, *shown.families)}
+    stubborn = not families.isdisjoint(CANNOT_STOP)
+    unopened = shown.opens_thinking or bool(THINKS_BY_NAME.search(model.name))
     # Hosts from before 0.6.4, and those of other kinds, name no capabilities.
     if not named:
-        return Abilities(always_thinks=not families.isdisjoint(CANNOT_STOP), shown=shown)
+        return Abilities(always_thinks=stubborn, unopened=unopened, shown=shown)
+    thinks = "thinking" in named
     return Abilities(
         chats="completion" in named,
-        thinks="thinking" in named,
-        always_thinks=not families.isdisjoint(CANNOT_STOP),
+        thinks=thinks,
+        always_thinks=stubborn,
+        # A host that knows how it thinks parts it itself.
+        unopened=unopened and not thinks,
         shown=shown,
     )

@@ -35,12 +35,12 @@ async def heard(
                 parted = [Thought(thought.joined(_words(run)))]
             for part in account.entered(parted, len(run)):
                 yield part
-            if account.full:
+            if account.full or splitter.over:
                 break
-        if ended or account.full:
+        if ended or account.full or splitter.over:
             break
     last = ended if isinstance(ended, Ended) else Ended(LENGTH)
-    cut = last.done_reason == LENGTH
+    cut = last.done_reason == LENGTH and not splitter.over
     rest = splitter.feed(text.joined("", last=True)) + splitter.finish(cut=cut)
     for part in account.entered(rest, 0):
         yield part

@@ -33,6 +33,7 @@ from arena.core.errors import HostFault
 from arena.core.ticks import until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
+OPENS_THINKING = re.compile(r"<think>(?:\s|\\n|\{\{-? ?end ?-?\}\})*$")
 NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
 UNLOAD_POLL_S = 0.05
 NANOSECONDS = 1_000_000_000
@@ -298,6 +299,7 @@ def _shown(shown: Shown) -> ShownModel:
         capabilities=frozenset(str(c) for c in shown.capabilities or ()),
         weights=weights[1] if weights else "",
         template=bool(has_template or shown.renderer or info.get("tokenizer.chat_template")),
+        opens_thinking=bool(OPENS_THINKING.search(shown.template or "")),
         remote=shown.remote_host,
         families=tuple(filter(None, [details.family, *(details.families or ())]))
         if details

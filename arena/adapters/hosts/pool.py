@@ -253,7 +253,8 @@ class HostPool:
             cold = state.resident is None or not state.ready(model)
             asked = replace(request, model=name, cold=cold)
             said = [m["content"] for m in request.messages if m["role"] == "user"]
-            splitter = Splitter(said, thinks=model in state.unopened)
+            unopened = state.unopened.get(model, self._fleet.abilities(model).unopened)
+            splitter = Splitter(said, thinks=unopened)
             account = Account(state.url, asked, self._timeouts)
             chat = state.host.chat(asked)
             async with aclosing(chat), aclosing(heard(chat, splitter, account)) as events:

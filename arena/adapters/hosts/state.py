@@ -81,7 +81,7 @@ class HostState:
         self.busy_until = -inf
         self.faults: Counter[tuple[str, str]] = Counter()
         self.last_fault = ""
-        self.unopened: set[str] = set()
+        self.unopened: dict[str, bool] = {}
         self.broken: dict[str, tuple[str, str]] = {}
         self.ttft_ms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
         self.speeds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEASURED))
@@ -261,7 +261,7 @@ class HostState:
 
     def completed(self, contender: Contender, facts: Finished, said: Splitter) -> None:
         model = contender.model
-        (self.unopened.add if said.unopened else self.unopened.discard)(model)
+        self.unopened[model] = said.unopened
         if said.token:
             self.faults[model, "template"] += 1
             self.broken[model] = self.digest(self.local.get(model, "")), said.token

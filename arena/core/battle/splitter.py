@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from itertools import takewhile
 
+from arena.core.battle.channels import Channels
 from arena.core.battle.entities import Text, Thought
 from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
 
@@ -31,6 +32,7 @@ class Splitter:
 
     def __init__(self, prompts: Iterable[str] = (), *, thinks: bool = False) -> None:
         self._text = meant(prompts)
+        self._channels = Channels() if self._text.isdisjoint(TOKENS) else None
         self.token = ""
         self.unopened = False
         self._out: list[Text | Thought] = []
@@ -52,6 +54,10 @@ class Splitter:
 
     def feed(self, text: str) -> list[Text | Thought]:
         """What is decided by now, in order."""
+        if self._channels:
+            text = self._channels.marked(text)
+            if self._channels.bare is False:
+                self._channels = None
         if self._mode is _Mode.REPLY and self._begun and not (self._held or _SIGN.search(text)):
             self._fresh = self._fresh and not text.strip()
             return [Text(text)] if text else []
@@ -60,6 +66,8 @@ class Splitter:
 
     def finish(self, *, cut: bool = False) -> list[Text | Thought]:
         """The rest. cut: the reply was ended by its length."""
+        if self._channels:
+            self._held += self._channels.marked("", last=True)
         out = self._read(last=True)
         if self._mode is _Mode.HEADER:
             self._close_header()

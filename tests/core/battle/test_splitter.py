@@ -52,6 +52,12 @@ THINKS = {
     "<|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>"
     "<|start|>assistant<|channel|>final<|message|>" + NIGHT + "<|return|>": ("a <b> c{}", NIGHT),
     "<|channel|>final<|message|>" + NIGHT: ("", NIGHT),
+    "analysisWe need to say why.assistantfinal" + NIGHT: ("We need to say why.", NIGHT),
+    "analysisHm.assistantcommentaryI look it up.assistantanalysisYes.assistantfinal" + NIGHT: (
+        "Hm.I look it up.Yes.",
+        NIGHT,
+    ),
+    "analysisWe need": ("We need", ""),
     "<|channel|>analysis\nThe person asks about night.": ("The person asks about night.", ""),
     "<|channel>thought\nHm.<channel|>" + NIGHT: ("Hm.", NIGHT),
     "Let me see, at length: `a` and\n```\nb\n```\n</think>\n\n" + NIGHT: (
@@ -146,6 +152,9 @@ ORDINARY = (
     " ",
     "\n\n  Leading space stays.",
     NIGHT,
+    "analysis is what an assistantfinal exam asks for",
+    "See analysisPlan and assistantfinalExam.",
+    "analysis",
     "a < b and c > d, x <y> z, a << 2 >> b",
     "if (a<b) { x[i] = y[INDEX]; }",
     "An unfinished one: <",
