@@ -170,11 +170,13 @@ def test_a_number_out_of_range_is_a_wrong_command_line(
 
 @pytest.mark.slow
 def test_best_finds_the_best_with_fewer_votes_and_true_intervals() -> None:
-    rows = measured(contenders=8, votes=6000, repeat=500, spreads=(180,))
+    votes = 3000
+    rows = measured(contenders=8, votes=votes, repeat=400, spreads=(180,))
     row = {row.policy: row for row in rows}
     best, fewest = row[Policy.BEST], row[Policy.FEWEST]
-    assert best.votes_needed is not None and row[Policy.UNIFORM].votes_needed is not None
-    assert best.votes_needed < 0.7 * row[Policy.UNIFORM].votes_needed
+    # A policy that did not get there needs more than were cast.
+    assert best.votes_needed is not None
+    assert best.votes_needed < 0.7 * (row[Policy.UNIFORM].votes_needed or votes)
     assert best.error is not None and fewest.error is not None and best.error > fewest.error
     for policy in Policy:
         coverage = row[policy].coverage

@@ -123,7 +123,7 @@ def test_all_is_shown_as_soon_as_the_last_one_has_ended(case: Case) -> None:
         ({"A": Track(500, False), "B": Track(STEP, False)}, {"A": STEP, "B": STEP}),
         ({"A": Track(500, False), "B": Track(499, False)}, {"A": STEP, "B": STEP}),
         ({"A": Track(4, True), "B": Track(30, False)}, {"A": 4, "B": STEP}),
-        ({"A": Track(500, True), "B": Track(7, False)}, {"A": 0, "B": 0}),
+        ({"A": Track(500, True), "B": Track(STEP - 1, False)}, {"A": 0, "B": 0}),
         ({"A": Track(0, True), "B": Track(30, False)}, {"A": 0, "B": STEP}),
         ({"A": Track(500, True), "B": Track(7, True)}, {"A": 500, "B": 7}),
     ],
