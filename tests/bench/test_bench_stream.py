@@ -118,11 +118,6 @@ def test_the_cost_of_a_battle_comes_with_a_profile_of_it(
             {"SQLite: durable votes a second": (5, 1e5), "SQLite: p99": (0, 5)},
         ),
         ("start --repeat 1", {"Arena, until its first page": (0.5, 100)}),
-        ("two-hosts --tabs 4 --seconds 2", {"Battles a minute, one host": (1, 1000)}),
-        (
-            "soak --minutes 0.2 --tabs 3",
-            {"Battles played to their end": (1, 1000), "arena_replies_under_way, left": (0, 0)},
-        ),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) else "",
 )
