@@ -109,10 +109,7 @@ function paintPane(pane, shown, state, names, key) {
   pane.root.dataset.live = live || shown.state === "champion" || state.phase === "void";
   pane.name.textContent = `Model ${seat}`;
   if (names?.[seat]) {
-    const [name, letter] = ["strong", "span"].map((tag) => document.createElement(tag));
-    name.textContent = names[seat];
-    letter.textContent = `Model ${seat}`;
-    pane.name.replaceChildren(name, letter);
+    pane.name.replaceChildren(make("strong", {}, names[seat]), make("span", {}, `Model ${seat}`));
   }
   pane.chip.textContent = WORDS[shown.state] ?? shown.state;
   pane.chip.dataset.state = shown.state;
@@ -132,11 +129,8 @@ function paintPane(pane, shown, state, names, key) {
 
 function paintSeats(el, state, names) {
   const links = state.panes.map(({ seat, state: word }) => {
-    const link = document.createElement("button");
-    link.type = "button";
-    link.dataset.state = word;
-    link.textContent = seat;
-    link.setAttribute("aria-label", `Show ${names?.[seat] ?? `Model ${seat}`}, ${WORDS[word]}`);
+    const label = `Show ${names?.[seat] ?? `Model ${seat}`}, ${WORDS[word]}`;
+    const link = make("button", { type: "button", "data-state": word, "aria-label": label }, seat);
     link.addEventListener("click", () =>
       el.panes.get(seat).root.scrollIntoView({ block: "nearest", inline: "center" }));
     return link;
