@@ -29,7 +29,7 @@ from arena.web.api.comparisons import (
     total,
     verdict,
 )
-from arena.web.api.events import hung_up
+from arena.web.api.events import until_gone
 from arena.web.api.problems import problems
 from arena.web.callers import caller_of
 
@@ -175,21 +175,13 @@ async def _meant(referee: Referee, request: Request, told: str) -> str:
 
 async def _wait(referee: Referee, battle_id: str, request: Request) -> None:
     """Until nobody in play owes a reply, or the client is gone. Raises StillWriting."""
-    complete = asyncio.ensure_future(_complete(referee, battle_id))
-    gone = asyncio.ensure_future(hung_up(request))
     try:
         async with asyncio.timeout(WAIT_S):
-            await asyncio.wait({complete, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if complete.done():
-            complete.result()
+            await until_gone(_complete(referee, battle_id), request.receive)
     except TimeoutError:
         raise StillWriting(
             "The models are still writing. Ask for the same round again; nothing is lost."
         ) from None
-    finally:
-        complete.cancel()
-        gone.cancel()
-        await asyncio.gather(complete, gone, return_exceptions=True)
 
 
 async def _complete(referee: Referee, battle_id: str) -> None:
