@@ -224,10 +224,10 @@ class Meter:
         return used | {"host_late": late["p95_ms"] / 1000}
 
     def _now(self) -> list[float]:
-        own = psutil.Process().cpu_times()
+        own = launched.cpu_of(psutil.Process())
         pinned = _core_of(self._arena.process)
         busy = sum(_busy(times) for times in pinned)
-        return [time.monotonic(), self._arena.cpu(), own.user + own.system, busy]
+        return [time.monotonic(), self._arena.cpu(), own, busy]
 
 
 def _core_of(process: psutil.Process) -> list[Any]:

@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from arena.bench import Told
-from arena.bench.launched import launched
+from arena.bench.launched import cpu_of, launched
 
 ARENA, ENGINE = "arena", "arena's engine"
 CLOSED, OPEN, VOTING = "closed", "open", "open, with a vote to cast"
@@ -83,9 +83,9 @@ class Arena:
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU so far, by process."""
-        spent = {ARENA: _seconds(self._process)}
+        spent = {ARENA: cpu_of(self._process)}
         if engine := self._process.children():
-            spent[ENGINE] = sum(map(_seconds, engine))
+            spent[ENGINE] = sum(map(cpu_of, engine))
         return spent
 
     async def battle(self) -> str:
@@ -129,8 +129,3 @@ def _streams(html: str, battle: str) -> Iterator[str]:
     found = re.search(r"window\.gradio_config = (\{.*?\});</script>", html, re.DOTALL)
     if found and json.loads(found[1]).get("connect_heartbeat"):
         yield "/gradio_api/heartbeat/idle"
-
-
-def _seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)

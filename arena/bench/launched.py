@@ -45,15 +45,19 @@ def fast(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
+def cpu_of(process: psutil.Process) -> float:
+    """Seconds so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     url: str
     process: psutil.Process
 
     def cpu(self) -> float:
-        """Seconds so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return cpu_of(self.process)
 
     async def ready(self) -> None:
         """Returns once an arena takes battles."""

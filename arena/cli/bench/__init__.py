@@ -16,6 +16,6 @@ COMMANDS = {
     "two-hosts": "two hosts against one, and a cold one beside a warm one",
     "soak": "what tabs that close at random and hosts that restart leave behind",
     "start": "from starting the arena to its first page, beside a plain Gradio app",
-    "idle": "what an arena costs that nobody uses, beside a plain Gradio app",
+    "idle": "what an arena costs that nobody uses",
     "page": "what the page takes of a browser: loading it, and while replies stream in",
 }
