@@ -34,8 +34,9 @@ TOO_LONG = "The replies took too long, so this battle ends without a result."
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """pace: the most characters a second, 0 for no limit; grace_s: how long the models write on with nobody looking,
-    unless the battle is played unattended; total_s: the longest a round may take."""
+    """pace: the most characters a second, 0 for no limit; grace_s: how long the models write on
+    with nobody looking, unless the battle is played unattended; total_s: the longest a round may
+    take."""
 
     pace: float = 0.0
     grace_s: float = 5.0
@@ -107,7 +108,6 @@ class Stage:
         pace = Pace()
         attendance = self._attendance(battle)
         deadline = self._clock() + self._rules.total_s
-        clock = asyncio.get_running_loop().time
         while True:
             if failed := next((w for w in writers.values() if w.fault), None):
                 raise failed.abandoned()
@@ -129,7 +129,7 @@ class Stage:
                 raise Abandoned(LEFT)
             if self._clock() > deadline:
                 raise Abandoned(TOO_LONG)
-            await asyncio.sleep(until_tick(clock(), SHOWN_AFTER_S))
+            await asyncio.sleep(until_tick(self._clock(), SHOWN_AFTER_S))
 
     async def _close_when_idle(
         self, battle: Battle, load: Callable[[str], Awaitable[Battle]]
