@@ -46,6 +46,11 @@ class Abilities:
         """Whether a reply needs a budget of thought."""
         return think not in ("", "off") or bool(self.thinks) or self.always_thinks
 
+    def may_close_unopened(self, think: str) -> bool:
+        """Whether a reply may close thinking that nothing in it opened: not where the template
+        itself is told that nobody is to think."""
+        return self.unopened and not (self.shown.told_how and think == "off")
+
 
 def key_of(model: ListedModel) -> str:
     """Models of one digest are the same; where a host tells none, its name has to do."""

@@ -85,7 +85,7 @@ class OpenAIHost:
         return None
 
     async def show(self, model: str) -> ShownModel:  # noqa: ARG002 -- it tells of none
-        return ShownModel()
+        return ShownModel(told_how=True)
 
     async def preload(self, model: str, options: Mapping[str, Any]) -> None:
         """These hosts load what they are asked for, and do not say what they hold."""

@@ -253,8 +253,7 @@ class HostPool:
             cold = state.resident is None or not state.ready(model)
             asked = replace(request, model=name, cold=cold)
             said = [m["content"] for m in request.messages if m["role"] == "user"]
-            told_not_to = state.host.kind == "openai" and request.think == "off"
-            foreseen = self._fleet.abilities(model).unopened and not told_not_to
+            foreseen = self._fleet.abilities(model).may_close_unopened(request.think)
             unopened = state.unopened.get(model, foreseen)
             splitter = Splitter(said, thinks=unopened)
             account = Account(state.url, asked, self._timeouts)
