@@ -139,6 +139,13 @@ def _source(text: str) -> ModelSource:
     return ModelSource(name, url=url, sha256=digest.lower())
 
 
+def _root(text: str) -> str:
+    path = f"/{text.strip('/')}" if text.strip("/") else ""
+    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII):
+        raise ValueError
+    return path
+
+
 _HOST = "an IP, host:port or http(s) URL, without user or password"
 _TOKENS = "as many bearer tokens as there are hosts at most, comma-separated"
 _OLLAMA = f"{_HOST}, and without a path such as /api or /v1, which the arena adds itself"
@@ -229,6 +236,9 @@ class Settings:
     )
     metrics: str = _key(
         "ARENA_METRICS", "operators", _one_of("operators", "all"), "operators or all"
+    )
+    root_path: str = _key(
+        "ARENA_ROOT_PATH", "", _root, "a path such as /arena, or empty where it has the whole host"
     )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
     port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")

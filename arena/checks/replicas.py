@@ -26,7 +26,7 @@ it through a small buffer, only after five seconds."""
 PROMPT = "A check of the deployment. Say: well."
 PASSED_ON = (
     "Let the proxy send X-Forwarded-Host and X-Forwarded-Proto, and pass on /gradio_api and "
-    "/api/arena; behind a path, also name that in GRADIO_ROOT_PATH in the environment of every "
+    "/api/arena; behind a path, also name that in ARENA_ROOT_PATH in the settings of every "
     f"replica, and lead the path without a slash to the one with it. {SEE}"
 )
 

@@ -17,7 +17,6 @@ from arena.compose import House
 from arena.core.errors import ArenaError
 from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
-from arena.web.headers import Headers
 from arena.web.operators import is_loopback
 
 THREADS = 100
@@ -50,7 +49,6 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
-    app.add_middleware(Headers)
     replica.install(app)
     api.install(
         app,
@@ -61,8 +59,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
-    mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
-    return mounted
+    return ui.mount(app, page, root_path="" if shared else house.settings.root_path)
 
 
 async def _no_files() -> None:

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
+from starlette.middleware.gzip import GZipMiddleware
 
 from arena.web import arena_tab, hosts_tab, leaderboard_tab
+from arena.web.front import Front
+from arena.web.headers import Headers
+from arena.web.prefix import Prefix
 from arena.web.theme import theme
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from arena.core.hosts.overview import Overview
     from arena.play.referee import Referee
 
 TITLE = "Progressive Arena"
+COMPRESSION = 5
+"""Of pages and answers; event streams are left as they are, as they would wait for a block."""
+
 STYLES = ("style.css", "hosts.css", "leaderboard.css")
 
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
@@ -56,17 +65,27 @@ def build(
     return page
 
 
-def mount_options() -> dict[str, Any]:
-    """Keyword arguments for `gr.mount_gradio_app`. What could tell who is who is off: error
-    texts, run history and the monitoring page."""
+def mount(app: FastAPI, page: gr.Blocks, root_path: str = "") -> FastAPI:
+    """The app with the page at its root. root_path: below which a proxy shows it, as /arena.
+    What could tell who is who is off: error texts, run history and the monitoring page."""
+    app.add_middleware(Headers)
+    app.add_middleware(Front)
+    app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION)
+    if root_path:
+        app.add_middleware(Prefix, root_path=root_path)
     here = Path(__file__).parent
     style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
-    return {
-        "theme": theme(),
-        "head": HEAD.format(style=style),
-        "footer_links": [],
-        "show_error": False,
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-    }
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        page,
+        path="",
+        root_path=root_path or None,
+        theme=theme(),
+        head=HEAD.format(style=style),
+        footer_links=[],
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+    )
+    return mounted

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-import gradio as gr
 from fastapi import FastAPI
 
 from arena.web import api, replica, ui
-from arena.web.headers import Headers
 from tests.fake_ollama import FakeOllama
 from tests.nginx import OUTSIDE, free_port, running_nginx
 from tests.playing import Table, table
@@ -36,21 +34,19 @@ http {{
 
 
 @asynccontextmanager
-async def replica_of(at: Table) -> AsyncIterator[str]:
+async def replica_of(at: Table, root_path: str = "") -> AsyncIterator[str]:
     """A replica with this table behind it; its address."""
     app = FastAPI()
-    app.add_middleware(Headers)
     replica.install(app)
     api.install(app, at.referee)
-    mounted = gr.mount_gradio_app(app, ui.build(at.referee), path="", **ui.mount_options())
-    async with client_of(mounted) as client:
+    async with client_of(ui.mount(app, ui.build(at.referee), root_path)) as client:
         yield f"{client.base_url.host}:{client.base_url.port}"
         at.feed.close()  # type: ignore[attr-defined]
 
 
 @asynccontextmanager
 async def replicas_of(
-    folder: Path, tables: int = 1
+    folder: Path, tables: int = 1, root_path: str = ""
 ) -> AsyncIterator[tuple[list[str], list[Table]]]:
     """Two replicas with one table behind them, as if they shared their battles, or two: their
     addresses and their tables."""
@@ -60,7 +56,10 @@ async def replicas_of(
         for place in places:
             place.mkdir()
         at = [await stack.enter_async_context(table(place, [host])) for place in places]
-        yield [await stack.enter_async_context(replica_of(a)) for a in (at[0], at[-1])], at
+        yield (
+            [await stack.enter_async_context(replica_of(a, root_path)) for a in (at[0], at[-1])],
+            at,
+        )
 
 
 @contextmanager

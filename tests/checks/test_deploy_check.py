@@ -122,9 +122,11 @@ def test_all_that_a_careless_nginx_does_is_found(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-async def on_the_page(folder: Path, server: str, path: str = "") -> list[Finding]:
+async def on_the_page(
+    folder: Path, server: str, path: str = "", root_path: str = ""
+) -> list[Finding]:
     """What is found of the page of one replica behind such an nginx, at this path of it."""
-    async with replicas_of(folder) as (addresses, _):
+    async with replicas_of(folder, root_path=root_path) as (addresses, _):
         with behind(folder / "nginx", addresses[:1], server) as url:
             async with Visitor(f"{url}{path}") as visitor:
                 return [f async for f in replicas.played(visitor)]
@@ -135,27 +137,26 @@ BELOW = f"{FORWARDED} location /arena/ {{ proxy_pass http://arena/; proxy_buffer
 
 def test_an_arena_behind_a_path_that_does_not_know_it_is_found_out(tmp_path: Path) -> None:
     page = of(asyncio.run(on_the_page(tmp_path, BELOW, "/arena/")), "page")
-    assert page.status == "fail" and "GRADIO_ROOT_PATH" in page.mend
+    assert page.status == "fail" and "ARENA_ROOT_PATH" in page.mend
     assert "/gradio_api/run/predict, where no arena answers (status 404)" in page.message
     assert "/arena/gradio_api" not in page.message
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["/arena/", "/arena"])
+@pytest.mark.parametrize("server", [BELOW, BELOW.replace("http://arena/;", "http://arena;")])
 def test_an_arena_behind_a_path_that_knows_it_is_played(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+    tmp_path: Path, server: str, path: str
 ) -> None:
-    monkeypatch.setenv("GRADIO_ROOT_PATH", "/arena")
-    assert of(asyncio.run(on_the_page(tmp_path, BELOW, path)), "page").status == "ok"
+    """Whether the proxy takes the path away or passes it on."""
+    found = asyncio.run(on_the_page(tmp_path, server, path, root_path="/arena"))
+    assert of(found, "page").status == "ok"
 
 
 @pytest.mark.slow
-def test_a_path_without_its_slash_that_shows_the_page_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GRADIO_ROOT_PATH", "/arena")
+def test_a_path_without_its_slash_that_shows_the_page_is_found_out(tmp_path: Path) -> None:
     bare = f"{BELOW} location = /arena {{ proxy_pass http://arena/; }}"
-    page = of(asyncio.run(on_the_page(tmp_path, bare, "/arena")), "page")
+    page = of(asyncio.run(on_the_page(tmp_path, bare, "/arena", "/arena")), "page")
     assert page.status == "fail" and "without a slash" in page.mend
     assert "follows its battle at" in page.message and "status 404" in page.message
 

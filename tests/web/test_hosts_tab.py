@@ -19,7 +19,7 @@ from arena.core.hosts.overview import BattleCost, Overview
 from arena.core.hosts.placement import Share
 from arena.core.hosts.report import FaultCount, HostReport, ModelReport, Spread
 from arena.server.application import build_app
-from arena.web import hosts_tab, operators, ui
+from arena.web import hosts_tab, operators
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
 from tests.playing import table
 
@@ -202,7 +202,3 @@ def test_a_battle_is_watched_from_its_first_viewer_until_it_is_decided(tmp_path:
                 assert not await at.referee.rounds.watched()
 
     asyncio.run(run())
-
-
-def test_the_style_of_the_tab_is_in_the_page() -> None:
-    assert ".host-models" in ui.mount_options()["head"]

@@ -18,7 +18,6 @@ from fastapi import FastAPI
 from arena.server.serving import listen, url_of
 from arena.web import leaderboard_tab, ui
 from arena.web.api import standings
-from arena.web.headers import Headers
 from tests.web import boards
 
 pytestmark = pytest.mark.slow
@@ -48,7 +47,6 @@ def site() -> Iterator[SimpleNamespace]:
 
     async def serve() -> None:
         app = FastAPI()
-        app.add_middleware(Headers)
         app.include_router(
             standings.routes(SimpleNamespace(scoreboard=scoreboard)), prefix="/api/arena"
         )  # type: ignore[arg-type]
@@ -57,8 +55,9 @@ def site() -> Iterator[SimpleNamespace]:
                 gr.Markdown("A battle")
             with gr.Tab("Leaderboard") as tab:
                 leaderboard_tab.build(tab, scoreboard)  # type: ignore[arg-type]
-        mounted = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
-        servers.append(uvicorn.Server(uvicorn.Config(mounted, log_level="warning", ws="none")))
+        servers.append(
+            uvicorn.Server(uvicorn.Config(ui.mount(app, page), log_level="warning", ws="none"))
+        )
         ready.set()
         await servers[0].serve(sockets=[sock])
 

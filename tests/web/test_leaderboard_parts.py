@@ -18,7 +18,6 @@ from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
 from arena.play.scoreboard import board_of
-from arena.web import ui
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, table
 from tests.web import boards
@@ -398,7 +397,3 @@ def test_a_name_is_text_everywhere_and_never_markup() -> None:
     ]
     assert all("img src=x" in text for text in drawn[:5])
     assert not [text for text in drawn if re.search(r"<img|\\u003cimg", text)]
-
-
-def test_the_style_of_the_tab_is_in_the_page() -> None:
-    assert ".board-table" in ui.mount_options()["head"]

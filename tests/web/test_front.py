@@ -1,0 +1,90 @@
+"""The page before its scripts: what previews, browsers without JavaScript and proxies get of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.checks.replicas import behind, replicas_of
+from tests.checks.test_deploy_check import BELOW
+from tests.fake_ollama import FakeOllama
+from tests.running import running
+from tests.web.calling import HOSTED
+from tests.web.test_page import BETTER, VOTE_OUT, ask, vote
+
+METAS = re.compile(r'<meta (?:property|name)="([^"]+)" content="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> httpx.Response:
+    """The page below a path, as somebody gets it who can read it compressed."""
+
+    async def fetched() -> httpx.Response:
+        async with replicas_of(tmp_path_factory.mktemp("front"), root_path="/arena") as (at, _):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                return await client.get(f"http://{at[0]}/arena/")
+
+    return asyncio.run(fetched())
+
+
+def test_a_preview_names_the_arena_and_nothing_else(front: httpx.Response) -> None:
+    head = front.text.partition("<script")[0]
+    said = METAS.findall(head)
+    names = [name for name, _ in said]
+    assert len(names) == len(set(names))
+    assert dict(said)["og:title"] == "Progressive Arena"
+    assert "blind" in dict(said)["og:description"].lower()
+    assert not re.search("gradio|{url}|http", "".join(f"{said}"), re.IGNORECASE)
+
+
+def test_the_page_is_compressed(front: httpx.Response) -> None:
+    assert front.headers["content-encoding"] == "gzip"
+    assert int(front.headers["content-length"]) < len(front.content) / 3
+
+
+def test_the_styles_of_all_tabs_are_in_the_page(front: httpx.Response) -> None:
+    assert all(f".{name}" in front.text for name in ("reply", "board-table", "host-models"))
+
+
+def test_nothing_of_the_page_is_asked_for_outside_of_its_path(front: httpx.Response) -> None:
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', front.text)
+    assert addresses
+    assert not [at for at in addresses if at.startswith(("/", "http"))]
+
+
+def test_without_javascript_the_page_says_what_it_needs(browser: Any, front: Any) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.route("**/*", lambda route: route.fulfill(body=front.text, content_type="text/html"))
+    page.goto("http://arena.test/arena/")
+    assert "JavaScript" in page.inner_text("body")
+    assert page.locator("noscript a").first.get_attribute("href").startswith("api/arena/")
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_battle_is_played_in_a_browser_below_a_path(browser: Any, tmp_path: Path) -> None:
+    """Whether the proxy takes the path away or passes it on."""
+    page = browser.new_page()
+    missed: list[str] = []
+    page.on("response", lambda got: missed.append(got.url) if got.status >= 400 else None)
+    with (
+        FakeOllama.in_thread(HOSTED, speed=20, warm=True) as host,
+        running(tmp_path, OLLAMA_HOST=host.url, ARENA_ROOT_PATH="/arena") as app,
+    ):
+        for server in (BELOW, BELOW.replace("http://arena/;", "http://arena;")):
+            folder = tmp_path / str(len(app.votes()))
+            with behind(folder, [app.url.removeprefix("http://")], server) as url:
+                page.goto(f"{url}/arena/")
+                page.wait_for_selector("#send:not([disabled])")
+                ask(page, "What is below a path?")
+                vote(page, VOTE_OUT)
+                vote(page, BETTER)
+                page.wait_for_selector(".unmasked h2")
+    page.close()
+    assert not missed
