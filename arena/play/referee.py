@@ -9,7 +9,7 @@ import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ from arena.play.scoreboard import Scoreboard
 log = logging.getLogger(__name__)
 
 ABANDONED = "The battle was ended before its last vote. The votes already cast are kept."
+STOPPED = "You stopped before every reply had ended, so this battle has no result."
 
 
 class Referee:
@@ -197,9 +198,18 @@ class Referee:
 
     async def abandon(self, battle_id: str) -> State:
         """End the battle without a result; votes already cast stand."""
+        return await self._end(battle_id, ABANDONED, Phase)
 
+    async def stop(self, battle_id: str) -> State:
+        """Wait for this round no longer: the battle ends without a result, unless every reply
+        has ended by now, which can be judged."""
+        return await self._end(battle_id, STOPPED, (Phase.ANSWERING,))
+
+    async def _end(self, battle_id: str, why: str, phases: Container[Phase]) -> State:
         async def move(battle: Battle) -> State:
-            moved = rules.void(battle, ABANDONED)
+            if battle.phase not in phases:
+                return view.state(battle)
+            moved = rules.void(battle, why)
             await self.rounds.stop(battle_id)
             self.counted["void"] += 1
             return await self._moved(moved)

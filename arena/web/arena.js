@@ -9,6 +9,7 @@ const PATIENCE = 2;
 const LONGEST_WAIT_MS = 1000;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
+const OPENING = "The models are getting your prompt.";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
@@ -20,6 +21,7 @@ let asked = 0;
 let painting = null;
 let cost = 0;
 let host = { ready: false };
+let due = null;
 
 function hold(storage, key, value) {
   try {
@@ -83,6 +85,7 @@ function receive(event) {
   if (!battle.state) return;
   const { phase, round } = battle.state;
   if (OVER.includes(phase)) source.close();
+  announce(before, battle.state);
   repaint();
   if (!state) return;
   if (phase !== "voting" || before?.round !== round) battle.openSince = 0;
@@ -109,10 +112,25 @@ async function lost(mine) {
 
 // Drawing --------------------------------------------------------------------------------------
 
+// Told to those who do not see the panes: who has ended, and who is out.
+function announce(before, state) {
+  const was = new Map(before?.panes.map((pane) => [pane.seat, pane.state]));
+  const news = state.panes.filter((pane) => was.get(pane.seat) !== pane.state);
+  const told = news.filter(({ state: word }) => ["complete", "eliminated"].includes(word))
+    .map((pane) => `Model ${pane.seat}: ${WORDS[pane.state]}.`);
+  if (before && told.length) el.told.textContent = told.join(" ");
+}
+
 function draw() {
   const { state, names } = battle;
-  paintState(el, state, names);
-  say(el, headline(state), state.phase === "void" ? "notice" : "");
+  const moves = battle.drawn !== `${state.phase} ${state.round}`;
+  battle.drawn = `${state.phase} ${state.round}`;
+  (moves ? moving : (_, change) => change())(el, () => {
+    paintState(el, state, names);
+    say(el, headline(state), state.phase === "void" ? "notice" : "");
+    fit(el);
+  });
+  keepFocus();
   // Voting opens when the texts are there.
   if (state.phase === "voting") repaint();
   else unlock();
@@ -131,14 +149,33 @@ function repaint() {
   }, Math.min(PATIENCE * cost, LONGEST_WAIT_MS));
 }
 
-// Every reply is read from its beginning.
+// Every reply is read from its beginning; of one whose end was not in view that is told.
 function openVoting() {
   const { round, prompts } = battle.state;
   if (battle.opened !== `${round} ${prompts.length}`) {
     battle.opened = `${round} ${prompts.length}`;
     for (const pane of el.panes.values()) pane.replies.toTop();
   }
+  for (const pane of el.panes.values()) {
+    if (pane.watched === pane.replies.size) continue;
+    pane.watched = pane.replies.size;
+    unread(pane, Boolean(pane.watched));
+    pane.replies.watchEnd(() => unread(pane, false));
+  }
   unlock();
+}
+
+function unread(pane, is) {
+  pane.root.dataset.unread = is;
+  pane.rest.hidden = !is;
+  const link = [...el.seats.children].find((button) => pane.root.id.endsWith(button.textContent.toLowerCase()));
+  if (link) link.dataset.unread = is;
+}
+
+// The focus does not fall to the body when what had it goes away.
+function keepFocus() {
+  const at = document.activeElement;
+  if (!at || at === document.body || at.disabled || !at.checkVisibility()) attend(el.status);
 }
 
 // What may be pressed now. `spent` is the version of the battle that was moved on already, while
@@ -156,6 +193,15 @@ function unlock() {
   el.sendFollowUp.disabled = !open || !state.follow_up;
   el.samePrompt.disabled = el.newBattle.disabled = Boolean(pending);
   el.send.disabled = Boolean(pending) || !host.ready;
+  el.stop.hidden = state?.phase !== "answering";
+  el.stop.disabled = Boolean(pending);
+  if (due && !due.button.disabled) send(due.field, due.button);
+}
+
+// Enter in a field: at once, or as soon as its button may be pressed.
+function send(field, button) {
+  due = button.disabled ? { field, button } : null;
+  if (!due) button.click();
 }
 
 function start() {
@@ -207,7 +253,9 @@ function entered(answer) {
   write(el.prompt, "");
   write(el.followUp, "");
   document.documentElement.dataset.arena = "answering";
+  scrollTo({ top: 0 });
   follow(answer.battle);
+  say(el, OPENING);
   attend(el.status);
 }
 
@@ -221,6 +269,18 @@ function vote(judgement, seat = "") {
 
 function better(seat) {
   vote("drop", living(battle.state).find((other) => other !== seat));
+}
+
+// What is there is judged only if every reply has ended by then; else there is no result.
+function stop() {
+  ask(() => trigger("stop"), { battle: battle.id }, () => attend(el.status));
+}
+
+// Panes scroll with the one that the person scrolls.
+function scrollTogether(leader) {
+  if (el.together.getAttribute("aria-pressed") !== "true") return;
+  if (!leader.box.matches(":hover, :focus, :focus-within")) return;
+  for (const { replies } of el.panes.values()) if (replies !== leader) replies.place = leader.place;
 }
 
 function undo() {
@@ -309,10 +369,23 @@ function listen() {
   el.samePrompt.addEventListener("click", again);
   el.newBattle.addEventListener("click", leaveBattle);
   el.undo.addEventListener("click", undo);
+  el.stop.addEventListener("click", stop);
+  el.together.addEventListener("click", () => {
+    const on = el.together.getAttribute("aria-pressed") !== "true";
+    el.together.setAttribute("aria-pressed", on);
+  });
+  el.stage.addEventListener("scroll", () => paintSwiped(el), { passive: true });
+  addEventListener("resize", () => battle?.state && fit(el));
   for (const [seat, pane] of el.panes) {
     pane.voteOut.addEventListener("click", () => vote("drop", seat));
     pane.better.addEventListener("click", () => better(seat));
     pane.toggle.addEventListener("click", () => expand(pane, pane.root.dataset.open !== "true"));
+    pane.rest.addEventListener("click", () => {
+      const whole = pane.root.dataset.open === "true";
+      (whole ? window : pane.box).scrollBy({ top: 0.9 * (whole ? innerHeight : pane.box.clientHeight) });
+      pane.box.focus({ preventScroll: true });
+    });
+    pane.box.addEventListener("scroll", () => scrollTogether(pane.replies), { passive: true });
   }
   for (const chip of el.examples.querySelectorAll("button")) {
     chip.addEventListener("click", () => { write(el.prompt, chip.dataset.prompt); el.prompt.focus(); });
@@ -322,8 +395,9 @@ function listen() {
       // The Enter that ends a composition; Safari says so by its code alone.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
-      button.click();
+      send(field, button);
     });
+    field.addEventListener("input", () => { due = null; });
     // The component takes Shift+Enter, which is the new line here, for a submit.
     field.addEventListener("keypress", (event) => event.stopImmediatePropagation(), true);
   }

@@ -55,8 +55,8 @@ def build(referee: Referee, channel: str) -> None:
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
                 elem_id="follow-up",
-                label="Or ask all of them a follow-up before you vote (F)",
-                placeholder="A question they all answer, each in its own conversation",
+                label="Or ask all of them a follow-up before you vote",
+                placeholder="A question for all of them",
                 interactive=True,
                 lines=1,
                 max_lines=6,
@@ -119,6 +119,7 @@ def _wire(moves: Moves, reveal: gr.HTML) -> None:
         (ctl.follow, moves.follow_up, [ctl]),
         (ctl.undo, moves.undo, [ctl]),
         (ctl.abandon, moves.abandon, [ctl]),
+        (ctl.stop, moves.stop, [ctl]),
         (ctl.unmask, moves.reveal, [ctl, reveal]),
     ):
         event(

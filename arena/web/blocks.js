@@ -199,9 +199,15 @@ function readHeading(lines, at) {
   return title(at + 1, text, found[1].length);
 }
 
-// The page has headings of its own above it.
+// The page has headings of its own above it, down to the second level. How large it looks is told
+// by its class; as headings, all of a reply are of one level, since models skip some.
 function title(to, text, level) {
-  return { to, key: `h${level} ${text}`, shell: () => paragraph(`h${Math.min(level + 3, 6)}`, text) };
+  const shell = () => {
+    const heading = paragraph("h3", text);
+    heading.className = `level-${Math.min(level, 4)}`;
+    return heading;
+  };
+  return { to, key: `h${level} ${text}`, shell };
 }
 
 function readRule(lines, at) {

@@ -1,4 +1,4 @@
-"""What the page may ask of the referee: open, vote, follow up, draw again, reveal.
+"""What the page may ask of the referee: open, vote, stop, follow up, draw again, reveal.
 
 A payload comes from the browser, where anybody may forge it, so every field is checked here;
 whatever goes wrong comes back as one kind sentence. It does not know how the page is drawn.
@@ -141,6 +141,12 @@ class Moves:
     async def abandon(self, ask: Ask) -> Answer:
         """battle."""
         await self._referee.abandon(ask.battle)
+        return {}
+
+    @_move
+    async def stop(self, ask: Ask) -> Answer:
+        """battle."""
+        await self._referee.stop(ask.battle)
         return {}
 
     @_move

@@ -19,6 +19,9 @@ const IDLE = {
   warming: "Loading the models, which can take a while",
 };
 const OVER = ["decided", "void"];
+const GAPS_PX = 46;
+const LEAST_PX = 220;
+const MOVE_MS = 450;
 
 const byId = (id) => document.getElementById(id);
 
@@ -32,8 +35,8 @@ function elements() {
   };
   const ids = {
     send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
-    asked: "asked", askedText: "asked-text", seats: "seats", equal: "equal", bad: "bad",
-    undo: "undo", purpose: "purpose",
+    asked: "asked", askedLine: "asked-line", askedText: "asked-text", told: "told", seats: "seats", equal: "equal", bad: "bad",
+    undo: "undo", purpose: "purpose", stop: "stop", together: "together",
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",
     progress: "banner-progress", demo: "demo-note",
@@ -49,6 +52,7 @@ function elements() {
       note: root.querySelector(".pane-note"),
       idle: root.querySelector(".pane-idle"),
       toggle: root.querySelector(".pane-toggle"),
+      rest: root.querySelector(".pane-rest"),
       voteOut: byId(`vote-out-${seat.toLowerCase()}`),
       better: byId(`better-${seat.toLowerCase()}`),
       box: root.querySelector(".reply"),
@@ -105,6 +109,7 @@ function paintPane(pane, shown, state, names, key) {
   const { seat } = shown;
   const live = isLive(shown);
   const over = OVER.includes(state.phase);
+  if (pane.root.dataset.live === "true" && !live && shown.state === "eliminated") expand(pane, false);
   pane.root.dataset.state = shown.state;
   pane.root.dataset.live = live || shown.state === "champion" || state.phase === "void";
   pane.name.textContent = `Model ${seat}`;
@@ -130,12 +135,24 @@ function paintPane(pane, shown, state, names, key) {
 function paintSeats(el, state, names) {
   const links = state.panes.map(({ seat, state: word }) => {
     const label = `Show ${names?.[seat] ?? `Model ${seat}`}, ${WORDS[word]}`;
+    const pane = el.panes.get(seat);
     const link = make("button", { type: "button", "data-state": word, "aria-label": label }, seat);
+    link.dataset.unread = pane.root.dataset.unread ?? "false";
     link.addEventListener("click", () =>
-      el.panes.get(seat).root.scrollIntoView({ block: "nearest", inline: "center" }));
+      pane.root.scrollIntoView({ block: "nearest", inline: "center" }));
     return link;
   });
   el.seats.replaceChildren(...links);
+  paintSwiped(el);
+}
+
+// On a phone one pane fills the width; its letter is marked.
+function paintSwiped(el) {
+  const { scrollLeft, clientWidth } = el.stage;
+  for (const link of el.seats.children) {
+    const left = el.panes.get(link.textContent).root.offsetLeft - scrollLeft;
+    link.setAttribute("aria-current", Math.abs(left) < clientWidth / 2);
+  }
 }
 
 // Draws all but the texts. `names` maps letters to contenders, and is null before the reveal.
@@ -147,18 +164,19 @@ function paintState(el, state, names) {
   root.dataset.unmasked = Boolean(names);
   root.dataset.followUp = state.phase === "voting" && state.follow_up;
   el.roundLabel.textContent = roundLabel(state);
-  el.askedText.textContent = state.prompts[0];
+  el.askedLine.textContent = el.askedText.textContent = state.prompts[0];
   const seats = new Map(state.panes.map((pane) => [pane.seat, pane]));
   for (const [seat, pane] of el.panes) {
     pane.root.dataset.seated = seats.has(seat);
     const key = live.indexOf(seat) + 1 || null;
     if (seats.has(seat)) paintPane(pane, seats.get(seat), state, names, key);
   }
-  paintSeats(el, state, names);
+  el.together.hidden = live.length < 2;
   if (root.dataset.round !== String(state.round)) el.stage.scrollTo({ left: 0 });
   root.dataset.round = state.round;
+  paintSeats(el, state, names);
   el.undo.hidden = !state.undo;
-  el.equal.querySelector("span").textContent = state.final ? "Equal" : "They are equal";
+  el.equal.querySelector("span").textContent = state.final ? "Equal" : "All equal";
   el.bad.querySelector("span").textContent = state.final ? "Both bad" : "All bad";
   el.newBattle.querySelector("span").textContent =
     OVER.includes(state.phase) ? "New battle" : "Leave this battle";
@@ -172,6 +190,7 @@ function paintIdle(el) {
   for (const pane of el.panes.values()) {
     pane.root.dataset.seated = "false";
     pane.replies.clear();
+    delete pane.root.dataset.live;
     expand(pane, false);
   }
 }
@@ -185,7 +204,37 @@ function paintPurpose(el, { study, topic }) {
 function expand(pane, open) {
   pane.root.dataset.open = open;
   pane.toggle.setAttribute("aria-expanded", open);
-  pane.toggle.textContent = open ? "Fold" : "Read";
+  pane.toggle.textContent = open ? "Fold" : "Whole reply";
+}
+
+// Panes take what the window has beside the lines above and the verdicts below them.
+function fit(el) {
+  const pane = [...el.panes.values()].find(({ root }) => root.dataset.live === "true");
+  if (!pane) return;
+  const height = (element) => element?.getBoundingClientRect().height ?? 0;
+  const above = el.stage.parentNode.getBoundingClientRect().top + scrollY +
+    height(document.getElementById("battle-head")) + height(pane.root.querySelector(".pane-head"));
+  const below = height(pane.root.querySelector(".pane-foot")) + height(document.getElementById("verdict-row"));
+  const left = Math.floor(innerHeight - above - below - GAPS_PX);
+  document.documentElement.style.setProperty("--pane-height", `${Math.max(left, LEAST_PX)}px`);
+}
+
+// What changes place on the page is seen to move there, unless the person wants it still.
+function moving(el, change) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    change();
+    return;
+  }
+  const roots = [...el.panes.values()].map((pane) => pane.root);
+  const before = roots.map((root) => root.getBoundingClientRect());
+  change();
+  for (const [n, root] of roots.entries()) {
+    const [from, to] = [before[n], root.getBoundingClientRect()];
+    const [x, y] = [from.left - to.left, from.top - to.top];
+    if (!from.width || !to.width || (!x && !y)) continue;
+    const start = { transform: `translate(${x}px, ${y}px)`, zIndex: 1 };
+    root.animate([start, { transform: "none", zIndex: 1 }], { duration: MOVE_MS, easing: "cubic-bezier(.3, 0, .2, 1)" });
+  }
 }
 
 function paintReadiness(el, ready) {

@@ -93,6 +93,7 @@ class Turn {
 class Replies {
   #turns = [];
   #following = true;
+  #end = null;
 
   constructor(box) {
     this.box = box;
@@ -134,5 +135,33 @@ class Replies {
 
   toTop() {
     this.box.scrollTop = this.#turns.length > 1 ? this.#turns.at(-1).element.offsetTop : 0;
+  }
+
+  // Characters in all.
+  get size() {
+    return this.#turns.reduce((sum, turn) => sum + turn.text.length, 0);
+  }
+
+  // Calls `met` once the end of the last reply comes into view, wherever the text is scrolled.
+  watchEnd(met) {
+    this.#end?.disconnect();
+    const last = this.#turns.at(-1)?.element.lastElementChild;
+    if (!last) return;
+    this.#end = new IntersectionObserver((seen) => {
+      if (!seen.some((entry) => entry.isIntersecting)) return;
+      this.#end.disconnect();
+      met();
+    });
+    this.#end.observe(last);
+  }
+
+  // Where it stands, from 0 at the top to 1 at the end.
+  get place() {
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    return scrollHeight > clientHeight ? scrollTop / (scrollHeight - clientHeight) : 0;
+  }
+
+  set place(place) {
+    this.box.scrollTop = place * (this.box.scrollHeight - this.box.clientHeight);
   }
 }

@@ -125,7 +125,7 @@ def test_the_library_for_mathematics_is_where_gradio_serves_it() -> None:
 
 def test_blocks_become_what_they_are(page: Any) -> None:
     show(page, TYPICAL)
-    tags = "h4 strong em s h4 ol figure ul blockquote table hr a .task .display br".split()
+    tags = "h3 strong em s h3 ol figure ul blockquote table hr a .task .display br".split()
     for tag in tags:
         assert page.locator(f".answer {tag}").count(), tag
     assert page.locator(".answer ol li > p").all_inner_texts()[:2] == ["First", "Second, with code"]
