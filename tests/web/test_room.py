@@ -1,0 +1,265 @@
+"""Room to read, and who gets it: a long battle in a real Chromium, by keyboard, by the tree that
+screen readers get, on a phone, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from arena.core.battle.rules import MAX_TURNS
+from tests.fake_ollama import FakeModel, FakeOllama, FakeOllamaThread
+from tests.playing import MODELS
+from tests.running import App, running
+from tests.web.test_page import BETTER, PATIENCE_MS, VOTE_OUT, ask, enter, until, vote
+
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
+LONG = "## A heading\n\n#### One that skips a level\n\n- [x] done\n\n" + "Word after word. " * 300
+SHORT = "It is **short**."
+REPLY = "#panes > [data-live=true] .reply"
+FOLLOW_UP = "#follow-up :is(textarea, input)"
+
+
+class Site(NamedTuple):
+    app: App
+    host: FakeOllamaThread
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Whoever is asked for little writes little."""
+
+    def written(messages: Any, options: Any) -> str:
+        asked = messages[-1]["content"]
+        return SHORT if "short" in asked else LONG
+
+    models = [FakeModel(name, text=written, tokens_per_s=2000) for name in MODELS]
+    with FakeOllama.in_thread(models, warm=True) as host:
+        options = {"OLLAMA_HOST": host.url, "ARENA_MAX_TOKENS": "3000"}
+        options |= {"ARENA_OPENS_PER_MINUTE": "0", "ARENA_GRACE": "0.5"}
+        with running(tmp_path_factory.mktemp("room"), **options) as app:
+            yield Site(app, host)
+            assert "Traceback" not in app.printed, app.printed
+
+
+def opened(browser: Any, size: dict[str, int], scheme: str = "light", **options: Any) -> Any:
+    context = browser.new_context(viewport=size, color_scheme=scheme, **options)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
+@pytest.fixture
+def desk(browser: Any, site: Site) -> Iterator[Any]:
+    page = opened(browser, DESK)
+    enter(page, site.app)
+    yield page
+    page.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")])
+def test_no_state_of_the_page_shuts_anybody_out(
+    browser: Any, site: Site, size: dict[str, int], scheme: str
+) -> None:
+    """What axe-core finds. Still, as colours that fade in are not judged by their middle."""
+    page = opened(browser, size, scheme, reduced_motion="reduce")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    found: dict[str, Any] = {}
+
+    def look(state: str) -> None:
+        for finding in Axe().run(page).response["violations"]:
+            where = [node["target"] for node in finding["nodes"]]
+            found[f"{state}: {finding['id']}"] = where
+
+    enter(page, site.app)
+    look("idle")
+    site.host.fault("stall", frame=60, times=3)
+    ask(page, "Tell me something long.")
+    page.wait_for_selector(".answer")
+    look("writing")
+    page.click("#stop")
+    page.wait_for_selector("#status[data-kind=notice]")
+    look("stopped")
+    page.click("#new-battle")
+    ask(page, "Tell me something long.")
+    page.wait_for_selector(VOTE_OUT)
+    look("voting")
+    vote(page, VOTE_OUT, 1)
+    page.wait_for_selector(BETTER)
+    look("final")
+    vote(page, BETTER)
+    page.wait_for_selector(".unmasked h2")
+    look("reveal")
+    for tab in ("Leaderboard", "Hosts"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_selector({"Leaderboard": ".board-table", "Hosts": ".host-models"}[tab])
+        look(tab)
+    page.context.close()
+    assert not found
+    assert not said
+
+
+def test_panes_have_the_height_there_is_and_open_to_their_whole_length(desk: Any) -> None:
+    ask(desk, "Tell me something long.")
+    desk.wait_for_selector(VOTE_OUT)
+    heights = desk.eval_on_selector_all(REPLY, "all => all.map((each) => each.clientHeight)")
+    assert min(heights) > 500
+    assert desk.locator("#equal").bounding_box()["y"] < DESK["height"]
+    toggle = desk.locator("#pane-a .pane-toggle")
+    toggle.click()
+    assert toggle.get_attribute("aria-expanded") == "true"
+    scrolled, shown = desk.eval_on_selector(
+        "#pane-a .reply", "(box) => [box.scrollHeight, box.clientHeight]"
+    )
+    assert scrolled == shown > heights[0]
+
+
+def test_what_was_not_read_to_its_end_is_told_and_not_forced(desk: Any) -> None:
+    ask(desk, "Tell me something long.")
+    desk.wait_for_selector(VOTE_OUT)
+    rests = desk.locator("#panes .pane-rest:visible")
+    assert rests.count() == 3
+    desk.eval_on_selector("#pane-b .reply", "(box) => box.scrollTo(0, box.scrollHeight)")
+    desk.wait_for_selector("#pane-b .pane-rest", state="hidden")
+    assert rests.count() == 2
+    rests.first.click()
+    desk.wait_for_function("document.querySelector('#pane-a .reply').scrollTop > 100")
+    assert vote(desk, VOTE_OUT) == "A"
+    desk.wait_for_selector(BETTER)
+
+
+def test_nothing_is_told_of_replies_that_are_seen_whole(desk: Any) -> None:
+    ask(desk, "A short one.")
+    desk.wait_for_selector(VOTE_OUT)
+    desk.wait_for_selector("#pane-c .pane-rest", state="hidden")
+    assert not desk.locator("#panes .pane-rest:visible").count()
+
+
+def test_panes_scroll_together_if_that_is_wanted(desk: Any) -> None:
+    ask(desk, "Tell me something long.")
+    desk.wait_for_selector(VOTE_OUT)
+    desk.hover("#pane-a .reply")
+    desk.mouse.wheel(0, 200)
+    desk.wait_for_function("document.querySelector('#pane-a .reply').scrollTop > 100")
+    assert desk.evaluate("document.querySelector('#pane-c .reply').scrollTop") == 0
+    desk.click("#together")
+    desk.hover("#pane-a .reply")
+    desk.mouse.wheel(0, 200)
+    desk.wait_for_function(
+        """() => {
+          const [a, c] = ['a', 'c'].map((seat) => document.querySelector(`#pane-${seat} .reply`));
+          return a.scrollTop > 250 && Math.abs(a.scrollTop - c.scrollTop) < 3;
+        }"""
+    )
+
+
+def test_the_focus_stays_in_the_battle_and_only_its_events_are_announced(desk: Any) -> None:
+    focused = "document.activeElement.id"
+    ask(desk, "A short one.")
+    desk.wait_for_selector(VOTE_OUT)
+    assert desk.evaluate(focused) == "status"
+    live = "[aria-live]:not([aria-live=off]), [role=log], [role=alert], [role=status]"
+    ids = desk.eval_on_selector_all(
+        f"#battle :is({live}), #line :is({live})", "all => all.map((one) => one.id)"
+    )
+    assert sorted(ids) == ["status", "told"]
+    assert "Model C: complete." in desk.inner_text("#told")
+    desk.locator(VOTE_OUT).nth(1).focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector(BETTER)
+    assert desk.evaluate(focused) == "status"
+    assert desk.text_content("#told") == "Model B: eliminated."
+    desk.keyboard.press("1")
+    desk.wait_for_selector(".unmasked h2")
+    desk.wait_for_function("document.activeElement.tagName === 'H2'")
+
+
+def test_a_round_that_drags_on_is_stopped_without_a_result(desk: Any, site: Site) -> None:
+    site.host.fault("stall", frame=60, times=3)
+    ask(desk, "Tell me something long.")
+    desk.wait_for_selector("#pane-a .answer >> text='A heading'")
+    before = len(site.app.votes())
+    desk.click("#stop")
+    desk.wait_for_selector("#status[data-kind=notice]")
+    assert "no result" in desk.inner_text("#status")
+    assert "A heading" in desk.inner_text("#pane-a")
+    until(desk, site.app, lambda state: state["phase"] == "void")
+    assert len(site.app.votes()) == before
+    assert desk.locator("#same-prompt").is_visible() and not desk.locator("#stop").is_visible()
+
+
+@pytest.fixture
+def phone(browser: Any, site: Site) -> Iterator[Any]:
+    page = opened(browser, PHONE, is_mobile=True, has_touch=True)
+    enter(page, site.app)
+    yield page
+    page.context.close()
+
+
+def test_one_pane_fills_the_phone_and_its_vote_is_in_view(phone: Any) -> None:
+    ask(phone, "Tell me something long.")
+    phone.wait_for_selector(VOTE_OUT)
+    box = phone.locator("#pane-a").bounding_box()
+    assert box["width"] > 0.85 * PHONE["width"]
+    assert phone.locator("#vote-out-a").bounding_box()["y"] < PHONE["height"] - 40
+    phone.locator("#seats button").nth(2).click()
+    phone.wait_for_selector("#seats button:nth-child(3)[aria-current=true]")
+    assert phone.locator("#seats button[aria-current=true]").count() == 1
+    phone.wait_for_function(
+        "Math.abs(document.querySelector('#pane-c').getBoundingClientRect().x) < 30"
+    )
+
+
+def test_nothing_on_the_phone_is_too_small_to_touch(phone: Any) -> None:
+    ask(phone, "Tell me something long.")
+    phone.wait_for_selector(VOTE_OUT)
+    sizes = phone.eval_on_selector_all(
+        "button, [role=tab], input:enabled:not([type=radio]), textarea, select, summary",
+        """all => all.filter((one) => one.checkVisibility() && one.offsetHeight > 1).map((one) => {
+          const { width, height } = one.getBoundingClientRect();
+          return [one.id || one.className || one.textContent, width, height];
+        })""",
+    )
+    assert sizes
+    assert not [size for size in sizes if size[1] < 24 or size[2] < 24]
+    assert "(F)" not in phone.inner_text("body")
+
+
+@pytest.mark.slow
+def test_a_follow_up_sent_with_enter_on_the_phone_always_appears(phone: Any, site: Site) -> None:
+    """Also when Enter comes before the field may be used: a hundred times, seven a battle."""
+    for number in range(100):
+        if number % 7 == 0:
+            if number:
+                phone.click("#new-battle")
+            ask(phone, "A short one.")
+            phone.wait_for_selector(FOLLOW_UP, state="visible")
+        question = f"short {number}?"
+        phone.fill(FOLLOW_UP, question)
+        phone.press(FOLLOW_UP, "Enter")
+        phone.wait_for_selector(f"#pane-a .asked-again >> text='{question}'")
+        turns = number % 7 + 2
+        until(phone, site.app, lambda state, turns=turns: len(state["prompts"]) == turns)
+        if turns < MAX_TURNS:
+            phone.wait_for_selector(FOLLOW_UP, state="visible")
+
+
+def test_whoever_wants_it_still_gets_it_still(browser: Any, site: Site) -> None:
+    page = opened(browser, DESK, reduced_motion="reduce")
+    enter(page, site.app)
+    ask(page, "A short one.")
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    vote(page, BETTER)
+    page.wait_for_selector(".unmasked h2")
+    assert (
+        page.evaluate(
+            "document.getAnimations().filter((one) => one.playState === 'running').length"
+        )
+        == 0
+    )
+    page.context.close()
