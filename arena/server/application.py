@@ -19,6 +19,7 @@ from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
 from arena.web.headers import Headers
 from arena.web.operators import is_loopback
+from arena.web.tongue import InTheirLanguage
 
 THREADS = 100
 SESSIONS = 1000
@@ -51,6 +52,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Headers)
+    app.add_middleware(InTheirLanguage)
     replica.install(app)
     api.install(
         app,

@@ -92,18 +92,17 @@ function receive(event) {
 
 async function lost(mine) {
   if (source.readyState !== EventSource.CLOSED) {
-    say(el, "The connection is gone; trying to get it back.", "error");
+    say(el, tell("arena.connection_lost"), "error");
     return;
   }
   const known = await fetch(api(`battles/${encodeURIComponent(mine.id)}`)).catch(() => null);
   if (mine !== battle || OVER.includes(mine.state?.phase)) return;
   if (known?.status === 404) {
     start();
-    say(el, "That battle is no longer on the server, which was restarted or has cleared it. " +
-      "Every vote you cast is kept. Start a new one.", "notice");
+    say(el, tell("arena.battle_gone"), "notice");
     return;
   }
-  say(el, "The connection is gone; trying to get it back.", "error");
+  say(el, tell("arena.connection_lost"), "error");
   setTimeout(() => mine === battle && follow(mine.id), RETRY_MS);
 }
 
@@ -173,7 +172,7 @@ function ask(move, payload, then) {
   asked += 1;
   const timer = setTimeout(() => settle({
     re: pending?.payload.re,
-    error: "The server did not answer. You can safely try again: nothing counts twice.",
+    error: tell("arena.no_answer"),
   }), SLOW_MS);
   pending = { payload: { ...payload, rater: me, re: asked }, then, timer };
   unlock();
@@ -185,7 +184,7 @@ function settle(answer) {
   const { then, timer } = pending;
   clearTimeout(timer);
   pending = null;
-  if (answer.error) say(el, answer.error, "error");
+  if (answer.error) say(el, said(answer.error), "error");
   then(answer);
   unlock();
   unmask();
@@ -339,8 +338,8 @@ async function watchHost() {
   const known = answer?.ok ? await answer.json().catch(() => null) : null;
   host = known ?? {
     ready: false,
-    headline: "The arena does not answer.",
-    detail: "It comes back by itself when the server is there again.",
+    headline: tell("arena.arena_away"),
+    detail: tell("arena.arena_returns"),
     progress: null,
     demo: false,
   };

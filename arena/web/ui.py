@@ -13,6 +13,7 @@ import gradio as gr
 
 from arena.web import arena_tab, hosts_tab, leaderboard_tab
 from arena.web.theme import theme
+from arena.web.words import I18N, label
 
 if TYPE_CHECKING:
     from arena.core.hosts.overview import Overview
@@ -43,15 +44,16 @@ def build(
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
     page = gr.Blocks(title=TITLE, analytics_enabled=False)
+    page.i18n_instance = I18N  # Gradio makes the page's data of it before it reads the option.
     with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
-            with gr.Tab("Arena", id="arena"):
+            with gr.Tab(label("tabs.arena"), id="arena"):
                 arena_tab.build(referee, channel)
-            with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
+            with gr.Tab(label("tabs.leaderboard"), id="leaderboard") as leaderboard:
                 leaderboard_tab.build(leaderboard, referee.scoreboard)
             if overview:
-                with gr.Tab("Hosts", id="hosts") as hosts:
+                with gr.Tab(label("tabs.hosts"), id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)
     return page
 
@@ -63,6 +65,7 @@ def mount_options() -> dict[str, Any]:
     style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
     return {
         "theme": theme(),
+        "i18n": I18N,
         "head": HEAD.format(style=style),
         "footer_links": [],
         "show_error": False,
