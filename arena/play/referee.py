@@ -232,8 +232,7 @@ class Referee:
     async def reveal(self, battle_id: str) -> tuple[view.Reveal, pd.DataFrame]:
         """The names, and how this battle moved the standings: a frame with contender,
         rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
-        battle = await self._battles.load(battle_id)
-        revealed = view.reveal(battle, await self._ledger.of_battle(battle_id))
+        revealed = view.reveal(await self._battles.load(battle_id))
         return revealed, await self.scoreboard.movement(battle_id)
 
     async def follow(

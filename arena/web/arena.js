@@ -9,7 +9,6 @@ const PATIENCE = 2;
 const LONGEST_WAIT_MS = 1000;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
-const OPENING = "The models are getting your prompt.";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
@@ -95,18 +94,17 @@ function receive(event) {
 
 async function lost(mine) {
   if (source.readyState !== EventSource.CLOSED) {
-    say(el, "The connection is gone; trying to get it back.", "error");
+    say(el, tell("arena.connection_lost"), "error");
     return;
   }
   const known = await fetch(api(`battles/${encodeURIComponent(mine.id)}`)).catch(() => null);
   if (mine !== battle || OVER.includes(mine.state?.phase)) return;
   if (known?.status === 404) {
     start();
-    say(el, "That battle is no longer on the server, which was restarted or has cleared it. " +
-      "Every vote you cast is kept. Start a new one.", "notice");
+    say(el, tell("arena.battle_gone"), "notice");
     return;
   }
-  say(el, "The connection is gone; trying to get it back.", "error");
+  say(el, tell("arena.connection_lost"), "error");
   setTimeout(() => mine === battle && follow(mine.id), RETRY_MS);
 }
 
@@ -117,8 +115,9 @@ function announce(before, state) {
   const was = new Map(before?.panes.map((pane) => [pane.seat, pane.state]));
   const news = state.panes.filter((pane) => was.get(pane.seat) !== pane.state);
   const told = news.filter(({ state: word }) => ["complete", "eliminated"].includes(word))
-    .map((pane) => `Model ${pane.seat}: ${WORDS[pane.state]}.`);
-  if (before && told.length) el.told.textContent = told.join(" ");
+    .map(({ seat, state: word }) =>
+      `${tell("arena.model", { letter: seat })}: ${tell(`arena.state.${word}`)}`);
+  if (before && told.length) el.told.textContent = told.join(". ");
 }
 
 function draw() {
@@ -219,7 +218,7 @@ function ask(move, payload, then) {
   asked += 1;
   const timer = setTimeout(() => settle({
     re: pending?.payload.re,
-    error: "The server did not answer. You can safely try again: nothing counts twice.",
+    error: tell("arena.no_answer"),
   }), SLOW_MS);
   pending = { payload: { ...payload, rater: me, re: asked }, then, timer };
   unlock();
@@ -231,7 +230,7 @@ function settle(answer) {
   const { then, timer } = pending;
   clearTimeout(timer);
   pending = null;
-  if (answer.error) say(el, answer.error, "error");
+  if (answer.error) say(el, said(answer.error), "error");
   then(answer);
   unlock();
   unmask();
@@ -255,7 +254,7 @@ function entered(answer) {
   document.documentElement.dataset.arena = "answering";
   scrollTo({ top: 0 });
   follow(answer.battle);
-  say(el, OPENING);
+  say(el, tell("arena.opening"));
   attend(el.status);
 }
 
@@ -413,8 +412,8 @@ async function watchHost() {
   const known = answer?.ok ? await answer.json().catch(() => null) : null;
   host = known ?? {
     ready: false,
-    headline: "The arena does not answer.",
-    detail: "It comes back by itself when the server is there again.",
+    headline: tell("arena.arena_away"),
+    detail: tell("arena.arena_returns"),
     progress: null,
     demo: false,
   };

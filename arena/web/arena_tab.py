@@ -14,86 +14,73 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from arena.core.battle.entities import LETTERS, Format
-from arena.web.drawing import drawn
+from arena.web.drawing import shown
 from arena.web.moves import Moves
+from arena.web.words import label
 
 if TYPE_CHECKING:
     from arena.play.referee import Referee
 
-SCRIPTS = ("blocks.js", "inline.js", "maths.js", "replies.js", "paint.js", "arena.js")
-
-FORMATS = [
-    ("Elimination: all answer at once, vote out the weakest", Format.ELIMINATION.value),
-    ("Knockout: two at a time, the winner meets the next", Format.KNOCKOUT.value),
-]
-EXAMPLES = {
-    "Reason": "A bat and a ball cost 1.10 together. The bat costs 1.00 more than the ball. "
-    "What does the ball cost? Explain your reasoning in three sentences.",
-    "Code": "Write a Python function that returns the n-th Fibonacci number without recursion. "
-    "Add a short docstring and one example.",
-    "Write": "Write four lines about the first morning of autumn. Use no adjectives.",
-    "Maths": "Derive the formula for the roots of a quadratic equation. "
-    "Write the mathematics in LaTeX.",
-    "Explain": "Explain to a ten-year-old why the sky is blue, in at most five sentences.",
-}
+SCRIPTS = ("words.js", "blocks.js", "inline.js", "maths.js", "replies.js", "paint.js", "arena.js")
 
 html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 
 
 def build(referee: Referee, channel: str) -> None:
     """Draw the tab into the Blocks that is open, and wire it."""
-    html(drawn("banner"), elem_id="notices")
+    html(shown("words"))
+    html(shown("banner"), elem_id="notices")
     _form()
-    html(drawn("status"), elem_id="line")
+    html(shown("status"), elem_id="line")
     with gr.Column(elem_id="battle"):
-        html(drawn("asked"), elem_id="battle-head")
+        html(shown("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
             for letter in LETTERS[: referee.rules.battle_size]:
                 _pane(letter)
-        html(drawn("verdicts"), elem_id="verdict-row")
+        html(shown("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
                 elem_id="follow-up",
-                label="Or ask all of them a follow-up before you vote",
-                placeholder="A question for all of them",
+                label=label("arena.follow_up"),
+                placeholder=label("arena.follow_up_hint"),
                 interactive=True,
                 lines=1,
                 max_lines=6,
             )
-            html('<button type="button" id="send-follow-up" class="act" disabled>Ask</button>')
-        html(drawn("next"), elem_id="next-row")
+            html(shown("ask"))
+        html(shown("next"), elem_id="next-row")
     _wire(Moves(referee, channel), reveal)
 
 
 def _form() -> None:
     with gr.Column(elem_id="composer"):
-        html(drawn("lead"), elem_id="lead")
-        html(drawn("purpose"))
+        html(shown("lead"), elem_id="lead")
+        html(shown("purpose"))
         gr.Textbox(
             elem_id="prompt",
-            label="Your prompt",
-            placeholder="Ask anything. Several models answer, and you do not know which is which.",
+            label=label("arena.prompt"),
+            placeholder=label("arena.prompt_hint"),
             interactive=True,
             lines=3,
             max_lines=14,
             autofocus=True,
         )
-        html(drawn("examples", examples=EXAMPLES), elem_id="examples")
+        html(shown("examples"), elem_id="examples")
         with gr.Row(elem_id="composer-foot"):
             gr.Radio(
-                FORMATS,
+                [(label(f"arena.{format.value}_how"), format.value) for format in Format],
                 value=Format.ELIMINATION.value,
-                label="Format",
+                label=label("arena.format"),
                 elem_id="format",
                 interactive=True,
             )
-            html(drawn("send"), elem_id="send-box")
-        html(drawn("demo_note"))
+            html(shown("send"), elem_id="send-box")
+        html(shown("demo_note"))
 
 
 def _pane(letter: str) -> None:
-    html(drawn("pane", letter=letter), elem_id=f"pane-{letter.lower()}")
+    html(shown("pane", letter=letter), elem_id=f"pane-{letter.lower()}")
 
 
 def katex() -> list[str]:

@@ -168,7 +168,7 @@ function codeBlock(lines, language, to) {
     shell: () => {
       const code = make("code");
       const head = make("figcaption", {}, make("span", {}, language || "code"));
-      head.append(copier("Copy the code", () => code.textContent));
+      head.append(copier(tell("arena.copy_code"), () => code.textContent));
       const figure = make("figure", { class: "code", dir: "ltr" }, head, make("pre", { tabindex: "0" }, code));
       holders.set(figure, code);
       return figure;
@@ -270,7 +270,7 @@ function listItem(lines, depth) {
     parts: () => blocksOf(inside, depth + 1),
     shell: () => {
       if (!task) return make("li", { dir: "auto" });
-      const done = task[1] === " " ? { "aria-label": "to do" } : { "aria-label": "done", checked: "" };
+      const done = task[1] === " " ? { "aria-label": tell("arena.to_do") } : { "aria-label": tell("arena.done"), checked: "" };
       const box = make("input", { type: "checkbox", disabled: "", ...done });
       const text = make("div");
       const item = make("li", { dir: "auto", class: "task" }, box, text);

@@ -9,12 +9,19 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-DASH = "–"
+from arena.web.words import DASH, USUAL, WORDS, Words, everywhere
 
 
-def drawn(template: str, **values: Any) -> str:
-    """The template of that name with these values."""
+def drawn(template: str, words: Words = WORDS[USUAL], **values: Any) -> str:
+    """The template of that name with these values; `t` gives its texts, `words` all else."""
+    values |= {"words": words, "t": words.html}
     return _TEMPLATES.get_template(f"{template}.html").render(values).strip()
+
+
+def shown(template: str, **values: str) -> str:
+    """The same for a component that everybody sees, each in their own language."""
+    key = "-".join(("drawn", template, *values.values()))
+    return everywhere(key, lambda words: drawn(template, words, **values))
 
 
 def figure(value: float | None, how: str = "{:,.0f}") -> str:

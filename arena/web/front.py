@@ -1,50 +1,67 @@
 """What the page says before any script runs: to chat programs that preview its address, to
-browsers without JavaScript, and in the tab. Gradio's own page would speak of Gradio there.
+browsers without JavaScript, in the tab, and to Gradio, of which language it is. Gradio's own page
+would speak of Gradio there, and goes by the first language of a browser alone.
 
 It does not know what the scripts draw.
 """
 
 import re
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.web.drawing import drawn
+from arena.web.words import Words, spoken
 
+FOR_GRADIO = {"zh": "zh-CN"}
+"""The names under which Gradio has its own words, where they are not ours."""
+
+HTML, HEAD, APP = re.compile(rb'<html\s+lang="en"'), b"<head>", b"<gradio-app"
 CONFIG = b"<script>window.gradio_config"
-APP = b"<gradio-app"
 GRADIOS = re.compile(rb'\s*<(?:meta (?:property="og:|name="twitter:)|link rel="manifest")[^>]*>')
 
 
 class Front:
-    """Changes the page, which comes as one piece; all else passes untouched."""
+    """Changes the page, which comes in one piece; all else passes untouched. title: its name."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, title: str) -> None:
         self._app = app
-        self._head = drawn("head").encode()
-        self._body = drawn("noscript").encode()
+        self._title = title
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started: list[Message] = []
+        start: Message | None = None
 
         async def changed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    started.append(message)
-                    return
-            elif started:
-                message["body"] = self._spoken(message.get("body", b""))
-                start = started.pop()
-                MutableHeaders(scope=start)["content-length"] = str(len(message["body"]))
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_html(message):
+                start = message
+                return
+            if start:
+                words = spoken(Headers(scope=scope))
+                body = in_language(message.get("body", b""), words, self._title)
+                headers = MutableHeaders(scope=start)
+                headers["Content-Length"] = str(len(body))
+                headers.add_vary_header("Accept-Language")
                 await send(start)
+                start, message = None, {**message, "body": body}
             await send(message)
 
         await self._app(scope, receive, changed if scope["type"] == "http" else send)
 
-    def _spoken(self, page: bytes) -> bytes:
-        head, config, rest = page.partition(CONFIG)
-        if not config:
-            return page
-        rest = GRADIOS.sub(b"", rest).replace(APP, self._body + APP, 1)
-        return GRADIOS.sub(b"", head) + self._head + config + rest
+
+def in_language(page: bytes, words: Words, title: str) -> bytes:
+    """Gradio's page in our words; other pages as they are."""
+    head, config, rest = page.partition(CONFIG)
+    if not config:
+        return page
+    opened = f'<html lang="{words.language}" dir="{words.direction}"'
+    head = HTML.sub(opened.encode(), GRADIOS.sub(b"", head), count=1)
+    name = FOR_GRADIO.get(words.language, words.language)
+    ours = HEAD + drawn("head", words, title=title, gradios=name).encode()
+    body = drawn("noscript", words, title=title).encode()
+    rest = GRADIOS.sub(b"", rest).replace(APP, body + APP, 1)
+    return head.replace(HEAD, ours, 1) + config + rest
+
+
+def _is_html(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")

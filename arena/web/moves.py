@@ -17,6 +17,7 @@ from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Format, Judgement
 from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.web import unmasking
 from arena.web.callers import caller_of
+from arena.web.words import Words, spoken
 
 if TYPE_CHECKING:
     from arena.play.referee import Referee
@@ -29,10 +30,12 @@ LONGEST_DWELL_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One payload, and who sent it. Reading a field that is missing or wrong raises BadInput."""
+    """One payload, who sent it, and in which words they read the answer. Reading a field that
+    is missing or wrong raises BadInput."""
 
     fields: Mapping[str, object]
     caller: str
+    words: Words
 
     def text(self, name: str, longest: int | None = None) -> str:
         value = self.fields.get(name)
@@ -75,7 +78,7 @@ def _move(
         try:
             if not isinstance(payload, Mapping):
                 raise BadInput("The page sent something unreadable. Please reload it.")
-            answer = await move(self, Ask(payload, caller_of(request)))
+            answer = await move(self, Ask(payload, caller_of(request), spoken(request.headers)))
         except ArenaError as refusal:
             if isinstance(refusal, HostFault):
                 log.warning("a move failed on a host: %s", type(refusal).__name__)
@@ -164,4 +167,4 @@ class Moves:
     async def _reveal(self, ask: Ask) -> Answer:
         reveal, standings = await self._referee.reveal(ask.battle)
         names = {seat.letter: seat.name for seat in reveal.seats}
-        return {"names": names, "drawn": unmasking.draw(reveal, standings)}
+        return {"names": names, "drawn": unmasking.draw(reveal, standings, ask.words)}

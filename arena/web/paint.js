@@ -3,21 +3,6 @@
 // stand in for them. It does not know where a battle comes from.
 
 const LETTERS = "ABCDEFGH";
-const WORDS = {
-  waiting: "waiting",
-  queued: "in line",
-  warming: "warming up",
-  writing: "writing",
-  complete: "complete",
-  eliminated: "eliminated",
-  champion: "champion",
-  void: "stopped",
-};
-const IDLE = {
-  waiting: "Waiting until every model has its first word",
-  queued: "Waiting in line for a free machine",
-  warming: "Loading the models, which can take a while",
-};
 const OVER = ["decided", "void"];
 const GAPS_PX = 46;
 const LEAST_PX = 220;
@@ -58,7 +43,7 @@ function elements() {
       box: root.querySelector(".reply"),
     });
   }
-  const panesReady = found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.box);
+  const panesReady = learned() && found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.box);
   return panesReady && Object.values(found).every(Boolean) ? found : null;
 }
 
@@ -83,26 +68,24 @@ const isLive = (pane) => !["eliminated", "champion", "void"].includes(pane.state
 const living = (state) => state.panes.filter(isLive).map((pane) => pane.seat);
 
 function headline(state) {
-  if (state.notice) return state.notice;
-  if (state.phase === "void") return "This battle was stopped before it was decided.";
-  if (state.phase === "decided") return "It is decided. Here is who was who.";
+  if (state.notice) return said(state.notice);
+  if (state.phase === "void") return tell("arena.stopped");
+  if (state.phase === "decided") return tell("arena.decided");
   if (state.phase === "voting") {
-    if (state.final) return "Which one is better?";
-    return living(state).length > 2 ? "Which one is the weakest?" : "Which one is weaker?";
+    if (state.final) return tell("arena.which_better");
+    return tell(living(state).length > 2 ? "arena.which_weakest" : "arena.which_weaker");
   }
   const stage = state.panes.find(isLive)?.state;
-  if (stage === "queued" && state.place) return `Waiting in line, place ${state.place}.`;
-  if (stage === "queued") return "Waiting in line for a free machine.";
-  if (stage === "warming") return "The models are warming up.";
-  if (stage === "writing") return "The models are writing.";
-  return "The models are reading your prompt.";
+  if (stage === "queued" && state.place) return tell("arena.in_line_at", { number: state.place });
+  return tell(`arena.stage.${["queued", "warming", "writing"].includes(stage) ? stage : "waiting"}`);
 }
 
 function roundLabel(state) {
-  const format = state.format === "knockout" ? "Knockout" : "Elimination";
+  const format = tell(`arena.${state.format}`);
   if (OVER.includes(state.phase)) return format;
-  const rest = state.final ? "the final" : state.to_come ? `${state.to_come} more to come` : "";
-  return [format, `round ${state.round}`, rest].filter(Boolean).join(" · ");
+  const coming = state.to_come && tell("arena.to_come", { count: state.to_come });
+  const rest = state.final ? tell("arena.final") : coming;
+  return [format, tell("arena.round", { number: state.round }), rest].filter(Boolean).join(" · ");
 }
 
 function paintPane(pane, shown, state, names, key) {
@@ -112,19 +95,20 @@ function paintPane(pane, shown, state, names, key) {
   if (pane.root.dataset.live === "true" && !live && shown.state === "eliminated") expand(pane, false);
   pane.root.dataset.state = shown.state;
   pane.root.dataset.live = live || shown.state === "champion" || state.phase === "void";
-  pane.name.textContent = `Model ${seat}`;
+  const model = tell("arena.model", { letter: seat });
+  pane.name.textContent = model;
   if (names?.[seat]) {
-    pane.name.replaceChildren(make("strong", {}, names[seat]), make("span", {}, `Model ${seat}`));
+    pane.name.replaceChildren(make("strong", {}, names[seat]), make("span", {}, model));
   }
-  pane.chip.textContent = WORDS[shown.state] ?? shown.state;
+  pane.chip.textContent = tell(`arena.state.${shown.state}`);
   pane.chip.dataset.state = shown.state;
   const notes = [
-    shown.flagged && "This reply gave away who wrote it; this ballot will not be ranked.",
-    shown.cut && "Cut at the length limit.",
+    shown.flagged && tell("arena.gave_away"),
+    shown.cut && tell("arena.cut"),
   ].filter(Boolean);
   pane.note.textContent = notes.join(" ");
   pane.note.hidden = !notes.length;
-  pane.idle.textContent = live && !over ? (IDLE[shown.state] ?? "") : "";
+  pane.idle.textContent = live && !over && texts.arena.idle[shown.state] || "";
   for (const button of [pane.voteOut, pane.better]) {
     button.querySelector("kbd").textContent = key ?? "";
   }
@@ -134,7 +118,8 @@ function paintPane(pane, shown, state, names, key) {
 
 function paintSeats(el, state, names) {
   const links = state.panes.map(({ seat, state: word }) => {
-    const label = `Show ${names?.[seat] ?? `Model ${seat}`}, ${WORDS[word]}`;
+    const name = names?.[seat] ?? tell("arena.model", { letter: seat });
+    const label = tell("arena.show_reply", { name, state: tell(`arena.state.${word}`) });
     const pane = el.panes.get(seat);
     const link = make("button", { type: "button", "data-state": word, "aria-label": label }, seat);
     link.dataset.unread = pane.root.dataset.unread ?? "false";
@@ -176,10 +161,10 @@ function paintState(el, state, names) {
   root.dataset.round = state.round;
   paintSeats(el, state, names);
   el.undo.hidden = !state.undo;
-  el.equal.querySelector("span").textContent = state.final ? "Equal" : "All equal";
-  el.bad.querySelector("span").textContent = state.final ? "Both bad" : "All bad";
+  el.equal.querySelector("span").textContent = tell(state.final ? "arena.equal_two" : "arena.equal");
+  el.bad.querySelector("span").textContent = tell(state.final ? "arena.bad_two" : "arena.bad");
   el.newBattle.querySelector("span").textContent =
-    OVER.includes(state.phase) ? "New battle" : "Leave this battle";
+    tell(OVER.includes(state.phase) ? "arena.new_battle" : "arena.leave_battle");
 }
 
 function paintIdle(el) {
@@ -196,7 +181,10 @@ function paintIdle(el) {
 }
 
 function paintPurpose(el, { study, topic }) {
-  const said = [study && `Study: ${study}`, topic && `Topic: ${topic}`].filter(Boolean);
+  const said = [
+    study && tell("arena.study", { name: study }),
+    topic && tell("arena.topic", { name: topic }),
+  ].filter(Boolean);
   el.purpose.textContent = said.join(" · ");
   el.purpose.hidden = !said.length;
 }
@@ -204,7 +192,7 @@ function paintPurpose(el, { study, topic }) {
 function expand(pane, open) {
   pane.root.dataset.open = open;
   pane.toggle.setAttribute("aria-expanded", open);
-  pane.toggle.textContent = open ? "Fold" : "Whole reply";
+  pane.toggle.textContent = tell(open ? "arena.fold" : "arena.read");
 }
 
 // Panes take what the window has beside the lines above and the verdicts below them.
@@ -239,8 +227,8 @@ function moving(el, change) {
 
 function paintReadiness(el, ready) {
   el.banner.hidden = ready.ready;
-  el.headline.textContent = ready.headline;
-  el.detail.textContent = ready.detail;
+  el.headline.textContent = said(ready.headline);
+  el.detail.textContent = said(ready.detail);
   el.progress.hidden = ready.progress === null;
   if (ready.progress !== null) el.progress.value = ready.progress;
   el.demo.hidden = !ready.demo;

@@ -3,15 +3,14 @@
 
 const NEAR_PX = 40;
 const COPIED_MS = 1500;
-const AS_WRITTEN = "This reply is nested more deeply than can be formatted; it stands here as it was written.";
 
 // Copying ----------------------------------------------------------------------------------------
 
 function copier(label, text) {
-  const button = make("button", { type: "button", class: "copy", "aria-label": label }, "Copy");
+  const button = make("button", { type: "button", class: "copy", "aria-label": label }, tell("arena.copy"));
   button.addEventListener("click", async () => {
-    button.textContent = (await copied(text())) ? "Copied" : "Not allowed";
-    setTimeout(() => { button.textContent = "Copy"; }, COPIED_MS);
+    button.textContent = tell((await copied(text())) ? "arena.copied" : "arena.not_copied");
+    setTimeout(() => { button.textContent = tell("arena.copy"); }, COPIED_MS);
   });
   return button;
 }
@@ -49,14 +48,14 @@ class Turn {
   // Draws what is new; false if there was no time for all of it. A turn only grows.
   write(text) {
     if (!this.#body.parentNode) {
-      this.element.append(this.#body, copier("Copy the reply", () => this.text));
+      this.element.append(this.#body, copier(tell("arena.copy_reply"), () => this.text));
     }
     try {
       if (!this.#plain && !this.#blocks(text)) return false;
     } catch (error) {
       if (!(error instanceof TooDeep)) throw error;
       this.#plain = make("div", { class: "plain", dir: "auto" });
-      this.#body.replaceChildren(make("p", { class: "pane-note" }, AS_WRITTEN), this.#plain);
+      this.#body.replaceChildren(make("p", { class: "pane-note" }, tell("arena.as_written")), this.#plain);
       this.text = "";
     }
     this.#plain?.append(text.slice(this.text.length));

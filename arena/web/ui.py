@@ -17,6 +17,7 @@ from arena.web.front import Front
 from arena.web.headers import Headers
 from arena.web.prefix import Prefix
 from arena.web.theme import theme
+from arena.web.words import I18N, label
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -52,15 +53,16 @@ def build(
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
     page = gr.Blocks(title=TITLE, analytics_enabled=False)
+    page.i18n_instance = I18N  # Gradio makes the page's data of it before it reads the option.
     with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)
         with gr.Tabs():
-            with gr.Tab("Arena", id="arena"):
+            with gr.Tab(label("tabs.arena"), id="arena"):
                 arena_tab.build(referee, channel)
-            with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
+            with gr.Tab(label("tabs.leaderboard"), id="leaderboard") as leaderboard:
                 leaderboard_tab.build(leaderboard, referee.scoreboard)
             if overview:
-                with gr.Tab("Hosts", id="hosts") as hosts:
+                with gr.Tab(label("tabs.hosts"), id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)
     return page
 
@@ -69,7 +71,7 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "") -> FastAPI:
     """The app with the page at its root. root_path: below which a proxy shows it, as /arena.
     What could tell who is who is off: error texts, run history and the monitoring page."""
     app.add_middleware(Headers)
-    app.add_middleware(Front)
+    app.add_middleware(Front, title=TITLE)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION)
     if root_path:
         app.add_middleware(Prefix, root_path=root_path)
@@ -81,6 +83,7 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "") -> FastAPI:
         path="",
         root_path=root_path or None,
         theme=theme(),
+        i18n=I18N,
         head=HEAD.format(style=style),
         footer_links=[],
         show_error=False,

@@ -12,11 +12,13 @@ import gradio
 
 import arena.web
 from arena.web.arena_tab import katex
+from arena.web.drawing import drawn
 
-SCRIPTS = ("blocks.js", "inline.js", "maths.js", "replies.js")
+SCRIPTS = ("words.js", "blocks.js", "inline.js", "maths.js", "replies.js")
 ORIGIN = "http://localhost:9/"
 ASSETS = Path(gradio.__file__).parent / "templates" / "frontend"
 SHOW = """
+learned();
 globalThis.show = (pieces) => {
   const box = document.querySelector('.reply');
   box.replaceChildren();
@@ -40,7 +42,7 @@ def sheet(browser: Any) -> Iterator[Any]:
     style = (web / "style.css").read_text(encoding="utf-8")
     html = (
         f"<!doctype html><meta charset=utf-8><style>{style}</style><body class=gradio-container>"
-        f"<div class=reply style='height:400px;width:400px'></div><script>{script}</script>"
+        f"{drawn('words')}<div class=reply style='height:400px;width:400px'></div><script>{script}</script>"
     )
 
     def answer(route: Any) -> None:

@@ -14,8 +14,8 @@ import pytest
 from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
 from arena.web import unmasking
-from arena.web.drawing import DASH
 from arena.web.moves import Moves
+from arena.web.words import DASH, WORDS
 
 CHAMPION = RevealedSeat(
     letter="B",
@@ -73,7 +73,7 @@ BALLOT: Mapping[str, object] = {
 }
 
 
-HERE: Any = SimpleNamespace(client=SimpleNamespace(host="10.0.0.9"))
+HERE: Any = SimpleNamespace(client=SimpleNamespace(host="10.0.0.9"), headers={})
 
 
 def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any], Recorder]:
@@ -103,7 +103,7 @@ def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
     }
     moves = Moves(Door())  # type: ignore[arg-type]
     for host in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
-        request: Any = SimpleNamespace(client=SimpleNamespace(host=host))
+        request: Any = SimpleNamespace(client=SimpleNamespace(host=host), headers={})
         for move in (moves.open, moves.again):
             assert asyncio.run(move(asked, request)) == {"re": 1, "battle": "b"}
     first, _, second, _, other, _ = callers
@@ -183,17 +183,21 @@ def test_the_reveal_gives_names_by_letter() -> None:
     assert "Model B is the champion." in drawn
 
 
+def drawn(language: str = "en", moved: pd.DataFrame = MOVED, **changes: Any) -> str:
+    return unmasking.draw(replace(REVEAL, **changes), moved, WORDS[language])
+
+
 def test_a_name_is_drawn_as_text() -> None:
-    drawn = unmasking.draw(REVEAL, MOVED)
-    assert "<script>" not in drawn and 'ada:"1b"' not in drawn
-    assert "Ada &lt;script&gt;alert(1)&lt;/script&gt;" in drawn
+    told = drawn()
+    assert "<script>" not in told and 'ada:"1b"' not in told
+    assert "Ada &lt;script&gt;alert(1)&lt;/script&gt;" in told
 
 
 def test_the_reveal_tells_pace_order_and_movement() -> None:
-    drawn = unmasking.draw(REVEAL, MOVED)
+    told = drawn()
     for said in (
-        "321 <span>ms",
-        "43.2 <span>tokens/s",
+        "<div>0.3 s</div>",
+        "43.2 tokens/s",
         ">210<",
         "#2 → #1",
         "1000 → 1012",
@@ -202,21 +206,34 @@ def test_the_reveal_tells_pace_order_and_movement() -> None:
         "990 <span>new",
         "1 vote recorded.",
     ):
-        assert said in drawn, said
+        assert said in told, said
 
 
 def test_what_is_not_known_is_drawn_as_a_dash() -> None:
     silent = replace(LOSER, ttft_ms=None, tokens_per_s=None, output_tokens=None)
-    drawn = unmasking.draw(replace(REVEAL, seats=(silent,)), pd.DataFrame())
-    assert "None" not in drawn and "nan" not in drawn
-    assert drawn.count(f"<div>{DASH}</div>") == 6
+    told = drawn(moved=pd.DataFrame(), seats=(silent,))
+    assert ">None" not in told.replace(">None of", "") and "nan" not in told
+    assert told.count(f"<div>{DASH}</div>") == 6
 
 
 def test_a_battle_without_champion_says_so() -> None:
-    drawn = unmasking.draw(replace(REVEAL, seats=(LOSER,)), MOVED)
-    assert "No champion this time" in drawn
+    told = drawn(seats=(LOSER,))
+    assert told.count("No champion") == 1 and "None of the last replies was good enough" in told
+
+
+def test_nobody_is_first_where_all_were_bad_and_what_that_counts_is_told() -> None:
+    fallen = replace(LOSER, place=1, by_coin=False)
+    told = drawn(seats=(fallen, replace(fallen, letter="B")), votes=1, both_bad=1)
+    assert f"<div>{DASH}</div>" in told and "<div>1</div>" not in told
+    assert "half a win for each" in told and "1 pair." in told
+
+
+def test_the_reveal_is_told_in_the_language_of_whoever_asks() -> None:
+    request: Any = SimpleNamespace(client=None, headers={"accept-language": "de-AT,de;q=0.9"})
+    _, told = asyncio.run(Moves(Recorder()).reveal({"re": 1, "battle": "b"}, request))  # type: ignore[arg-type]
+    assert "Modell B ist der Champion." in told and "0,3 s" in told and "1 Stimme" in told
 
 
 def test_votes_that_do_not_count_are_owned_up_to() -> None:
-    drawn = unmasking.draw(replace(REVEAL, counted=False), MOVED)
-    assert "kept but not ranked" in drawn
+    told = drawn(counted=False)
+    assert "kept but not ranked" in told

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from arena.core.battle.entities import Battle, Judgement, Phase, Seat
-from arena.core.battle.outcome import placings, unblinded
+from arena.core.battle.outcome import pairs, placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
 from arena.core.errors import NotYet
 
@@ -144,18 +144,22 @@ class RevealedSeat:
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """The end of a battle, best place first. `counted` is False where a reply that was judged
-    gave its identity away, so that ballots are kept but not ranked."""
+    """The end of a battle, best place first. votes: the pairs that were judged, without those
+    of ballots that were taken back; `both_bad` of them found nobody good enough. `counted` is
+    False where a reply that was judged gave its identity away, so that ballots are kept but not
+    ranked. unopposed: the champion never met anybody."""
 
     battle: str
     outcome: str
     seats: tuple[RevealedSeat, ...]
     votes: int
     counted: bool
+    both_bad: int = 0
+    unopposed: bool = False
 
 
-def reveal(battle: Battle, votes: int) -> Reveal:
-    """votes: pairs recorded for this battle. Raises NotYet before the battle is decided."""
+def reveal(battle: Battle) -> Reveal:
+    """Raises NotYet before the battle is decided."""
     if battle.phase is not Phase.DECIDED:
         raise NotYet("The names come when the battle is decided.")
     groups = placings(battle)
@@ -164,24 +168,27 @@ def reveal(battle: Battle, votes: int) -> Reveal:
         s: (r.number, r.coin) for r in battle.rounds for s in r.dropped
     }
     seats = sorted(battle.seats, key=lambda s: (places[s.letter], s.letter))
+    judged = [winner for played in battle.rounds for _, _, winner in pairs(played)]
+    unopposed = bool(battle.champions) and battle.rounds[-1].verdict.judgement is Judgement.BAD
     return Reveal(
         battle=battle.id,
-        outcome=_outcome(battle),
+        outcome=_outcome(battle, unopposed),
         seats=tuple(
             _revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False))) for s in seats
         ),
-        votes=votes,
+        votes=len(judged),
         counted=not any(unblinded(battle, played) for played in battle.rounds),
+        both_bad=judged.count("both_bad"),
+        unopposed=unopposed,
     )
 
 
-def _outcome(battle: Battle) -> str:
+def _outcome(battle: Battle, unopposed: bool) -> str:
     names = [f"Model {s}" for s in battle.champions]
     if not names:
         return "No champion: none was good enough."
     if len(names) > 1:
         return f"{', '.join(names[:-1])} and {names[-1]} are joint champions."
-    unopposed = battle.rounds[-1].verdict.judgement is Judgement.BAD
     return f"{names[0]} is the champion{', unopposed' if unopposed else ''}."
 
 

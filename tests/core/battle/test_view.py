@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.core.battle.entities import Battle, Contender, Format, Phase
-from arena.core.battle.rules import MAX_TURNS, answer, follow_up, open_battle, void
+from arena.core.battle.rules import MAX_TURNS, answer, follow_up, open_battle, undo, void
 from arena.core.battle.view import reveal, state
 from arena.core.errors import NotYet
 from tests.core.battle.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
@@ -94,20 +94,20 @@ def test_a_void_battle_gives_its_neutral_reason_as_the_notice() -> None:
 def test_the_reveal_waits_for_the_decision(format: Format) -> None:
     battle = open_battle("b", format, contenders(3), "Why?", 1)
     with pytest.raises(NotYet):
-        reveal(battle, 0)
+        reveal(battle)
     battle = answered(battle)
     with pytest.raises(NotYet):
-        reveal(battle, 0)
+        reveal(battle)
     battle = voted(battle, drop("A"))
     with pytest.raises(NotYet):
-        reveal(battle, 2)
+        reveal(battle)
     with pytest.raises(NotYet):
-        reveal(void(battle, "fault"), 2)
-    assert reveal(voted(battle, drop("B")), 3).votes == 3
+        reveal(void(battle, "fault"))
+    assert reveal(voted(battle, drop("B"))).votes == (3 if format is Format.ELIMINATION else 2)
 
 
 def test_everyone_is_unmasked_best_place_first() -> None:
-    told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), drop("C")), 3)
+    told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), drop("C")))
     assert [(s.letter, s.name, s.model) for s in told.seats] == [
         ("B", "name-1", "model-1"),
         ("C", "name-2", "model-2"),
@@ -122,7 +122,7 @@ def test_everyone_is_unmasked_best_place_first() -> None:
 
 
 def test_joint_champions_share_the_first_place() -> None:
-    told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), TIE), 3)
+    told = reveal(voted(opened(3, Format.ELIMINATION), drop("A"), TIE))
     assert [(s.letter, s.place, s.champion) for s in told.seats] == [
         ("B", 1, True),
         ("C", 1, True),
@@ -132,7 +132,7 @@ def test_joint_champions_share_the_first_place() -> None:
 
 
 def test_without_champion_those_in_play_come_before_those_never_called() -> None:
-    told = reveal(voted(opened(5, Format.ELIMINATION), BAD), 3)
+    told = reveal(voted(opened(5, Format.ELIMINATION), BAD))
     assert [(s.letter, s.place) for s in told.seats] == [
         ("A", 1),
         ("B", 1),
@@ -141,18 +141,28 @@ def test_without_champion_those_in_play_come_before_those_never_called() -> None
         ("E", 4),
     ]
     assert told.outcome.startswith("No champion")
+    assert (told.votes, told.both_bad, told.unopposed) == (3, 3, False)
     assert told.seats[-1].ttft_ms is None and told.seats[-1].output_tokens is None
 
 
 def test_a_champion_that_nobody_met_is_called_unopposed() -> None:
-    told = reveal(voted(opened(3, Format.KNOCKOUT), BAD), 1)
+    told = reveal(voted(opened(3, Format.KNOCKOUT), BAD))
     assert told.outcome == "Model C is the champion, unopposed."
+    assert told.unopposed and told.both_bad == 1
+
+
+def test_a_ballot_that_was_taken_back_is_not_counted() -> None:
+    first = voted(opened(3, Format.ELIMINATION), BAD)
+    assert reveal(first).votes == 3
+    again = voted(undo(voted(opened(3, Format.ELIMINATION), drop("A"))), drop("B"), drop("C"))
+    told = reveal(again)
+    assert (told.votes, told.both_bad) == (3, 0)
 
 
 def test_who_fell_by_the_coin_is_told() -> None:
     battle = voted(opened(3, Format.ELIMINATION, seed=3), TIE)
     (unlucky,) = battle.rounds[0].dropped
-    told = reveal(voted(battle, drop(battle.live[0])), 4)
+    told = reveal(voted(battle, drop(battle.live[0])))
     assert [s.letter for s in told.seats if s.by_coin] == [unlucky]
 
 
@@ -161,7 +171,7 @@ def test_measured_facts_are_gathered_over_the_replies() -> None:
     battle = answer(battle, "A", reply(ttft_ms=5.0, tokens_per_s=10.0, output_tokens=100))
     battle = follow_up(answer(battle, "B", reply()), "And?")
     battle = answer(battle, "A", reply(ttft_ms=50.0, tokens_per_s=30.0, output_tokens=10))
-    a, b = reveal(voted(battle, drop("B")), 1).seats
+    a, b = reveal(voted(battle, drop("B"))).seats
     assert (a.ttft_ms, a.tokens_per_s, a.output_tokens) == (5.0, 20.0, 110)
     assert (b.tokens_per_s, b.output_tokens) == (None, None)
 
@@ -170,10 +180,10 @@ def test_a_reply_that_names_itself_is_flagged_and_the_battle_not_counted() -> No
     battle = open_battle("b", Format.ELIMINATION, contenders(2), "Why?", 1)
     battle = answer(battle, "A", replace(reply(), names_itself=True))
     assert [p.flagged for p in state(battle).panes] == [True, False]
-    told = reveal(voted(battle, drop("B")), 1)
+    told = reveal(voted(battle, drop("B")))
     assert not told.counted
     assert [s.flagged for s in told.seats] == [True, False]
-    assert reveal(voted(opened(2, Format.KNOCKOUT), TIE), 1).counted
+    assert reveal(voted(opened(2, Format.KNOCKOUT), TIE)).counted
 
 
 # Panes -----------------------------------------------------------------------------------------

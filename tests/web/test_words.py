@@ -1,0 +1,240 @@
+"""The page's texts: every language says the same, nothing is said outside of the files, and who
+reads which."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel import Locale
+
+import arena.web
+from arena.web.front import in_language
+from arena.web.words import WORDS, spoken
+
+WEB = Path(arena.web.__file__).parent
+ARENA = WEB.parent
+OTHERS = sorted(set(WORDS) - {"en"})
+FIELD = re.compile(r"\{\w+\}")
+RARE = {"many"}
+"""In French and Spanish the form of whole millions only; they may leave it to `other`."""
+
+
+def texts(language: str) -> dict[str, Any]:
+    """Dotted key → text, or its forms."""
+
+    def under(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+        for name, found in table.items():
+            if isinstance(found, Mapping) and "other" not in found:
+                yield from under(found, f"{path}{name}.")
+            else:
+                yield f"{path}{name}", found
+
+    return dict(under(WORDS[language]._texts, ""))
+
+
+def forms(text: Any) -> Mapping[str, str]:
+    return text if isinstance(text, Mapping) else {"": text}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_is_there_in_every_language(language: str) -> None:
+    assert list(texts(language)) == list(texts("en")), "the same keys in the same order"
+    assert {"ar", "de", "es", "fr", "zh"} == set(OTHERS)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_text_has_the_placeholders_and_the_marks_of_the_english_one(language: str) -> None:
+    english = texts("en")
+    for key, text in texts(language).items():
+        wanted = set(FIELD.findall(forms(english[key])[next(iter(forms(english[key])))]))
+        for form, said in forms(text).items():
+            assert said.strip() == said and said, key
+            spelt = form in ("zero", "one", "two")
+            assert (
+                wanted - ({"{count}"} if spelt else set()) <= set(FIELD.findall(said)) <= wanted
+            ), key
+            tags = [re.findall(r"</?\w+", other) for other in (said, *forms(english[key]).values())]
+            assert sorted(tags[0]) == sorted(tags[1]), key
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_counted_text_has_the_forms_of_its_language(language: str) -> None:
+    tags = {*Locale.parse(language).plural_form.tags, "other"}
+    for key, text in texts(language).items():
+        if isinstance(text, Mapping):
+            optional = RARE if language in ("es", "fr") else set()
+            assert tags - optional <= set(text) <= tags, key
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_was_left_in_english(language: str) -> None:
+    """Names and loan words may be the same; a sentence may not."""
+    english = texts("en")
+    same = [key for key, text in texts(language).items() if text == english[key]]
+    said = {key: FIELD.sub("", next(iter(forms(english[key]).values()))).strip() for key in same}
+    assert not [key for key, text in said.items() if " " in text]
+
+
+# What the rest of the program says --------------------------------------------------------------
+
+REFUSALS = {"BadInput", "NotYet", "Over", "StaleVote", "UnknownBattle", "NoCapacity", "RateLimited"}
+SAYING = (
+    *(ARENA / "play" / name for name in ("admission.py", "referee.py", "rounds.py", "stage.py")),
+    *(ARENA / "core" / "battle" / name for name in ("rules.py", "matchup.py", "view.py")),
+    *(ARENA / "adapters" / name for name in ("battles.py", "redis/battles.py", "redis/feed.py")),
+    ARENA / "web" / "moves.py",
+)
+NOT_ON_THE_PAGE = (
+    "A battle takes 2",  # How many contenders there are is no visitor's doing,
+    "There is no format",  # nor what its format is,
+    "A vote is one of",  # nor how a vote is spelt,
+    "Model 2 owes",  # nor who writes;
+    "Contenders are drawn before",
+)
+
+
+def sentence(node: ast.AST) -> str:
+    """The text of a literal, with numbers for what is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(sentence(part) for part in node.values)
+    return "2" if isinstance(node, ast.FormattedValue) else ""
+
+
+def test_a_sentence_that_reaches_the_page_is_known_in_every_language() -> None:
+    """What is raised towards a visitor, and why battles end without a result."""
+    said = []
+    for file in SAYING:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REFUSALS:
+                said += [sentence(argument) for argument in node.args]
+    for file in (ARENA / "play" / "writer.py", *SAYING):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign):
+                said += [sentence(node.value)]
+    told = [text for text in said if " " in text and not text.startswith(NOT_ON_THE_PAGE)]
+    assert len(told) > 25
+    for text in told:
+        assert WORDS["de"].said(text) != text, text
+
+
+def test_a_sentence_is_read_with_its_numbers_and_with_sentences_in_it() -> None:
+    german = WORDS["de"]
+    long = "The prompt has 6,001 characters; at most 6,000 fit. Please shorten it."
+    assert german.said(long).startswith("Der Prompt hat 6.001 Zeichen; höchstens 6.000 passen.")
+    hint = "Check that it runs and that OLLAMA_HOST points to it."
+    away = f"The host of the models does not answer. {hint} Battles open by themselves as soon as it is there."
+    assert "OLLAMA_HOST auf ihn" in german.said(away) and "Check" not in german.said(away)
+    assert german.said("Nobody foresaw this.") == "Nobody foresaw this."
+    assert WORDS["en"].said(long) == long
+
+
+# Nothing is said elsewhere ----------------------------------------------------------------------
+
+LETTERS_ONLY = re.compile(r"[A-Za-z]{2,}")
+TEMPLATE = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<script.*?</script>", re.DOTALL)
+READ_ALOUD = re.compile(r"(?:title|aria-label|placeholder|alt)=\"([^\"]*)\"")
+NAMES = {"Enter"}
+"""Words that are the same everywhere: names of keys."""
+
+
+LATER = {
+    *("apart", "aside", "certainty", "effects", "files", "front", "hosts", "meetings", "method"),
+    *("no_votes", "hosts_tab", "controls", "leaderboard_tab", "leaderboard"),
+}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f for f in sorted((WEB / "templates").glob("*.html")) if f.stem not in LATER],
+    ids=lambda f: f.stem,
+)
+def test_no_template_says_anything_itself(file: Path) -> None:
+    html = TEMPLATE.sub("", file.read_text("utf-8"))
+    said = [*re.sub(r"<[^>]*>", " ", html).split(), *READ_ALOUD.findall(html)]
+    assert not [word for word in said if LETTERS_ONLY.search(word) and word not in NAMES]
+
+
+SHOWN = {"label", "placeholder", "info", "title", "value"}
+COMPONENTS = {
+    "Tab",
+    "Textbox",
+    "Radio",
+    "Dropdown",
+    "Checkbox",
+    "CheckboxGroup",
+    "Button",
+    "Accordion",
+}
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in sorted(WEB.rglob("*.py")) if f.stem not in LATER], ids=lambda f: f.stem
+)
+def test_no_component_says_anything_itself(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if getattr(node.func.value, "id", "") != "gr" or node.func.attr not in COMPONENTS:
+                continue
+            words = [k.value for k in node.keywords if k.arg in SHOWN] + node.args[:1]
+            said = [sentence(word) for word in words]
+            assert not [text for text in said if LETTERS_ONLY.search(text)], said
+
+
+LITERAL = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`]*)`")
+
+
+@pytest.mark.parametrize("file", sorted(WEB.glob("*.js")), ids=lambda f: f.stem)
+def test_no_script_says_anything_itself(file: Path) -> None:
+    """A sentence, or a word that begins with a capital."""
+    code = re.sub(r"^\s*//.*$|\s// .*$", "", file.read_text("utf-8"), flags=re.MULTILINE)
+    code = re.sub(r"^\s*throw .*$", "", code, flags=re.MULTILINE)
+    found = ["".join(groups) for groups in LITERAL.findall(code)]
+    said = [text for text in found if re.match(r"[A-Z][a-z]+( |$)", text)]
+    keys = {"Enter", "Escape", "Tab"}
+    assert not [text for text in said if text not in keys]
+
+
+def test_a_script_asks_only_for_texts_that_there_are() -> None:
+    code = "\n".join(file.read_text("utf-8") for file in WEB.glob("*.js"))
+    asked = set(re.findall(r"\"((?:arena|units)\.[\w.]+)\"", code))
+    assert asked <= set(texts("en")) and len(asked) > 20
+
+
+# Who reads what ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("*", "en"),
+        ("ja", "en"),
+        ("ja,de;q=0.5", "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("en;q=0.2, fr-CA;q=0.7", "fr"),
+        ("zh-Hant-TW", "zh"),
+        ("AR-eg", "ar"),
+        ("es;q=x, fr;q=0.1", "fr"),
+        ("x" * 5000, "en"),
+    ],
+)
+def test_a_visitor_reads_the_most_wanted_language_that_there_is(
+    accepted: str, language: str
+) -> None:
+    assert spoken({"accept-language": accepted}).language == language
+
+
+def test_the_page_says_from_its_first_byte_which_language_it_is_in() -> None:
+    page = b'<!doctype html>\n<html\n\tlang="en"\n\tstyle=""><head><title>x</title>'
+    page += b"<script>window.gradio_config = {};</script>"
+    arabic = in_language(page, WORDS["ar"], "Arena")
+    assert b'<html lang="ar" dir="rtl"' in arabic
+    assert b'"language", { value: "zh-CN" }' in in_language(page, WORDS["zh"], "Arena")
+    assert in_language(b"<html>docs</html>", WORDS["ar"], "Arena") == b"<html>docs</html>"
