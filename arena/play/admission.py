@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Format, Origin
 from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
-from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
+from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
@@ -70,19 +70,29 @@ class Admission:
             )
         return text
 
-    async def opened(self, key: str, battle_id: str) -> Battle | None:
+    async def opened(self, key: str, battle_id: str, asked: str) -> Battle | None:
         """The battle that another request opens under this key, or has opened; None where the
-        key names this one. One that does not appear was given up, and loses the key. Raises
+        key names this one. One that does not appear was given up, and loses the key. asked: a
+        digest of what the battle is to be. Raises KeyTaken where the other is not that, and
         NoCapacity."""
         for _ in range(2):
             if (first := await self._battles.first(key, battle_id)) == battle_id:
                 return None
             for _ in range(OPENING_LOOKS):
                 try:
-                    return await self._battles.load(first)
+                    there = await self._battles.load(first)
+                    break
                 except UnknownBattle:
                     await asyncio.sleep(OPENING_LOOK_S)
-            await self._battles.unkey(key, first)
+            else:
+                await self._battles.unkey(key, first)
+                continue
+            if there.origin.asked != asked:
+                raise KeyTaken(
+                    "This Idempotency-Key has opened a battle with another body. Send a new key "
+                    "with each battle, and the old one only to repeat a call as it was."
+                )
+            return there
         raise NoCapacity("This battle is still being opened. Please try again in a moment.")
 
     async def admit(self, caller: str) -> None:

@@ -5,6 +5,8 @@ them. It does not know Gradio, HTTP, or which adapter is behind a port.
 """
 
 import asyncio
+import hashlib
+import json
 import logging
 import random
 import uuid
@@ -18,9 +20,9 @@ import pandas as pd
 
 from arena import exchange
 from arena.core.battle import record, rules, view
-from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Round, Verdict
 from arena.core.battle.view import State
-from arena.core.errors import BadInput, StaleVote
+from arena.core.errors import BadInput, OtherVote, StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
 from arena.core.standings.slices import Slice
 from arena.play.admission import Admission, RefereeRules
@@ -97,20 +99,21 @@ class Referee:
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
-        the first one's battle. alias: a name for the battle, until a later one gets it. caller:
+        the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias: a name for the battle, until a later one gets it. caller:
         who is limited. Raises BadInput for what cannot be used, NoCapacity when no battle
         can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
-        if key and (there := await self._admission.opened(key, battle_id)):
+        asked = key and _digest(prompt, format, size, topic, study, session, unattended)
+        if key and (there := await self._admission.opened(key, battle_id, asked)):
             return view.state(there)
         try:
             await self._admission.admit(caller)
-            origin = Origin(topic=topic, study=study, session=session, unattended=unattended)
+            origin = Origin(topic, study, session, unattended, asked=asked)
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
-            if key and (there := await self._admission.opened(key, battle_id)):
+            if key and (there := await self._admission.opened(key, battle_id, asked)):
                 await self._battles.save(rules.void(battle, ABANDONED))
                 return view.state(there)
             if alias:
@@ -158,14 +161,15 @@ class Referee:
         ballot: str = "",
     ) -> State:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
-        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. A second
-        ballot on the same round changes nothing and gets the first one's result; one on a round
-        to come, or one that was taken back, raises StaleVote. rater: the session that opened the
+        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same
+        vote again changes nothing and gets the first one's result, another one on the same round
+        raises OtherVote; one on a round to come, or one that was taken back, StaleVote. rater: the session that opened the
         battle unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
         verdict = _verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
-            if _settled(battle, round, ballot):
+            if settled := _settled(battle, round, ballot):
+                _agree(settled, verdict)
                 return view.state(battle)
             who = rater or battle.origin.session
             cast = record.Ballot(
@@ -292,7 +296,9 @@ class Referee:
             self.counted["ballots"] += 1
         else:
             moved = await self._as_recorded(battle)
-        return await self._moved(moved)
+        state = await self._moved(moved)
+        _agree(moved.rounds[-1], verdict)
+        return state
 
     async def _as_recorded(self, battle: Battle) -> Battle:
         """The battle after the ballot that the ledger has for this round: it was cast before,
@@ -324,16 +330,31 @@ class Referee:
             self.counted["void"] += 1
 
 
-def _settled(battle: Battle, round: int, ballot: str) -> bool:
-    """The round was voted on already, with this ballot if one is given. Raises StaleVote for a
-    ballot that is neither a used one nor that of the open round."""
-    if not ballot:
-        return any(played.number == round for played in battle.rounds)
-    if any(played.ballot == ballot for played in battle.rounds):
-        return True
-    if ballot != rules.ballot(battle):
+def _settled(battle: Battle, round: int, ballot: str) -> Round | None:
+    """The round as it was voted on already, with this ballot if one is given. Raises StaleVote
+    for a ballot that is neither a used one nor that of the open round."""
+    for played in battle.rounds:
+        if played.ballot == ballot or (not ballot and played.number == round):
+            return played
+    if ballot and ballot != rules.ballot(battle):
         raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-    return False
+    return None
+
+
+def _agree(played: Round, verdict: Verdict) -> None:
+    """Raises OtherVote where the round was judged otherwise."""
+    if played.verdict == verdict:
+        return
+    stands = {
+        Judgement.DROP: f"Model {played.verdict.seat} was voted out",
+        Judgement.TIE: "all were called equal",
+        Judgement.BAD: "all were called bad",
+    }[played.verdict.judgement]
+    raise OtherVote(f"Another vote on round {played.number} stands: {stands}. Yours is not kept.")
+
+
+def _digest(*asked: object) -> str:
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def _verdict(judgement: str, seat: str) -> Verdict:

@@ -21,6 +21,7 @@ from arena.core.errors import (
     LedgerFault,
     NoCapacity,
     NotYet,
+    OtherVote,
     RateLimited,
     StaleVote,
     StoreFault,
@@ -132,17 +133,20 @@ def test_a_follow_up_goes_to_the_survivors_each_with_its_own_history(tmp_path: P
     on_stage(tmp_path, scene)
 
 
-def test_the_same_ballot_twice_counts_once_and_gets_the_first_result(tmp_path: Path) -> None:
+def test_of_many_votes_on_a_round_one_stands_and_the_others_are_told_which(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle() as seen:
             await seen.voting()
-            states = await asyncio.gather(
+            same, again, *others = await asyncio.gather(
                 at.referee.vote(seen.battle, 1, "drop", "A"),
                 at.referee.vote(seen.battle, 1, "drop", "A"),
                 at.referee.vote(seen.battle, 1, "drop", "C"),
+                at.referee.vote(seen.battle, 1, "tie"),
+                return_exceptions=True,
             )
-            assert len({s.version for s in states}) == 1
-            assert states[2].panes[0].state == "eliminated"
+            assert same == again and same.panes[0].state == "eliminated"
+            assert all(isinstance(other, OtherVote) for other in others)
+            assert all("Model A was voted out" in str(other) for other in others)
             assert await at.ledger.of_battle(seen.battle) == 2
 
     on_stage(tmp_path, scene)
@@ -366,8 +370,8 @@ def test_a_ballot_can_be_used_once(tmp_path: Path) -> None:
             with pytest.raises(StaleVote):
                 await at.referee.vote(seen.battle, 1, "drop", "A", ballot="made up")
             await at.referee.vote(seen.battle, 1, "drop", "A", ballot=first)
-            again = await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
-            assert again.panes[0].state == "eliminated"
+            with pytest.raises(OtherVote, match="Model A"):
+                await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
             await at.referee.undo(seen.battle)
             with pytest.raises(StaleVote):
                 await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
@@ -391,7 +395,9 @@ def test_a_vote_that_was_recorded_but_did_not_move_the_battle_moves_it_when_cast
                 await at.referee.vote(seen.battle, 1, "drop", "B")
             battles.away = False
             assert (await at.referee.state(seen.battle)).round == 1
-            state = await at.referee.vote(seen.battle, 1, "drop", "C")
+            with pytest.raises(OtherVote, match="Model B was voted out"):
+                await at.referee.vote(seen.battle, 1, "drop", "C")
+            state = await at.referee.state(seen.battle)
             assert state.round == 2 and state.panes[1].state == "eliminated", "the first counts"
             assert await at.ledger.of_battle(seen.battle) == 2
 

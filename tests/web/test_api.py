@@ -32,8 +32,10 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         first = {"round": 1, "judgement": "drop", "seat": "B", "ballot": state["ballot"]}
         voted = await client.post(f"{path}/votes", json=first)
         assert voted.json()["panes"][1]["state"] == "eliminated"
-        again = await client.post(f"{path}/votes", json={**first, "seat": "C"})
+        again = await client.post(f"{path}/votes", json=first)
         assert again.json()["version"] == voted.json()["version"]
+        status, said = problem(await client.post(f"{path}/votes", json={**first, "seat": "C"}))
+        assert status == 409 and "Model B was voted out" in said
         seen = await client.get(path)
         assert seen.json()["history"] == [
             {
@@ -109,6 +111,21 @@ def test_only_the_same_key_gets_the_same_battle(play: Play) -> None:
 
         battles = await asyncio.gather(*(start(key) for key in ("k", "k", "other", "", "")))
         assert battles[0] == battles[1] and len(set(battles)) == 4
+
+    play(scene)
+
+
+def test_a_key_does_not_bring_a_battle_that_was_asked_for_otherwise(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        headers = {"Idempotency-Key": "once"}
+        asked = {"prompt": "Why?", "study": "s", "unattended": True}
+        first = await client.post(f"{A}/battles", json=asked, headers=headers)
+        for other in ({"prompt": "How?"}, {"study": "t"}, {"size": 2}, {"format": "knockout"}):
+            answer = await client.post(f"{A}/battles", json=asked | other, headers=headers)
+            status, said = problem(answer)
+            assert status == 422 and "Idempotency-Key" in said
+        again = await client.post(f"{A}/battles", json=asked, headers=headers)
+        assert again.json()["battle"] == first.json()["battle"]
 
     play(scene)
 

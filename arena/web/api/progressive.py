@@ -24,6 +24,7 @@ from arena.web.api.comparisons import (
     NextRound,
     Responses,
     completed,
+    in_play,
     next_round,
     responses,
     total,
@@ -200,14 +201,15 @@ async def _complete(referee: Referee, battle_id: str) -> None:
 async def _chosen(
     referee: Referee, battle_id: str, ballot: str, choice: str
 ) -> NextRound | CompletedBattle:
-    """Cast the ballot unless it was cast before, and tell what it led to, each time the same."""
+    """Cast the ballot unless it was cast before, and tell what it led to, each time the same.
+    Raises OtherVote where it was cast before with another choice."""
     state = await referee.state(battle_id)
     history = await referee.history(battle_id)
-    if not any(played.ballot == ballot for played in history):
-        if ballot != state.ballot:
-            raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-        judgement, seat = verdict(state, choice)
-        await referee.vote(battle_id, state.round, judgement, seat, channel="api", ballot=ballot)
+    cast = next((played for played in history if played.ballot == ballot), None)
+    if not cast and ballot != state.ballot:
+        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+    judgement, seat = verdict(cast.live if cast else in_play(state), choice)
+    await referee.vote(battle_id, state.round, judgement, seat, channel="api", ballot=ballot)
     # In this order: the history is never behind a state that was read before it.
     state = await referee.state(battle_id)
     history = await referee.history(battle_id)
