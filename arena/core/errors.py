@@ -5,6 +5,7 @@
     │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
     │   └── NotInstalled    it needs a package that is missing                    (500)
+    ├── NotYours        the battle is moved by whoever opened it              (403)
     ├── KeyTaken        the key of an opening is that of another one          (422)
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
@@ -69,6 +70,11 @@ class NotInstalled(ConfigError):
             f"{key} names what needs a package that is missing here ({error}). Install it with "
             "its extra: pip install 'progressive-arena[replicas]'."
         )
+
+
+class NotYours(ArenaError):
+    status = 403
+    title = "Not your battle"
 
 
 class KeyTaken(ArenaError):

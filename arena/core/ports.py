@@ -193,6 +193,9 @@ class Ledger(Protocol):
     async def of_battle(self, battle_id: str) -> int:
         """How many rows the battle has."""
 
+    async def key(self) -> bytes:
+        """A secret that was made with the ledger, to sign with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -5,14 +5,13 @@ them. It does not know Gradio, HTTP, or which adapter is behind a port.
 """
 
 import asyncio
-import hashlib
-import json
 import logging
 import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,12 +19,13 @@ import pandas as pd
 
 from arena import exchange
 from arena.core.battle import record, rules, view
-from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Round, Verdict
+from arena.core.battle.entities import Battle, Format, Origin, Phase, Verdict
 from arena.core.battle.view import State
-from arena.core.errors import BadInput, OtherVote, StaleVote
+from arena.core.errors import StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
 from arena.core.standings.slices import Slice
-from arena.play.admission import Admission, RefereeRules
+from arena.play import ballots
+from arena.play.admission import Admission, Caller, RefereeRules
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
 
@@ -95,21 +95,24 @@ class Referee:
         unattended: bool = False,
         key: str = "",
         alias: str = "",
-        caller: str = "",
+        caller: Caller = Caller(),
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
         the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias: a name for the battle, until a later one gets it. caller:
-        who is limited. Raises BadInput for what cannot be used, NoCapacity when no battle
+        who is limited, and moves it from then on. Raises BadInput for what cannot be used, NoCapacity when no battle
         can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
-        asked = key and _digest(prompt, format, size, topic, study, session, unattended)
+        asked = key and ballots.digest(prompt, format, size, topic, study, session, unattended)
         if key and (there := await self._admission.opened(key, battle_id, asked)):
             return view.state(there)
         try:
             await self._admission.admit(caller)
-            origin = Origin(topic, study, session, unattended, asked=asked)
+            place = caller.place if caller.begun else ""
+            origin = Origin(
+                topic, study, session, unattended, asked=asked, owner=caller.rater, place=place
+            )
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
@@ -125,7 +128,7 @@ class Referee:
         self.counted["opened"] += 1
         return await self.rounds.go_on(battle)
 
-    async def again(self, battle_id: str, *, caller: str = "") -> State:
+    async def again(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """The same first prompt, format and purpose with a new draw."""
         old = await self._battles.load(battle_id)
         return await self.open(
@@ -138,11 +141,12 @@ class Referee:
             caller=caller,
         )
 
-    async def follow_up(self, battle_id: str, prompt: str) -> State:
+    async def follow_up(self, battle_id: str, prompt: str, *, caller: Caller = Caller()) -> State:
         """Another prompt to everyone in play, before the next vote."""
         prompt = self._admission.prompt(prompt)
 
         async def move(battle: Battle) -> State:
+            ballots.own(battle, caller)
             return await self._moved(rules.follow_up(battle, prompt))
 
         return await self._exclusively(battle_id, move)
@@ -159,19 +163,23 @@ class Referee:
         study: str = "",
         dwell_ms: int | None = None,
         ballot: str = "",
+        caller: Caller = Caller(),
     ) -> State:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
         seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same
         vote again changes nothing and gets the first one's result, another one on the same round
-        raises OtherVote; one on a round to come, or one that was taken back, StaleVote. rater: the session that opened the
-        battle unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
-        verdict = _verdict(judgement, seat)
+        raises OtherVote; one on a round to come, or one that was taken back, StaleVote. caller:
+        raises NotYours where the battle is somebody else's. rater: what tells several of them
+        apart, the battle's `session` unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
+        verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
-            if settled := _settled(battle, round, ballot):
-                _agree(settled, verdict)
+            ballots.own(battle, caller, ballot)
+            if settled := ballots.settled(battle, round, ballot):
+                ballots.agree(settled, verdict)
                 return view.state(battle)
-            who = rater or battle.origin.session
+            voter = replace(caller, rater=caller.rater or battle.origin.owner)
+            who = "/".join(filter(None, (voter.rater, rater or battle.origin.session)))
             cast = record.Ballot(
                 id=str(uuid.uuid4()),
                 cast_at=self._now(),
@@ -181,17 +189,18 @@ class Referee:
                 dwell_ms=dwell_ms,
                 # In a thread: the first question loads what answers it, for half a second.
                 language=await asyncio.to_thread(self._language, battle.prompts[0]),
-                abuse=await self._admission.too_many(who),
+                abuse=await self._admission.too_many(replace(voter, rater=voter.rater or who)),
             )
             return await self._vote(battle, round, verdict, cast)
 
         return await self._exclusively(battle_id, move)
 
-    async def undo(self, battle_id: str) -> State:
+    async def undo(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """Take the last vote back: its round is open again, and the next vote on it supersedes
         that ballot. Until then the ballot stands."""
 
         async def move(battle: Battle) -> State:
+            ballots.own(battle, caller)
             moved = rules.undo(battle)
             await self.rounds.stop(battle_id)
             self.counted["undone"] += 1
@@ -199,10 +208,11 @@ class Referee:
 
         return await self._exclusively(battle_id, move)
 
-    async def abandon(self, battle_id: str) -> State:
+    async def abandon(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """End the battle without a result; votes already cast stand."""
 
         async def move(battle: Battle) -> State:
+            ballots.own(battle, caller)
             moved = rules.void(battle, ABANDONED)
             await self.rounds.stop(battle_id)
             self.counted["void"] += 1
@@ -212,6 +222,14 @@ class Referee:
 
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
+
+    async def owner(self, battle_id: str) -> str:
+        """The rater who opened the battle."""
+        return (await self._battles.load(battle_id)).origin.owner
+
+    async def key(self) -> bytes:
+        """What sessions are signed with."""
+        return await self._ledger.key()
 
     async def named(self, name: str) -> str:
         """The id of the battle that was opened under this alias last; empty where none was."""
@@ -297,7 +315,7 @@ class Referee:
         else:
             moved = await self._as_recorded(battle)
         state = await self._moved(moved)
-        _agree(moved.rounds[-1], verdict)
+        ballots.agree(moved.rounds[-1], verdict)
         return state
 
     async def _as_recorded(self, battle: Battle) -> Battle:
@@ -328,37 +346,3 @@ class Referee:
     def _count_end(self, battle: Battle) -> None:
         if battle.phase is Phase.VOID:
             self.counted["void"] += 1
-
-
-def _settled(battle: Battle, round: int, ballot: str) -> Round | None:
-    """The round as it was voted on already, with this ballot if one is given. Raises StaleVote
-    for a ballot that is neither a used one nor that of the open round."""
-    for played in battle.rounds:
-        if played.ballot == ballot or (not ballot and played.number == round):
-            return played
-    if ballot and ballot != rules.ballot(battle):
-        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-    return None
-
-
-def _agree(played: Round, verdict: Verdict) -> None:
-    """Raises OtherVote where the round was judged otherwise."""
-    if played.verdict == verdict:
-        return
-    stands = {
-        Judgement.DROP: f"Model {played.verdict.seat} was voted out",
-        Judgement.TIE: "all were called equal",
-        Judgement.BAD: "all were called bad",
-    }[played.verdict.judgement]
-    raise OtherVote(f"Another vote on round {played.number} stands: {stands}. Yours is not kept.")
-
-
-def _digest(*asked: object) -> str:
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-
-
-def _verdict(judgement: str, seat: str) -> Verdict:
-    try:
-        return Verdict(Judgement(judgement), seat)
-    except ValueError:
-        raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None

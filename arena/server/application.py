@@ -17,6 +17,7 @@ from arena.compose import House
 from arena.core.errors import ArenaError
 from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
+from arena.web.callers import Sessions
 from arena.web.headers import Headers
 from arena.web.operators import is_loopback
 
@@ -51,6 +52,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Headers)
+    app.add_middleware(Sessions, key=house.ledger.key)
     replica.install(app)
     api.install(
         app,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from arena.web import arena_tab, hosts_tab, leaderboard_tab
+from arena.web.callers import Callers
 from arena.web.theme import theme
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def build(
             with gr.Tab("Arena", id="arena"):
                 arena_tab.build(referee, channel)
             with gr.Tab("Leaderboard", id="leaderboard") as leaderboard:
-                leaderboard_tab.build(leaderboard, referee.scoreboard)
+                leaderboard_tab.build(leaderboard, referee.scoreboard, Callers(referee.key))
             if overview:
                 with gr.Tab("Hosts", id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from arena.adapters.ledger import importing, outcomes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, TEXT, UNREADABLE
-from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
+from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.core.battle.record import VoteRow
@@ -51,6 +51,7 @@ class SqlLedger:
         """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
         self._patient = self._database.engine(patient=True)
+        self._key = b""
 
     async def open(self) -> None:
         """Create or migrate the database. Raises `ConfigError` where the folder cannot be
@@ -119,6 +120,17 @@ class SqlLedger:
     async def of_battle(self, battle_id: str) -> int:
         count = select(func.count()).where(VOTES.c.battle_id == battle_id)
         return await self._do(lambda db: db.scalar(count)) or 0
+
+    async def key(self) -> bytes:
+        """As `core.ports.Ledger.key`."""
+        if not self._key:
+            found = await self._do(lambda db: db.scalar(select(KEYS.c.key)))
+            if not found:
+                raise LedgerFault(
+                    f"The ledger {self._database.name} has lost its key. Put a copy in its place."
+                )
+            self._key = found.encode()
+        return self._key
 
     async def _do(
         self,

@@ -143,7 +143,9 @@ class Origin:
     """How a battle came about; no move changes it. `policy` drew this set of contenders with
     `probability`, and each seat's contender with `taking_part` (by letter). `unattended`: the
     models write on though nobody watches, as for a program that comes back for the replies.
-    `asked`: a digest of all that was asked for, where it was asked for under a key."""
+    `asked`: a digest of all that was asked for, where it was asked for under a key. `owner`: the
+    rater who opened it and alone moves it; empty where everybody in this process may. `place`:
+    from where it was opened, if its session began with it."""
 
     topic: str = ""
     study: str = ""
@@ -153,6 +155,8 @@ class Origin:
     probability: float | None = None
     taking_part: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
+    owner: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
