@@ -51,6 +51,13 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def hostnames(text: str) -> tuple[str, ...]:
+    names = words(text.lower())
+    if any(not re.fullmatch(r"[\w.:-]+", name) for name in names):
+        raise ValueError
+    return names
+
+
 def tokens(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",")) if text else ()
     if any(not token.isascii() or re.search(r"\s", token) for token in found):

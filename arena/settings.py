@@ -175,6 +175,9 @@ class Settings:
     metrics: str = _key(
         "ARENA_METRICS", "operators", allowed.one_of("operators", "all"), "operators or all"
     )
+    names: tuple[str, ...] = _key(
+        "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
+    )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
     port: int = _key("ARENA_PORT", "7860", allowed.whole(0, 65535), "0 (any free port) to 65535")
 

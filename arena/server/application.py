@@ -15,10 +15,12 @@ from fastapi import FastAPI
 
 from arena.compose import House
 from arena.core.errors import ArenaError
+from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
 from arena.web.callers import Sessions
 from arena.web.headers import Headers
+from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
 
 THREADS = 100
@@ -54,6 +56,8 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     app.add_middleware(Headers)
     app.add_middleware(Sessions, key=house.ledger.key)
     replica.install(app)
+    if names := _names(house.settings, shared):
+        app.add_middleware(Hostnames, names=names)
     api.install(
         app,
         house.referee,
@@ -65,6 +69,13 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page.extra_startup_events.append(partial(_close_queue, page))
     mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
     return mounted
+
+
+def _names(settings: Settings, shared: bool) -> frozenset[str]:
+    """By which the arena is asked; empty where any will do, as for a page that is public."""
+    if shared or not (settings.names or is_loopback(settings.bind)):
+        return frozenset()
+    return frozenset({*HERE, settings.bind.lower().strip("[]"), *settings.names})
 
 
 async def _no_files() -> None:

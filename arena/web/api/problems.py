@@ -56,6 +56,7 @@ WHEN: Mapping[int, str] = {
     410: "The battle ended without a result",
     413: "The body is too large",
     415: "The body is not said to be JSON",
+    421: "The arena is not reached by this name",
     422: "A field is missing, unknown or wrong",
     429: "Too much from one caller; `Retry-After` says when there is room again",
     431: "The address and the headers are too long",
