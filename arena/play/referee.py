@@ -108,6 +108,7 @@ class Referee:
         if key and (there := await self._admission.opened(key, battle_id, asked)):
             return view.state(there)
         try:
+            await self._ledger.writable()
             await self._admission.admit(caller)
             place = caller.place if caller.begun else ""
             origin = Origin(
@@ -273,7 +274,7 @@ class Referee:
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
-        await self._ledger.of_battle("")
+        await self._ledger.writable()
         await self._battles.under_way()
 
     def forget(self, battle_id: str) -> None:
