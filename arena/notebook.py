@@ -51,7 +51,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     print(f"Votes are kept in {house.ledger.place}. {config.older_votes(loaded)}".rstrip())
     sock = serving.listen(loaded.bind, loaded.port)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
-    server = serving.Server(build_app(house, shared=share, channel="notebook"), sock, stopping)
+    app = build_app(house, shared=share, channel="notebook")
+    server = serving.Server(app, sock, stopping, loaded.proxies)
     server.start()
     share_url = ""
     if share:

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +16,9 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
 
+from arena import allowed
 from arena.addresses import HostAddress, host_url
+from arena.allowed import ModelSource
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
 
@@ -38,17 +39,6 @@ DRAWS = ("fewest", "best", "uniform")
 PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy", "no_proxy"})
 
 T = TypeVar("T")
-Number = TypeVar("Number", int, float)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model of the user's own for the embedded engine: a GGUF file or a URL with its hash."""
-
-    name: str
-    path: str = ""
-    url: str = ""
-    sha256: str = ""
 
 
 def _key(
@@ -61,57 +51,6 @@ def _key(
     return made
 
 
-def _within(kind: Callable[[str], Number], low: float, high: float) -> Callable[[str], Number]:
-    def parse(text: str) -> Number:
-        value = kind(text)
-        if not low <= value <= high:
-            raise ValueError
-        return value
-
-    return parse
-
-
-_whole, _number = partial(_within, int), partial(_within, float)
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError
-        return text
-
-    return parse
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    tokens = tuple(part.strip() for part in text.split(",")) if text else ()
-    if any(not token.isascii() or re.search(r"\s", token) for token in tokens):
-        raise ValueError
-    return tokens
-
-
-def _file(text: str) -> Path | None:
-    path = _path(text)
-    if path and not path.is_file():
-        raise ValueError
-    return path
-
-
-def _models(text: str) -> tuple[str, ...]:
-    names = _list(text)
-    if not names or any(re.search(r"\s", n) for n in names) or len(set(names)) < len(names):
-        raise ValueError
-    return names
-
-
-def _path(text: str) -> Path | None:
-    return Path(text).expanduser() if text else None
-
-
 def _database(text: str) -> str:
     if text.startswith("postgresql+psycopg://"):
         return text
@@ -119,31 +58,6 @@ def _database(text: str) -> str:
         raise ValueError
     file = Path(text.removeprefix("sqlite:///")).expanduser()
     return f"sqlite:///{FOLDER / file}"
-
-
-def _redis(text: str) -> str:
-    if text and not re.match(r"(rediss?|unix)://[^\s]+$", text):
-        raise ValueError
-    return text
-
-
-def _source(text: str) -> ModelSource:
-    name, _, place = text.partition("=")
-    if not re.fullmatch(r"[\w.:/-]+", name) or not place:
-        raise ValueError
-    if not place.startswith(("http://", "https://")):
-        return ModelSource(name, path=str(Path(place).expanduser()))
-    url, _, digest = place.partition("#sha256=")
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-        raise ValueError
-    return ModelSource(name, url=url, sha256=digest.lower())
-
-
-def _root(text: str) -> str:
-    path = f"/{text.strip('/')}" if text.strip("/") else ""
-    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII):
-        raise ValueError
-    return path
 
 
 _HOST = "an IP, host:port or http(s) URL, without user or password"
@@ -156,68 +70,92 @@ class Settings:
     """Everything that can be set. Field metadata carry key, default and what is allowed."""
 
     ollama_host: str = _key("OLLAMA_HOST", "", str, _OLLAMA)
-    ollama_port: int = _key("OLLAMA_PORT", "11434", _whole(1, 65535), "1 to 65535")
-    ollama_hosts: tuple[str, ...] = _key("OLLAMA_HOSTS", "", _list, f"comma-separated: {_OLLAMA}")
-    tokens: tuple[str, ...] = _key("OLLAMA_TOKENS", "", _tokens, _TOKENS, secret=True)
-    openai_hosts: tuple[str, ...] = _key("OPENAI_HOSTS", "", _list, f"comma-separated: {_HOST}")
-    openai_tokens: tuple[str, ...] = _key("OPENAI_TOKENS", "", _tokens, _TOKENS, secret=True)
-    ca_file: Path | None = _key("OLLAMA_CA_FILE", "", _file, "a PEM file that exists, or empty")
-    cert_file: Path | None = _key("OLLAMA_CERT_FILE", "", _file, "a PEM file that exists, or empty")
-    num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", _whole(1, 256), "1 to 256")
+    ollama_port: int = _key("OLLAMA_PORT", "11434", allowed.whole(1, 65535), "1 to 65535")
+    ollama_hosts: tuple[str, ...] = _key(
+        "OLLAMA_HOSTS", "", allowed.words, f"comma-separated: {_OLLAMA}"
+    )
+    tokens: tuple[str, ...] = _key("OLLAMA_TOKENS", "", allowed.tokens, _TOKENS, secret=True)
+    openai_hosts: tuple[str, ...] = _key(
+        "OPENAI_HOSTS", "", allowed.words, f"comma-separated: {_HOST}"
+    )
+    openai_tokens: tuple[str, ...] = _key("OPENAI_TOKENS", "", allowed.tokens, _TOKENS, secret=True)
+    ca_file: Path | None = _key(
+        "OLLAMA_CA_FILE", "", allowed.file, "a PEM file that exists, or empty"
+    )
+    cert_file: Path | None = _key(
+        "OLLAMA_CERT_FILE", "", allowed.file, "a PEM file that exists, or empty"
+    )
+    num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", allowed.whole(1, 256), "1 to 256")
     models: tuple[str, ...] = _key(
         "ARENA_MODELS",
         "llama3.1:8b,mistral:7b,phi3:mini",
-        _models,
+        allowed.models,
         "auto, or different Ollama model names, comma-separated, no spaces inside",
     )
     remote_models: tuple[str, ...] = _key(
-        "ARENA_REMOTE_MODELS", "", _list, "comma-separated model names, or empty for none"
+        "ARENA_REMOTE_MODELS", "", allowed.words, "comma-separated model names, or empty for none"
     )
-    roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
-    queue: int = _key("ARENA_QUEUE", "128", _whole(1, 100000), "1 to 100000")
+    roster: Path | None = _key(
+        "ARENA_ROSTER", "", allowed.path, "the path of a TOML file, or empty"
+    )
+    queue: int = _key("ARENA_QUEUE", "128", allowed.whole(1, 100000), "1 to 100000")
     battle_size: int = _key(
         "ARENA_BATTLE_SIZE",
         "3",
-        _whole(MIN_CONTENDERS, MAX_CONTENDERS),
+        allowed.whole(MIN_CONTENDERS, MAX_CONTENDERS),
         f"{MIN_CONTENDERS} to {MAX_CONTENDERS}",
     )
-    draw: str = _key("ARENA_DRAW", "fewest", _one_of(*DRAWS), f"one of {', '.join(DRAWS)}")
+    draw: str = _key("ARENA_DRAW", "fewest", allowed.one_of(*DRAWS), f"one of {', '.join(DRAWS)}")
     opens_per_minute: int = _key(
-        "ARENA_OPENS_PER_MINUTE", "120", _whole(0, 1000000), "0 (no limit) to 1000000"
+        "ARENA_OPENS_PER_MINUTE", "120", allowed.whole(0, 1000000), "0 (no limit) to 1000000"
     )
     ballots_per_hour: int = _key(
-        "ARENA_BALLOTS_PER_HOUR", "600", _whole(0, 1000000), "0 (no limit) to 1000000"
+        "ARENA_BALLOTS_PER_HOUR", "600", allowed.whole(0, 1000000), "0 (no limit) to 1000000"
     )
-    stop_s: float = _key("ARENA_STOP", "30", _number(0, 3600), "seconds, 0 to 3600")
-    timeout_s: float = _key("ARENA_TIMEOUT", "180", _number(1, 3600), "seconds, 1 to 3600")
-    first_token_s: float = _key("ARENA_FIRST_TOKEN", "30", _number(1, 3600), "seconds, 1 to 3600")
+    ballots_per_network: int | None = _key(
+        "ARENA_BALLOTS_PER_NETWORK",
+        "",
+        lambda text: allowed.whole(0, 1000000)(text) if text else None,
+        "0 (no limit) to 1000000, or empty for as many as ARENA_BALLOTS_PER_HOUR",
+    )
+    proxies: tuple[str, ...] = _key(
+        "ARENA_PROXIES",
+        "",
+        allowed.networks,
+        "comma-separated addresses or networks, or empty for none",
+    )
+    stop_s: float = _key("ARENA_STOP", "30", allowed.number(0, 3600), "seconds, 0 to 3600")
+    timeout_s: float = _key("ARENA_TIMEOUT", "180", allowed.number(1, 3600), "seconds, 1 to 3600")
+    first_token_s: float = _key(
+        "ARENA_FIRST_TOKEN", "30", allowed.number(1, 3600), "seconds, 1 to 3600"
+    )
     pace: float = _key(
-        "ARENA_PACE", "0", _number(0, 10000), "characters a second, 0 (no limit) to 10000"
+        "ARENA_PACE", "0", allowed.number(0, 10000), "characters a second, 0 (no limit) to 10000"
     )
-    grace_s: float = _key("ARENA_GRACE", "5", _number(0.5, 3600), "seconds, 0.5 to 3600")
-    max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", _whole(10, 100000), "10 to 100000")
-    max_tokens: int = _key("ARENA_MAX_TOKENS", "512", _whole(1, 32768), "1 to 32768")
-    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", _whole(1, 131072), "1 to 131072")
-    context: int = _key("ARENA_CONTEXT", "4096", _whole(256, 1048576), "256 to 1048576")
+    grace_s: float = _key("ARENA_GRACE", "5", allowed.number(0.5, 3600), "seconds, 0.5 to 3600")
+    max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", allowed.whole(10, 100000), "10 to 100000")
+    max_tokens: int = _key("ARENA_MAX_TOKENS", "512", allowed.whole(1, 32768), "1 to 32768")
+    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", allowed.whole(1, 131072), "1 to 131072")
+    context: int = _key("ARENA_CONTEXT", "4096", allowed.whole(256, 1048576), "256 to 1048576")
     temperature: float | None = _key(
         "ARENA_TEMPERATURE",
         "",
-        lambda text: _number(0, 2)(text) if text else None,
+        lambda text: allowed.number(0, 2)(text) if text else None,
         "0 to 2, or empty for the models' own",
     )
     gpu_cost: float = _key(
-        "ARENA_GPU_COST_PER_HOUR", "1.006", _number(0, 10000), "0 to 10000, in any currency"
+        "ARENA_GPU_COST_PER_HOUR", "1.006", allowed.number(0, 10000), "0 to 10000, in any currency"
     )
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",
-        lambda text: tuple(map(_source, _list(text))),
+        lambda text: tuple(map(allowed.source, allowed.words(text))),
         "comma-separated name=path.gguf or name=https://…#sha256=<64 hex digits>",
     )
     cache: Path = _key(
         "ARENA_CACHE",
         "",
-        lambda text: _path(text) or user_cache_path(NAME, False),
+        lambda text: allowed.path(text) or user_cache_path(NAME, False),
         "a folder, or empty for the user's cache",
     )
     database_url: str = _key(
@@ -230,18 +168,24 @@ class Settings:
     redis_url: str = _key(
         "REDIS_URL",
         "",
-        _redis,
+        allowed.redis,
         "redis://user:password@host:port/0, rediss://… or unix:///path, or empty for one process",
         secret=True,
     )
     metrics: str = _key(
-        "ARENA_METRICS", "operators", _one_of("operators", "all"), "operators or all"
+        "ARENA_METRICS", "operators", allowed.one_of("operators", "all"), "operators or all"
+    )
+    names: tuple[str, ...] = _key(
+        "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
     )
     root_path: str = _key(
-        "ARENA_ROOT_PATH", "", _root, "a path such as /arena, or empty where it has the whole host"
+        "ARENA_ROOT_PATH",
+        "",
+        allowed.path_of_url,
+        "a path such as /arena, or empty where it has the whole host",
     )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
-    port: int = _key("ARENA_PORT", "7860", _whole(0, 65535), "0 (any free port) to 65535")
+    port: int = _key("ARENA_PORT", "7860", allowed.whole(0, 65535), "0 (any free port) to 65535")
 
     def hosts(self) -> tuple[HostAddress, ...]:
         """The Ollama hosts that were asked for; empty when none was. Raises ConfigError."""

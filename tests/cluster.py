@@ -109,6 +109,7 @@ def clustered(folder: Path, redis: RedisServer, postgresql: Postgresql) -> Itera
         "ARENA_PACE": "300",
         "ARENA_OPENS_PER_MINUTE": "0",
         "ARENA_BALLOTS_PER_HOUR": "0",
+        "ARENA_PROXIES": OUTSIDE,
         "PYTHONUNBUFFERED": "1",
     }
     replicas = [_replica(folder, number, shared) for number in (1, 2)]

@@ -38,7 +38,7 @@ class Page:
             for function in config["dependencies"]
             for part, event in function["targets"]
         }
-        self._me = {"rater": secrets.token_hex(16)}
+        self._me = {"session": ""}
         self._session = secrets.token_hex(6)
         self._asked = 0
 
@@ -84,6 +84,8 @@ class Page:
             raise Elsewhere(f"{where}{said}") from None
         if "error" in answer:
             raise Refused(answer["error"])
+        if "session" in answer:
+            self._me["session"] = answer["session"]
         return answer
 
     @asynccontextmanager

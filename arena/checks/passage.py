@@ -75,7 +75,7 @@ async def stream(visitor: Visitor) -> AsyncIterator[Finding]:
         yield ok("address", "visitors are told apart by their own addresses")
     else:
         text = "all visitors have the proxy's address: one can use up the limits of all"
-        mend = "Name that address in FORWARDED_ALLOW_IPS in the environment of every replica."
+        mend = "Name that address in ARENA_PROXIES in the settings of every replica."
         yield fail("address", text, mend)
 
 

@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
         console.print(f"  note    {older}", style="yellow", markup=False)
     app = build_app(house, shared=options.share)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
-    server = serving.Server(app, sock, stopping)
+    server = serving.Server(app, sock, stopping, settings.proxies)
 
     def started() -> None:
         console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]")

@@ -74,6 +74,7 @@ class House:
                 policy=Policy(settings.draw),
                 opens_per_minute=settings.opens_per_minute,
                 ballots_per_hour=settings.ballots_per_hour,
+                ballots_per_network=settings.ballots_per_network,
                 stage=StageRules(pace=settings.pace, grace_s=settings.grace_s),
             ),
             readiness=lambda: self.readiness,

@@ -9,11 +9,12 @@ from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.engine.download import Progress
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
 from arena.addresses import OLLAMA_PORT
+from arena.allowed import ModelSource
 from arena.core.battle import roster as rosters
 from arena.core.battle.entities import Contender
 from arena.core.battle.naming import Installed, line_up
 from arena.core.errors import ConfigError, HostFault
-from arena.settings import ModelSource, Settings
+from arena.settings import Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
 ENGINE_SLOTS = 3

@@ -5,8 +5,11 @@
     │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
     │   └── NotInstalled    it needs a package that is missing                    (500)
+    ├── NotYours        the battle is moved by whoever opened it              (403)
+    ├── KeyTaken        the key of an opening is that of another one          (422)
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
+    │   └── OtherVote       the round was judged otherwise                        (409)
     ├── NotYet          the move is not open in this phase                    (409)
     │   └── Over            nor in any to come: the battle is over                (409)
     ├── RateLimited     too much from one caller                              (429)
@@ -69,6 +72,18 @@ class NotInstalled(ConfigError):
         )
 
 
+class NotYours(ArenaError):
+    status = 403
+    title = "Not your battle"
+
+
+class KeyTaken(ArenaError):
+    """An opening came with a key under which something else was opened."""
+
+    status = 422
+    title = "That key was used for another battle"
+
+
 class UnknownBattle(ArenaError):
     status = 404
     title = "No such battle"
@@ -77,6 +92,12 @@ class UnknownBattle(ArenaError):
 class StaleVote(ArenaError):
     status = 409
     title = "The battle has moved on"
+
+
+class OtherVote(StaleVote):
+    """The round was judged already, and otherwise; the text says how."""
+
+    title = "Another vote stands"
 
 
 class NotYet(ArenaError):

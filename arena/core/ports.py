@@ -193,6 +193,16 @@ class Ledger(Protocol):
     async def of_battle(self, battle_id: str) -> int:
         """How many rows the battle has."""
 
+    generation: int
+    """Another number where another ledger has taken the place of the one that was read before;
+    its votes are others under the same numbers."""
+
+    async def writable(self) -> None:
+        """Raises `LedgerFault` where a vote could not be made durable now."""
+
+    async def key(self) -> bytes:
+        """A secret that was made with the ledger, to sign with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

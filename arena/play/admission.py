@@ -4,6 +4,7 @@ It does not know how a battle goes on once it is open.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,10 +12,12 @@ from dataclasses import dataclass, replace
 from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Format, Origin
 from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
-from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
+from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
+
+log = logging.getLogger(__name__)
 
 SEEDS = 2**31
 OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
@@ -23,15 +26,29 @@ OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 @dataclass(frozen=True, slots=True)
 class RefereeRules:
     """battle_size: contenders a battle; max_prompt: characters a prompt may have; policy: who
-    is drawn. opens_per_minute: battles that one caller may open; ballots_per_hour: those of one
-    rater that are ranked, the others are kept as abuse; 0 is no limit."""
+    is drawn. opens_per_minute: battles that one rater, or one network, may open; ballots_per_hour:
+    those of one rater that are ranked, the others are kept as abuse; ballots_per_network: those
+    of one network, None for as many; 0 is no limit."""
 
     battle_size: int = 3
     max_prompt: int = 6000
     policy: Policy = Policy.FEWEST
     opens_per_minute: int = 0
     ballots_per_hour: int = 0
+    ballots_per_network: int | None = None
     stage: StageRules = StageRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, by what the server signed and saw. rater: whom the session names. network: where
+    the request comes from, by a name for a day; place: the same, by one that stays. Empty where
+    it is not known. begun: the session is new."""
+
+    rater: str = ""
+    network: str = ""
+    place: str = ""
+    begun: bool = False
 
 
 class Admission:
@@ -70,22 +87,32 @@ class Admission:
             )
         return text
 
-    async def opened(self, key: str, battle_id: str) -> Battle | None:
+    async def opened(self, key: str, battle_id: str, asked: str) -> Battle | None:
         """The battle that another request opens under this key, or has opened; None where the
-        key names this one. One that does not appear was given up, and loses the key. Raises
+        key names this one. One that does not appear was given up, and loses the key. asked: a
+        digest of what the battle is to be. Raises KeyTaken where the other is not that, and
         NoCapacity."""
         for _ in range(2):
             if (first := await self._battles.first(key, battle_id)) == battle_id:
                 return None
             for _ in range(OPENING_LOOKS):
                 try:
-                    return await self._battles.load(first)
+                    there = await self._battles.load(first)
+                    break
                 except UnknownBattle:
                     await asyncio.sleep(OPENING_LOOK_S)
-            await self._battles.unkey(key, first)
+            else:
+                await self._battles.unkey(key, first)
+                continue
+            if there.origin.asked != asked:
+                raise KeyTaken(
+                    "This Idempotency-Key has opened a battle with another body. Send a new key "
+                    "with each battle, and the old one only to repeat a call as it was."
+                )
+            return there
         raise NoCapacity("This battle is still being opened. Please try again in a moment.")
 
-    async def admit(self, caller: str) -> None:
+    async def admit(self, caller: Caller) -> None:
         """Raises NoCapacity when no battle can be had now, RateLimited."""
         ready = self._readiness()
         if self.closed:
@@ -95,12 +122,13 @@ class Admission:
         if refusal := self._hosts.refusal():
             raise NoCapacity(refusal)
         limit = self._rules.opens_per_minute
-        if limit and caller and (wait := await self._limits.take(f"open/{caller}", limit, 60.0)):
-            raise RateLimited(
-                f"At most {limit} battles a minute can be opened from one place. Please try "
-                f"again in {wait:.0f} s.",
-                retry_after_s=wait,
-            )
+        for who in filter(None, (caller.rater, caller.network)) if limit else ():
+            if wait := await self._limits.take(f"open/{who}", limit, 60.0):
+                raise RateLimited(
+                    f"At most {limit} battles a minute can be opened from one place. Please try "
+                    f"again in {wait:.0f} s.",
+                    retry_after_s=wait,
+                )
 
     async def battle(
         self, battle_id: str, format: str, prompt: str, size: int | None, origin: Origin
@@ -129,15 +157,21 @@ class Admission:
         seed = self._rng.randrange(SEEDS)
         return open_battle(battle_id, chosen, drawn.contenders, prompt, seed, origin)
 
-    async def too_many(self, rater: str) -> bool:
-        """More ballots than a person casts; where that cannot be told now, no abuse is claimed."""
-        limit = self._rules.ballots_per_hour
+    async def too_many(self, caller: Caller) -> bool:
+        """More ballots than a person casts, or a network; where that cannot be told now, no abuse
+        is claimed."""
+        each, together = self._rules.ballots_per_hour, self._rules.ballots_per_network
+        limits = {caller.rater: each, caller.network: each if together is None else together}
         try:
-            return bool(
-                limit and rater and await self._limits.take(f"ballot/{rater}", limit, 3600.0)
-            )
-        except StoreFault:
+            waits = [
+                await self._limits.take(f"ballot/{who}", limit, 3600.0)
+                for who, limit in limits.items()
+                if who and limit
+            ]
+        except Exception:
+            log.exception("ballots cannot be counted")
             return False
+        return any(waits)
 
 
 def _format(text: str) -> Format:

@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,12 +19,13 @@ import pandas as pd
 
 from arena import exchange
 from arena.core.battle import record, rules, view
-from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
+from arena.core.battle.entities import Battle, Format, Origin, Phase, Verdict
 from arena.core.battle.view import State
-from arena.core.errors import BadInput, StaleVote
+from arena.core.errors import StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
 from arena.core.standings.slices import Slice
-from arena.play.admission import Admission, RefereeRules
+from arena.play import ballots
+from arena.play.admission import Admission, Caller, RefereeRules
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
 
@@ -94,24 +96,29 @@ class Referee:
         unattended: bool = False,
         key: str = "",
         alias: str = "",
-        caller: str = "",
+        caller: Caller = Caller(),
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
-        the first one's battle. alias: a name for the battle, until a later one gets it. caller:
-        who is limited. Raises BadInput for what cannot be used, NoCapacity when no battle
+        the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias: a name for the battle, until a later one gets it. caller:
+        who is limited, and moves it from then on. Raises BadInput for what cannot be used, NoCapacity when no battle
         can be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
-        if key and (there := await self._admission.opened(key, battle_id)):
+        asked = key and ballots.digest(prompt, format, size, topic, study, session, unattended)
+        if key and (there := await self._admission.opened(key, battle_id, asked)):
             return view.state(there)
         try:
+            await self._ledger.writable()
             await self._admission.admit(caller)
-            origin = Origin(topic=topic, study=study, session=session, unattended=unattended)
+            place = caller.place if caller.begun else ""
+            origin = Origin(
+                topic, study, session, unattended, asked=asked, owner=caller.rater, place=place
+            )
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
-            if key and (there := await self._admission.opened(key, battle_id)):
+            if key and (there := await self._admission.opened(key, battle_id, asked)):
                 await self._battles.save(rules.void(battle, ABANDONED))
                 return view.state(there)
             if alias:
@@ -123,7 +130,7 @@ class Referee:
         self.counted["opened"] += 1
         return await self.rounds.go_on(battle)
 
-    async def again(self, battle_id: str, *, caller: str = "") -> State:
+    async def again(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """The same first prompt, format and purpose with a new draw."""
         old = await self._battles.load(battle_id)
         return await self.open(
@@ -136,11 +143,12 @@ class Referee:
             caller=caller,
         )
 
-    async def follow_up(self, battle_id: str, prompt: str) -> State:
+    async def follow_up(self, battle_id: str, prompt: str, *, caller: Caller = Caller()) -> State:
         """Another prompt to everyone in play, before the next vote."""
         prompt = self._admission.prompt(prompt)
 
         async def move(battle: Battle) -> State:
+            ballots.own(battle, caller)
             return await self._moved(rules.follow_up(battle, prompt))
 
         return await self._exclusively(battle_id, move)
@@ -157,18 +165,23 @@ class Referee:
         study: str = "",
         dwell_ms: int | None = None,
         ballot: str = "",
+        caller: Caller = Caller(),
     ) -> State:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
-        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. A second
-        ballot on the same round changes nothing and gets the first one's result; one on a round
-        to come, or one that was taken back, raises StaleVote. rater: the session that opened the
-        battle unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
-        verdict = _verdict(judgement, seat)
+        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same
+        vote again changes nothing and gets the first one's result, another one on the same round
+        raises OtherVote; one on a round to come, or one that was taken back, StaleVote. caller:
+        raises NotYours where the battle is somebody else's. rater: what tells several of them
+        apart, the battle's `session` unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
+        verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
-            if _settled(battle, round, ballot):
+            ballots.own(battle, caller, ballot)
+            if settled := ballots.settled(battle, round, ballot):
+                ballots.agree(settled, verdict)
                 return view.state(battle)
-            who = rater or battle.origin.session
+            voter = replace(caller, rater=caller.rater or battle.origin.owner)
+            who = "/".join(filter(None, (voter.rater, rater or battle.origin.session)))
             cast = record.Ballot(
                 id=str(uuid.uuid4()),
                 cast_at=self._now(),
@@ -178,17 +191,18 @@ class Referee:
                 dwell_ms=dwell_ms,
                 # In a thread: the first question loads what answers it, for half a second.
                 language=await asyncio.to_thread(self._language, battle.prompts[0]),
-                abuse=await self._admission.too_many(who),
+                abuse=await self._admission.too_many(replace(voter, rater=voter.rater or who)),
             )
             return await self._vote(battle, round, verdict, cast)
 
         return await self._exclusively(battle_id, move)
 
-    async def undo(self, battle_id: str) -> State:
+    async def undo(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """Take the last vote back: its round is open again, and the next vote on it supersedes
         that ballot. Until then the ballot stands."""
 
         async def move(battle: Battle) -> State:
+            ballots.own(battle, caller)
             moved = rules.undo(battle)
             await self.rounds.stop(battle_id)
             self.counted["undone"] += 1
@@ -196,19 +210,22 @@ class Referee:
 
         return await self._exclusively(battle_id, move)
 
-    async def abandon(self, battle_id: str) -> State:
+    async def abandon(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """End the battle without a result; votes already cast stand."""
-        return await self._end(battle_id, ABANDONED, Phase)
+        return await self._end(battle_id, ABANDONED, Phase, caller)
 
-    async def stop(self, battle_id: str) -> State:
+    async def stop(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """Wait for this round no longer: the battle ends without a result, unless every reply
         has ended by now, which can be judged."""
-        return await self._end(battle_id, STOPPED, (Phase.ANSWERING,))
+        return await self._end(battle_id, STOPPED, (Phase.ANSWERING,), caller)
 
-    async def _end(self, battle_id: str, why: str, phases: Container[Phase]) -> State:
+    async def _end(
+        self, battle_id: str, why: str, phases: Container[Phase], caller: Caller
+    ) -> State:
         async def move(battle: Battle) -> State:
             if battle.phase not in phases:
                 return view.state(battle)
+            ballots.own(battle, caller)
             moved = rules.void(battle, why)
             await self.rounds.stop(battle_id)
             self.counted["void"] += 1
@@ -218,6 +235,14 @@ class Referee:
 
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
+
+    async def owner(self, battle_id: str) -> str:
+        """The rater who opened the battle."""
+        return (await self._battles.load(battle_id)).origin.owner
+
+    async def key(self) -> bytes:
+        """What sessions are signed with."""
+        return await self._ledger.key()
 
     async def named(self, name: str) -> str:
         """The id of the battle that was opened under this alias last; empty where none was."""
@@ -260,7 +285,7 @@ class Referee:
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
-        await self._ledger.of_battle("")
+        await self._ledger.writable()
         await self._battles.under_way()
 
     def forget(self, battle_id: str) -> None:
@@ -301,7 +326,9 @@ class Referee:
             self.counted["ballots"] += 1
         else:
             moved = await self._as_recorded(battle)
-        return await self._moved(moved)
+        state = await self._moved(moved)
+        ballots.agree(moved.rounds[-1], verdict)
+        return state
 
     async def _as_recorded(self, battle: Battle) -> Battle:
         """The battle after the ballot that the ledger has for this round: it was cast before,
@@ -331,22 +358,3 @@ class Referee:
     def _count_end(self, battle: Battle) -> None:
         if battle.phase is Phase.VOID:
             self.counted["void"] += 1
-
-
-def _settled(battle: Battle, round: int, ballot: str) -> bool:
-    """The round was voted on already, with this ballot if one is given. Raises StaleVote for a
-    ballot that is neither a used one nor that of the open round."""
-    if not ballot:
-        return any(played.number == round for played in battle.rounds)
-    if any(played.ballot == ballot for played in battle.rounds):
-        return True
-    if ballot != rules.ballot(battle):
-        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-    return False
-
-
-def _verdict(judgement: str, seat: str) -> Verdict:
-    try:
-        return Verdict(Judgement(judgement), seat)
-    except ValueError:
-        raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None

@@ -104,6 +104,11 @@ class Scoreboard:
         self._under_way = under_way
         self._roster = roster
         self._lock = asyncio.Lock()
+        self._generation = ledger.generation
+        self._forget()
+
+    def _forget(self) -> None:
+        """As if nothing had been read."""
         self._counts = Counts.of(pd.DataFrame())
         self._last = 0
         self._held = pd.DataFrame()
@@ -199,6 +204,10 @@ class Scoreboard:
     async def _fold_news(self) -> None:
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
+        if self._ledger.generation != self._generation:
+            self._generation = self._ledger.generation
+            self._forget()
+            news = await self._ledger.outcomes()
         live = frozenset(await self._under_way())
         await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
         self._last, self._live = news.last, live

@@ -15,8 +15,11 @@ from fastapi import FastAPI
 
 from arena.compose import House
 from arena.core.errors import ArenaError
+from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
+from arena.web.callers import Sessions
+from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
 
 THREADS = 100
@@ -49,7 +52,10 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
+    app.add_middleware(Sessions, key=house.ledger.key)
     replica.install(app)
+    if names := _names(house.settings, shared):
+        app.add_middleware(Hostnames, names=names)
     api.install(
         app,
         house.referee,
@@ -60,6 +66,13 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
     return ui.mount(app, page, root_path="" if shared else house.settings.root_path)
+
+
+def _names(settings: Settings, shared: bool) -> frozenset[str]:
+    """By which the arena is asked; empty where any will do, as for a page that is public."""
+    if shared or not (settings.names or is_loopback(settings.bind)):
+        return frozenset()
+    return frozenset({*HERE, settings.bind.lower().strip("[]"), *settings.names})
 
 
 async def _no_files() -> None:

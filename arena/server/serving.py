@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -121,9 +121,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread."""
+    """uvicorn on a socket of ours. `run` blocks; `start` runs it in a thread. proxies: addresses
+    and networks of those that are believed when they say for whom they ask."""
 
-    def __init__(self, app: Any, sock: socket.socket, stopping: Stopping) -> None:
+    def __init__(
+        self, app: Any, sock: socket.socket, stopping: Stopping, proxies: Sequence[str] = ()
+    ) -> None:
         self._sock = sock
         self._thread: threading.Thread | None = None
         config = uvicorn.Config(
@@ -131,6 +134,8 @@ class Server:
             http=Connection,
             log_level="warning",
             access_log=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=CLOSE_S,
             ws="none",
             lifespan="on",

@@ -35,16 +35,9 @@ function hold(storage, key, value) {
 
 const session = (value) => hold(() => sessionStorage, HELD, value);
 
-function rater() {
-  const known = hold(() => localStorage, "arena-rater");
-  if (known) return known;
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const fresh = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  hold(() => localStorage, "arena-rater", fresh);
-  return fresh;
-}
-
-const me = rater();
+// Whom the server takes us for is in a cookie that no script can read; only where that is not kept,
+// as in a frame of another site, are we told.
+let me = hold(() => localStorage, "arena-session") ?? "";
 
 // What the votes cast from this address are for: a study and a topic, as its link says.
 const words = new URLSearchParams(location.search);
@@ -220,7 +213,7 @@ function ask(move, payload, then) {
     re: pending?.payload.re,
     error: tell("arena.no_answer"),
   }), SLOW_MS);
-  pending = { payload: { ...payload, rater: me, re: asked }, then, timer };
+  pending = { payload: { ...payload, session: me, re: asked }, then, timer };
   unlock();
   move();
 }
@@ -230,6 +223,7 @@ function settle(answer) {
   const { then, timer } = pending;
   clearTimeout(timer);
   pending = null;
+  if (answer.session) me = hold(() => localStorage, "arena-session", answer.session);
   if (answer.error) say(el, said(answer.error), "error");
   then(answer);
   unlock();

@@ -1,27 +1,157 @@
-"""Who calls, as far as limits have to tell callers apart: never an address as it is.
+"""Who asks: by a session that this arena signed, and by where a request comes from. Never by what
+it says of itself, and never by an address as it is.
 
-It does not know what is limited.
+It does not know what is limited, nor what a session may do.
 """
 
 import hashlib
+import hmac
 import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arena.core.errors import ArenaError
+from arena.play.admission import Caller
 from arena.web.operators import AnyRequest
 
 HOMES = 64
 """Bits of an IPv6 address that one home or machine shares; the rest it may change at will."""
 
+SESSION = "Arena-Session"
+"""The header by which a program gets a session and brings it back."""
 
-def caller_of(request: AnyRequest) -> str:
-    """A token for the address that the request came from, the same on every replica; empty
-    where there is none."""
+YEAR_S = 365 * 24 * 3600
+
+Key = Callable[[], Awaitable[bytes]]
+"""What sessions are signed with, the same on every replica."""
+
+
+class Callers:
+    """Tells them apart."""
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+
+    async def of(self, request: AnyRequest, brought: str = "") -> Caller:
+        """brought: a session that came in the body, where headers and cookies cannot."""
+        key = await self._key()
+        told = (request.headers.get(SESSION, ""), *_cookies(request, _cookie(key)), brought)
+        raters = (_rater(key, text) for text in told)
+        address = _address(request)
+        return Caller(
+            rater=next(filter(None, raters), ""),
+            network=address and _hash(key, f"{datetime.now(UTC).date()} {address}"),
+            place=address and _hash(key, address),
+        )
+
+    async def with_session(self, caller: Caller, label: str = "") -> Caller:
+        """The caller, with a new session where there is none. label: the caller's own name for
+        it; the same name from the same place means the same."""
+        if caller.rater:
+            return caller
+        known = _hash(await self._key(), f"{caller.place} {label}") if label else ""
+        return replace(caller, rater=known or secrets.token_hex(12), begun=True)
+
+    async def session(self, rater: str) -> str:
+        """What whoever is to be this rater brings."""
+        return _signed(await self._key(), rater)
+
+    async def keep(
+        self, response: Response, rater: str, path: str = "/", *, secure: bool = False
+    ) -> None:
+        """Give the session with this answer: in a header, and as a cookie for that path that no
+        script can read."""
+        response.headers[SESSION] = session = await self.session(rater)
+        response.set_cookie(
+            _cookie(await self._key()),
+            session,
+            max_age=YEAR_S,
+            path=path,
+            secure=secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+
+class Sessions:
+    """Gives a browser its session with the page."""
+
+    def __init__(self, app: ASGIApp, key: Key) -> None:
+        self._app = app
+        self._callers = Callers(key)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_session(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(message):
+                message = {**message, "headers": [*message["headers"], *await self._new(scope)]}
+            await send(message)
+
+        await self._app(scope, receive, with_session if scope["type"] == "http" else send)
+
+    async def _new(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """The cookie, as headers, for whoever has none. The page comes without it where the key
+        cannot be had now."""
+        given = Response()
+        try:
+            known = await self._callers.of(Request(scope))
+            caller = await self._callers.with_session(known)
+            if caller.begun:
+                secure = scope.get("scheme") == "https"
+                await self._callers.keep(given, caller.rater, secure=secure)
+        except ArenaError:
+            pass
+        return [header for header in given.raw_headers if header[0] == b"set-cookie"]
+
+
+def _is_page(message: Message) -> bool:
+    kinds = [value for name, value in message["headers"] if name.lower() == b"content-type"]
+    return any(kind.startswith(b"text/html") for kind in kinds)
+
+
+def _hash(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def _signed(key: bytes, rater: str) -> str:
+    return f"{rater}.{_hash(key, f'session {rater}')}"
+
+
+def _rater(key: bytes, session: str) -> str:
+    """Whom the session names; empty where we have not signed it."""
+    if not session.isascii():
+        return ""
+    rater = session.partition(".")[0]
+    return rater if hmac.compare_digest(_signed(key, rater), session) else ""
+
+
+def _cookie(key: bytes) -> str:
+    """Its name. A browser keeps cookies of all ports of a machine together, and each may have
+    another arena."""
+    return f"arena_{_hash(key, 'cookie')[:8]}"
+
+
+def _cookies(request: AnyRequest, name: str) -> Iterator[str]:
+    """All of that name: one may be for a battle alone."""
+    for part in request.headers.get("cookie", "").split(";"):
+        known, _, value = part.strip().partition("=")
+        if known == name:
+            yield value
+
+
+def _address(request: AnyRequest) -> str:
     if not request.client:
         return ""
-    told = request.client.host
+    told = str(request.client.host)
     try:
         address = ipaddress.ip_address(told)
-        if address.version == 6:
-            told = str(ipaddress.ip_network((address, HOMES), strict=False))
     except ValueError:
-        pass
-    return hashlib.sha256(f"caller {told}".encode()).hexdigest()[:24]
+        return told
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, HOMES), strict=False))
+    return told

@@ -26,6 +26,7 @@ from arena.web.leaderboard import certainty, charts, controls, effects, meetings
 
 if TYPE_CHECKING:
     from arena.play.scoreboard import Scoreboard
+    from arena.web.callers import Callers
 
 CHOICE = "Which votes, and how they count"
 
@@ -41,14 +42,14 @@ html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 plot = partial(gr.Plot, show_label=False, container=False, elem_classes="board-plot")
 
 
-def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
+def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
     with gr.Column(elem_id="board"):
         with gr.Row(elem_id="board-head"):
             html("<h2>Leaderboard</h2>")
             status = html(notes.COUNTING, elem_id="board-status")
         with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
-            chosen = controls.build()
+            chosen = controls.build(callers)
         parts = _parts(status)
     handlers = Handlers(scoreboard, chosen, parts)
     quietly: dict[str, Any] = {

@@ -15,8 +15,9 @@ import gradio as gr
 
 from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Format, Judgement
 from arena.core.errors import ArenaError, BadInput, HostFault
+from arena.play.admission import Caller
 from arena.web import unmasking
-from arena.web.callers import caller_of
+from arena.web.callers import Callers
 from arena.web.words import Words, spoken
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Ask:
     is missing or wrong raises BadInput."""
 
     fields: Mapping[str, object]
-    caller: str
+    caller: Caller
     words: Words
 
     def text(self, name: str, longest: int | None = None) -> str:
@@ -59,10 +60,6 @@ class Ask:
     def battle(self) -> str:
         return self.text("battle", longest=64)
 
-    @property
-    def rater(self) -> str:
-        return self.text("rater", longest=64)
-
     @staticmethod
     def _wrong(name: str) -> BadInput:
         return BadInput(f"The page sent a {name} that cannot be used. Please reload it.")
@@ -78,7 +75,10 @@ def _move(
         try:
             if not isinstance(payload, Mapping):
                 raise BadInput("The page sent something unreadable. Please reload it.")
-            answer = await move(self, Ask(payload, caller_of(request), spoken(request.headers)))
+            words = spoken(request.headers)
+            session = Ask(payload, Caller(), words).text("session", longest=64)
+            caller = await self._callers.of(request, session)
+            answer = await move(self, Ask(payload, caller, words))
         except ArenaError as refusal:
             if isinstance(refusal, HostFault):
                 log.warning("a move failed on a host: %s", type(refusal).__name__)
@@ -93,41 +93,45 @@ def _move(
 
 
 class Moves:
-    """One method a move. Each takes a payload and returns the answer to it, a dict with `re`,
+    """One method a move. Each takes a payload, with the `session` that the page was told or an
+    empty text, and returns the answer to it, a dict with `re`,
     the number of the payload, and either what was asked for or `error`, a sentence to show.
     channel: what votes are recorded with."""
 
     def __init__(self, referee: Referee, channel: str = "web") -> None:
         self._referee = referee
         self._channel = channel
+        self._callers = Callers(referee.key)
 
     @_move
     async def open(self, ask: Ask) -> Answer:
-        """prompt, format, topic, study → battle."""
+        """prompt, format, topic, study → battle, and the session if it is to be brought again."""
+        caller = await self._callers.with_session(ask.caller)
         state = await self._referee.open(
             ask.text("prompt"),
             ask.one_of("format", tuple(Format)),
             topic=ask.text("topic", longest=LONGEST_LABEL),
             study=ask.text("study", longest=LONGEST_LABEL),
-            session=ask.rater,
-            caller=ask.caller,
+            caller=caller,
         )
-        return {"battle": state.battle}
+        return {"battle": state.battle, **await self._begun(caller)}
 
     @_move
     async def again(self, ask: Ask) -> Answer:
         """battle → the new battle with the same prompt."""
-        return {"battle": (await self._referee.again(ask.battle, caller=ask.caller)).battle}
+        caller = await self._callers.with_session(ask.caller)
+        state = await self._referee.again(ask.battle, caller=caller)
+        return {"battle": state.battle, **await self._begun(caller)}
 
     @_move
     async def vote(self, ask: Ask) -> Answer:
-        """battle, round, ballot, judgement, seat ("" unless one is dropped), dwell_ms, rater."""
+        """battle, round, ballot, judgement, seat ("" unless one is dropped), dwell_ms."""
         await self._referee.vote(
             ask.battle,
             ask.whole("round", 1, 1000),
             ask.one_of("judgement", tuple(Judgement)),
             ask.one_of("seat", ("", *LETTERS)),
-            rater=ask.rater,
+            caller=ask.caller,
             channel=self._channel,
             ballot=ask.text("ballot", longest=64),
             dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
@@ -137,26 +141,31 @@ class Moves:
     @_move
     async def undo(self, ask: Ask) -> Answer:
         """battle."""
-        await self._referee.undo(ask.battle)
+        await self._referee.undo(ask.battle, caller=ask.caller)
         return {}
 
     @_move
     async def abandon(self, ask: Ask) -> Answer:
         """battle."""
-        await self._referee.abandon(ask.battle)
+        await self._referee.abandon(ask.battle, caller=ask.caller)
         return {}
 
     @_move
     async def stop(self, ask: Ask) -> Answer:
         """battle."""
-        await self._referee.stop(ask.battle)
+        await self._referee.stop(ask.battle, caller=ask.caller)
         return {}
 
     @_move
     async def follow_up(self, ask: Ask) -> Answer:
         """battle, prompt."""
-        await self._referee.follow_up(ask.battle, ask.text("prompt"))
+        await self._referee.follow_up(ask.battle, ask.text("prompt"), caller=ask.caller)
         return {}
+
+    async def _begun(self, caller: Caller) -> Answer:
+        """A session that just began, for a page whose browser keeps no cookie of ours, as in a
+        frame of another site."""
+        return {"session": await self._callers.session(caller.rater)} if caller.begun else {}
 
     async def reveal(self, payload: object, request: gr.Request) -> tuple[Answer, str]:
         """battle → `names` by letter; beside the answer the reveal as HTML."""

@@ -13,6 +13,7 @@ import gradio as gr
 from starlette.middleware.gzip import GZipMiddleware
 
 from arena.web import arena_tab, hosts_tab, leaderboard_tab
+from arena.web.callers import Callers
 from arena.web.front import Front
 from arena.web.headers import Headers
 from arena.web.prefix import Prefix
@@ -60,7 +61,7 @@ def build(
             with gr.Tab(label("tabs.arena"), id="arena"):
                 arena_tab.build(referee, channel)
             with gr.Tab(label("tabs.leaderboard"), id="leaderboard") as leaderboard:
-                leaderboard_tab.build(leaderboard, referee.scoreboard)
+                leaderboard_tab.build(leaderboard, referee.scoreboard, Callers(referee.key))
             if overview:
                 with gr.Tab(label("tabs.hosts"), id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)

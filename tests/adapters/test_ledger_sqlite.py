@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from arena.adapters.ledger import MIGRATIONS, SqlLedger, outcomes
+from arena.adapters.ledger import MIGRATIONS, SqlLedger, outcomes, sql
 from arena.adapters.ledger import sqlite as adapter
 from arena.adapters.ledger.schema import OUTCOME
 from arena.core.battle.record import VoteRow
@@ -256,6 +256,80 @@ def test_a_ledger_that_is_read_only_is_told(file: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(LedgerFault, match=r"cannot be written.*Give the account"):
         append(file, *ballot("another"))
+
+
+def lose(file: Path, how: str) -> None:
+    kept = file.with_name("kept.db")
+    if how == "deleted":
+        kept.write_bytes(b"")
+        file.unlink()
+    else:
+        file.rename(kept)
+    if how == "replaced":
+        append(file.with_name("other.db"), *ballot("other"))
+        file.with_name("other.db").rename(file)
+
+
+def find(file: Path) -> None:
+    assert not file.exists(), "no new one is made in silence"
+    file.with_name("kept.db").rename(file)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_vote_is_acknowledged_only_in_the_file_that_is_at_its_place(file: Path, how: str) -> None:
+    async def vote(ledger: SqlLedger) -> None:
+        assert await ledger.append(ballot("before"))
+        await ledger.writable()
+        await asyncio.to_thread(lose, file, how)
+        if how != "replaced":
+            for refused in (ledger.append(ballot("lost")), ledger.writable(), ledger.outcomes()):
+                with pytest.raises(LedgerFault, match=r"its file is gone.*Put the file back"):
+                    await refused
+            find(file)
+        assert await ledger.append(ballot("after"))
+        await ledger.writable()
+
+    on(file, vote)
+    first = {"deleted": [], "moved": ["before"], "replaced": ["other"]}[how]
+    battles = on(file, lambda ledger: ledger.votes(("battle_id",)))["battle_id"]
+    assert list(dict.fromkeys(battles)) == [*first, "after"]
+
+
+def test_a_file_that_goes_between_a_vote_and_its_commit_is_not_acknowledged(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def writing(connection: sqlite3.Connection, record: object) -> None:
+        connection.set_trace_callback(lambda said: said.startswith("INSERT") and file.unlink())
+
+    append(file, *ballot())
+    event.listen(Engine, "connect", writing)
+    try:
+        with pytest.raises(LedgerFault, match="its file is gone"):
+            append(file, *ballot("lost"))
+    finally:
+        event.remove(Engine, "connect", writing)
+
+
+def test_a_ledger_that_takes_no_vote_says_so_before_one_is_cast(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "FRESH_S", 0.0)
+    monkeypatch.setattr(sql, "PATIENCE_S", 0.1)
+
+    async def ask(ledger: SqlLedger) -> None:
+        await ledger.writable()
+        with raw(file) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LedgerFault, match="takes no vote within seconds"):
+                await ledger.writable()
+            other.execute("ROLLBACK")
+        monkeypatch.setattr(sql, "PATIENCE_S", 20)
+        await ledger.writable()
+        monkeypatch.setattr(adapter, "LEAST_ROOM", 2**62)
+        with pytest.raises(LedgerFault, match="disk is full"):
+            await ledger.writable()
+
+    on(file, ask)
 
 
 def test_a_file_that_is_no_database_is_told_and_left_alone(file: Path) -> None:

@@ -37,7 +37,6 @@ from tests.running import wait_until
 ROOT = DEPLOY.parents[1]
 SETTINGS = load({}, None)
 KEYS = {spec.metadata["key"] for spec in setting_fields()}
-UVICORN = "FORWARDED_ALLOW_IPS"
 TRIO = len(SETTINGS.models)
 
 
@@ -143,7 +142,7 @@ def test_compose_names_services_networks_and_files_that_are_there() -> None:
         assert set(service.get("depends_on", ())) <= set(services)
         assert service.get("build") or re.search(r":\d+\.\d+", service["image"]), f"{name} floats"
     for replica in ("arena-1", "arena-2"):
-        assert set(services[replica]["environment"]) - {UVICORN} <= KEYS
+        assert set(services[replica]["environment"]) <= KEYS
         assert f"{replica}:{SETTINGS.port}" in read("nginx/arena-replicas-compose.conf")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.limits import MemoryLimits
 from arena.core.battle.entities import Battle, Finished, Reply
 from arena.core.battle.rules import answer, void
 from arena.core.errors import (
@@ -21,16 +22,18 @@ from arena.core.errors import (
     LedgerFault,
     NoCapacity,
     NotYet,
+    NotYours,
+    OtherVote,
     RateLimited,
     StaleVote,
     StoreFault,
     UnknownBattle,
 )
 from arena.play import admission
-from arena.play.admission import RefereeRules
+from arena.play.admission import Caller, RefereeRules
 from arena.play.stage import StageRules
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
-from tests.playing import MODELS, QUICK, Table, eventually, table, writing
+from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table, writing
 
 WRITTEN = Finished("host", "stop", 1.0, 2.0)
 Scene = Callable[[Table, FakeOllama], Coroutine[Any, Any, None]]
@@ -132,17 +135,20 @@ def test_a_follow_up_goes_to_the_survivors_each_with_its_own_history(tmp_path: P
     on_stage(tmp_path, scene)
 
 
-def test_the_same_ballot_twice_counts_once_and_gets_the_first_result(tmp_path: Path) -> None:
+def test_of_many_votes_on_a_round_one_stands_and_the_others_are_told_which(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle() as seen:
             await seen.voting()
-            states = await asyncio.gather(
+            same, again, *others = await asyncio.gather(
                 at.referee.vote(seen.battle, 1, "drop", "A"),
                 at.referee.vote(seen.battle, 1, "drop", "A"),
                 at.referee.vote(seen.battle, 1, "drop", "C"),
+                at.referee.vote(seen.battle, 1, "tie"),
+                return_exceptions=True,
             )
-            assert len({s.version for s in states}) == 1
-            assert states[2].panes[0].state == "eliminated"
+            assert same == again and same.panes[0].state == "eliminated"
+            assert all(isinstance(other, OtherVote) for other in others)
+            assert all("Model A was voted out" in str(other) for other in others)
             assert await at.ledger.of_battle(seen.battle) == 2
 
     on_stage(tmp_path, scene)
@@ -366,8 +372,8 @@ def test_a_ballot_can_be_used_once(tmp_path: Path) -> None:
             with pytest.raises(StaleVote):
                 await at.referee.vote(seen.battle, 1, "drop", "A", ballot="made up")
             await at.referee.vote(seen.battle, 1, "drop", "A", ballot=first)
-            again = await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
-            assert again.panes[0].state == "eliminated"
+            with pytest.raises(OtherVote, match="Model A"):
+                await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
             await at.referee.undo(seen.battle)
             with pytest.raises(StaleVote):
                 await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
@@ -391,7 +397,9 @@ def test_a_vote_that_was_recorded_but_did_not_move_the_battle_moves_it_when_cast
                 await at.referee.vote(seen.battle, 1, "drop", "B")
             battles.away = False
             assert (await at.referee.state(seen.battle)).round == 1
-            state = await at.referee.vote(seen.battle, 1, "drop", "C")
+            with pytest.raises(OtherVote, match="Model B was voted out"):
+                await at.referee.vote(seen.battle, 1, "drop", "C")
+            state = await at.referee.state(seen.battle)
             assert state.round == 2 and state.panes[1].state == "eliminated", "the first counts"
             assert await at.ledger.of_battle(seen.battle) == 2
 
@@ -502,11 +510,12 @@ def test_an_opening_that_was_given_up_ends_as_the_one_that_has_its_key_now(
 def test_one_place_opens_so_many_battles_a_minute(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         for _ in range(2):
-            await at.referee.open("Why?", caller="one")
-        with pytest.raises(RateLimited) as refused:
-            await at.referee.open("Why?", caller="one")
-        assert 0 < refused.value.retry_after_s <= 60
-        await at.referee.open("Why?", caller="another")
+            await at.referee.open("Why?", caller=Caller("one", "here"))
+        for caller in (Caller("new", "here"), Caller("one", "there"), Caller("", "here")):
+            with pytest.raises(RateLimited) as refused:
+                await at.referee.open("Why?", caller=caller)
+            assert 0 < refused.value.retry_after_s <= 60
+        await at.referee.open("Why?", caller=Caller("another", "elsewhere"))
 
     on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, opens_per_minute=2))
 
@@ -522,6 +531,59 @@ def test_more_ballots_than_a_person_casts_are_kept_as_abuse(tmp_path: Path) -> N
         assert (await at.referee.scoreboard.board()).excluded == {"abuse": 1}
 
     on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, ballots_per_hour=1))
+
+
+@pytest.mark.parametrize("rater", ["", "r{}"])
+def test_a_new_rater_each_time_or_none_lifts_no_limit(tmp_path: Path, rater: str) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        for number in range(3):
+            async with at.battle() as seen:
+                await seen.voting()
+                caller = Caller(rater.format(number), "one network")
+                await at.referee.vote(seen.battle, 1, "bad", caller=caller)
+        votes = await at.ledger.votes()
+        assert votes["excluded_reason"].tolist() == [""] * 6 + ["abuse"] * 3
+
+    on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, ballots_per_hour=2))
+
+
+class _Broken(MemoryLimits):
+    async def take(self, key: str, limit: int, window_s: float) -> float:
+        raise RuntimeError("the gate is away")
+
+
+def test_a_gate_that_fails_excludes_nobody(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        at.referee._admission._limits = _Broken()
+        async with at.battle() as seen:
+            await seen.voting()
+            await at.referee.vote(seen.battle, 1, "tie", caller=Caller("r", "n"))
+        assert set((await at.ledger.votes())["excluded_reason"]) == {""}
+
+    on_stage(tmp_path, scene, rules=RefereeRules(stage=QUICK, ballots_per_hour=1))
+
+
+def test_only_whoever_opened_a_battle_moves_it(tmp_path: Path) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        owner = Caller("owner", "network", "place")
+        battle = (await at.referee.open("Why?", caller=owner)).battle
+        async with Viewer(at.referee, battle) as seen:
+            state = await seen.voting()
+            for other in (Caller(), Caller("other", "network", "place")):
+                for move in (
+                    at.referee.vote(battle, 1, "tie", ballot=state.ballot, caller=other),
+                    at.referee.undo(battle, caller=other),
+                    at.referee.follow_up(battle, "And?", caller=other),
+                    at.referee.abandon(battle, caller=other),
+                ):
+                    with pytest.raises(NotYours):
+                        await move
+            await at.referee.vote(battle, 1, "tie", caller=owner)
+            with pytest.raises(NotYours):
+                await at.referee.undo(battle, caller=Caller())
+            await at.referee.undo(battle, caller=owner)
+
+    on_stage(tmp_path, scene)
 
 
 def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
-from arena.core.errors import StoreFault
+from arena.core.battle.view import State
+from arena.core.errors import OtherVote, StoreFault
 from arena.play import rounds
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
@@ -121,12 +122,16 @@ def test_two_votes_at_once_on_two_replicas_are_one_ballot(
         battle = (await one.at.referee.open("Why?")).battle
         async with Viewer(one.at.referee, battle) as seen:
             await seen.voting()
-            states = await asyncio.gather(
+            told = await asyncio.gather(
                 one.at.referee.vote(battle, 1, "drop", "A"),
                 other.at.referee.vote(battle, 1, "drop", "B"),
+                return_exceptions=True,
             )
-            assert {state.round for state in states} == {2}
-            assert states[0].panes == states[1].panes
+            (stands,) = [state for state in told if isinstance(state, State)]
+            (lost,) = [error for error in told if isinstance(error, OtherVote)]
+            (out,) = [pane.seat for pane in stands.panes if pane.state == "eliminated"]
+            assert f"Model {out} was voted out" in str(lost)
+            assert (await other.at.referee.state(battle)).panes == stands.panes
         votes = await one.at.ledger.votes()
         assert votes["ballot_id"].nunique() == 1 and len(votes) == 2
 

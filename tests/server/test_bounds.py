@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
@@ -336,3 +337,44 @@ def test_the_page_itself_is_served(sock: socket.socket) -> None:
     sock.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     answer = rest(sock)
     assert status(answer) == 200 and b"gradio" in answer
+
+
+# Who asks, and for whom ---------------------------------------------------------------------------
+
+
+def page(address: tuple[str, int], *headers: bytes) -> bytes:
+    with closing(socket.create_connection(address, timeout=30)) as sock:
+        lines = (b"GET / HTTP/1.1\r\n", b"Accept: text/html\r\n", b"Connection: close\r\n")
+        sock.sendall(b"".join([*lines, *headers, b"\r\n"]))
+        return rest(sock)
+
+
+@pytest.mark.parametrize(
+    "name", [b"evil.example:80", b"127.0.0.1.evil.example", b"[::2]", b"[", b""]
+)
+def test_a_name_that_is_not_ours_is_served_nothing(address: tuple[str, int], name: bytes) -> None:
+    told, said = problem(page(address, b"Host: " + name + b"\r\n"))
+    assert told == 421 and "ARENA_NAMES" in said
+
+
+@pytest.mark.parametrize("name", [b"localhost:7860", b"LOCALHOST", b"127.0.0.1:1", b"[::1]:7860"])
+def test_the_names_of_this_machine_are_served(address: tuple[str, int], name: bytes) -> None:
+    assert status(page(address, b"Host: " + name + b"\r\n")) == 200
+
+
+def test_a_browser_gets_its_session_once_and_no_script_reads_it(address: tuple[str, int]) -> None:
+    head = page(address, HOST).partition(b"\r\n\r\n")[0].decode()
+    (cookie,) = [line for line in head.split("\r\n") if line.lower().startswith("set-cookie:")]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/;" in cookie
+    kept = cookie.split(": ")[1].split(";")[0]
+    again = page(address, HOST, f"Cookie: {kept}\r\n".encode())
+    assert b"set-cookie" not in again.lower().partition(b"\r\n\r\n")[0]
+    forged = page(address, HOST, f"Cookie: {kept[:-1]}x\r\n".encode())
+    assert b"set-cookie" in forged.lower().partition(b"\r\n\r\n")[0]
+
+
+def test_whom_a_request_says_it_is_from_is_not_believed(address: tuple[str, int]) -> None:
+    url = f"http://127.0.0.1:{address[1]}/api/arena/probe/events"
+    said = urllib.request.Request(url, headers={"X-Forwarded-For": "203.0.113.9"})
+    with urllib.request.urlopen(said, timeout=30) as events:
+        assert b'"caller_is_known": false' in events.read()

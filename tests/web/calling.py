@@ -97,6 +97,11 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
             await serving
 
 
+async def key() -> bytes:
+    """What sessions are signed with, where there is no ledger."""
+    return b"key"
+
+
 def problem(response: httpx.Response) -> tuple[int, str]:
     """Status and detail; asserts that it is problem JSON."""
     assert response.headers["content-type"] == "application/problem+json", response.text

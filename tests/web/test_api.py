@@ -12,10 +12,10 @@ import pytest
 from starlette.datastructures import Address
 
 from arena.core.battle.record import REHEARSAL
-from arena.play.admission import RefereeRules
-from arena.web.callers import caller_of
+from arena.play.admission import Caller, RefereeRules
+from arena.web.callers import Callers
 from tests.playing import MODELS, QUICK, Table
-from tests.web.calling import MAKERS, A, Play, called, opened, problem, voting
+from tests.web.calling import MAKERS, A, Play, called, key, opened, problem, voting
 
 
 def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
@@ -32,8 +32,10 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         first = {"round": 1, "judgement": "drop", "seat": "B", "ballot": state["ballot"]}
         voted = await client.post(f"{path}/votes", json=first)
         assert voted.json()["panes"][1]["state"] == "eliminated"
-        again = await client.post(f"{path}/votes", json={**first, "seat": "C"})
+        again = await client.post(f"{path}/votes", json=first)
         assert again.json()["version"] == voted.json()["version"]
+        status, said = problem(await client.post(f"{path}/votes", json={**first, "seat": "C"}))
+        assert status == 409 and "Model B was voted out" in said
         seen = await client.get(path)
         assert seen.json()["history"] == [
             {
@@ -53,7 +55,9 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         assert all(row["rating_after"] for row in revealed["standings"])
         votes = await at.ledger.votes(battle=seen.json()["battle"])
         assert set(votes["channel"]) == {"api"} and set(votes["study"]) == {"s"}
-        assert set(votes["excluded_reason"]) == {""} and votes["rater"].tolist() == ["", "", "r"]
+        assert set(votes["excluded_reason"]) == {""}
+        whole, _, told_apart = votes["rater"].tolist()
+        assert whole and told_apart == f"{whole}/r"
 
     play(scene)
 
@@ -113,6 +117,21 @@ def test_only_the_same_key_gets_the_same_battle(play: Play) -> None:
     play(scene)
 
 
+def test_a_key_does_not_bring_a_battle_that_was_asked_for_otherwise(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        headers = {"Idempotency-Key": "once"}
+        asked = {"prompt": "Why?", "study": "s", "unattended": True}
+        first = await client.post(f"{A}/battles", json=asked, headers=headers)
+        for other in ({"prompt": "How?"}, {"study": "t"}, {"size": 2}, {"format": "knockout"}):
+            answer = await client.post(f"{A}/battles", json=asked | other, headers=headers)
+            status, said = problem(answer)
+            assert status == 422 and "Idempotency-Key" in said
+        again = await client.post(f"{A}/battles", json=asked, headers=headers)
+        assert again.json()["battle"] == first.json()["battle"]
+
+    play(scene)
+
+
 def test_whoever_opens_too_many_battles_is_told_when_to_come_back(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         await opened(client)
@@ -147,6 +166,60 @@ def test_a_rehearsal_is_kept_and_moves_no_standing(play: Play) -> None:
     ],
 )
 def test_callers_are_told_apart_without_their_addresses(one: str, other: str, same: bool) -> None:
-    tokens = [caller_of(SimpleNamespace(headers={}, client=Address(a, 1))) for a in (one, other)]
-    assert (tokens[0] == tokens[1]) is same and one not in tokens[0]
-    assert caller_of(SimpleNamespace(headers={}, client=None)) == ""
+    def caller(address: str | None) -> Caller:
+        client = Address(address, 1) if address else None
+        return asyncio.run(Callers(key).of(SimpleNamespace(headers={}, client=client)))
+
+    known = [caller(address) for address in (one, other)]
+    for which in ("network", "place"):
+        first, second = (getattr(found, which) for found in known)
+        assert (first == second) is same and first and one not in first
+    assert caller(None) == Caller()
+
+
+def test_a_session_opens_battles_that_only_it_moves(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        mine = (await client.post(f"{A}/session")).json()["session"]
+        me, other = {"Arena-Session": mine}, {"Arena-Session": f"{mine[:-1]}x"}
+        asked = {"prompt": "Why?", "unattended": True, "size": 2}
+        answer = await client.post(f"{A}/battles", json=asked, headers=me)
+        assert "set-cookie" not in answer.headers
+        path = f"{A}/battles/{answer.json()['battle']}"
+        ballot = (await voting(client, path))["ballot"]
+        vote = {"round": 1, "judgement": "tie", "ballot": ballot}
+        for stranger in ({}, other):
+            for call in (
+                client.post(f"{path}/votes", json=vote, headers=stranger),
+                client.post(f"{path}/undo", headers=stranger),
+                client.post(f"{path}/follow_up", json={"prompt": "And?"}, headers=stranger),
+                client.delete(path, headers=stranger),
+            ):
+                status, said = problem(await call)
+                assert status == 403 and "Arena-Session" in said
+        assert (await client.post(f"{path}/votes", json=vote, headers=me)).is_success
+        again = (await client.post(f"{A}/session", headers=me)).json()
+        assert again == {"session": mine}
+
+    play(scene)
+
+
+def test_a_program_without_a_session_gets_one_with_its_battle(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        key = {"Idempotency-Key": "lost"}
+        asked = {"prompt": "Why?", "unattended": True}
+        lost, answer = [
+            await client.post(f"{A}/battles", json=asked, headers=key) for _ in range(2)
+        ]
+        assert answer.headers["arena-session"] == lost.headers["arena-session"]
+        assert "HttpOnly" in answer.headers["set-cookie"]
+        path = f"{A}/battles/{answer.json()['battle']}"
+        ballot = (await voting(client, path))["ballot"]
+        client.cookies.clear()
+        bare = {"round": 1, "judgement": "drop", "seat": "A"}
+        assert problem(await client.post(f"{path}/votes", json=bare))[0] == 403
+        assert (await client.post(f"{path}/votes", json=bare | {"ballot": ballot})).is_success
+        assert problem(await client.post(f"{path}/undo"))[0] == 403
+        session = {"Arena-Session": answer.headers["arena-session"]}
+        assert (await client.post(f"{path}/undo", headers=session)).is_success
+
+    play(scene)

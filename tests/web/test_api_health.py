@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from arena.adapters.ledger import sql
 from arena.core.errors import LedgerFault
 from arena.core.hosts.overview import Overview
 from arena.core.ports import Readiness
 from arena.play.metrics import Metrics
 from arena.web import api
 from arena.web.api import Operable, health
+from tests.adapters import ledger_rows, ledgers
 from tests.playing import Table
 from tests.web.calling import MAKERS, A, Play, called, opened, problem, voting
 
@@ -51,6 +54,38 @@ def test_ready_is_only_who_can_have_a_battle(play: Play, monkeypatch: pytest.Mon
         assert (now["ready"], now["detail"]) == (False, told) and now["headline"]
 
     play(scene)
+
+
+def test_without_its_ledger_no_battle_is_opened_and_with_it_all_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "FRESH_S", 0.0)
+    file, kept = tmp_path / "arena.db", tmp_path / "kept.db"
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        ballot = (await voting(client, path))["ballot"]
+        assert (await client.get(f"{A}/statistics")).json()["votes"] == 0
+        file.rename(kept)
+        vote = {"round": 1, "judgement": "bad", "ballot": ballot}
+        for call in (
+            client.get("/readyz"),
+            client.post(f"{A}/battles", json={"prompt": "Why?"}),
+            client.post(f"{path}/votes", json=vote),
+        ):
+            status, said = problem(await call)
+            assert status == 503 and "ledger cannot be used" in said
+        assert (await client.get(f"{A}/status")).json()["ready"] is False
+        kept.rename(file)
+        assert (await client.get("/readyz")).is_success
+        assert (await client.post(f"{path}/votes", json=vote)).is_success
+        assert (await client.get(f"{A}/statistics")).json()["votes"] == 3
+        other = [replace(row, winner="tie") for row in ledger_rows.ballot("other")]
+        await asyncio.to_thread(ledgers.append, f"sqlite:///{kept}", *other)
+        kept.rename(file)
+        assert (await client.get(f"{A}/statistics")).json()["votes"] == 2
+
+    called(tmp_path, scene)
 
 
 def counting(at: Table) -> Operable:

@@ -80,11 +80,13 @@ def test_the_same_ballot_gets_the_same_answer_however_late(play: Play) -> None:
         first = (await responses(client, battle))["ballot"]
         twice = await asyncio.gather(*(submit(client, battle, "left", first) for _ in range(2)))
         second = (await responses(client, battle))["ballot"]
-        twice.append(await submit(client, battle, "both_bad", first))
+        status, said = problem(await submit(client, battle, "both_bad", first))
+        assert status == 409 and "Model B was voted out" in said
         end = await submit(client, battle, "tie", second)
         twice.append(await submit(client, battle, "left", first))
         assert len({answer.content for answer in twice}) == 1 and twice[0].status_code == 200
-        assert (await submit(client, battle, "left", second)).content == end.content
+        assert (await submit(client, battle, "tie", second)).content == end.content
+        assert "all were called equal" in problem(await submit(client, battle, "left", second))[1]
         assert end.json()["winner"] is None and end.json()["final_ranking"][1]["rank"] == 1
         assert len(await at.ledger.votes(battle=battle)) == 2
 

@@ -13,9 +13,12 @@ import pytest
 
 from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
+from arena.play.admission import Caller
 from arena.web import unmasking
+from arena.web.callers import _cookie
 from arena.web.moves import Moves
 from arena.web.words import DASH, WORDS
+from tests.web.calling import key
 
 CHAMPION = RevealedSeat(
     letter="B",
@@ -52,6 +55,8 @@ class Recorder:
         self.calls: list[tuple[Any, ...]] = []
         self._fault = fault
 
+    key = staticmethod(key)
+
     async def vote(self, *args: Any, **options: Any) -> None:
         self.calls.append((*args, options))
         if self._fault:
@@ -69,11 +74,16 @@ BALLOT: Mapping[str, object] = {
     "seat": "B",
     "ballot": "0123456789abcdef",
     "dwell_ms": 1200,
-    "rater": "somebody",
+    "session": "",
 }
 
 
-HERE: Any = SimpleNamespace(client=SimpleNamespace(host="10.0.0.9"), headers={})
+def asking(host: str = "10.0.0.9", cookie: str = "") -> Any:
+    """A request from there."""
+    return SimpleNamespace(client=SimpleNamespace(host=host), headers={"cookie": cookie})
+
+
+HERE = asking()
 
 
 def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any], Recorder]:
@@ -81,15 +91,17 @@ def vote(payload: object, fault: Exception | None = None) -> tuple[dict[str, Any
     return asyncio.run(Moves(referee).vote(payload, HERE)), referee  # type: ignore[arg-type]
 
 
-def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
-    callers: list[str] = []
+def test_a_page_is_known_by_its_cookie_or_by_what_it_was_told_and_by_its_network() -> None:
+    callers: list[Caller] = []
 
     class Door:
-        async def open(self, *args: Any, caller: str, **options: Any) -> SimpleNamespace:
+        key = staticmethod(key)
+
+        async def open(self, *args: Any, caller: Caller, **options: Any) -> SimpleNamespace:
             callers.append(caller)
             return SimpleNamespace(battle="b")
 
-        async def again(self, battle_id: str, *, caller: str) -> SimpleNamespace:
+        async def again(self, battle_id: str, *, caller: Caller) -> SimpleNamespace:
             return await self.open(caller=caller)
 
     asked = {
@@ -98,27 +110,32 @@ def test_battles_are_counted_by_the_address_they_are_opened_from() -> None:
         "format": "elimination",
         "topic": "",
         "study": "",
-        "rater": "",
+        "session": "",
         "battle": "b",
     }
     moves = Moves(Door())  # type: ignore[arg-type]
-    for host in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
-        request: Any = SimpleNamespace(client=SimpleNamespace(host=host), headers={})
-        for move in (moves.open, moves.again):
-            assert asyncio.run(move(asked, request)) == {"re": 1, "battle": "b"}
-    first, _, second, _, other, _ = callers
-    assert first and first == second != other
+    told = asyncio.run(moves.open(asked, asking("10.0.0.1")))["session"]
+    cookie = f"other=1; {_cookie(b'key')}={told}"
+    for known in (
+        moves.open({**asked, "session": told}, asking("10.0.0.1")),
+        moves.again(asked, asking("10.0.0.2", cookie)),
+    ):
+        assert asyncio.run(known) == {"re": 1, "battle": "b"}, "what is known is not told again"
+    for forged in ("somebody", f"x{told}", told.replace(".", "x.")):
+        answer = asyncio.run(moves.open({**asked, "session": forged}, asking("10.0.0.1")))
+        assert answer["session"] not in (told, forged)
+    first, second, other, *forged = callers
+    assert first.rater == second.rater == other.rater and first.network == second.network
+    assert first.network != other.network and "10.0.0.1" not in repr(first)
+    assert len({caller.rater for caller in (first, *forged)}) == 4
 
 
 def test_a_ballot_reaches_the_referee_as_it_was_cast() -> None:
     answer, referee = vote(BALLOT)
     assert answer == {"re": 7}
-    assert referee.calls == [
-        (
-            *("battle", 1, "drop", "B"),
-            {"rater": "somebody", "channel": "web", "ballot": "0123456789abcdef", "dwell_ms": 1200},
-        )
-    ]
+    ((*told, options),) = referee.calls
+    assert told == ["battle", 1, "drop", "B"] and options.pop("caller").network
+    assert options == {"channel": "web", "ballot": "0123456789abcdef", "dwell_ms": 1200}
 
 
 def test_votes_of_a_page_are_recorded_with_its_channel() -> None:
@@ -150,8 +167,8 @@ def test_what_is_no_ballot_is_answered_with_a_sentence(payload: object) -> None:
         ("seat", {"a": 1}),
         ("dwell_ms", -1),
         ("dwell_ms", 10**12),
-        ("rater", None),
-        ("rater", "x" * 65),
+        ("session", None),
+        ("session", "x" * 65),
     ],
 )
 def test_a_forged_field_never_reaches_the_referee(field: str, forged: object) -> None:
@@ -178,7 +195,9 @@ def test_the_text_of_a_fault_stays_on_the_server(fault: Exception) -> None:
 
 
 def test_the_reveal_gives_names_by_letter() -> None:
-    answer, drawn = asyncio.run(Moves(Recorder()).reveal({"re": 1, "battle": "b"}, HERE))  # type: ignore[arg-type]
+    answer, drawn = asyncio.run(
+        Moves(Recorder()).reveal({"re": 1, "battle": "b", "session": ""}, HERE)
+    )  # type: ignore[arg-type]
     assert answer == {"re": 1, "names": {"B": CHAMPION.name, "A": "Bob"}}
     assert "Model B is the champion." in drawn
 

@@ -18,7 +18,9 @@ from fastapi import FastAPI
 from arena.server.serving import listen, url_of
 from arena.web import leaderboard_tab, ui
 from arena.web.api import standings
+from arena.web.callers import Callers
 from tests.web import boards
+from tests.web.calling import key
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +56,7 @@ def site() -> Iterator[SimpleNamespace]:
             with gr.Tab("Arena"):
                 gr.Markdown("A battle")
             with gr.Tab("Leaderboard") as tab:
-                leaderboard_tab.build(tab, scoreboard)  # type: ignore[arg-type]
+                leaderboard_tab.build(tab, scoreboard, Callers(key))  # type: ignore[arg-type]
         servers.append(
             uvicorn.Server(uvicorn.Config(ui.mount(app, page), log_level="warning", ws="none"))
         )

@@ -15,8 +15,10 @@ from gradio.blocks import Block
 
 from arena.core.errors import LedgerFault
 from arena.web import leaderboard_tab
+from arena.web.callers import Callers
 from tests.web import boards
 from tests.web.boards import Scoreboard
+from tests.web.calling import key
 
 CAST = boards.votes({"llama": 1.0, "mistral": 0.2, "phi": -0.8}, 60)
 
@@ -77,7 +79,7 @@ class Asked:
 def built() -> tuple[gr.Blocks, Asked]:
     asked = Asked()
     with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Leaderboard") as tab:
-        leaderboard_tab.build(tab, asked)  # type: ignore[arg-type]
+        leaderboard_tab.build(tab, asked, Callers(key))  # type: ignore[arg-type]
     return demo, asked
 
 

@@ -29,6 +29,15 @@ class Database(Protocol):
     def prepare(self) -> None:
         """Make what has to be there before a connection. Raises `ConfigError`."""
 
+    def settle(self) -> None:
+        """What is at the place now is open and up to date."""
+
+    def moved(self) -> bool:
+        """Since then something else is at the place, or nothing."""
+
+    def has_room(self) -> None:
+        """Raises one of `failures` where there is no room for a vote."""
+
     def inspect(self) -> Condition:
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
         SQLAlchemy's own."""

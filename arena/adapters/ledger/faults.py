@@ -15,6 +15,9 @@ class Reason(NamedTuple):
 
 DISK = Reason("the disk is full or fails", "Free some space where the ledger is kept")
 CROWDED = Reason("too many ask it at once", "Wait a moment")
+SLOW = Reason(
+    "it takes no vote within seconds; another program may hold it", "Close what has it open"
+)
 TEXT = Reason("it cannot keep a character of a text, such as NUL", "Leave that character out")
 UNREADABLE = Reason(
     "it holds a row that no arena wrote and that cannot be read",

@@ -140,6 +140,15 @@ class PostgresqlDatabase:
     def prepare(self) -> None:
         """Nothing to do: the database is there or is not."""
 
+    def settle(self) -> None:
+        """Nothing to do: a database is not replaced under those that are connected."""
+
+    def moved(self) -> bool:
+        return False
+
+    def has_room(self) -> None:
+        """The server says so itself."""
+
     def inspect(self) -> Condition:
         engine = self.engine(patient=True)
         with engine.connect() as connection:

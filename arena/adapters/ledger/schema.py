@@ -4,6 +4,7 @@ a database of any schema so far is brought up to it.
 It does not know connections, nor what is asked of the table.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,7 @@ APPLIED = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("applied_at", UtcTime, nullable=False),
 )
+KEYS = sa.Table("arena_keys", _SCHEMA, sa.Column("key", sa.Text(), nullable=False))
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
@@ -164,6 +166,12 @@ def _third(connection: sa.Connection) -> None:
     )
 
 
+def _fourth(connection: sa.Connection) -> None:
+    """What sessions are signed with, made once and kept with the votes they cast."""
+    KEYS.create(connection)
+    connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
+
+
 def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
@@ -171,6 +179,6 @@ def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
             connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

@@ -7,20 +7,22 @@ what is computed from it.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from json import JSONDecodeError
+from time import monotonic
 from typing import TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, false, func, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from arena.adapters.ledger import importing, outcomes
 from arena.adapters.ledger.database import Database
-from arena.adapters.ledger.faults import CROWDED, TEXT, UNREADABLE
-from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
+from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
+from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.core.battle.record import VoteRow
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 POSTGRESQL = "postgresql+psycopg://"
+
+PATIENCE_S, FRESH_S = 2.0, 1.0
+"""How long a vote that only tries the ledger may take, and how long what it found holds."""
 
 UNREAD = (UnicodeError, JSONDecodeError, ArrowInvalid)
 """What a value raises that the database takes and the ledger cannot, or the other way round."""
@@ -51,13 +56,32 @@ class SqlLedger:
         """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
         self._patient = self._database.engine(patient=True)
+        self._key = b""
+        self.generation = 0
+        self._prober = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-probe")
+        self._probe: Future[None] | None = None
+        self._probed = 0.0
 
     async def open(self) -> None:
         """Create or migrate the database. Raises `ConfigError` where the folder cannot be
         created or the database is of a newer arena, `LedgerFault` where it cannot be used."""
         await asyncio.to_thread(self._database.prepare)
-        if await self._do(self._version) < len(MIGRATIONS):
-            await self._do(self._migrate, self._patient, writing=True)
+        await self._bring_up()
+
+    async def _bring_up(self) -> None:
+        """Bring what is at the place now to the schema of today."""
+        if await self._transact(self._version) < len(MIGRATIONS):
+            await self._transact(self._migrate, self._patient, writing=True)
+        self._database.settle()
+
+    async def _look(self) -> None:
+        """Go on with what is at the place, if that is another one than before."""
+        if self._database.moved():
+            try:
+                await self._bring_up()
+            except ConfigError as error:
+                raise LedgerFault(str(error)) from error
+            self.generation += 1
 
     async def inspect(self) -> Condition:
         """What the database says of itself, opened or not; nothing is made or migrated."""
@@ -68,7 +92,29 @@ class SqlLedger:
         except DBAPIError as error:
             raise self._fault(error) from error
 
+    async def writable(self) -> None:
+        """As `core.ports.Ledger.writable`. One finds out for all that ask within a second."""
+        await self._look()
+        if not self._probe or (self._probe.done() and monotonic() - self._probed > FRESH_S):
+            self._probed, self._probe = monotonic(), self._prober.submit(self._try_to_write)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(asyncio.wrap_future(self._probe))
+        except TimeoutError:
+            raise self._refusal(SLOW) from None
+        except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:
+            raise self._fault(error) from error
+
+    def _try_to_write(self) -> None:
+        """As a vote does, to the disk, and leave nothing."""
+        self._database.has_room()
+        with self._engine.execution_options(writing=True).begin() as connection:
+            nothing = select(*(VOTES.c[name] for name in DTYPES)).where(false())
+            connection.execute(insert(VOTES).from_select(list(DTYPES), nothing))
+            connection.execute(update(KEYS).values(key=KEYS.c.key))
+
     async def close(self) -> None:
+        self._prober.shutdown(wait=False)
         await asyncio.to_thread(self._engine.dispose)
 
     async def append(self, rows: Sequence[VoteRow]) -> bool:
@@ -120,7 +166,24 @@ class SqlLedger:
         count = select(func.count()).where(VOTES.c.battle_id == battle_id)
         return await self._do(lambda db: db.scalar(count)) or 0
 
+    async def key(self) -> bytes:
+        """As `core.ports.Ledger.key`."""
+        if not self._key:
+            found = await self._do(lambda db: db.scalar(select(KEYS.c.key)))
+            if not found:
+                raise LedgerFault(
+                    f"The ledger {self._database.name} has lost its key. Put a copy in its place."
+                )
+            self._key = found.encode()
+        return self._key
+
     async def _do(
+        self, work: Callable[[Connection], Result], engine: Engine | None = None, **how: bool
+    ) -> Result:
+        await self._look()
+        return await self._transact(work, engine, **how)
+
+    async def _transact(
         self,
         work: Callable[[Connection], Result],
         engine: Engine | None = None,
@@ -174,6 +237,9 @@ class SqlLedger:
             reason = UNREADABLE
         else:
             reason = self._database.reason(cause)
+        return self._refusal(reason)
+
+    def _refusal(self, reason: Reason) -> LedgerFault:
         return LedgerFault(
             f"The ledger {self._database.name} cannot be used: {reason.happened}. "
             f"{reason.todo}, then try again."

@@ -7,11 +7,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
 from arena.adapters.ledger.schema import MIGRATIONS, OUTCOME_LINE
@@ -28,6 +31,10 @@ _READ_ONLY = Reason(
     "the file or its folder cannot be written",
     "Give the account that runs the arena the right to write there",
 )
+_GONE = Reason(
+    "its file is gone", "Put the file back, or start the arena anew for one without votes"
+)
+_REPLACED = Reason("another file has taken its place", "Wait a moment, until that one is open")
 _BUSY = Reason(
     "another program holds it", "Close what has the file open (a database browser, a backup)"
 )
@@ -48,6 +55,18 @@ _REASONS: Mapping[int, Reason] = {
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
 
+LEAST_ROOM = 256 * 1024
+"""Bytes that have to be free for a vote: what is written of a large one."""
+
+
+class _Refused(sqlite3.OperationalError):
+    """What SQLite itself would not notice, as one of its errors."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("the file at its place is another one, or there is no room for a vote")
+        self.sqlite_errorcode = code
+
+
 # The index holds the line; asked for by name, as the planner would rather walk through the table.
 _LINES = f"SELECT sequence, {OUTCOME_LINE} AS line FROM votes INDEXED BY votes_outcomes"  # noqa: S608 -- names of our columns
 _JOINED = "SELECT max(sequence), CAST(group_concat(line, char(10)) AS BLOB)"
@@ -61,6 +80,7 @@ class SqliteDatabase:
     def __init__(self, url: str, busy_timeout_s: float) -> None:
         self._path = _file(url)
         self._busy_timeout_s = busy_timeout_s
+        self._known: _Identity | None = None
         self.name = self._path.name
         self.place = str(self._path)
 
@@ -68,20 +88,39 @@ class SqliteDatabase:
         wait_s = PATIENCE_S if patient else self._busy_timeout_s
         options: dict[str, Any] = {"poolclass": NullPool} if patient else {}
         engine = create_engine(
-            URL.create("sqlite", database=str(self._path)),
+            # Never a new file in the place of one that was moved away.
+            URL.create(
+                "sqlite",
+                database=self._path.absolute().as_uri(),
+                query={"mode": "rw", "uri": "true"},
+            ),
             connect_args={"timeout": wait_s},
             hide_parameters=True,
             **options,
         )
 
         @event.listens_for(engine, "connect")
-        def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        def _prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
             # Of a new file: an index that lies scattered over a disk is read in a third of the
             # time with pages four times as large as usual.
             connection.execute(f"PRAGMA page_size = {PAGE}")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)
+            record.info[_FILE] = _identity(self._path)
+
+        @event.listens_for(engine, "checkout")
+        def _check(connection: sqlite3.Connection, record: ConnectionPoolEntry, _: object) -> None:
+            if record.info[_FILE] != _identity(self._path):
+                # What still stands beside the place goes into the file that it belongs to.
+                with suppress(sqlite3.Error):
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raise InvalidatePoolError
+
+        @event.listens_for(engine, "commit")
+        def _commit(connection: Connection) -> None:
+            if connection.info[_FILE] != _identity(self._path):
+                raise _Refused(sqlite3.SQLITE_CANTOPEN)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -93,14 +132,27 @@ class SqliteDatabase:
         return engine
 
     def prepare(self) -> None:
-        """Create the folder."""
+        """Create the folder, and the file where there is none."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                self._path.open("x").close()
         except OSError as error:
             raise ConfigError(
                 f"DATABASE_URL: the folder {self._path.parent} cannot be created "
                 f"({error.strerror}). Name a file in a folder that can be written."
             ) from error
+
+    def settle(self) -> None:
+        self._known = _identity(self._path)
+
+    def moved(self) -> bool:
+        return self._known is not None and self._known != _identity(self._path)
+
+    def has_room(self) -> None:
+        with suppress(OSError):
+            if disk_usage(self._path.parent).free < LEAST_ROOM:
+                raise _Refused(sqlite3.SQLITE_FULL)
 
     def inspect(self) -> Condition:
         if not self._path.exists():
@@ -144,6 +196,10 @@ class SqliteDatabase:
     def reason(self, error: BaseException | None) -> Reason:
         # Extended codes carry the primary one in their low byte.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN and not self._path.exists():
+            return _GONE
+        if code == sqlite3.SQLITE_CANTOPEN and isinstance(error, _Refused):
+            return _REPLACED
         return _REASONS.get(code, UNKNOWN)
 
 
@@ -156,6 +212,19 @@ def _file(url: str) -> Path:
             "sqlite:////absolute/folder/arena.db with four slashes."
         )
     return Path(file)
+
+
+_FILE = "file"
+_Identity = tuple[int, int]
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Of the file that is there now."""
+    try:
+        there = path.stat()
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
 
 
 def _write_ahead(connection: sqlite3.Connection, timeout_s: float) -> None:

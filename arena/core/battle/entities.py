@@ -142,7 +142,10 @@ class Round:
 class Origin:
     """How a battle came about; no move changes it. `policy` drew this set of contenders with
     `probability`, and each seat's contender with `taking_part` (by letter). `unattended`: the
-    models write on though nobody watches, as for a program that comes back for the replies."""
+    models write on though nobody watches, as for a program that comes back for the replies.
+    `asked`: a digest of all that was asked for, where it was asked for under a key. `owner`: the
+    rater who opened it and alone moves it; empty where everybody in this process may. `place`:
+    from where it was opened, if its session began with it."""
 
     topic: str = ""
     study: str = ""
@@ -151,6 +154,9 @@ class Origin:
     policy: str = ""
     probability: float | None = None
     taking_part: Mapping[str, float] = field(default_factory=dict)
+    asked: str = ""
+    owner: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

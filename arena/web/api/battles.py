@@ -8,17 +8,18 @@ from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
 from arena.core.battle.view import Reveal, State
 from arena.core.codec import records
 from arena.core.errors import ArenaError, NotYet
+from arena.play.admission import Caller
 from arena.play.referee import Referee
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems
-from arena.web.callers import caller_of
+from arena.web.callers import Callers
 
 LONGEST_PROMPT = 100_000
 DAY_MS = 24 * 3600 * 1000
@@ -134,16 +135,32 @@ class Unmasked(Reveal):
     standings: tuple[Movement, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    session: str
+
+
 def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["battles"])
+    callers = Callers(referee.key)
+
+    @router.post("/session", responses=problems(503))
+    async def new_session(request: Request) -> Session:
+        """The session that came with the call, or a new one: whoever brings it in the header
+        `Arena-Session` opens battles that only they can move, and votes as one rater."""
+        caller = await callers.with_session(await callers.of(request))
+        return Session(await callers.session(caller.rater))
 
     @router.post(
         "/battles", status_code=HTTPStatus.CREATED, responses=problems(429, 502, 503, body=True)
     )
-    async def open_battle(opening: Opening, request: Request, key: Key = "") -> State:
+    async def open_battle(
+        opening: Opening, request: Request, response: Response, key: Key = ""
+    ) -> State:
         """Open a battle. Whoever opens one must follow its events, unless it is `unattended`:
-        without a viewer the models are stopped."""
-        return await referee.open(
+        without a viewer the models are stopped. Only the session that opened it moves it."""
+        caller = await callers.with_session(await callers.of(request), opening.session)
+        state = await referee.open(
             opening.prompt,
             opening.format,
             size=opening.size,
@@ -151,8 +168,11 @@ def routes(referee: Referee) -> APIRouter:
             study=opening.study,
             session=opening.session,
             unattended=opening.unattended,
-            **by(request, key),
+            caller=caller,
+            key=scoped(caller, key),
         )
+        await give(referee, callers, caller, state, response)
+        return state
 
     @router.get("/battles/{battle_id}", responses=problems(404, 503))
     async def battle(battle_id: BattleId) -> Known:
@@ -168,13 +188,13 @@ def routes(referee: Referee) -> APIRouter:
         )
         return Known(**_fields(state), replies=replies, history=history)
 
-    @router.delete("/battles/{battle_id}", responses=problems(404, 409, 503))
-    async def abandon(battle_id: BattleId) -> State:
+    @router.delete("/battles/{battle_id}", responses=problems(403, 404, 409, 503))
+    async def abandon(battle_id: BattleId, request: Request) -> State:
         """End a battle without a result. Votes already cast are kept."""
-        return await referee.abandon(battle_id)
+        return await referee.abandon(battle_id, caller=await callers.of(request))
 
-    @router.post("/battles/{battle_id}/votes", responses=problems(404, 409, 503, body=True))
-    async def vote(battle_id: BattleId, vote: Vote) -> State:
+    @router.post("/battles/{battle_id}/votes", responses=problems(403, 404, 409, 503, body=True))
+    async def vote(battle_id: BattleId, vote: Vote, request: Request) -> State:
         """Cast a ballot; it is durable when the state comes back. The same round again, or the
         same ballot, changes nothing."""
         return await referee.vote(
@@ -187,17 +207,21 @@ def routes(referee: Referee) -> APIRouter:
             study=vote.study,
             dwell_ms=vote.dwell_ms,
             ballot=vote.ballot,
+            caller=await callers.of(request),
         )
 
-    @router.post("/battles/{battle_id}/undo", responses=problems(404, 409, 503))
-    async def undo(battle_id: BattleId) -> State:
+    @router.post("/battles/{battle_id}/undo", responses=problems(403, 404, 409, 503))
+    async def undo(battle_id: BattleId, request: Request) -> State:
         """Take the last vote back: its round is open again, with a new ballot."""
-        return await referee.undo(battle_id)
+        return await referee.undo(battle_id, caller=await callers.of(request))
 
-    @router.post("/battles/{battle_id}/follow_up", responses=problems(404, 409, 503, body=True))
-    async def follow_up(battle_id: BattleId, asked: FollowUp) -> State:
+    @router.post(
+        "/battles/{battle_id}/follow_up", responses=problems(403, 404, 409, 503, body=True)
+    )
+    async def follow_up(battle_id: BattleId, asked: FollowUp, request: Request) -> State:
         """Another prompt to everyone in play, each with its own history."""
-        return await referee.follow_up(battle_id, asked.prompt)
+        caller = await callers.of(request)
+        return await referee.follow_up(battle_id, asked.prompt, caller=caller)
 
     @router.get("/battles/{battle_id}/reveal", responses=problems(404, 409, 410, 503))
     async def reveal(battle_id: BattleId) -> Unmasked:
@@ -212,10 +236,19 @@ def routes(referee: Referee) -> APIRouter:
     return router
 
 
-def by(request: Request, key: str) -> dict[str, str]:
-    """`caller` and `key` of an opening: nobody gets a battle by a key of somebody else."""
-    caller = caller_of(request)
-    return {"caller": caller, "key": f"{caller}/{key}" if key else ""}
+def scoped(caller: Caller, name: str) -> str:
+    """A caller's own name for something: nobody gets a battle by a key of somebody else."""
+    return f"{caller.place if caller.begun else caller.rater}/{name}" if name else ""
+
+
+async def give(
+    referee: Referee, callers: Callers, caller: Caller, state: State, response: Response
+) -> None:
+    """With the answer to an opening the session that began with it; of a battle that was opened
+    before under the same key, the one that began then."""
+    if caller.begun:
+        rater = await referee.owner(state.battle)
+        await callers.keep(response, rater, f"/api/arena/battles/{state.battle}")
 
 
 def _fields(of: State | Reveal) -> dict[str, Any]:

@@ -89,14 +89,13 @@ class CompletedBattle:
     reveal: Reveal
 
 
-def verdict(state: State, choice: str) -> tuple[Judgement, str]:
-    """The judgement, and the seat that is dropped, of left, right, tie or both_bad. Raises
-    BadInput where left and right do not say it."""
+def verdict(live: Sequence[str], choice: str) -> tuple[Judgement, str]:
+    """The judgement, and the seat of those in play that is dropped, of left, right, tie or
+    both_bad. Raises BadInput where left and right do not say it."""
     if choice == "tie":
         return Judgement.TIE, ""
     if choice == "both_bad":
         return Judgement.BAD, ""
-    live = _live(state)
     if len(live) != 2:
         raise BadInput(
             "Not two replies are in play, so left and right do not say who goes. Vote with "
@@ -112,7 +111,7 @@ def responses(
     revealed: Reveal | None,
 ) -> Responses:
     """The open round of a battle or, with its reveal, the last one."""
-    live = history[-1].live if revealed else _live(state)
+    live = history[-1].live if revealed else in_play(state)
     seats = {seat.letter: seat for seat in revealed.seats} if revealed else {}
     told: dict[str, Any] = {}
     for side, letter in zip(SIDES, live, strict=False):
@@ -133,7 +132,7 @@ def responses(
 def next_round(state: State, history: Sequence[PastRound], at: int) -> NextRound:
     """The round after history[at] as it was when it began, whatever has happened since."""
     rest = history[at + 1 :]
-    live = rest[0].live if rest else _live(state)
+    live = rest[0].live if rest else in_play(state)
     seen = {letter for played in history[: at + 1] for letter in played.live} | set(live)
     entered = 1 + max(LETTERS.index(letter) for letter in seen)
     return NextRound(
@@ -184,7 +183,8 @@ def _choice(played: PastRound) -> str:
     return "both_bad" if played.judgement == Judgement.BAD else played.judgement
 
 
-def _live(state: State) -> tuple[str, ...]:
+def in_play(state: State) -> tuple[str, ...]:
+    """The seats that are judged in the open round."""
     return tuple(pane.seat for pane in state.panes if pane.state != "eliminated")
 
 

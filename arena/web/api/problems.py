@@ -49,13 +49,14 @@ DETAILS = {
 }
 WHEN: Mapping[int, str] = {
     400: "What was sent cannot be used",
-    403: "For operators only",
+    403: "For operators only, or the battle is somebody else's",
     404: "No such battle here (any more)",
     408: "The request did not come in time",
     409: "The battle has moved on, or is not there yet",
     410: "The battle ended without a result",
     413: "The body is too large",
     415: "The body is not said to be JSON",
+    421: "The arena is not reached by this name",
     422: "A field is missing, unknown or wrong",
     429: "Too much from one caller; `Retry-After` says when there is room again",
     431: "The address and the headers are too long",

@@ -7,23 +7,25 @@ It knows the referee's use cases, not how battles go.
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import AliasChoices, Field
 
 from arena.core.battle.entities import Format
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote
+from arena.play.admission import Caller
 from arena.play.referee import Referee
-from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, by
+from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, give, scoped
 from arena.web.api.comparisons import (
     STATUS,
     CompletedBattle,
     NextRound,
     Responses,
     completed,
+    in_play,
     next_round,
     responses,
     total,
@@ -31,7 +33,7 @@ from arena.web.api.comparisons import (
 )
 from arena.web.api.events import until_gone
 from arena.web.api.problems import problems
-from arena.web.callers import caller_of
+from arena.web.callers import Callers
 
 WAIT_S = 50.0
 """Less than the minute after which most proxies give up."""
@@ -113,10 +115,20 @@ class Started:
 
 def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["progressive"])
+    callers = Callers(referee.key)
+
+    async def meant(request: Request, told: str) -> tuple[str, Caller]:
+        """The id of the battle, where a session_id is told that of its latest one; and who asks."""
+        caller = await callers.of(request)
+        named = scoped(caller if caller.rater else replace(caller, begun=True), told)
+        return await referee.named(named) or told, caller
 
     @router.post("/start_progressive", responses=problems(429, 502, 503, body=True))
-    async def start_progressive(start: Start, request: Request, key: Key = "") -> Started:
+    async def start_progressive(
+        start: Start, request: Request, response: Response, key: Key = ""
+    ) -> Started:
         """Open a battle. The models answer whether anybody looks or not."""
+        caller = await callers.with_session(await callers.of(request), start.session_id)
         state = await referee.open(
             start.message,
             start.format,
@@ -124,9 +136,11 @@ def routes(referee: Referee) -> APIRouter:
             topic=start.topic,
             session=start.session_id,
             unattended=True,
-            alias=start.session_id and _session(request, start.session_id),
-            **by(request, key),
+            alias=scoped(caller, start.session_id),
+            caller=caller,
+            key=scoped(caller, key),
         )
+        await give(referee, callers, caller, state, response)
         status = STATUS[state.phase]
         return Started(state.battle, status, total(state), state.round, SAID[status])
 
@@ -136,7 +150,7 @@ def routes(referee: Referee) -> APIRouter:
     async def get_progressive_responses(asking: Asking, request: Request) -> Responses:
         """The replies of the open round, as soon as all are complete; waits for them for up to
         50 seconds. Of a completed battle those of the last round, with names."""
-        battle_id = await _meant(referee, request, asking.battle_id)
+        battle_id, _ = await meant(request, asking.battle_id)
         await _wait(referee, battle_id, request)
         state = await referee.state(battle_id)
         if state.phase == "void":
@@ -145,32 +159,22 @@ def routes(referee: Referee) -> APIRouter:
         history = await referee.history(battle_id)
         return responses(state, await referee.replies(battle_id), history, revealed)
 
-    @router.post("/submit_progressive_choice", responses=problems(404, 409, 503, body=True))
+    @router.post("/submit_progressive_choice", responses=problems(403, 404, 409, 503, body=True))
     async def submit_progressive_choice(
         choosing: Choosing, request: Request
     ) -> NextRound | CompletedBattle:
         """Vote on the open round. The same ballot again gets the first answer again."""
-        battle_id = await _meant(referee, request, choosing.battle_id)
-        return await _chosen(referee, battle_id, choosing.ballot, choosing.choice)
+        battle_id, caller = await meant(request, choosing.battle_id)
+        return await _chosen(referee, battle_id, choosing.ballot, choosing.choice, caller)
 
-    @router.post("/vote", responses=problems(404, 409, 503, body=True))
+    @router.post("/vote", responses=problems(403, 404, 409, 503, body=True))
     async def vote(voting: Voting, request: Request) -> NextRound | CompletedBattle:
         """Vote on the open round by naming the winner."""
-        battle_id = await _meant(referee, request, voting.battle_id)
+        battle_id, caller = await meant(request, voting.battle_id)
         choice = MEANT.get(voting.winner, voting.winner)
-        return await _chosen(referee, battle_id, voting.ballot, choice)
+        return await _chosen(referee, battle_id, voting.ballot, choice, caller)
 
     return router
-
-
-def _session(request: Request, session_id: str) -> str:
-    """The name of a caller's session: nobody gets a battle by a session of somebody else."""
-    return f"{caller_of(request)}/{session_id}"
-
-
-async def _meant(referee: Referee, request: Request, told: str) -> str:
-    """The id of the battle, where a session is told that of its latest one."""
-    return await referee.named(_session(request, told)) or told
 
 
 async def _wait(referee: Referee, battle_id: str, request: Request) -> None:
@@ -198,16 +202,19 @@ async def _complete(referee: Referee, battle_id: str) -> None:
 
 
 async def _chosen(
-    referee: Referee, battle_id: str, ballot: str, choice: str
+    referee: Referee, battle_id: str, ballot: str, choice: str, caller: Caller
 ) -> NextRound | CompletedBattle:
-    """Cast the ballot unless it was cast before, and tell what it led to, each time the same."""
+    """Cast the ballot unless it was cast before, and tell what it led to, each time the same.
+    Raises OtherVote where it was cast before with another choice."""
     state = await referee.state(battle_id)
     history = await referee.history(battle_id)
-    if not any(played.ballot == ballot for played in history):
-        if ballot != state.ballot:
-            raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-        judgement, seat = verdict(state, choice)
-        await referee.vote(battle_id, state.round, judgement, seat, channel="api", ballot=ballot)
+    cast = next((played for played in history if played.ballot == ballot), None)
+    if not cast and ballot != state.ballot:
+        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+    judgement, seat = verdict(cast.live if cast else in_play(state), choice)
+    await referee.vote(
+        battle_id, state.round, judgement, seat, channel="api", ballot=ballot, caller=caller
+    )
     # In this order: the history is never behind a state that was read before it.
     state = await referee.state(battle_id)
     history = await referee.history(battle_id)

@@ -14,6 +14,7 @@ from arena.core.standings.board import Query
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import pseudonym
+from arena.web.callers import Callers
 
 ALL = {
     "topic": "All topics",
@@ -29,11 +30,11 @@ ORDER_CHOICE = ("Order: seat, and who stayed on", "order")
 TIES = [("Half a win for each", "half"), ("Ties left out", "drop")]
 BAD = [("Like a tie", "tie"), ("Both bad left out", "drop")]
 
-OWN_RATER = """(on) => {
-  if (!on) return "";
-  try { return localStorage.getItem("arena-rater") || "nobody"; } catch { return "nobody"; }
+OWN_SESSION = """(on) => {
+  if (!on) return null;
+  try { return localStorage.getItem("arena-session") || ""; } catch { return ""; }
 }"""
-"""The random name under which this browser votes."""
+"""What this browser was told of its session, which is nothing where it keeps our cookie."""
 
 DAY = '<label class="board-day"><span>{label}</span><input type="date" value="${{value}}"></label>'
 PICKED = """element.addEventListener("change", (event) => {
@@ -82,8 +83,14 @@ class Controls:
         }
 
 
-def build() -> Controls:
-    """Draw the controls into the Blocks that is open."""
+def build(callers: Callers) -> Controls:
+    """Draw the controls into the Blocks that is open. callers: know whose browser it is."""
+
+    async def own_rater(session: str | None, request: gr.Request) -> str:
+        if session is None:
+            return ""
+        return pseudonym((await callers.of(request, session)).rater) or "nobody"
+
     with gr.Row(elem_classes="board-controls"):
         asking: dict[str, Any] = {
             field: gr.Dropdown(
@@ -125,7 +132,15 @@ def build() -> Controls:
             elem_id="board-correct",
         )
     clear = gr.Button("Clear all of this", size="sm", elem_id="board-clear")
-    own.input(None, own, asking["rater"], js=OWN_RATER, queue=False, show_progress="hidden")
+    own.input(
+        own_rater,
+        own,
+        asking["rater"],
+        js=OWN_SESSION,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     return Controls(asking, own, clear)
 
 

@@ -1,0 +1,59 @@
+"""Whether a vote may be cast, by whom, and which one stands.
+
+Pure. It does not know how votes are kept, nor how callers are told apart.
+"""
+
+import hashlib
+import json
+
+from arena.core.battle import rules
+from arena.core.battle.entities import Battle, Judgement, Round, Verdict
+from arena.core.errors import BadInput, NotYours, OtherVote, StaleVote
+from arena.play.admission import Caller
+
+
+def settled(battle: Battle, round: int, ballot: str) -> Round | None:
+    """The round as it was voted on already, with this ballot if one is given. Raises StaleVote
+    for a ballot that is neither a used one nor that of the open round."""
+    for played in battle.rounds:
+        if played.ballot == ballot or (not ballot and played.number == round):
+            return played
+    if ballot and ballot != rules.ballot(battle):
+        raise StaleVote("This ballot is no longer valid: the battle has moved on.")
+    return None
+
+
+def own(battle: Battle, caller: Caller, ballot: str = "") -> None:
+    """Raises NotYours where the caller may not move the battle. One whose session began with it,
+    as that of a program that keeps none, is judged by ballot from the same place as well."""
+    origin = battle.origin
+    if not origin.owner or caller.rater == origin.owner:
+        return
+    if not (ballot and origin.place and caller.place == origin.place):
+        raise NotYours(
+            "This battle belongs to the session that opened it: a browser's cookie, or the header "
+            "Arena-Session that the opening was answered with. Send it with each call."
+        )
+
+
+def agree(played: Round, verdict: Verdict) -> None:
+    """Raises OtherVote where the round was judged otherwise."""
+    if played.verdict == verdict:
+        return
+    stands = {
+        Judgement.DROP: f"Model {played.verdict.seat} was voted out",
+        Judgement.TIE: "all were called equal",
+        Judgement.BAD: "all were called bad",
+    }[played.verdict.judgement]
+    raise OtherVote(f"Another vote on round {played.number} stands: {stands}. Yours is not kept.")
+
+
+def digest(*asked: object) -> str:
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def verdict(judgement: str, seat: str) -> Verdict:
+    try:
+        return Verdict(Judgement(judgement), seat)
+    except ValueError:
+        raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None
