@@ -9,8 +9,8 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
-import gradio as gr
 from fastapi import FastAPI
 
 from arena.compose import House
@@ -19,6 +19,9 @@ from arena.web import api, replica, ui
 from arena.web.bodies import Bodies
 from arena.web.headers import Headers
 from arena.web.operators import is_loopback
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 THREADS = 100
 SESSIONS = 1000
@@ -61,7 +64,10 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
-    mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    # Not before `arena.web`, which has its own way to import it.
+    from gradio import mount_gradio_app
+
+    mounted: FastAPI = mount_gradio_app(app, page, path="", **ui.mount_options())
     return mounted
 
 
@@ -70,14 +76,16 @@ async def _no_files() -> None:
     raise NoFiles("The arena takes no files.")
 
 
-async def _close_queue(page: gr.Blocks) -> None:
+async def _close_queue(page: Blocks) -> None:
     """Gradio's queue looks for work a thousand times a second, and no event of the page is put
     into it. Gradio starts it whatever it is told, so it is closed after that."""
     page._queue.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- there is no other way to it
 
 
 def _settle_memory() -> None:
-    """What start-up built stays; without this, collecting it again stalls every stream."""
+    """What start-up built stays; without this, collecting it again stalls every stream. From here
+    on garbage is collected where the start did without."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 20, 20)
+    gc.enable()
