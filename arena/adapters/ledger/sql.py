@@ -6,7 +6,8 @@ what is computed from it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from json import JSONDecodeError
 from typing import TypeVar
@@ -23,6 +24,7 @@ from arena.adapters.ledger.faults import CROWDED, TEXT, UNREADABLE
 from arena.adapters.ledger.schema import APPLIED, DTYPES, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
 from arena.core.ports import Condition, Outcomes
@@ -51,6 +53,7 @@ class SqlLedger:
         """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
         self._patient = self._database.engine(patient=True)
+        self._writer = Writer(self._engine.execution_options(writing=True))
 
     async def open(self) -> None:
         """Create or migrate the database. Raises `ConfigError` where the folder cannot be
@@ -69,6 +72,7 @@ class SqlLedger:
             raise self._fault(error) from error
 
     async def close(self) -> None:
+        await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._engine.dispose)
 
     async def append(self, rows: Sequence[VoteRow]) -> bool:
@@ -82,7 +86,8 @@ class SqlLedger:
             VOTES.c.supersedes == ballot.supersedes,
         )
         try:
-            await self._do(lambda db: db.execute(insert(VOTES), values), writing=True)
+            with self._told():
+                await self._writer.write(values)
         except IntegrityError as error:
             if await self._do(lambda db: db.scalar(settled.limit(1))):
                 return False
@@ -134,8 +139,14 @@ class SqlLedger:
             with connections.begin() as connection:
                 return work(connection)
 
-        try:
+        with self._told():
             return await asyncio.to_thread(transact)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a database raises, in words; but not that a row is refused."""
+        try:
+            yield
         except IntegrityError:
             raise
         except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:
