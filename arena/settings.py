@@ -167,6 +167,7 @@ class Settings:
         "ARENA_REMOTE_MODELS", "", _list, "comma-separated model names, or empty for none"
     )
     roster: Path | None = _key("ARENA_ROSTER", "", _path, "the path of a TOML file, or empty")
+    at_once: int = _key("ARENA_AT_ONCE", "40", _whole(1, 100000), "1 to 100000")
     queue: int = _key("ARENA_QUEUE", "128", _whole(1, 100000), "1 to 100000")
     battle_size: int = _key(
         "ARENA_BATTLE_SIZE",

@@ -74,7 +74,10 @@ class House:
                 policy=Policy(settings.draw),
                 opens_per_minute=settings.opens_per_minute,
                 ballots_per_hour=settings.ballots_per_hour,
-                stage=StageRules(pace=settings.pace, grace_s=settings.grace_s),
+                longest_line=settings.queue,
+                stage=StageRules(
+                    at_once=settings.at_once, pace=settings.pace, grace_s=settings.grace_s
+                ),
             ),
             readiness=lambda: self.readiness,
             language=language_of,

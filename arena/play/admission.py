@@ -13,6 +13,7 @@ from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, NoCapacity, RateLimited, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
+from arena.play.line import Line
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
 
@@ -23,12 +24,13 @@ OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 @dataclass(frozen=True, slots=True)
 class RefereeRules:
     """battle_size: contenders a battle; max_prompt: characters a prompt may have; policy: who
-    is drawn. opens_per_minute: battles that one caller may open; ballots_per_hour: those of one
+    is drawn. longest_line: battles that may wait for room. opens_per_minute: battles that one caller may open; ballots_per_hour: those of one
     rater that are ranked, the others are kept as abuse; 0 is no limit."""
 
     battle_size: int = 3
     max_prompt: int = 6000
     policy: Policy = Policy.FEWEST
+    longest_line: int = 128
     opens_per_minute: int = 0
     ballots_per_hour: int = 0
     stage: StageRules = StageRules()
@@ -44,6 +46,7 @@ class Admission:
         battles: Battles,
         limits: RateLimits,
         scoreboard: Scoreboard,
+        line: Line,
         rules: RefereeRules,
         readiness: Callable[[], Readiness],
         rng: random.Random,
@@ -53,6 +56,7 @@ class Admission:
         self._battles = battles
         self._limits = limits
         self._scoreboard = scoreboard
+        self._line = line
         self._rules = rules
         self._readiness = readiness
         self._rng = rng
@@ -94,6 +98,10 @@ class Admission:
             raise NoCapacity(f"{ready.headline} {ready.detail}".strip())
         if refusal := self._hosts.refusal():
             raise NoCapacity(refusal)
+        if (waiting := self._line.waiting) >= self._rules.longest_line:
+            raise NoCapacity(
+                f"{waiting} battles are waiting in line. Please try again in a minute."
+            )
         limit = self._rules.opens_per_minute
         if limit and caller and (wait := await self._limits.take(f"open/{caller}", limit, 60.0)):
             raise RateLimited(

@@ -61,15 +61,6 @@ class Referee:
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
         self.scoreboard = Scoreboard(ledger, battles.under_way, hosts.contenders)
-        self._admission = Admission(
-            hosts=hosts,
-            battles=battles,
-            limits=limits,
-            scoreboard=self.scoreboard,
-            rules=rules,
-            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
-            rng=self._rng,
-        )
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,
@@ -77,6 +68,16 @@ class Referee:
             rules=rules.stage,
             rng=self._rng,
             told=self._count_end,
+        )
+        self._admission = Admission(
+            hosts=hosts,
+            battles=battles,
+            limits=limits,
+            scoreboard=self.scoreboard,
+            line=self.rounds.line,
+            rules=rules,
+            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
+            rng=self._rng,
         )
 
     # Battles ----------------------------------------------------------------------------------
