@@ -98,6 +98,7 @@ class Settings:
     roster: Path | None = _key(
         "ARENA_ROSTER", "", allowed.path, "the path of a TOML file, or empty"
     )
+    at_once: int = _key("ARENA_AT_ONCE", "40", allowed.whole(1, 100000), "1 to 100000")
     queue: int = _key("ARENA_QUEUE", "128", allowed.whole(1, 100000), "1 to 100000")
     battle_size: int = _key(
         "ARENA_BATTLE_SIZE",

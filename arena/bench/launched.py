@@ -185,6 +185,7 @@ def settings(folder: str, hosts: Sequence[str]) -> dict[str, str]:
         "ARENA_OPENS_PER_MINUTE": "0",
         "ARENA_BALLOTS_PER_HOUR": "0",
         "ARENA_QUEUE": "10000",
+        "ARENA_AT_ONCE": "10000",
         "ARENA_PORT": "0",
         "DATABASE_URL": f"sqlite:///{folder}/arena.db",
     }

@@ -3,32 +3,43 @@ or `tokens HOST`, a plain Gradio app in which three models answer and each token
 
 It tells its address in one line on standard output and ends with its standard input. The arena
 uses the hosts of the settings, but keeps its votes in the folder and shares nothing with replicas.
-It does not know what is measured.
+The plain app imports nothing that an app without the arena would not. It does not know what is
+measured.
 """
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import cache, partial
+from socket import create_server
+from threading import Thread
 from typing import Any
 
 from arena import settings as config
 from arena.bench.launched import MODELS
-from arena.server import serving
+
+Stop = Callable[[], object]
 
 
-def arena(folder: str) -> serving.Server:
+def arena(folder: str) -> Stop:
     from arena.compose import House
+    from arena.server import serving
     from arena.server.application import build_app
 
     settings = config.load(DATABASE_URL=f"sqlite:///{folder}/arena.db")
     house = House(replace(settings, redis_url=""))
     house.check()
-    return _told(build_app(house), serving.Stopping(house.stores.feed.close, house.drain))
+    sock = serving.listen("127.0.0.1", 0)
+    stopping = serving.Stopping(house.stores.feed.close, house.drain)
+    server = serving.Server(build_app(house), sock, stopping)
+    server.start()
+    _tell(serving.url_of(sock))
+    return server.stop
 
 
-def tokens(host: str) -> serving.Server:
+def tokens(host: str) -> Stop:
     import gradio as gr
+    import uvicorn
     from fastapi import FastAPI
 
     @cache
@@ -50,25 +61,21 @@ def tokens(host: str) -> serving.Server:
         for model in MODELS:
             prompt.submit(partial(answer, model), prompt, gr.Chatbot(), concurrency_limit=None)
     app = gr.mount_gradio_app(FastAPI(), page, path="", ssr_mode=False)
-    return _told(app, serving.Stopping(lambda: None, _nothing_to_drain))
+    sock = create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    Thread(target=server.run, args=([sock],), daemon=True).start()
+    _tell(f"http://127.0.0.1:{sock.getsockname()[1]}")
+    return sock.close
 
 
-async def _nothing_to_drain() -> None:
-    """Whoever stops it has read what there was."""
-
-
-def _told(app: Any, stopping: serving.Stopping) -> serving.Server:
-    sock = serving.listen("127.0.0.1", 0)
-    server = serving.Server(app, sock, stopping)
-    server.start()
-    sys.stdout.write(f"{serving.url_of(sock)}\n")
+def _tell(url: str) -> None:
+    sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
-    return server
 
 
 if __name__ == "__main__":
     config.quiet_libraries()
     program, folder = sys.argv[1:]
-    server = {"arena": arena, "tokens": tokens}[program](folder)
+    stop = {"arena": arena, "tokens": tokens}[program](folder)
     sys.stdin.read()
-    server.stop()
+    stop()

@@ -75,7 +75,10 @@ class House:
                 opens_per_minute=settings.opens_per_minute,
                 ballots_per_hour=settings.ballots_per_hour,
                 ballots_per_network=settings.ballots_per_network,
-                stage=StageRules(pace=settings.pace, grace_s=settings.grace_s),
+                longest_line=settings.queue,
+                stage=StageRules(
+                    at_once=settings.at_once, pace=settings.pace, grace_s=settings.grace_s
+                ),
             ),
             readiness=lambda: self.readiness,
             language=language_of,

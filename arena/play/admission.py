@@ -14,6 +14,7 @@ from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
+from arena.play.line import Line
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
 
@@ -26,13 +27,15 @@ OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 @dataclass(frozen=True, slots=True)
 class RefereeRules:
     """battle_size: contenders a battle; max_prompt: characters a prompt may have; policy: who
-    is drawn. opens_per_minute: battles that one rater, or one network, may open; ballots_per_hour:
-    those of one rater that are ranked, the others are kept as abuse; ballots_per_network: those
-    of one network, None for as many; 0 is no limit."""
+    is drawn. longest_line: battles that may wait for room. opens_per_minute: battles that one
+    rater, or one network, may open; ballots_per_hour: those of one rater that are ranked, the
+    others are kept as abuse; ballots_per_network: those of one network, None for as many; 0 is no
+    limit."""
 
     battle_size: int = 3
     max_prompt: int = 6000
     policy: Policy = Policy.FEWEST
+    longest_line: int = 128
     opens_per_minute: int = 0
     ballots_per_hour: int = 0
     ballots_per_network: int | None = None
@@ -61,6 +64,7 @@ class Admission:
         battles: Battles,
         limits: RateLimits,
         scoreboard: Scoreboard,
+        line: Line,
         rules: RefereeRules,
         readiness: Callable[[], Readiness],
         rng: random.Random,
@@ -70,6 +74,7 @@ class Admission:
         self._battles = battles
         self._limits = limits
         self._scoreboard = scoreboard
+        self._line = line
         self._rules = rules
         self._readiness = readiness
         self._rng = rng
@@ -121,6 +126,10 @@ class Admission:
             raise NoCapacity(f"{ready.headline} {ready.detail}".strip())
         if refusal := self._hosts.refusal():
             raise NoCapacity(refusal)
+        if (waiting := self._line.waiting) >= self._rules.longest_line:
+            raise NoCapacity(
+                f"{waiting} battles are waiting in line. Please try again in a minute."
+            )
         limit = self._rules.opens_per_minute
         for who in filter(None, (caller.rater, caller.network)) if limit else ():
             if wait := await self._limits.take(f"open/{who}", limit, 60.0):

@@ -64,15 +64,6 @@ class Referee:
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
         self.scoreboard = Scoreboard(ledger, battles.under_way, hosts.contenders)
-        self._admission = Admission(
-            hosts=hosts,
-            battles=battles,
-            limits=limits,
-            scoreboard=self.scoreboard,
-            rules=rules,
-            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
-            rng=self._rng,
-        )
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,
@@ -80,6 +71,16 @@ class Referee:
             rules=rules.stage,
             rng=self._rng,
             told=self._count_end,
+        )
+        self._admission = Admission(
+            hosts=hosts,
+            battles=battles,
+            limits=limits,
+            scoreboard=self.scoreboard,
+            line=self.rounds.line,
+            rules=rules,
+            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
+            rng=self._rng,
         )
 
     # Battles ----------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ class Referee:
 
     async def abandon(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """End the battle without a result; votes already cast stand."""
-        return await self._end(battle_id, ABANDONED, Phase, caller)
+        return await self._end(battle_id, ABANDONED, tuple(Phase), caller)
 
     async def stop(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """Wait for this round no longer: the battle ends without a result, unless every reply

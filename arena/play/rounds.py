@@ -17,6 +17,7 @@ from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Delta, Feed, Hosts
+from arena.play.line import Line
 from arena.play.stage import Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
 
@@ -51,6 +52,7 @@ class Rounds:
         self._rules = rules
         self._rng = rng
         self._told = told
+        self.line = Line(rules.at_once)
         self._stages: dict[str, Stage] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -264,7 +266,7 @@ class Rounds:
 
     def _stage(self, battle_id: str) -> Stage:
         if battle_id not in self._stages:
-            self._stages[battle_id] = Stage(self._hosts, self._feed, self._rules)
+            self._stages[battle_id] = Stage(self._hosts, self._feed, self._rules, self.line)
         return self._stages[battle_id]
 
     async def _leave(self, battle_id: str) -> None:

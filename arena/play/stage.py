@@ -10,13 +10,16 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from arena.core.battle.entities import Battle, Reply
 from arena.core.battle.pace import Pace
+from arena.core.battle.view import state
 from arena.core.errors import ArenaError, StoreFault
 from arena.core.ports import Feed, Hosts
 from arena.core.ticks import SHOWN_AFTER_S, TICK_S, until_tick
+from arena.play.line import Line, Turn
 from arena.play.screen import Attendance, Screen
 from arena.play.writer import Abandoned, Writer
 
@@ -24,6 +27,11 @@ log = logging.getLogger(__name__)
 
 GUARD_S = 0.5
 """How often it is asked whether anybody still waits for a reply that is written ahead."""
+
+NEW = 1
+"""The version of a battle that made no move yet."""
+TOLD_S = 1.0
+"""How often whoever waits in line is told of a new place."""
 
 LEFT = (
     "The page was closed while the models were writing, so they were stopped and this battle "
@@ -34,10 +42,11 @@ TOO_LONG = "The replies took too long, so this battle ends without a result."
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """pace: the most characters a second, 0 for no limit; grace_s: how long the models write on
-    with nobody looking, unless the battle is played unattended; total_s: the longest a round may
-    take."""
+    """at_once: with so many rounds being written a new battle waits in line; pace: the most
+    characters a second, 0 for no limit; grace_s: how long the models write on with nobody
+    looking, unless the battle is played unattended; total_s: the longest a round may take."""
 
+    at_once: float = math.inf
     pace: float = 0.0
     grace_s: float = 5.0
     total_s: float = 600.0
@@ -51,26 +60,33 @@ class Stage:
         hosts: Hosts,
         feed: Feed,
         rules: StageRules,
+        line: Line | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hosts = hosts
         self._feed = feed
         self._rules = rules
+        self._line = line or Line(math.inf)
         self._clock = clock
         self._writers: dict[str, Writer] = {}
         self._guard: asyncio.Task[None] | None = None
 
     async def play(self, battle: Battle) -> Mapping[str, list[Reply]]:
-        """Let everyone live write what they owe, and show it. Returns the new replies by seat
-        once all are complete and shown whole; raises Abandoned."""
+        """Let everyone live write what they owe, and show it; a new battle waits in line for
+        that. Returns the new replies by seat once all are complete and shown whole; raises
+        Abandoned."""
         self._call_off_guard()
-        writers = {s: self._writer(battle, s) for s in battle.live if battle.owed(s)}
+        turn = self._line.stand(at_once=battle.version > NEW)
         try:
-            await self._show(battle, writers)
+            await self._wait(battle, turn)
+            writers = {s: self._writer(battle, s) for s in battle.live if battle.owed(s)}
+            await self._show(battle, writers, turn)
         except BaseException:
             await self.close()
             raise
+        finally:
+            self._line.leave(turn)
         return {letter: self._writers.pop(letter).replies for letter in writers}
 
     def prepare(self, battle: Battle, load: Callable[[str], Awaitable[Battle]]) -> None:
@@ -99,7 +115,21 @@ class Stage:
         self._writers[letter] = writer
         return writer
 
-    async def _show(self, battle: Battle, writers: Mapping[str, Writer]) -> None:
+    async def _wait(self, battle: Battle, turn: Turn) -> None:
+        attendance = self._attendance(battle)
+        told = 0
+        while place := self._line.place(turn):
+            if place != told:
+                with suppress(StoreFault):
+                    public = state(battle, "queued", place=place)
+                    await self._feed.publish(battle.id, public, playing=True)
+                    told = place
+            if attendance.everyone_left():
+                raise Abandoned(LEFT)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(turn.came.wait(), TOLD_S)
+
+    async def _show(self, battle: Battle, writers: Mapping[str, Writer], turn: Turn) -> None:
         screen = Screen(self._feed, battle, writers)
         # Where somebody in play is complete already, whoever still writes would show its own
         # speed: it is shown when it is complete as well.
@@ -117,8 +147,9 @@ class Stage:
             for letter, writer in writers.items():
                 writer.shown = writer.shown or further.open
                 writer.level = further.shown(tracks[letter])
+            stage, turn.queued = _stage(further, writers.values())
             try:
-                await screen.show(_stage(further, writers.values()))
+                await screen.show((stage, turn.queued))
             except StoreFault:
                 log.warning("the store is away; nothing more is shown until it is back")
             else:

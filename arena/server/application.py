@@ -9,8 +9,8 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
-import gradio as gr
 from fastapi import FastAPI
 
 from arena.compose import House
@@ -21,6 +21,9 @@ from arena.web.bodies import Bodies
 from arena.web.callers import Sessions
 from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 THREADS = 100
 SESSIONS = 1000
@@ -80,14 +83,16 @@ async def _no_files() -> None:
     raise NoFiles("The arena takes no files.")
 
 
-async def _close_queue(page: gr.Blocks) -> None:
+async def _close_queue(page: Blocks) -> None:
     """Gradio's queue looks for work a thousand times a second, and no event of the page is put
     into it. Gradio starts it whatever it is told, so it is closed after that."""
     page._queue.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- there is no other way to it
 
 
 def _settle_memory() -> None:
-    """What start-up built stays; without this, collecting it again stalls every stream."""
+    """What start-up built stays; without this, collecting it again stalls every stream. From here
+    on garbage is collected where the start did without."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 20, 20)
+    gc.enable()

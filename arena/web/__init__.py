@@ -1,1 +1,5 @@
 """The page and the HTTP routes. Both speak only to the referee."""
+
+from arena.web.importing import without_stubs
+
+without_stubs()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import StatementError
 
 from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
@@ -135,8 +136,39 @@ def test_many_ballots_at_once_are_all_recorded(url: str) -> None:
     async def rush(ledger: SqlLedger) -> list[bool]:
         return await asyncio.gather(*(ledger.append(ballot(f"b{n}")) for n in range(60)))
 
-    assert all(on(url, rush))
+    commits: list[object] = []
+
+    def committed(connection: object) -> None:
+        commits.append(connection)
+
+    event.listen(Engine, "commit", committed)
+    try:
+        assert all(on(url, rush))
+    finally:
+        event.remove(Engine, "commit", committed)
     assert len(ids(url)) == 120
+    assert len(commits) < 30, "they wait for the disk together"
+
+
+def test_a_ballot_that_is_refused_takes_none_beside_it_along(url: str) -> None:
+    def cast(number: int) -> list[VoteRow]:
+        rows = ballot(f"b{number}")
+        if number % 4 == 1:
+            return ballot(f"b{number - 1}", id="again")
+        if number % 4 == 2:
+            return [replace(row, rater="\ud83d") for row in rows]
+        return rows
+
+    async def rush(ledger: SqlLedger) -> list[bool | BaseException]:
+        casting = (ledger.append(cast(number)) for number in range(40))
+        return await asyncio.gather(*casting, return_exceptions=True)
+
+    told = on(url, rush)
+    assert told[::4] == told[3::4] == [True] * 10
+    assert told[1::4] == [False] * 10
+    assert all(isinstance(fault, LedgerFault) for fault in told[2::4])
+    kept = (ballot(f"b{number}") for number in range(40) if number % 4 in (0, 3))
+    assert set(ids(url)) == {row.id for rows in kept for row in rows}
 
 
 def test_threads_with_their_own_event_loops_share_one_ledger(url: str) -> None:

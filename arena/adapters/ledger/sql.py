@@ -6,8 +6,9 @@ what is computed from it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from json import JSONDecodeError
 from time import monotonic
@@ -25,6 +26,7 @@ from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, MIGRATIONS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
 from arena.core.ports import Condition, Outcomes
@@ -61,6 +63,7 @@ class SqlLedger:
         self._prober = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-probe")
         self._probe: Future[None] | None = None
         self._probed = 0.0
+        self._writer = Writer(self._engine.execution_options(writing=True))
 
     async def open(self) -> None:
         """Create or migrate the database. Raises `ConfigError` where the folder cannot be
@@ -115,6 +118,7 @@ class SqlLedger:
 
     async def close(self) -> None:
         self._prober.shutdown(wait=False)
+        await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._engine.dispose)
 
     async def append(self, rows: Sequence[VoteRow]) -> bool:
@@ -128,7 +132,9 @@ class SqlLedger:
             VOTES.c.supersedes == ballot.supersedes,
         )
         try:
-            await self._do(lambda db: db.execute(insert(VOTES), values), writing=True)
+            await self._look()
+            with self._told():
+                await self._writer.write(values)
         except IntegrityError as error:
             if await self._do(lambda db: db.scalar(settled.limit(1))):
                 return False
@@ -197,8 +203,14 @@ class SqlLedger:
             with connections.begin() as connection:
                 return work(connection)
 
-        try:
+        with self._told():
             return await asyncio.to_thread(transact)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a database raises, in words; but not that a row is refused."""
+        try:
+            yield
         except IntegrityError:
             raise
         except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:

@@ -13,8 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtri, stdtrit
 
 from arena.core.errors import BadInput
@@ -165,10 +163,20 @@ def line_up(
 
 def _groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
-    met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
-    count, label = connected_components(met, directed=False) if size else (0, first)
+    count, label = _components(first, second, size, directed=False) if size else (0, first)
     busiest_first = np.argsort(-summed(label[first], votes, count), kind="stable")
     return np.argsort(busiest_first)[label]
+
+
+def _components(first: Ints, second: Ints, size: int, *, directed: bool) -> tuple[int, Ints]:
+    """How many there are, and the one of each. directed: all of one are reached from all of it."""
+    # Not before the first fit: the start does not wait for it.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
+    count, label = connected_components(met, directed=directed, connection="strong")
+    return int(count), label.astype(np.int64)
 
 
 def _must_be_bounded(
@@ -178,8 +186,7 @@ def _must_be_bounded(
     scored against everybody else, at least through others."""
     won, lost = score > 0, score < votes
     by, over = np.r_[first[won], second[lost]], np.r_[second[won], first[lost]]
-    scored = coo_array((np.ones(len(by)), (by, over)), shape=(len(names),) * 2)
-    count, part = connected_components(scored, directed=True, connection="strong")
+    count, part = _components(by, over, len(names), directed=True)
     if count > label.max(initial=-1) + 1:
         odd = int(np.argmax(np.bincount(part)[part] < np.bincount(label)[label]))
         raise BadInput(

@@ -7,7 +7,6 @@ White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 
 from arena.core.standings.sums import summed
 
@@ -55,6 +54,8 @@ def squared(cluster: Ints, first: Ints, second: Ints, gained: Floats, size: int)
     clusters = int(cluster.max(initial=-1)) + 1
     product: Floats
     if clusters * size > FEW_CELLS:
+        from scipy.sparse import coo_array
+
         where = np.r_[cluster, cluster], np.r_[first, second]
         u = coo_array((np.r_[gained, -gained], where), shape=(clusters, size)).tocsr()
         product = (u.T @ u).toarray()
