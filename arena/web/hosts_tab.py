@@ -12,41 +12,36 @@ import gradio as gr
 
 from arena.core.errors import ArenaError
 from arena.core.hosts.overview import Overview
-from arena.core.hosts.placement import Share
 from arena.web import operators
-from arena.web.drawing import DASH, drawn
+from arena.web.drawing import drawn, shown
+from arena.web.words import DASH, ENGLISH, Words, label, spoken
 
-HEADERS = ("Model", "Size", "Loaded", "VRAM", "First token", "Tokens/s", "Replies")
+COLUMNS = ("model", "size", "loaded", "vram", "first_token", "speed", "replies")
 """Only the first two stand in a blind battle."""
-LOADED = {
-    Share.FULL: "on the GPU",
-    Share.PART: "partly on the CPU",
-    Share.NONE: "on the CPU",
-    Share.UNKNOWN: "no",
-}
-STATES = {"open": "left alone after faults", "trial": "on trial after faults"}
 
 
 def build(tab: gr.Tab, overview: Callable[[], Awaitable[Overview]]) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
     with gr.Row(equal_height=True):
-        gr.Markdown("## Hosts")
-        refresh = gr.Button("Refresh", elem_id="hosts-refresh", size="sm", scale=0, min_width=110)
-    shown = gr.HTML(
-        "<p>Looking at the hosts …</p>", elem_id="hosts", apply_default_css=False, js_on_load=None
-    )
+        gr.HTML(shown("hosts_title"), apply_default_css=False, js_on_load=None)
+        refresh = gr.Button(
+            label("hosts.refresh"), elem_id="hosts-refresh", size="sm", scale=0, min_width=110
+        )
+    hosts = gr.HTML(shown("hosts_wait"), elem_id="hosts", apply_default_css=False, js_on_load=None)
 
     async def show(request: gr.Request) -> str:
+        words = spoken(request.headers)
         try:
             if not operators.is_operator(request):
                 raise operators.OperatorsOnly
-            return draw(await overview())
+            return draw(await overview(), words)
         except ArenaError as error:
-            return f"<p><b>{escape(error.title)}.</b> {escape(str(error))}</p>"
+            title, reason = escape(words.said(error.title)), escape(words.said(str(error)))
+            return f"<p><b>{title}.</b> {reason}</p>"
 
     for opened in (tab.select, refresh.click):
-        opened(show, outputs=shown, queue=False, show_progress="hidden", api_visibility="private")
+        opened(show, outputs=hosts, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def draw(now: Overview) -> str:
-    return drawn("hosts", now=now, headers=HEADERS, loaded=LOADED, states=STATES, dash=DASH)
+def draw(now: Overview, words: Words = ENGLISH) -> str:
+    return drawn("hosts", words, now=now, columns=COLUMNS, dash=DASH)

@@ -22,9 +22,9 @@ async function keepLooking() {
 // To those who cannot see it, a chart is its title; what it shows stands in words beside it.
 function nameCharts() {
   for (const chart of document.querySelectorAll("#board .board-plot")) {
-    const title = chart.closest(".board-card")?.querySelector("h3")?.textContent;
+    const title = chart.closest(".board-card")?.querySelector("h3");
     chart.setAttribute("role", "img");
-    chart.setAttribute("aria-label", `Chart: ${title}. Its figures are in the table of standings.`);
+    chart.setAttribute("aria-label", title?.dataset.chart);
   }
 }
 

@@ -22,13 +22,13 @@ from gradio.blocks import Block
 
 from arena.core.errors import ArenaError
 from arena.core.standings.board import Board, Panels
+from arena.web.drawing import shown
 from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
+from arena.web.words import Words, everywhere, label, spoken
 
 if TYPE_CHECKING:
     from arena.play.scoreboard import Scoreboard
     from arena.web.callers import Callers
-
-CHOICE = "Which votes, and how they count"
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
     """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
     with gr.Column(elem_id="board"):
         with gr.Row(elem_id="board-head"):
-            html("<h2>Leaderboard</h2>")
-            status = html(notes.COUNTING, elem_id="board-status")
-        with gr.Accordion(CHOICE, open=False, elem_id="board-choice"):
+            html(_all("title", "h2"))
+            status = html(_all("counting"), elem_id="board-status")
+        with gr.Accordion(label("board.choice"), open=False, elem_id="board-choice"):
             chosen = controls.build(callers)
         parts = _parts(status)
     handlers = Handlers(scoreboard, chosen, parts)
@@ -58,20 +58,20 @@ def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
         "api_visibility": "private",
     }
     asked = {*chosen.asking.values(), parts["drawn"]}
-    shown = {*parts.values(), *(chosen.asking[field] for field in controls.ALL)}
+    drawn = {*parts.values(), *(chosen.asking[field] for field in controls.FIELDS)}
     gr.on(
         [tab.select, parts["drawn"].tick, *chosen.changes],
         handlers.draw,
         asked,
-        shown,
+        drawn,
         trigger_mode="always_last",
         **quietly,
     )
-    parts["drawn"].panels(handlers.fill, asked, shown, trigger_mode="always_last", **quietly)
+    parts["drawn"].panels(handlers.fill, asked, drawn, trigger_mode="always_last", **quietly)
     emptied = chosen.clear.click(
         chosen.cleared, None, [*chosen.asking.values(), chosen.own], **quietly
     )
-    emptied.then(handlers.draw, asked, shown, **quietly)
+    emptied.then(handlers.draw, asked, drawn, **quietly)
 
 
 def _parts(status: gr.HTML) -> Parts:
@@ -82,31 +82,33 @@ def _parts(status: gr.HTML) -> Parts:
         with gr.Column(elem_classes="board-card"):
             part["table"] = html("", js_on_load=_script("standings.js"), elem_id="leaderboard")
         with gr.Row(elem_classes="board-row", equal_height=True):
-            with _card("Ratings", "The point is the rating, the line its 95 % interval."):
+            with _card("ratings"):
                 part["ratings"] = plot(elem_id="leaderboard-chart")
-            with _card("Sure enough?", "How certain each place is against the next one."):
+                part["unrated"] = html("", elem_id="board-unrated")
+            with _card("sure"):
                 part["sure"] = html("", elem_id="board-sure")
-        with _card("Head to head", "Who wins against whom."):
+        with _card("meetings"):
             part["meetings"] = html("", elem_id="board-meetings")
         with gr.Row(elem_classes="board-row", equal_height=True):
-            with _card("Quality against speed", "Is the best one worth the wait?"):
+            with _card("speed"):
                 part["speed"] = plot(elem_id="board-speed")
-                part["front"] = html("", elem_id="board-front")
-            with _card("Length of answers", "Median tokens a reply, beside the rating."):
+                part["front"] = html(_all("counting"), elem_id="board-front")
+            with _card("lengths"):
                 part["lengths"] = plot(elem_id="board-lengths")
+                part["unmeasured"] = html(_all("counting"), elem_id="board-unmeasured")
         with gr.Row(elem_classes="board-row", equal_height=True):
-            with _card("What else moves votes", "Seat, order and style, in points of rating."):
-                part["effects"] = html("", elem_id="board-effects")
+            with _card("effects"):
+                part["effects"] = html(_all("counting"), elem_id="board-effects")
             with gr.Column(elem_classes="board-column", min_width=300):
-                with _card("Votes over time", "Every vote of this choice, counted or not."):
+                with _card("days"):
                     part["days"] = plot(elem_id="board-days")
-                    part["when"] = html("", elem_id="board-when")
-                with _card("Votes that do not count", "They are kept, and in the files."):
+                    part["when"] = html(_all("counting"), elem_id="board-when")
+                with _card("aside"):
                     part["aside"] = html("", elem_id="board-aside")
         with gr.Row(elem_classes="board-row", equal_height=True):
-            with _card("How the ratings are made", ""):
+            with _card("method"):
                 part["method"] = html("", elem_id="leaderboard-method")
-            with _card("Take it with you", ""):
+            with _card("files"):
                 part["files"] = html("", elem_id="board-files")
     looks: dict[str, Any] = {
         "html_template": "<span></span>",
@@ -121,10 +123,14 @@ def _script(name: str) -> str:
 
 
 @contextmanager
-def _card(title: str, lead: str) -> Iterator[None]:
+def _card(name: str) -> Iterator[None]:
     with gr.Column(elem_classes="board-card", min_width=300):
-        html(f"<h3>{title}</h3>" + (f"<p>{lead}</p>" if lead else ""), elem_classes="board-title")
+        html(shown("card", name=name), elem_classes="board-title")
         yield
+
+
+def _all(key: str, tag: str = "p") -> str:
+    return everywhere(f"{tag}-{key}", lambda words: f"<{tag}>{words(f'board.{key}')}</{tag}>")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +141,9 @@ class Handlers:
     chosen: controls.Controls
     parts: Parts
 
-    async def draw(self, values: Values) -> Any:
+    async def draw(self, values: Values, request: gr.Request) -> Any:
         """The standings, unless the page has them already."""
+        words = spoken(request.headers)
         try:
             query = self.chosen.query(values)
             choice = controls.link(query)
@@ -146,77 +153,84 @@ class Handlers:
                 return gr.skip()
             board = await self.scoreboard.board(query)
             if not board.votes:
-                return self._without(board) | {self.parts["drawn"]: now}
+                return self._without(board, words) | {self.parts["drawn"]: now}
             counting = not isinstance(before, dict) or before.get("choice") != choice
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
-            drawn = await asyncio.to_thread(self._standings, board, counting)
+            drawn = await asyncio.to_thread(self._standings, board, words, counting)
             return drawn | {self.parts["drawn"]: now}
         except Exception as error:  # noqa: BLE001 -- told and logged there
-            return self._failed(error, half=False)
+            return self._failed(error, words, half=False)
 
-    async def fill(self, values: Values) -> Any:
+    async def fill(self, values: Values, request: gr.Request) -> Any:
         """What stands beside the standings, which takes its time where votes are many."""
+        words = spoken(request.headers)
         try:
             query = self.chosen.query(values)
             board, panels = await self.scoreboard.board(query), await self.scoreboard.panels(query)
             offered = self.chosen.offered(panels.choices)
             if not board.votes:
                 return offered
-            return offered | await asyncio.to_thread(self._panels, board, panels)
+            return offered | await asyncio.to_thread(self._panels, board, panels, words)
         except Exception as error:  # noqa: BLE001 -- told and logged there
-            return self._failed(error, half=True)
+            return self._failed(error, words, half=True)
 
-    def _standings(self, board: Board, counting: bool) -> Updates:
+    def _standings(self, board: Board, words: Words, counting: bool) -> Updates:
         parts = self.parts
         standings = board.standings
         met = standings[standings["votes"] > 0]
         return {
-            parts["status"]: notes.status(board, counting=counting),
+            parts["status"]: notes.status(board, counting=counting, words=words),
             parts["message"]: gr.update(visible=False),
             parts["body"]: gr.update(visible=True),
-            parts["apart"]: notes.apart(standings),
-            parts["table"]: table.draw(standings),
-            parts["ratings"]: _figure(charts.ratings, standings.dropna(subset="rating"), standings),
-            parts["sure"]: certainty.draw(board.neighbours),
-            parts["meetings"]: meetings.draw(board.head_to_head, met["contender"].tolist()),
-            parts["aside"]: notes.all_counted(board),
-            parts["method"]: notes.method(board.query),
-            parts["files"]: notes.downloads(board.query),
+            parts["apart"]: notes.apart(standings, words),
+            parts["table"]: table.draw(standings, words),
+            parts["ratings"]: _figure(
+                charts.ratings, standings.dropna(subset="rating"), standings, words
+            ),
+            parts["unrated"]: notes.without_ratings(standings, words),
+            parts["sure"]: certainty.draw(board.neighbours, words),
+            parts["meetings"]: meetings.draw(board.head_to_head, met["contender"].tolist(), words),
+            parts["aside"]: notes.all_counted(board, words),
+            parts["method"]: notes.method(board.query, words),
+            parts["files"]: notes.downloads(board.query, words),
         }
 
-    def _panels(self, board: Board, panels: Panels) -> Updates:
+    def _panels(self, board: Board, panels: Panels, words: Words) -> Updates:
         parts = self.parts
         standings = with_speeds(board.standings, panels.speeds)
         return {
-            parts["status"]: notes.status(board, counting=False),
-            parts["table"]: table.draw(standings),
-            parts["front"]: notes.front(standings),
+            parts["status"]: notes.status(board, counting=False, words=words),
+            parts["table"]: table.draw(standings, words),
+            parts["front"]: notes.front(standings, words),
             parts["speed"]: _figure(
-                charts.speed, charts.rated_with(standings, "tokens_per_s"), standings
+                charts.speed, charts.rated_with(standings, "tokens_per_s"), standings, words
             ),
             parts["lengths"]: _figure(
-                charts.lengths, charts.rated_with(standings, "reply_tokens"), standings
+                charts.lengths, charts.rated_with(standings, "reply_tokens"), standings, words
             ),
-            parts["days"]: _figure(charts.days, panels.days, panels.days),
-            parts["when"]: notes.busiest(panels.days),
-            parts["effects"]: effects.draw(panels.order, panels.style, board.query.covariates),
+            parts["unmeasured"]: notes.without_lengths(standings, words),
+            parts["days"]: _figure(charts.days, panels.days, panels.days, words),
+            parts["when"]: notes.busiest(panels.days, words),
+            parts["effects"]: effects.draw(
+                panels.order, panels.style, board.query.covariates, words
+            ),
         }
 
-    def _without(self, board: Board) -> Updates:
+    def _without(self, board: Board, words: Words) -> Updates:
         return {
-            self.parts["status"]: notes.status(board, counting=False),
-            self.parts["message"]: gr.update(value=notes.nothing(board), visible=True),
+            self.parts["status"]: notes.status(board, counting=False, words=words),
+            self.parts["message"]: gr.update(value=notes.nothing(board, words), visible=True),
             self.parts["body"]: gr.update(visible=False),
         }
 
-    def _failed(self, error: Exception, *, half: bool) -> Updates:
+    def _failed(self, error: Exception, words: Words, *, half: bool) -> Updates:
         """What went wrong, in the place of what cannot be shown; the next look tries again."""
         if not isinstance(error, ArenaError):
             log.error("the leaderboard could not be drawn", exc_info=error)
         return {
             self.parts["status"]: "",
             self.parts["message"]: gr.update(
-                value=notes.unreadable(error, half=half), visible=True
+                value=notes.unreadable(error, half=half, words=words), visible=True
             ),
             self.parts["body"]: gr.update(visible=half),
             self.parts["drawn"]: None,
@@ -230,5 +244,8 @@ def with_speeds(standings: pd.DataFrame, speeds: pd.DataFrame) -> pd.DataFrame:
     return standings.assign(**known)
 
 
-def _figure(draw: Callable[[pd.DataFrame], Any], known: pd.DataFrame, of: pd.DataFrame) -> Any:
-    return gr.update(visible=False) if known.empty else gr.update(value=draw(of), visible=True)
+def _figure(
+    draw: Callable[[pd.DataFrame, Words], Any], known: pd.DataFrame, of: pd.DataFrame, words: Words
+) -> Any:
+    drawn = None if known.empty else draw(of, words)
+    return gr.update(value=drawn, visible=drawn is not None)

@@ -5,7 +5,6 @@ drawn on request asks `spoken`. It does not know what is said where.
 """
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
 LOCALES = Path(__file__).with_name("locales")
 USUAL = "en"
+OURS = {"en": "en_GB"}
+"""The country whose habits a language follows here, where it has several."""
 DASH = "–"
 SCRIPTS_SAY = ("arena", "units")
 """Sections that the page's scripts read."""
@@ -36,7 +38,7 @@ class Words:
 
     def __init__(self, file: Path) -> None:
         self.language = file.stem
-        self._locale = Locale.parse(self.language)
+        self._locale = Locale.parse(OURS.get(self.language, self.language))
         self._texts: Texts = tomllib.loads(file.read_text("utf-8"))
 
     @property
@@ -67,41 +69,51 @@ class Words:
         table: Texts = found
         return table
 
-    def number(self, value: float | None, decimals: int = 0) -> str:
-        if value is None or math.isnan(value):
+    def number(self, value: float | None, decimals: int = 0, *, up_to: bool = False) -> str:
+        """With so many decimals, or with at most so many."""
+        if pd.isna(value):
             return DASH
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        pattern = f"#,##0.{('#' if up_to else '0') * decimals}".rstrip(".")
         return format_decimal(value, pattern, locale=self._locale)
 
     def rating(self, value: float | None, *, signed: bool = False) -> str:
         """Ratings and what they gain are known by their four digits, which nothing parts."""
-        if value is None or math.isnan(value):
+        if pd.isna(value):
             return DASH
         number = round(value)
         return f"−{-number}" if number < 0 else f"+{number}" if signed and number else str(number)
 
     def percent(self, share: float | None) -> str:
-        return self._unit("percent", None if share is None else 100 * share, 0)
+        return self._unit("percent", None if pd.isna(share) else 100 * share, 0)
 
     def seconds(self, ms: float | None) -> str:
         """The one way in which the page writes how long something took."""
-        return self._unit("seconds", None if ms is None else ms / 1000, 1)
+        return self._unit("seconds", None if pd.isna(ms) else ms / 1000, 1)
 
     def speed(self, tokens_per_s: float | None) -> str:
         return self._unit("tokens_per_s", tokens_per_s, 1)
 
     def day(self, day: date) -> str:
-        return format_date(day, "long", locale=self._locale)
+        return str(format_date(day, "long", locale=self._locale))
+
+    def short_day(self, day: date) -> str:
+        return str(format_skeleton("MMMd", day, locale=self._locale))
+
+    @property
+    def separators(self) -> str:
+        """What stands before decimals and between thousands."""
+        symbols = self._locale.number_symbols["latn"]
+        return f"{symbols['decimal']}{symbols['group']}"
 
     def listed(self, items: Sequence[str]) -> str:
         """“a, b and c”."""
-        return format_list(items, locale=self._locale)
+        return str(format_list(items, locale=self._locale))
 
     @property
     def for_scripts(self) -> str:
         """The texts of the page's scripts as JSON that can stand in HTML."""
         told: dict[str, Any] = {section: self._texts[section] for section in SCRIPTS_SAY}
-        here, english = self.table("said"), WORDS[USUAL].table("said")
+        here, english = self.table("said"), ENGLISH.table("said")
         told["said"] = [[english[key], here[key]] for key in english]
         told |= {"language": self.language, "direction": self.direction}
         return json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
@@ -127,9 +139,10 @@ class Words:
 
 
 WORDS = {file.stem: Words(file) for file in sorted(LOCALES.glob("*.toml"))}
+ENGLISH = WORDS[USUAL]
 _SAID = [
     (key, re.compile(PLACE.sub(r"(?P<\1>.+?)", re.escape(english)), re.DOTALL))
-    for key, english in WORDS[USUAL].table("said").items()
+    for key, english in ENGLISH.table("said").items()
 ]
 
 I18N = gr.I18n(**{language: {} for language in WORDS})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,6 +21,7 @@ from arena.core.when import since, until
 from arena.play.scoreboard import board_of
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, table
+from arena.web.words import ENGLISH, WORDS
 from tests.web import boards
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -103,7 +105,7 @@ def test_numbers_are_shown_as_people_read_them() -> None:
         "Both bad": "1",
         "Bad rate": "25 %",
         "Win rate": "75 %",
-        "First token": "1.25 s",
+        "First token": "1.2 s",
         "Tokens/s": "42.0",
         "Tokens": "1,321",
         "Thought": "–",
@@ -221,7 +223,7 @@ def test_many_days_are_drawn_as_weeks() -> None:
     (daily,), (weekly,) = (charts.days(counted(n)).data for n in (3, 140))
     assert list(daily.y) == [2, 2, 2]
     assert set(weekly.y) == {14} and len(weekly.y) == 20
-    assert "week" in weekly.hovertemplate and "week" not in daily.hovertemplate
+    assert "week" in weekly.customdata[0] and "week" not in daily.customdata[0]
 
 
 # Words -----------------------------------------------------------------------------------------
@@ -230,18 +232,19 @@ def test_many_days_are_drawn_as_weeks() -> None:
 @pytest.mark.parametrize(
     ("p_right", "battles", "said"),
     [
-        (0.83, 41.0, "83 % sure; about 41 more battles between them would settle it"),
-        (0.83, 412.0, "83 % sure; about 420 more battles between them would settle it"),
-        (0.97, 1.0, "97 % sure; about one more battle between them would settle it"),
-        (0.98, 0.0, "98 % sure; settled"),
-        (0.9999, 0.0, "more than 99 % sure; settled"),
-        (0.51, 80_000.0, "51 % sure; too close for any number of battles worth naming"),
+        (0.83, 41.0, "83 % sure; about 41 more battles between them would settle it."),
+        (0.83, 412.0, "83 % sure; about 420 more battles between them would settle it."),
+        (0.97, 1.0, "97 % sure; about one more battle between them would settle it."),
+        (0.98, 0.0, "98 % sure; settled."),
+        (0.9999, 0.0, "more than 99 % sure; settled."),
+        (0.51, 80_000.0, "51 % sure; too close for any number of battles worth naming."),
     ],
 )
 def test_how_sure_the_order_is_reads_like_a_sentence(
     p_right: float, battles: float, said: str
 ) -> None:
-    assert certainty.told(p_right, battles) == said
+    pair = SimpleNamespace(upper="x<", lower="y", p_right=p_right, battles_to_settle=battles)
+    assert certainty.told(pair) == (not battles, f"<b>x&lt;</b> above <b>y</b>: {said}")
 
 
 def test_equals_are_called_level() -> None:
@@ -296,7 +299,7 @@ def test_effects_are_told_in_points_and_in_words() -> None:
 def test_effects_of_which_nothing_is_known_are_not_made_up() -> None:
     unknown = told("seat", np.nan, np.nan, np.nan)
     for order, style in ((unknown, pd.DataFrame()), (pd.DataFrame(), pd.DataFrame())):
-        assert effects.draw(order, style, ()) == effects.NOTHING
+        assert "do not know enough" in effects.draw(order, style, ())
 
 
 def test_an_effect_of_which_votes_say_nothing_is_not_drawn() -> None:
@@ -304,11 +307,12 @@ def test_an_effect_of_which_votes_say_nothing_is_not_drawn() -> None:
     drawn = effects.draw(unknown, told("bold", 5.0, 1.0, 9.0), ())
     assert "Too few votes to tell yet." in drawn and "3137" not in drawn
     assert drawn.count("board-span") == 1
-    assert effects.draw(unknown, unknown, ()) == effects.TOO_FEW
+    assert "too few votes yet" in effects.draw(unknown, unknown, ())
 
 
 def test_every_covariate_has_words() -> None:
-    assert set(effects.MEANS) == {*ORDER, *STYLE}
+    for part in ("name", "what"):
+        assert set(ENGLISH.table(f"board.effect.{part}")) == {*ORDER, *STYLE}
 
 
 def test_what_is_not_counted_is_counted_and_named() -> None:
@@ -323,8 +327,8 @@ def test_the_method_is_told_as_it_is() -> None:
     usual = notes.method(Query())
     assert "1.5 logits" in usual and "A tie is half a win" in usual and "not corrected" in usual
     other = notes.method(Query(method=Method(ties="drop", bad="drop"), covariates=("seat",)))
-    assert "Ties are left out." in other and "“Both bad” is left out" in other
-    assert "corrected for seat" in other
+    assert "Ties are left out." in other and "is left out of the ratings" in other
+    assert "corrected for Seat" in other
 
 
 CHOSEN = Query(
@@ -359,19 +363,44 @@ def test_downloads_are_relative_links_that_the_api_reads_as_the_same_choice(quer
 
 def test_what_was_chosen_is_said() -> None:
     assert Query().said() == []
-    assert CHOSEN.said("only mine") == [
+    assert notes.said(Query()) == []
+    assert notes.said(CHOSEN) == [
         "topic “a&b”",
         "study “s”",
         "language “en”",
         "channel “web”",
-        "only mine",
-        "since 2026-05-01",
-        "until 2026-05-02",
+        "since 1 May 2026",
+        "until 2 May 2026",
+        "only votes from this browser",
         "ties left out",
         "both bad left out",
         "corrected for style",
         "corrected for order",
     ]
+
+
+def test_numbers_days_and_forms_are_those_of_the_visitors_language() -> None:
+    french, arabic = WORDS["fr"], WORDS["ar"]
+    cast = pd.concat([TRIO] * 14, ignore_index=True)
+    cast["battle_id"] = cast["ballot_id"] = [str(n) for n in range(len(cast))]
+    many = board(cast)
+    assert "1\u202f260 votes" in notes.status(many, counting=False, words=french)
+    assert "1260 صوت" in notes.status(many, counting=False, words=arabic).replace(",", "")
+    days = pd.DataFrame({"day": [pd.Timestamp("2026-03-02", tz="UTC")], "votes": [2]})
+    assert "2 votes en 1 jour (UTC) ; le plus, le 2 mars 2026 : 2." in notes.busiest(days, french)
+    (bars,) = charts.days(days, french).data
+    assert bars.customdata[0] == "2 votes, 2 mars 2026"
+
+
+def test_a_card_without_a_chart_says_why() -> None:
+    ties = board(TRIO.assign(winner="tie"), Query(method=Method(ties="drop"))).standings
+    assert "Nobody has a rating" in notes.without_ratings(ties)
+    assert "Nobody has a rating" in notes.front(ties) and notes.without_lengths(ties)
+    silent = board(TRIO.drop(columns=["output_tokens_a", "output_tokens_b"])).standings
+    assert "No lengths were measured" in notes.without_lengths(silent)
+    assert (
+        notes.without_ratings(board().standings) == notes.without_lengths(board().standings) == ""
+    )
 
 
 # Names are text --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -20,6 +21,7 @@ from tests.web import boards
 from tests.web.boards import Scoreboard
 from tests.web.calling import key
 
+HERE = SimpleNamespace(headers={})
 CAST = boards.votes({"llama": 1.0, "mistral": 0.2, "phi": -0.8}, 60)
 
 
@@ -42,7 +44,7 @@ class Page:
             if name == event and fn.fn and (not element or target == self.parts[element]._id)
         }
         values = {part: self.shown[part.elem_id] for part in handler.inputs}
-        answer = await handler.fn(values) if handler.inputs else handler.fn()  # type: ignore[misc]
+        answer = await handler.fn(values, HERE) if handler.inputs else handler.fn()  # type: ignore[misc]
         if not all(isinstance(part, Block) for part in answer):
             assert answer == gr.skip()
             return None
@@ -130,10 +132,10 @@ def test_the_standings_come_first_and_the_rest_after_them() -> None:
     async def do(page: Page) -> None:
         await page.after("select")
         assert "llama" in page.shown["leaderboard"] and page.visible["board-body"]
-        assert "counting the votes" in page.shown["board-status"]
+        assert "Counting the votes" in page.shown["board-status"]
         assert page.shown["board-speed"] is None and " s</td>" not in page.shown["leaderboard"]
         await page.after("panels")
-        assert "counting the votes" not in page.shown["board-status"]
+        assert "Counting the votes" not in page.shown["board-status"]
         assert page.shown["board-speed"] and " s</td>" in page.shown["leaderboard"]
 
     on(Scoreboard(CAST), do)
@@ -182,7 +184,7 @@ def test_a_vote_that_lands_is_drawn_without_a_word_of_counting() -> None:
         scoreboard.cast, scoreboard.number = boards.votes({"llama": 0.0, "qwen": 1.0}, 7), 2
         await page.after("tick")
         assert page.shown["board-status"].count("7 votes") == 1
-        assert "counting" not in page.shown["board-status"]
+        assert "Counting" not in page.shown["board-status"]
         assert "qwen" in page.shown["leaderboard"]
 
     on(scoreboard, do)
@@ -205,6 +207,9 @@ def test_the_menus_offer_what_there_is() -> None:
         assert changed is not None
         assert [v for _, v in changed["board-language"]["choices"]] == ["", "de", "en"]
         assert [v for _, v in changed["board-study"]["choices"]] == [""]
+        assert all(
+            shown.lstrip("\u2060") in (v, shown) for shown, v in changed["board-topic"]["choices"]
+        )
 
     cast = CAST.assign(language=["de"] + ["en"] * (len(CAST) - 1))
     on(Scoreboard(cast), do)
@@ -232,7 +237,7 @@ def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
     async def do(page: Page) -> None:
         page.shown["board-correct"] = ["order"]
         await page.opened()
-        assert "corrected for seat, incumbent" in page.shown["leaderboard-method"]
+        assert "corrected for Seat and Staying on" in page.shown["leaderboard-method"]
         assert page.shown["board-effects"].count("corrected for</span>") == 2
 
     on(Scoreboard(CAST), do)
@@ -286,6 +291,7 @@ def test_votes_that_rate_nobody_are_shown_without_charts() -> None:
         assert "Not rated yet" in page.shown["leaderboard"]
         assert "50 %" in page.shown["board-meetings"]
         assert "no two contenders" in page.shown["board-sure"]
+        assert "Nobody has a rating" in page.shown["board-unrated"]
 
     on(Scoreboard(CAST.assign(winner="tie")), do)
 
@@ -297,7 +303,7 @@ def test_votes_held_back_are_told_even_where_there_is_nothing_else() -> None:
     async def do(page: Page) -> None:
         await page.after("select")
         assert "<b>2 votes</b> of battles still under way are held" in page.shown["board-message"]
-        assert "so that nobody\nlearns who is who" in page.shown["board-message"]
+        assert "so that nobody learns who is who" in page.shown["board-message"]
 
     on(scoreboard, do)
 

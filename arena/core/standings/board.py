@@ -56,13 +56,13 @@ class Query:
             (*STYLE * style, *ORDER * order),
         )
 
-    def said(self, one_rater: str = "one rater’s votes only") -> list[str]:
+    def said(self) -> list[str]:
         """What sets it apart from all votes by the usual method, in words."""
         part = self.slice
         labels = {label: getattr(part, label) for label in LABELS}
         rater = labels.pop("rater")
         told = [f"{label} “{value}”" for label, value in labels.items() if value]
-        told += [one_rater] if rater else []
+        told += ["one rater’s votes only"] if rater else []
         told += [f"since {part.since.date().isoformat()}"] if part.since else []
         told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
         told += ["ties left out"] if self.method.ties == "drop" else []

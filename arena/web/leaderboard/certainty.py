@@ -2,36 +2,43 @@
 would settle which is better. It does not know how that is estimated."""
 
 import math
+from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from arena.web.drawing import drawn
 from arena.web.leaderboard.table import rows
+from arena.web.words import ENGLISH, Words
 
 TOO_MANY = 10_000
 
 
-def draw(neighbours: pd.DataFrame) -> str:
+def draw(neighbours: pd.DataFrame, words: Words = ENGLISH) -> str:
     """neighbours: `certainty.neighbours`."""
-    return drawn("certainty", pairs=list(rows(neighbours)), told=told, never=math.inf)
+    pairs = [(row, *told(row, words)) for row in rows(neighbours)]
+    return drawn("certainty", words, pairs=pairs)
 
 
-def told(p_right: float, battles: float) -> str:
-    """On one pair: “83 % sure; about 40 more battles between them would settle it”."""
+def told(pair: Any, words: Words = ENGLISH) -> tuple[bool, Markup]:
+    """Whether a pair is settled, and how sure its order is."""
+    battles = pair.battles_to_settle
+    sure = words("board.sure.most", percent=words.percent(0.99))
+    said: dict[str, Any] = {
+        "upper": pair.upper,
+        "lower": pair.lower,
+        "sure": sure if pair.p_right > 0.995 else words.percent(pair.p_right),
+    }
     if battles == 0:
-        return f"{_percent(p_right)} sure; settled"
+        return True, words.html("board.sure.settled", **said)
+    if math.isinf(battles):
+        return False, words.html("board.sure.level", **said)
     if battles > TOO_MANY:
-        return f"{_percent(p_right)} sure; too close for any number of battles worth naming"
-    number = max(rounded(battles), 1)
-    more = "one more battle" if number == 1 else f"{number:,} more battles"
-    return f"{_percent(p_right)} sure; about {more} between them would settle it"
+        return False, words.html("board.sure.close", **said)
+    return False, words.html("board.sure.open", count=max(rounded(battles), 1), **said)
 
 
 def rounded(count: float) -> int:
     """Up to two figures, as an estimate deserves."""
     step = 10 ** max(math.floor(math.log10(max(count, 1))) - 1, 0)
     return int(math.ceil(count / step) * step)
-
-
-def _percent(p: float) -> str:
-    return "more than 99 %" if p > 0.995 else f"{100 * p:.0f} %"

@@ -4,6 +4,7 @@ Where a chart has no room for names it has the numbers of the lists beside it. I
 how ratings are computed.
 """
 
+import math
 from html import escape
 from typing import Any
 
@@ -12,8 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from arena.core.standings.bradley_terry import MEAN_RATING
-from arena.web.drawing import figure
 from arena.web.leaderboard.table import interval, rows
+from arena.web.words import ENGLISH, Words
 
 ROW_PX = 44
 NAME_LENGTH = 25
@@ -43,7 +44,7 @@ MODEBAR = "zoom pan select lasso zoomin zoomout autoscale resetscale toimage".sp
 """Plotly's buttons, none of which these charts need."""
 
 
-def ratings(standings: pd.DataFrame) -> go.Figure:
+def ratings(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     """Each rated contender on a line of its own: name, rating, and the interval below them."""
     rated = standings.dropna(subset="rating").reset_index(drop=True)
     groups = rated["group"].nunique()
@@ -57,25 +58,25 @@ def ratings(standings: pd.DataFrame) -> go.Figure:
             error_x=_whiskers(group),
             mode="markers",
             marker={"size": 11, "color": colour, "symbol": shape},
-            name=f"Group {number + 1}",
+            name=words("board.group", number=number + 1),
             customdata=[_label(row) for row in rows(group)],
             hovertemplate="%{customdata}<extra></extra>",
         )
     names = [f"{row.rank}  {_shortened(row.contender)}" for row in rows(rated)]
     _captions(chart, names, rated)
-    _bare(chart, height=ROW_PX * len(rated) + (110 if groups > 1 else 80))
+    _bare(chart, words, height=ROW_PX * len(rated) + (110 if groups > 1 else 80))
     mean = {"type": "line", "x0": MEAN_RATING, "x1": MEAN_RATING, "y0": 0, "y1": 1, "yref": "paper"}
     chart.update_layout(
         showlegend=groups > 1,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         shapes=[mean | {"line": {"color": INK, "width": 1}, "layer": "below"}],
     )
-    chart.update_xaxes(title=_title("Rating and 95 % interval"), nticks=6, tickformat="d")
+    chart.update_xaxes(title=_title(words("board.axis.interval")), nticks=6, tickformat="d")
     _rows(chart, len(rated))
     return chart
 
 
-def speed(standings: pd.DataFrame) -> go.Figure:
+def speed(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     """Rating against tokens per second, with intervals, and the front of those that nobody beats
     in both. Points carry the contender's place in the standings."""
     known = rated_with(standings, "tokens_per_s")
@@ -105,28 +106,33 @@ def speed(standings: pd.DataFrame) -> go.Figure:
             text=[f"<b>{place + 1}</b>" for place in points.index],
             textfont={"color": ink, "size": size / 2},
             customdata=[
-                f"{_label(row)}<br>{row.tokens_per_s:.1f} tokens/s" for row in rows(points)
+                f"{_label(row)}<br>{words.speed(row.tokens_per_s)}" for row in rows(points)
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    _bare(chart, height=380)
+    _bare(chart, words, height=380)
     wide = known["tokens_per_s"].max() > LOG_FROM * known["tokens_per_s"].min() > 0
     chart.update_xaxes(
-        title=_title("Tokens per second" + (", logarithmic" if wide else "")),
+        title=_title(words("board.axis.speed_log" if wide else "board.axis.speed")),
         type="log" if wide else "linear",
         rangemode="normal" if wide else "tozero",
         **({"tickvals": SPEEDS} if wide else {"nticks": 6}),
     )
-    chart.update_yaxes(title=_title("Rating"), gridcolor=RULE, tickformat="d", nticks=7)
+    chart.update_yaxes(
+        title=_title(words("board.axis.rating")), gridcolor=RULE, tickformat="d", nticks=7
+    )
     return chart
 
 
-def lengths(standings: pd.DataFrame) -> go.Figure:
+def lengths(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     """Tokens of each contender's replies on the left, its rating on the right, a line each."""
     known = rated_with(standings, "reply_tokens").reset_index(drop=True)
     chart = go.Figure()
     hover = {"hovertemplate": "%{customdata}<extra></extra>"}
-    labels = [f"{_label(r)}<br>{figure(r.reply_tokens)} tokens" for r in rows(known)]
+    labels = [
+        f"{_label(r)}<br>{words('board.axis.tokens', count=round(r.reply_tokens))}"
+        for r in rows(known)
+    ]
     chart.add_bar(
         x=known["reply_tokens"],
         y=known.index,
@@ -134,7 +140,7 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
         width=0.3,
         customdata=labels,
         marker=BAR,
-        text=[f" {figure(n)}" for n in known["reply_tokens"]],
+        text=[f" {words.number(n)}" for n in known["reply_tokens"]],
         textposition="outside",
         cliponaxis=False,
         **hover,
@@ -150,10 +156,18 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
         **hover,
     )
     _captions(chart, [_shortened(name) for name in known["contender"]], known)
-    _bare(chart, height=ROW_PX * len(known) + 80)
+    _bare(chart, words, height=ROW_PX * len(known) + 80)
     chart.update_layout(
-        xaxis={"domain": [0, 0.55], "title": _title("Tokens a reply"), "rangemode": "tozero"},
-        xaxis2={"domain": [0.66, 1], "title": _title("Rating"), "tickformat": "d"},
+        xaxis={
+            "domain": [0, 0.55],
+            "title": _title(words("board.axis.lengths")),
+            "rangemode": "tozero",
+        },
+        xaxis2={
+            "domain": [0.66, 1],
+            "title": _title(words("board.axis.rating")),
+            "tickformat": "d",
+        },
     )
     chart.update_layout(xaxis_nticks=3, xaxis2_nticks=2)
     chart.update_xaxes(gridcolor=RULE, zeroline=False, fixedrange=True, tickangle=0)
@@ -161,28 +175,36 @@ def lengths(standings: pd.DataFrame) -> go.Figure:
     return chart
 
 
-def days(counted: pd.DataFrame) -> go.Figure:
+def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     """Votes by day, or by week where there are many days. counted: day, votes."""
     votes = counted.set_index("day")["votes"]
     weekly = len(votes) > WEEKS_FROM
     if weekly:
         votes = votes.resample("W-MON", label="left", closed="left").sum()
-    unit = "week of " if weekly else ""
+    told = "board.axis.week_of" if weekly else "board.axis.day_of"
     chart = go.Figure()
     chart.add_bar(
         x=[day.date() for day in votes.index],
         y=votes,
         marker=BAR,
-        hovertemplate=f"<b>%{{y:,}}</b> votes, {unit}%{{x|%-d %B %Y}}<extra></extra>",
+        customdata=[
+            words(told, votes=words("board.votes", count=int(count)), day=words.day(day))
+            for day, count in zip(votes.index, votes, strict=True)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
     )
-    _bare(chart, height=240)
-    chart.update_layout(bargap=0.25)
-    chart.update_xaxes(nticks=4, tickformat="%-d %b<br>%Y", tickangle=0, showgrid=False)
-    if len(votes) < 8:
-        chart.update_xaxes(tickmode="array", tickvals=[day.date() for day in votes.index])
-        chart.update_layout(bargap=1 - len(votes) / 10)
+    _bare(chart, words, height=240)
+    few = len(votes) < 8
+    ticks = votes.index if few else votes.index[:: math.ceil(len(votes) / 4)]
+    chart.update_layout(bargap=1 - len(votes) / 10 if few else 0.25)
+    chart.update_xaxes(
+        tickvals=[day.date() for day in ticks],
+        ticktext=[f"{words.short_day(day)}<br>{day.year}" for day in ticks],
+        tickangle=0,
+        showgrid=False,
+    )
     chart.update_yaxes(
-        title=_title("Votes a week" if weekly else "Votes a day"),
+        title=_title(words("board.axis.weekly" if weekly else "board.axis.daily")),
         gridcolor=RULE,
         nticks=5,
         rangemode="tozero",
@@ -216,7 +238,7 @@ def _whiskers(rows: pd.DataFrame) -> dict[str, Any]:
     return {"array": np.asarray(up), "arrayminus": np.asarray(down), "thickness": 3, "width": 0}
 
 
-def _bare(chart: go.Figure, height: int) -> None:
+def _bare(chart: go.Figure, words: Words, height: int) -> None:
     chart.update_layout(
         height=height,
         margin={"l": 12, "r": 12, "t": 12, "b": 56},
@@ -226,6 +248,7 @@ def _bare(chart: go.Figure, height: int) -> None:
         showlegend=False,
         dragmode=False,
         modebar={"remove": MODEBAR},
+        separators=words.separators,
     )
     chart.update_xaxes(gridcolor=RULE, zeroline=False, fixedrange=True)
     chart.update_yaxes(zeroline=False, fixedrange=True)

@@ -15,20 +15,15 @@ from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import pseudonym
 from arena.web.callers import Callers
+from arena.web.words import label
 
-ALL = {
-    "topic": "All topics",
-    "study": "All studies",
-    "language": "All languages",
-    "channel": "All channels",
-}
-"""Field of `Slice` → what a menu says when it chooses nothing."""
+FIELDS = ("topic", "study", "language", "channel")
+"""Those of `Slice` that have a menu."""
 
 LONGEST = 200
-STYLE_CHOICE = ("Style: length, headings, bold, lists", "style")
-ORDER_CHOICE = ("Order: seat, and who stayed on", "order")
-TIES = [("Half a win for each", "half"), ("Ties left out", "drop")]
-BAD = [("Like a tie", "tie"), ("Both bad left out", "drop")]
+PLAIN = "\u2060"
+"""Joins a word to nothing and is not seen: Gradio looks up what a menu offers among its own words,
+and `code` or `file` is one of them."""
 
 OWN_SESSION = """(on) => {
   if (!on) return null;
@@ -36,7 +31,7 @@ OWN_SESSION = """(on) => {
 }"""
 """What this browser was told of its session, which is nothing where it keeps our cookie."""
 
-DAY = '<label class="board-day"><span>{label}</span><input type="date" value="${{value}}"></label>'
+DAY = '<label class="board-day"><span>${label}</span><input type="date" value="${value}"></label>'
 PICKED = """element.addEventListener("change", (event) => {
   props.value = event.target.value;
   trigger("input");
@@ -79,7 +74,7 @@ class Controls:
         """The menus with these values; what is chosen stays so."""
         return {
             self.asking[field]: gr.update(choices=_menu(field, choices.get(field, ())))
-            for field in ALL
+            for field in FIELDS
         }
 
 
@@ -96,42 +91,37 @@ def build(callers: Callers) -> Controls:
             field: gr.Dropdown(
                 _menu(field, ()),
                 value="",
-                label=field.capitalize(),
+                label=label(f"board.field.{field}"),
                 interactive=True,
                 allow_custom_value=True,
                 min_width=150,
                 elem_id=f"board-{field}",
             )
-            for field in ALL
+            for field in FIELDS
         }
     with gr.Row(elem_classes="board-controls"):
-        asking["since"] = _day_field("First day (UTC)", "since")
-        asking["until"] = _day_field("Last day (UTC)", "until")
+        asking["since"] = _day_field("first_day", "since")
+        asking["until"] = _day_field("last_day", "until")
         own = gr.Checkbox(
-            label="Only votes from this browser",
-            interactive=True,
-            min_width=150,
-            elem_id="board-own",
+            label=label("board.own"), interactive=True, min_width=150, elem_id="board-own"
         )
         asking["rater"] = gr.Textbox("", visible="hidden", elem_id="board-rater")
     with gr.Row(elem_classes="board-controls"):
-        asking["ties"] = gr.Radio(
-            TIES, value=USUAL["ties"], label="A tie counts", interactive=True, elem_id="board-ties"
-        )
-        asking["bad"] = gr.Radio(
-            BAD,
-            value=USUAL["bad"],
-            label="“Both bad” counts",
-            interactive=True,
-            elem_id="board-bad",
-        )
+        for field, usual in (("ties", "half"), ("bad", "tie")):
+            asking[field] = gr.Radio(
+                [(label(f"board.{field}_{choice}"), choice) for choice in (usual, "drop")],
+                value=usual,
+                label=label(f"board.{field}_counts"),
+                interactive=True,
+                elem_id=f"board-{field}",
+            )
         asking["correct"] = gr.CheckboxGroup(
-            [STYLE_CHOICE, ORDER_CHOICE],
-            label="Correct the ratings for",
+            [(label(f"board.correct_{choice}"), choice) for choice in ("style", "order")],
+            label=label("board.correct"),
             interactive=True,
             elem_id="board-correct",
         )
-    clear = gr.Button("Clear all of this", size="sm", elem_id="board-clear")
+    clear = gr.Button(label("board.clear"), size="sm", elem_id="board-clear")
     own.input(
         own_rater,
         own,
@@ -146,7 +136,7 @@ def build(callers: Callers) -> Controls:
 
 def link(query: Query) -> str:
     """The query as the parameters of an address, empty for the default one."""
-    chosen = {field: getattr(query.slice, field) for field in ALL}
+    chosen = {field: getattr(query.slice, field) for field in FIELDS}
     # The rater's own word would let whoever reads the address vote.
     chosen["rater"] = pseudonym(query.slice.rater)
     for field in ("since", "until"):
@@ -160,11 +150,12 @@ def link(query: Query) -> str:
     return urlencode({field: value for field, value in chosen.items() if value})
 
 
-def _day_field(label: str, name: str) -> gr.HTML:
+def _day_field(key: str, name: str) -> gr.HTML:
     """A date field of the browser's own, which keyboards, phones and screen readers know."""
     return gr.HTML(
         "",
-        html_template=DAY.format(label=label),
+        html_template=DAY,
+        label=label(f"board.{key}"),
         js_on_load=PICKED,
         apply_default_css=False,
         min_width=150,
@@ -173,7 +164,8 @@ def _day_field(label: str, name: str) -> gr.HTML:
 
 
 def _menu(field: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(ALL[field], ""), *((value, value) for value in values)]
+    everything = label(f"board.all.{field}")
+    return [(everything, ""), *((f"{PLAIN}{value}", value) for value in values)]
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from arena.web.drawing import drawn
 from arena.web.leaderboard.table import rows
+from arena.web.words import ENGLISH, Words
 
 FEW = 8
 """Up to so many contenders, columns are wide enough for names."""
@@ -14,8 +15,8 @@ STRONGEST = 62
 """Per cent of colour in a cell that won or lost everything; text stays readable on it."""
 
 
-def draw(head_to_head: pd.DataFrame, names: Sequence[str]) -> str:
+def draw(head_to_head: pd.DataFrame, names: Sequence[str], words: Words = ENGLISH) -> str:
     """head_to_head: `leaderboard.head_to_head`. names: all contenders with votes, best first."""
     met = {(row.contender, row.opponent): row for row in rows(head_to_head)}
     few = len(names) <= FEW
-    return drawn("meetings", met=met, names=list(names), few=few, strongest=STRONGEST)
+    return drawn("meetings", words, met=met, names=list(names), few=few, strongest=STRONGEST)

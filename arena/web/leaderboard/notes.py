@@ -2,111 +2,147 @@
 ratings are made, and where all of it can be had as files. It does not know how any of it is
 computed."""
 
+from datetime import timedelta
 from html import escape
 
 import pandas as pd
 
 from arena.core.errors import ArenaError, BadInput
 from arena.core.standings.board import Board, Query
-from arena.web.drawing import counted, drawn
+from arena.core.standings.covariates import ORDER, STYLE
+from arena.web.drawing import drawn
 from arena.web.leaderboard.charts import on_front, rated_with
-from arena.web.leaderboard.controls import link
+from arena.web.leaderboard.controls import FIELDS, link
 from arena.web.leaderboard.table import rows
+from arena.web.words import ENGLISH, Words
 
-COUNTING = "<p>Counting the votes …</p>"
-BROKEN = "Something went wrong on the server. The votes are kept; this page tries again by itself."
-OWN = "only votes from this browser"
-REASONS = {
-    "identity": "A reply gave away who wrote it, so the vote was not blind",
-    "superseded": "Taken back and cast anew by the one who voted",
-    "abuse": "More than one person may cast in an hour",
-    "rehearsal": "Rehearsals, which only try out the arena",
-    "unmeasured": "Nobody knows how long and how formatted their replies were, so they cannot be "
-    "corrected for style",
+FILES = {
+    "csv": "format=csv",
+    "parquet": "format=parquet",
+    "jsonl": "format=jsonl",
+    "lmarena": "format=parquet&strict=true",
+    "dpo": "format=dpo",
+    "latex": "format=latex",
 }
-FILES = (
-    ("format=csv", "Votes as CSV", "every column, for a spreadsheet"),
-    ("format=parquet", "Votes as Parquet", "every column, for pandas and DuckDB"),
-    ("format=jsonl", "Votes as JSON Lines", "every column and conversation"),
-    ("format=parquet&strict=true", "LMArena’s columns", "Parquet, for tools that read its data"),
-    ("format=dpo", "Preference pairs for DPO", "prompt, chosen, rejected"),
-    ("format=latex", "Standings as LaTeX", "a table for a paper"),
-)
-"""What the route of the API is asked for, and what people read."""
+"""What the route of the API is asked for, by the name of its texts."""
 
 
-def status(board: Board, *, counting: bool) -> str:
+def status(board: Board, *, counting: bool, words: Words = ENGLISH) -> str:
     """One line: how many votes, of how many contenders, by which choice."""
+    judged = int((board.standings["votes"] > 0).sum())
     parts = [
-        f"<b>{counted(board.votes, 'vote')}</b>",
-        counted(int((board.standings["votes"] > 0).sum()), "contender"),
-        *(escape(text) for text in board.query.said(OWN)),
+        f"<b>{words('board.votes', count=board.votes)}</b>",
+        words("board.contenders", count=judged),
+        *map(escape, said(board.query, words)),
+        words("board.counting" if counting else "board.updates"),
     ]
-    tail = "counting the votes …" if counting else "updates by itself"
-    return f'<p role="status">{" · ".join([*parts, tail])}</p>'
+    return f'<p role="status">{" · ".join(parts)}</p>'
 
 
-def nothing(board: Board) -> str:
+def said(query: Query, words: Words = ENGLISH) -> list[str]:
+    """What sets the choice apart from all votes by the usual method."""
+    part, only = query.slice, "board.only"
+    named = {field: getattr(part, field) for field in FIELDS}
+    kinds = {
+        "own": part.rater,
+        "ties": query.method.ties == "drop",
+        "bad": query.method.bad == "drop",
+        "style": set(STYLE) <= set(query.covariates),
+        "order": set(ORDER) <= set(query.covariates),
+    }
+    days = {"since": part.since, "until": part.until and part.until - timedelta(1)}
+    return [
+        *(words(f"{only}.{field}", name=name) for field, name in named.items() if name),
+        *(words(f"{only}.{end}", day=words.day(day)) for end, day in days.items() if day),
+        *(words(f"{only}.{kind}") for kind, holds in kinds.items() if holds),
+    ]
+
+
+def nothing(board: Board, words: Words = ENGLISH) -> str:
     """Why there are no standings, and what to do."""
-    return drawn("no_votes", said=", ".join(board.query.said(OWN))) + aside(board)
+    return drawn("no_votes", words, said=", ".join(said(board.query, words))) + aside(board, words)
 
 
-def unreadable(error: Exception, *, half: bool) -> str:
+def unreadable(error: Exception, *, half: bool, words: Words = ENGLISH) -> str:
     """What went wrong, as far as anyone may know. half: the standings themselves are shown."""
-    title = "The standings cannot be shown now"
-    if isinstance(error, BadInput):
-        title = "This choice cannot be shown"
-    elif half:
-        title = "Some of this page cannot be shown now"
-    reason = error.public if isinstance(error, ArenaError) else BROKEN
-    return drawn("fault", title=title, reason=reason)
+    title = "not_this" if isinstance(error, BadInput) else "not_all" if half else "not_now"
+    reason = words("board.broken")
+    if isinstance(error, ArenaError):
+        reason = words.said(error.public)
+    return drawn("fault", words, title=words(f"board.{title}"), reason=reason)
 
 
-def apart(standings: pd.DataFrame) -> str:
+def apart(standings: pd.DataFrame, words: Words = ENGLISH) -> str:
     """That some contenders cannot be compared; empty where all can."""
     groups = standings["group"].nunique()
-    return drawn("apart", groups=groups) if groups > 1 else ""
+    return drawn("apart", words, groups=groups) if groups > 1 else ""
 
 
-def aside(board: Board) -> str:
+def aside(board: Board, words: Words = ENGLISH) -> str:
     """The votes that are there and do not count."""
+    reasons = words.table("board.reason")
     excluded = [
-        (count, REASONS.get(reason, f"Marked “{reason}”"))
+        (count, reasons.get(reason) or words("board.marked", reason=reason))
         for reason, count in sorted(board.excluded.items(), key=lambda item: -item[1])
         if count
     ]
-    return drawn("aside", held_back=board.held_back, excluded=excluded)
+    return drawn("aside", words, held_back=board.held_back, excluded=excluded)
 
 
-def all_counted(board: Board) -> str:
-    return aside(board) or "<p>All votes count: none is held back or excluded.</p>"
+def all_counted(board: Board, words: Words = ENGLISH) -> str:
+    return aside(board, words) or empty("all_count", words)
 
 
-def front(standings: pd.DataFrame) -> str:
+def front(standings: pd.DataFrame, words: Words = ENGLISH) -> str:
     """What the chart of speed shows, in words, and whose the numbers in it are."""
     known = rated_with(standings, "tokens_per_s")
     if known.empty:
-        return "<p>No speeds were measured for these votes.</p>"
-    groups = known["group"].nunique()
-    return drawn("front", rows=rows(known), best=on_front(known), groups=groups)
+        return empty(_unmeasured(standings, "unmeasured_speed"), words)
+    groups, best = known["group"].nunique(), on_front(known)
+    return drawn("front", words, rows=rows(known), best=best, groups=groups)
 
 
-def busiest(days: pd.DataFrame) -> str:
+def without_lengths(standings: pd.DataFrame, words: Words = ENGLISH) -> str:
+    """Why there is no chart of lengths; empty where there is one."""
+    known = rated_with(standings, "reply_tokens")
+    return empty(_unmeasured(standings, "unmeasured_length"), words) if known.empty else ""
+
+
+def without_ratings(standings: pd.DataFrame, words: Words = ENGLISH) -> str:
+    """Why there is no chart of ratings; empty where there is one."""
+    return empty("unrated", words) if standings["rating"].isna().all() else ""
+
+
+def empty(key: str, words: Words = ENGLISH) -> str:
+    """In a card that has nothing to show: why."""
+    return f"<p>{words(f'board.{key}')}</p>"
+
+
+def busiest(days: pd.DataFrame, words: Words = ENGLISH) -> str:
     """What the chart of days shows, in words. days: day, votes."""
     if days.empty:
-        return "<p>Nothing was voted on in this choice.</p>"
+        return empty("no_days", words)
     most = days.iloc[int(days["votes"].argmax())]
-    return (
-        f"<p>{counted(int(days['votes'].sum()), 'vote')} in {counted(len(days), 'day')} (UTC); "
-        f"most on {most['day']:%-d %B %Y}: {most['votes']:,}.</p>"
+    told = words(
+        "board.busiest",
+        votes=words("board.votes", count=int(days["votes"].sum())),
+        days=words("board.days", count=len(days)),
+        day=words.day(most["day"]),
+        most=int(most["votes"]),
     )
+    return f"<p>{told}</p>"
 
 
-def method(query: Query) -> str:
+def method(query: Query, words: Words = ENGLISH) -> str:
     """How the ratings shown are made."""
-    return drawn("method", query=query)
+    names = words.table("board.effect.name")
+    return drawn("method", words, query=query, covariates=[names[c] for c in query.covariates])
 
 
-def downloads(query: Query) -> str:
+def downloads(query: Query, words: Words = ENGLISH) -> str:
     """Links to the same votes as files, relative, so that they hold behind any prefix."""
-    return drawn("files", files=FILES, chosen=link(query))
+    return drawn("files", words, files=FILES, chosen=link(query))
+
+
+def _unmeasured(standings: pd.DataFrame, key: str) -> str:
+    return "unrated" if standings["rating"].isna().all() else key
