@@ -12,6 +12,7 @@ from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.routing import Mount
 
 from arena.compose import House
 from arena.core.errors import ArenaError
@@ -49,7 +50,13 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
         finally:
             await house.close()
 
-    app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Progressive Arena",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
@@ -68,6 +75,10 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
     mounted: FastAPI = gr.mount_gradio_app(app, page, path="", **ui.mount_options())
+    # A redirect to the path without its slash would lead to wherever the Host header says.
+    for route in mounted.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.router.redirect_slashes = False
     return mounted
 
 

@@ -175,7 +175,29 @@ def test_moves_that_are_not_open_are_refused_and_change_nothing(tmp_path: Path) 
     on_stage(tmp_path, scene)
 
 
-@pytest.mark.parametrize("prompt", ["", "  \n ", "x" * 6001])
+INVISIBLE = (
+    "\u200b",
+    "\ufeff \u2060",
+    "\u200d\u200e",
+    "\u3164\u2800",
+    "\u0301\ufe0f",
+    "\xad",
+    "\x07",
+)
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n ", *INVISIBLE])
+def test_a_prompt_of_which_nothing_is_seen_is_empty(tmp_path: Path, prompt: str) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        with pytest.raises(BadInput, match="The prompt is empty"):
+            await at.referee.open(prompt)
+        for shown in ("\u200b?", "ش\u200d", "👩\u200d🚀", "e\u0301"):
+            at.referee._admission.prompt(shown)
+
+    on_stage(tmp_path, scene)
+
+
+@pytest.mark.parametrize("prompt", ["a\0b", "half \ud83d", "", "x" * 6001])
 def test_an_empty_or_overlong_prompt_is_refused_in_words(tmp_path: Path, prompt: str) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         with pytest.raises(BadInput, match="prompt"):
