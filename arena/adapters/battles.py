@@ -61,6 +61,11 @@ class MemoryBattles:
     async def under_way(self) -> frozenset[str]:
         return frozenset(battle.id for battle in self.not_over())
 
+    async def unrevealed(self) -> frozenset[str]:
+        self._forget_old()
+        battles = (battle for _, battle in self._battles.values())
+        return frozenset(b.id for b in battles if b.phase is not Phase.DECIDED)
+
     def not_over(self) -> list[Battle]:
         """The battles that are neither decided nor void."""
         self._forget_old()

@@ -122,6 +122,10 @@ class Battles(Protocol):
     async def under_way(self) -> frozenset[str]:
         """Ids of the battles that are neither decided nor void."""
 
+    async def unrevealed(self) -> frozenset[str]:
+        """Ids of the battles whose names nobody was told: those under way and, as long as they
+        are kept, those that ended without a result."""
+
     async def claim(self, battle_id: str) -> bool:
         """Become, or stay, the one replica that lets this battle's contenders write. A claim
         holds for a few seconds. False if another replica holds it."""
@@ -189,9 +193,6 @@ class Ledger(Protocol):
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """What was written and withdrawn after that sequence; quick at any size."""
-
-    async def of_battle(self, battle_id: str) -> int:
-        """How many rows the battle has."""
 
     generation: int
     """Another number where another ledger has taken the place of the one that was read before;

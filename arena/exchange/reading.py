@@ -29,7 +29,14 @@ LARGEST_CELL = 1 << 27
 """Characters; a quotation mark that is never closed would swallow the rest of the file."""
 
 READ_AT_ONCE = 1 << 20
-FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+FORMULA = re.compile(
+    r"'*(?:[\t\r\n]|"
+    # What is not seen, and is passed over by whoever looks for a formula.
+    r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]*"
+    # The signs, also as wide and as small ones.
+    r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+)
 SPACE = re.compile(r"\s*")
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """How files begin that have to be unpacked first."""

@@ -6,6 +6,8 @@ It does not know how a battle goes on once it is open.
 import asyncio
 import logging
 import random
+import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,12 @@ from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
 
 log = logging.getLogger(__name__)
+
+UNSEEN = frozenset("Cc Cf Cn Co Cs Me Mn Zl Zp Zs".split())
+"""Categories of Unicode of which nothing is seen: spaces, marks on nothing, what joins or directs."""
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that are drawn as nothing."""
+_HALF = re.compile("[\ud800-\udfff]")
 
 SEEDS = 2**31
 OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
@@ -83,7 +91,11 @@ class Admission:
         """The prompt as it is sent. Raises BadInput."""
         text = text.strip()
         longest = self._rules.max_prompt
-        if not text:
+        if "\0" in text or (not text.isascii() and _HALF.search(text)):
+            raise BadInput(
+                "The prompt has a sign that is no text (NUL, or half a character). Please remove it."
+            )
+        if all(unicodedata.category(sign) in UNSEEN or sign in BLANK for sign in text):
             raise BadInput("The prompt is empty. Type a question or a task, then send it.")
         if len(text) > longest:
             raise BadInput(

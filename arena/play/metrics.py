@@ -85,7 +85,7 @@ class Metrics:
         """All of it, in the text format of Prometheus."""
         if self._referee:
             with suppress(StoreFault):
-                self._under_way.set(len(await self._referee.scoreboard.held_back()))
+                self._under_way.set(await self._referee.under_way())
         return generate_latest(self.registry)
 
     def hear(self, battle_id: str, event: Event) -> None:

@@ -54,6 +54,7 @@ class Referee:
     ) -> None:
         self.rules = rules
         self.readiness = readiness
+        self.key = ledger.key
         self.counted: Counter[str] = Counter()
         """What happened since the start: opened, decided, void, ballots, undone."""
         self._battles = battles
@@ -63,7 +64,7 @@ class Referee:
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self.scoreboard = Scoreboard(ledger, battles.under_way, hosts.contenders)
+        self.scoreboard = Scoreboard(ledger, battles.unrevealed, hosts.contenders)
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,
@@ -101,9 +102,10 @@ class Referee:
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
         rule's. topic: only those for it take part. key: a second opening with the same key gets
-        the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias: a name for the battle, until a later one gets it. caller:
-        who is limited, and moves it from then on. Raises BadInput for what cannot be used, NoCapacity when no battle
-        can be had now, RateLimited."""
+        the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias:
+        a name for the battle, until a later one gets it. caller: who is limited, and moves it
+        from then on. Raises BadInput for what cannot be used, NoCapacity when no battle can be
+        had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         battle_id = str(uuid.uuid4())
         asked = key and ballots.digest(prompt, format, size, topic, study, session, unattended)
@@ -241,9 +243,8 @@ class Referee:
         """The rater who opened the battle."""
         return (await self._battles.load(battle_id)).origin.owner
 
-    async def key(self) -> bytes:
-        """What sessions are signed with."""
-        return await self._ledger.key()
+    async def under_way(self) -> int:
+        return len(await self._battles.under_way())
 
     async def named(self, name: str) -> str:
         """The id of the battle that was opened under this alias last; empty where none was."""
@@ -287,7 +288,7 @@ class Referee:
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
         await self._ledger.writable()
-        await self._battles.under_way()
+        await self.under_way()
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of what belongs to it."""

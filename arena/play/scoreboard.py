@@ -1,7 +1,7 @@
 """The scoreboard: the ledger's votes counted once and kept counted, and every question about them.
 
-Votes of battles still under way are held back, since the one who plays could read from them who
-is who. It does not know where votes are kept, how a battle goes, or how a board is drawn.
+Votes of battles whose names nobody was told are held back, since the one who plays could read
+from them who is who. It does not know where votes are kept, how a battle goes, or how a board is drawn.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ CHOICES = ("topic", "study", "language", "channel")
 MOST_CHOICES = 200
 """Values of a field that are offered at most."""
 
-UnderWay = Callable[[], Awaitable[Collection[str]]]
+Unrevealed = Callable[[], Awaitable[Collection[str]]]
 
 
 def board_of(
@@ -91,17 +91,17 @@ def _board(
 
 
 class Scoreboard:
-    """One for each process. under_way: ids of the battles that are not over. roster: those who
+    """One for each process. unrevealed: ids of the battles to hold back. roster: those who
     stand on the board also without votes."""
 
     def __init__(
         self,
         ledger: Ledger,
-        under_way: UnderWay,
+        unrevealed: Unrevealed,
         roster: Callable[[], Iterable[Contender]] = lambda: (),
     ) -> None:
         self._ledger = ledger
-        self._under_way = under_way
+        self._unrevealed = unrevealed
         self._roster = roster
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
@@ -193,7 +193,7 @@ class Scoreboard:
 
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""
-        return frozenset(await self._under_way())
+        return frozenset(await self._unrevealed())
 
     # Keeping up -------------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class Scoreboard:
             self._generation = self._ledger.generation
             self._forget()
             news = await self._ledger.outcomes()
-        live = frozenset(await self._under_way())
+        live = frozenset(await self._unrevealed())
         await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
         self._last, self._live = news.last, live
 

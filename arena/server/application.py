@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.routing import Mount
 
 from arena.compose import House
 from arena.core.errors import ArenaError
@@ -51,7 +52,13 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
         finally:
             await house.close()
 
-    app = FastAPI(title="Progressive Arena", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Progressive Arena",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
@@ -68,7 +75,12 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
-    return ui.mount(app, page, root_path="" if shared else house.settings.root_path)
+    mounted = ui.mount(app, page, root_path="" if shared else house.settings.root_path)
+    # A redirect to the path without its slash would lead to wherever the Host header says.
+    for route in mounted.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.router.redirect_slashes = False
+    return mounted
 
 
 def _names(settings: Settings, shared: bool) -> frozenset[str]:

@@ -18,12 +18,17 @@ LONGEST_HEAD = 64 * 1024
 """Also of what may stand between and after the pieces of a body."""
 
 AROUND = len(": \r\n")
+ENDS = {b"content-length", b"transfer-encoding"}
 HEAD_S = 10.0
 """How long a head may take to come, and how long a connection may be open without any."""
 
 
 class TooLong(Exception):
     """Ends the reading of a head."""
+
+
+class TwoLengths(Exception):
+    """So does a body of which two ends are told: what is in front may take the other one."""
 
 
 class Connection(HttpToolsProtocol):
@@ -34,6 +39,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._in_head = True
         self._parsed = self._unparsed = 0
+        self._ends: set[bytes] = set()
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
 
@@ -61,6 +67,9 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + AROUND)
+        self._ends |= {name.lower()} & ENDS
+        if self._ends == ENDS:
+            raise TwoLengths
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -74,6 +83,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._parsed, self._unparsed = True, 0, 0
+        self._ends = set()
         super().on_message_complete()
 
     def send_400_response(self, _: str) -> None:

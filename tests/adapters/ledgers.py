@@ -16,6 +16,11 @@ ROOT = Path(__file__).parents[2]
 Result = TypeVar("Result")
 
 
+async def recorded(ledger: SqlLedger, battle: str = "") -> int:
+    """How many rows the battle has, or all have."""
+    return len(await ledger.votes(("id",), battle=battle))
+
+
 def on(
     url: str, work: Callable[[SqlLedger], Coroutine[Any, Any, Result]], **options: float
 ) -> Result:

@@ -119,6 +119,7 @@ def test_under_way_are_the_battles_neither_decided_nor_void(opened: Opener) -> N
             await here.battles.save(next_version(battle("b"), phase=Phase.DECIDED))
             await here.battles.save(next_version(battle("c"), phase=Phase.VOTING))
             assert await here.battles.under_way() == {"c", "d"}
+            assert await here.battles.unrevealed() == {"a", "c", "d"}
 
     run(scene)
 

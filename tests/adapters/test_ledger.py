@@ -23,7 +23,7 @@ from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, LedgerFault
 from arena.core.ports import Ledger
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
-from tests.adapters.ledgers import append, ids, on
+from tests.adapters.ledgers import append, ids, on, recorded
 from tests.postgresql import Postgresql
 
 
@@ -88,7 +88,7 @@ def test_rows_stand_in_the_order_written(url: str) -> None:
 
 def test_it_is_the_port_that_the_core_names() -> None:
     names = {n for n, value in vars(Ledger).items() if callable(value) and not n.startswith("_")}
-    assert names == {"append", "add", "votes", "outcomes", "of_battle", "writable", "key"}
+    assert names == {"append", "add", "votes", "outcomes", "writable", "key"}
     assert all(callable(getattr(SqlLedger, name)) for name in names)
 
 
@@ -197,7 +197,7 @@ def test_the_rows_of_a_battle_are_counted_with_superseded_ones(url: str) -> None
         await ledger.append(ballot(id="two", pairs="BC", round=2))
         await ledger.append(ballot("elsewhere", id="three", pairs="AD"))
         await ledger.append(ballot(id="four", pairs="AC BC", supersedes="one"))
-        return await ledger.of_battle("battle"), await ledger.of_battle("nowhere")
+        return await recorded(ledger, "battle"), await recorded(ledger, "nowhere")
 
     assert on(url, count) == (5, 0)
 
@@ -388,7 +388,7 @@ def test_any_text_comes_back_in_outcomes_as_it_is(
 
 
 def test_whoever_reads_while_others_write_misses_nothing_and_hears_nothing_twice(url: str) -> None:
-    on(url, lambda ledger: ledger.of_battle(""))
+    on(url, lambda ledger: recorded(ledger, ""))
     writers = 3
 
     def write(name: str) -> None:

@@ -23,7 +23,7 @@ from arena.adapters.ledger import postgresql as adapter
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
 from tests.adapters.ledger_rows import ballot, full_row
-from tests.adapters.ledgers import append, ids, on
+from tests.adapters.ledgers import append, ids, on, recorded
 from tests.postgresql import DATABASE, USER, Postgresql
 
 COLUMNS = ", ".join(f.name for f in fields(VoteRow))
@@ -211,9 +211,9 @@ def line(postgresql: Postgresql) -> Iterator[Line]:
         made.close()
 
 
-@pytest.mark.parametrize(("cut_after", "recorded"), [(b"COMMIT\0", True), (b"INSERT INTO", False)])
+@pytest.mark.parametrize(("cut_after", "there"), [(b"COMMIT\0", True), (b"INSERT INTO", False)])
 def test_a_vote_whose_answer_was_lost_can_be_cast_again_and_counts_once(
-    postgresql: Postgresql, schema: str, cut_after: bytes, recorded: bool
+    postgresql: Postgresql, schema: str, cut_after: bytes, there: bool
 ) -> None:
     with line(postgresql) as cable:
 
@@ -222,8 +222,8 @@ def test_a_vote_whose_answer_was_lost_can_be_cast_again_and_counts_once(
             cable.cut_after = cut_after
             with pytest.raises(LedgerFault, match=r"ended the connection.*cannot count twice"):
                 await ledger.append(ballot())
-            assert await ledger.append(ballot()) is not recorded
-            assert await ledger.of_battle("battle") == 2
+            assert await ledger.append(ballot()) is not there
+            assert await recorded(ledger, "battle") == 2
 
         on(postgresql.url(schema, cable.host), scene)
     assert ids(postgresql.url(schema))[2:] == ["battle-1-AB", "battle-1-AC"]
@@ -288,7 +288,7 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_given_up_in_seconds(
     with closing(socket.create_server(("127.0.0.1", 0))) as mute:
         away = postgresql.url("public", f"127.0.0.1:{mute.getsockname()[1]}")
         with pytest.raises(LedgerFault, match="does not answer"):
-            on(away, lambda ledger: asyncio.wait_for(ledger.of_battle(""), timeout=20))
+            on(away, lambda ledger: asyncio.wait_for(recorded(ledger, ""), timeout=20))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_a_ledger_that_another_program_holds_is_told_and_works_again_when_releas
 def test_a_server_that_takes_too_long_is_told_and_nothing_is_written(
     postgresql: Postgresql, schema: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on(url, lambda ledger: ledger.of_battle(""))
+    on(url, lambda ledger: recorded(ledger, ""))
     monkeypatch.setattr(adapter, "STATEMENT_S", 0.1)
     with postgresql.connect(schema) as other:
         other.execute(
@@ -412,8 +412,8 @@ def test_a_wrong_address_is_refused_without_being_repeated(address: str) -> None
 
 def test_many_open_and_migrate_a_new_database_at_once(url: str) -> None:
     with ThreadPoolExecutor(6) as threads:
-        recorded = threads.map(lambda n: append(url, *ballot(f"b{n}")), range(6))
-    assert list(recorded) == [True] * 6
+        appended = threads.map(lambda n: append(url, *ballot(f"b{n}")), range(6))
+    assert list(appended) == [True] * 6
     assert len(ids(url)) == 12
 
 

@@ -23,7 +23,7 @@ from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
 from tests.adapters import ledgers
 from tests.adapters.ledger_rows import ballot
-from tests.adapters.ledgers import program
+from tests.adapters.ledgers import program, recorded
 
 COLUMNS = ", ".join(f.name for f in fields(VoteRow))
 Result = TypeVar("Result")
@@ -483,15 +483,15 @@ def test_many_open_and_migrate_an_old_file_at_once(file: Path) -> None:
     with raw(file) as old:
         old.executescript((Path(__file__).parent / "ledger_v1.sql").read_text())
     with ThreadPoolExecutor(6) as threads:
-        recorded = threads.map(lambda n: append(file, *ballot(f"b{n}")), range(6))
-    assert list(recorded) == [True] * 6
+        appended = threads.map(lambda n: append(file, *ballot(f"b{n}")), range(6))
+    assert list(appended) == [True] * 6
 
 
 def test_an_up_to_date_file_opens_while_another_program_writes_to_it(file: Path) -> None:
     append(file, *ballot())
     with raw(file) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert on(file, lambda ledger: ledger.of_battle("battle"), busy_timeout_s=0.05) == 2
+        assert on(file, lambda ledger: recorded(ledger, "battle"), busy_timeout_s=0.05) == 2
         other.execute("ROLLBACK")
 
 

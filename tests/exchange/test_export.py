@@ -217,7 +217,15 @@ def test_what_was_never_counted_is_null() -> None:
 # What a spreadsheet would make of it -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"])
+HIDDEN = [
+    f"{sign}=1" for sign in (" ", "\x0b", "\u200b", "\ufeff", "\xa0", "\xad", "\u3000", "\u3164")
+]
+WIDE = ["＝1+1", "＋1", "－1", "＠SUM(A1)", "﹦1", "\u200b\x0b＝1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", *HIDDEN, *WIDE]
+)
 def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     file = tmp_path / "votes.csv"
     written([vote(a=text, topic=text)], "csv", file)

@@ -18,6 +18,7 @@ from arena.core.errors import NoCapacity, StaleVote
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
 from arena.play.writer import FAULT
+from tests.adapters.ledgers import recorded
 from tests.fake_ollama import OLD, FakeModel, FakeOllama
 from tests.playing import CALM, MODELS, QUICK, Table, Viewer, eventually, faults, table, writing
 
@@ -121,7 +122,7 @@ async def playing(
         async with at.battle() as seen:
             play = Play(at, list(hosts), seen)
             yield play
-            votes = await at.ledger.of_battle(seen.battle)
+            votes = await recorded(at.ledger, seen.battle)
             public = json.dumps([asdict(e) for e in (*seen.states, *seen.deltas)])
         assert not votes
         assert not [w for w in (*MODELS, "127.0.0.1", "rror", "host fault") if w in public]
@@ -465,7 +466,7 @@ def test_a_host_restarted_between_rounds_is_warmed_again_while_all_panes_say_so(
                 assert seen.text("B", 1) and seen.text("C", 1)
                 warming = [{p.state for p in s.panes if p.seat != "A"} for s in seen.states]
                 assert {"warming"} in warming
-                assert await at.ledger.of_battle(seen.battle) == 2
+                assert await recorded(at.ledger, seen.battle) == 2
                 assert host.stats.loads.count(VICTIM) <= 2, "loaded once at most after the restart"
 
     run(scene)

@@ -32,6 +32,7 @@ from arena.core.errors import (
 from arena.play import admission
 from arena.play.admission import Caller, RefereeRules
 from arena.play.stage import StageRules
+from tests.adapters.ledgers import recorded
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import MODELS, QUICK, Table, Viewer, eventually, table, writing
 
@@ -149,7 +150,7 @@ def test_of_many_votes_on_a_round_one_stands_and_the_others_are_told_which(tmp_p
             assert same == again and same.panes[0].state == "eliminated"
             assert all(isinstance(other, OtherVote) for other in others)
             assert all("Model A was voted out" in str(other) for other in others)
-            assert await at.ledger.of_battle(seen.battle) == 2
+            assert await recorded(at.ledger, seen.battle) == 2
 
     on_stage(tmp_path, scene)
 
@@ -169,13 +170,35 @@ def test_moves_that_are_not_open_are_refused_and_change_nothing(tmp_path: Path) 
                 await at.referee.reveal(seen.battle)
             with pytest.raises(UnknownBattle):
                 await at.referee.vote("nowhere", 1, "tie")
-            assert await at.ledger.of_battle(seen.battle) == 0
+            assert await recorded(at.ledger, seen.battle) == 0
             assert (await at.referee.state(seen.battle)).phase == "voting"
 
     on_stage(tmp_path, scene)
 
 
-@pytest.mark.parametrize("prompt", ["", "  \n ", "x" * 6001])
+INVISIBLE = (
+    "\u200b",
+    "\ufeff \u2060",
+    "\u200d\u200e",
+    "\u3164\u2800",
+    "\u0301\ufe0f",
+    "\xad",
+    "\x07",
+)
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n ", *INVISIBLE])
+def test_a_prompt_of_which_nothing_is_seen_is_empty(tmp_path: Path, prompt: str) -> None:
+    async def scene(at: Table, host: FakeOllama) -> None:
+        with pytest.raises(BadInput, match="The prompt is empty"):
+            await at.referee.open(prompt)
+        for shown in ("\u200b?", "ش\u200d", "👩\u200d🚀", "e\u0301"):
+            at.referee._admission.prompt(shown)
+
+    on_stage(tmp_path, scene)
+
+
+@pytest.mark.parametrize("prompt", ["a\0b", "half \ud83d", "", "x" * 6001])
 def test_an_empty_or_overlong_prompt_is_refused_in_words(tmp_path: Path, prompt: str) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         with pytest.raises(BadInput, match="prompt"):
@@ -236,7 +259,7 @@ def test_when_everybody_leaves_the_host_is_told_to_stop(tmp_path: Path) -> None:
             pass
         state = await at.referee.state(seen.battle)
         assert state.phase == "void" and "page was closed" in state.notice
-        assert await at.ledger.of_battle(seen.battle) == 0
+        assert await recorded(at.ledger, seen.battle) == 0
 
     slow = [FakeModel(name, tokens_per_s=1, text="word " * 500) for name in MODELS]
 
@@ -312,9 +335,9 @@ def test_a_vote_that_cannot_be_saved_is_told_and_can_be_cast_again(tmp_path: Pat
                 other.execute("DROP TRIGGER full")
             other.close()
             assert (await at.referee.state(seen.battle)).version == version
-            assert await at.ledger.of_battle(seen.battle) == 0
+            assert await recorded(at.ledger, seen.battle) == 0
             assert (await at.referee.vote(seen.battle, 1, "drop", "A")).round == 2
-            assert await at.ledger.of_battle(seen.battle) == 2
+            assert await recorded(at.ledger, seen.battle) == 2
 
     on_stage(tmp_path, scene)
 
@@ -377,7 +400,7 @@ def test_a_ballot_can_be_used_once(tmp_path: Path) -> None:
             await at.referee.undo(seen.battle)
             with pytest.raises(StaleVote):
                 await at.referee.vote(seen.battle, 1, "drop", "C", ballot=first)
-            assert await at.ledger.of_battle(seen.battle) == 2
+            assert await recorded(at.ledger, seen.battle) == 2
 
     on_stage(tmp_path, scene)
 
@@ -401,7 +424,7 @@ def test_a_vote_that_was_recorded_but_did_not_move_the_battle_moves_it_when_cast
                 await at.referee.vote(seen.battle, 1, "drop", "C")
             state = await at.referee.state(seen.battle)
             assert state.round == 2 and state.panes[1].state == "eliminated", "the first counts"
-            assert await at.ledger.of_battle(seen.battle) == 2
+            assert await recorded(at.ledger, seen.battle) == 2
 
     on_stage(tmp_path, scene, battles=battles)
 
@@ -416,7 +439,7 @@ def test_a_battle_that_is_left_ends_void_and_keeps_its_votes(tmp_path: Path) -> 
             assert state.phase == "void" and "already cast are kept" in state.notice
             await seen.phase("void")
             board = await at.referee.scoreboard.board()
-            assert (board.votes, board.held_back) == (2, 0)
+            assert (board.votes, board.held_back) == (0, 2), "half a battle is worth no name"
             with pytest.raises(NotYet):
                 await at.referee.abandon(seen.battle)
 

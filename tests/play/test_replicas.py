@@ -18,6 +18,7 @@ from arena.play import rounds
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
 from arena.play.writer import FAULT
+from tests.adapters.ledgers import recorded
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import CALM, MODELS, Table, Viewer, table
 from tests.redis_server import RedisServer
@@ -164,7 +165,7 @@ def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
             await one.die()
             state = await seen.phase("void")
             assert state.notice == FAULT
-        assert await other.at.ledger.of_battle(battle) == 0
+        assert await recorded(other.at.ledger, battle) == 0
 
     slow = [FakeModel(name, tokens_per_s=2, text="word " * 500) for name in MODELS]
     on_two(tmp_path, redis_server, prefix, scene, *slow)
@@ -184,7 +185,7 @@ def test_a_redis_that_is_away_for_a_while_costs_a_pause_and_no_battle(
             shown = {seat: (seen.text(seat),) for seat in replies}
             assert shown == dict(replies), "nothing lost, nothing doubled"
             await one.at.referee.vote(battle, 1, "tie")
-        assert await one.at.ledger.of_battle(battle) == 3
+        assert await recorded(one.at.ledger, battle) == 3
 
     slow = [FakeModel(name, tokens_per_s=10, text="word " * 60) for name in MODELS]
     on_two(tmp_path, redis_server, prefix, scene, *slow)

@@ -182,6 +182,23 @@ def test_bodies_share_so_much_memory_and_no_more(
         assert problem(rest(other))[0] == 422
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/upload/", "/upload/", "/api/arena/battles/"])
+def test_no_answer_leads_to_where_the_request_says(sock: socket.socket, path: str) -> None:
+    sock.sendall(sized(path, b"{}").replace(HOST, b"Host: localhost\r\nX-Forwarded-Host: evil\r\n"))
+    answer = rest(sock)
+    assert status(answer) in (403, 404, 405) and b"\r\nlocation:" not in answer.lower()
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_body_of_which_two_ends_are_told_is_refused(
+    sock: socket.socket, path: str, turned: bool
+) -> None:
+    ends = (b"Content-Length: 4\r\n", CHUNKED)
+    sock.sendall(posted(path, *ends[:: -1 if turned else 1]) + b"0\r\n\r\n")
+    assert problem(rest(sock))[0] == 400
+
+
 # Heads --------------------------------------------------------------------------------------------
 
 LONG = b"x" * (connection.LONGEST_HEAD + 1)

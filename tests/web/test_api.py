@@ -103,6 +103,23 @@ def test_a_battle_that_is_ended_is_void_and_stays_so(play: Play) -> None:
     play(scene)
 
 
+def test_a_battle_that_is_ended_half_way_tells_no_name_and_ranks_nobody(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        await voting(client, path)
+        vote = {"round": 1, "judgement": "drop", "seat": "A"}
+        assert (await client.post(f"{path}/votes", json=vote)).is_success
+        assert (await client.delete(path)).is_success
+        board = (await client.get(f"{A}/leaderboard")).json()
+        assert (board["votes"], board["held_back"]) == (0, 2)
+        for format in ("csv", "jsonl", "dpo"):
+            told = (await client.get(f"{A}/export", params={"format": format})).text
+            assert not [name for name in MODELS if name in told]
+        assert problem(await client.get(f"{path}/reveal"))[0] == 410
+
+    called(tmp_path, scene)
+
+
 def test_only_the_same_key_gets_the_same_battle(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         async def start(key: str) -> str:

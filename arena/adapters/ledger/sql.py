@@ -168,10 +168,6 @@ class SqlLedger:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
         return await self._do(lambda db: outcomes.read(db, self._database, after))
 
-    async def of_battle(self, battle_id: str) -> int:
-        count = select(func.count()).where(VOTES.c.battle_id == battle_id)
-        return await self._do(lambda db: db.scalar(count)) or 0
-
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""
         if not self._key:

@@ -63,7 +63,7 @@ class RedisBattles:
         key = self._store.key
         saved = await self._store.ask(
             "save",
-            [key("battle", battle.id), key("under_way"), key("answering")],
+            [key("battle", battle.id), *map(key, ("under_way", "answering", "unrevealed"))],
             battle.version,
             json.dumps(encode(battle, Battle)),
             uuid.uuid4().hex,
@@ -71,15 +71,20 @@ class RedisBattles:
             battle.id,
             int(battle.phase not in (Phase.DECIDED, Phase.VOID)),
             int(battle.phase is Phase.ANSWERING),
+            int(battle.phase is not Phase.DECIDED),
         )
         if not saved:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
         self._touch(battle.id)
 
     async def under_way(self) -> frozenset[str]:
-        return frozenset(
-            await self._store.ask("under_way", [self._store.key("under_way")], self._keep_ms)
-        )
+        return await self._in("under_way")
+
+    async def unrevealed(self) -> frozenset[str]:
+        return await self._in("unrevealed")
+
+    async def _in(self, name: str) -> frozenset[str]:
+        return frozenset(await self._store.ask("under_way", [self._store.key(name)], self._keep_ms))
 
     async def claim(self, battle_id: str) -> bool:
         key = self._store.key("owner", battle_id)

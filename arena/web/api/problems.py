@@ -137,6 +137,8 @@ def _wrong(error: Mapping[str, Any]) -> str:
     field = ".".join(map(str, error["loc"][1:])) or "body"
     if error["type"] == "string_pattern_mismatch":
         return f"{field}: Is empty, or has signs that cannot be in it"
+    if error["type"] == "string_unicode":
+        return f"{field}: Has half a character, which is no unicode text; send its other half too"
     return f"{field}: {error['msg']}"
 
 

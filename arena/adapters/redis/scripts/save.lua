@@ -7,7 +7,7 @@ if (tonumber(held[1]) or 0) ~= ARGV[1] - 1 then
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[1], 'battle', ARGV[2], 'save', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-for i, belongs in ipairs({ARGV[6], ARGV[7]}) do
+for i, belongs in ipairs({ARGV[6], ARGV[7], ARGV[8]}) do
     if belongs == '1' then
         redis.call('ZADD', KEYS[i + 1], now, ARGV[5])
     else
