@@ -1,14 +1,15 @@
 """Whether a vote may be cast, by whom, and which one stands.
 
-Pure. It does not know how votes are kept, nor how callers are told apart.
+It does not know how votes are kept, nor how callers are told apart.
 """
 
 import hashlib
 import json
 
-from arena.core.battle import rules
+from arena.core.battle import record, rules
 from arena.core.battle.entities import Battle, Judgement, Round, Verdict
 from arena.core.errors import BadInput, NotYours, OtherVote, StaleVote
+from arena.core.ports import Ledger
 from arena.play.admission import Caller
 
 
@@ -57,3 +58,15 @@ def verdict(judgement: str, seat: str) -> Verdict:
         return Verdict(Judgement(judgement), seat)
     except ValueError:
         raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None
+
+
+async def as_recorded(battle: Battle, ledger: Ledger) -> Battle:
+    """The battle after the ballot that the ledger has for this round: it was cast before, and
+    whoever cast it could not move the battle any more."""
+    columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
+    rows = await ledger.votes(columns, battle=battle.id)
+    here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
+    verdict = record.verdict_of(
+        list(zip(here["seat_a"], here["seat_b"], here["winner"], strict=True))
+    )
+    return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))

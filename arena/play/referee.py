@@ -240,7 +240,6 @@ class Referee:
         return view.state(await self._battles.load(battle_id))
 
     async def owner(self, battle_id: str) -> str:
-        """The rater who opened the battle."""
         return (await self._battles.load(battle_id)).origin.owner
 
     async def under_way(self) -> int:
@@ -327,21 +326,10 @@ class Referee:
         if await self._ledger.append(record.rows(moved, cast)):
             self.counted["ballots"] += 1
         else:
-            moved = await self._as_recorded(battle)
+            moved = await ballots.as_recorded(battle, self._ledger)
         state = await self._moved(moved)
         ballots.agree(moved.rounds[-1], verdict)
         return state
-
-    async def _as_recorded(self, battle: Battle) -> Battle:
-        """The battle after the ballot that the ledger has for this round: it was cast before,
-        and whoever cast it could not move the battle any more."""
-        columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
-        rows = await self._ledger.votes(columns, battle=battle.id)
-        here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
-        verdict = record.verdict_of(
-            list(zip(here["seat_a"], here["seat_b"], here["winner"], strict=True))
-        )
-        return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
 
     async def _moved(self, battle: Battle) -> State:
         """Store the move and go on from it; if another replica made it first, from where that
