@@ -280,7 +280,7 @@ function undo() {
   ask(() => trigger("undo"), { battle: battle.id }, movedOn());
 }
 
-// Out of a battle that is not over: it ends, so that its votes need not be held back any longer.
+// Out of a battle that is not over: it ends, and nobody writes on for it.
 function leaveBattle() {
   const over = !battle?.state || OVER.includes(battle.state.phase);
   const done = () => { start(); attend(el.prompt, true); };
