@@ -35,6 +35,9 @@ COMMANDS = {
     "leaderboard": "the standings of the ledger or of a file of votes",
     "export": "write the votes to a file for other tools",
     "import": "take votes from files into the ledger",
+    "verify": "find votes that were changed, taken out or put in, and tell the ledger's head",
+    "backup": "copy the ledger into a file while the arena runs, and check the copy",
+    "restore": "put a copy back in the ledger's place, and check it",
 }
 
 

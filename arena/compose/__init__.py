@@ -9,12 +9,23 @@ from dataclasses import replace
 
 from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import tls_of
+from arena.compose.copies import backed_up, restored, verified
 from arena.compose.house import House, Told, nobody
 from arena.compose.stores import SharedStores
 from arena.core.ports import Condition, Ledger
 from arena.settings import Settings
 
-__all__ = ["House", "ledger_condition", "ledger_of", "reaching", "store_condition", "tls_of"]
+__all__ = [
+    "House",
+    "backed_up",
+    "ledger_condition",
+    "ledger_of",
+    "reaching",
+    "restored",
+    "store_condition",
+    "tls_of",
+    "verified",
+]
 
 
 @asynccontextmanager

@@ -170,6 +170,17 @@ class Outcomes:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What is found of a ledger's chain. `head` stands for all votes so far; `faults` say what is
+    wrong and where, and `more` how many others there are."""
+
+    votes: int
+    head: str
+    faults: tuple[str, ...] = ()
+    more: int = 0
+
+
 class Ledger(Protocol):
     """Votes, append-only. `sequence` numbers the rows in the order in which they became
     readable: nothing ever appears below a number that was read."""

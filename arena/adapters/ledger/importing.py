@@ -10,6 +10,7 @@ from itertools import islice
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from arena.adapters.ledger import chain
 from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES, values_of
 from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput, KnownVotes
@@ -34,6 +35,7 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
     try:
         with connection.begin_nested():
             connection.execute(written)
+            chain.extend(connection, VOTES.c.id.in_(select(INCOMING.c.id)))
     except IntegrityError:
         _refuse_known(connection)
         raise

@@ -79,6 +79,14 @@ APPLIED = sa.Table(
     sa.Column("applied_at", UtcTime, nullable=False),
 )
 KEYS = sa.Table("arena_keys", _SCHEMA, sa.Column("key", sa.Text(), nullable=False))
+CHAIN = sa.Table(
+    "vote_chain",
+    _SCHEMA,
+    sa.Column("sequence", _WHOLE, primary_key=True, autoincrement=False),
+    sa.Column("columns", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text(), nullable=False),
+)
+"""A link for each vote, over so many of its columns; see `chain`."""
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
@@ -172,6 +180,14 @@ def _fourth(connection: sa.Connection) -> None:
     connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
 
 
+def _fifth(connection: sa.Connection) -> None:
+    """A link for each vote so far."""
+    from arena.adapters.ledger import chain
+
+    CHAIN.create(connection)
+    chain.extend(connection)
+
+
 def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
@@ -179,6 +195,6 @@ def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
             connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

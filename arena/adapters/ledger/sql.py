@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, false, func, insert, inspect, select,
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import importing, outcomes
+from arena.adapters.ledger import chain, importing, outcomes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, MIGRATIONS, VOTES, values_of
@@ -29,7 +29,7 @@ from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
-from arena.core.ports import Condition, Outcomes
+from arena.core.ports import Condition, Outcomes, Verified
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +167,10 @@ class SqlLedger:
     async def outcomes(self, after: int = 0) -> Outcomes:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
         return await self._do(lambda db: outcomes.read(db, self._database, after))
+
+    async def verify(self, head: str = "") -> Verified:
+        """Whether every vote is as it was written. head: one that was told before."""
+        return await self._do(lambda db: chain.verify(db, head), self._patient)
 
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""

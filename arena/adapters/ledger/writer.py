@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from arena.adapters.ledger.schema import VOTES
+from arena.adapters.ledger import chain
 
 MOST = 200
 """Ballots of one transaction: what it holds up, and what is written anew where one is refused."""
@@ -76,7 +76,7 @@ class Writer:
 
 
 def _insert(connection: Connection, *ballots: _Ballot) -> None:
-    connection.execute(insert(VOTES), [row for ballot in ballots for row in ballot.rows])
+    chain.write(connection, [row for ballot in ballots for row in ballot.rows])
 
 
 def _insert_each(connection: Connection, ballots: Sequence[_Ballot]) -> dict[int, Exception]:
