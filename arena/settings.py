@@ -176,6 +176,21 @@ class Settings:
     metrics: str = _key(
         "ARENA_METRICS", "operators", allowed.one_of("operators", "all"), "operators or all"
     )
+    downloads: str = _key(
+        "ARENA_DOWNLOADS",
+        "all",
+        allowed.one_of("nothing", "standings", "votes", "all"),
+        "nothing, standings, votes or all",
+    )
+    downloads_after: float | None = _key(
+        "ARENA_DOWNLOADS_AFTER",
+        "",
+        lambda text: allowed.number(0, 87600)(text) if text else None,
+        "hours, 0 to 87600, or empty for the end of the day",
+    )
+    downloads_from: int = _key(
+        "ARENA_DOWNLOADS_FROM", "0", allowed.whole(0, 10**9), "0 to 1000000000"
+    )
     names: tuple[str, ...] = _key(
         "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
     )

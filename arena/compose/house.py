@@ -23,6 +23,7 @@ from arena.core.ports import Readiness
 from arena.play.admission import RefereeRules
 from arena.play.metrics import Metrics
 from arena.play.referee import Referee
+from arena.play.release import Release
 from arena.play.stage import StageRules
 from arena.settings import Settings
 
@@ -75,6 +76,9 @@ class House:
                 opens_per_minute=settings.opens_per_minute,
                 ballots_per_hour=settings.ballots_per_hour,
                 ballots_per_network=settings.ballots_per_network,
+                release=Release(
+                    settings.downloads, settings.downloads_after, settings.downloads_from
+                ),
                 longest_line=settings.queue,
                 stage=StageRules(
                     at_once=settings.at_once, pace=settings.pace, grace_s=settings.grace_s

@@ -30,6 +30,7 @@ ROWS_AT_ONCE = 500
 LABELS_AT_ONCE = 20_000
 
 SUPERSEDED = "superseded"
+TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b")
 
 Sequences = NDArray[np.int64]
 UnderWay = Callable[[], Awaitable[Collection[str]]]
@@ -68,6 +69,7 @@ def export(
     strict: bool = False,
     hold_back: UnderWay | None = None,
     public: bool = False,
+    textless: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """The votes of a slice as a file, in pieces, in the order written; those that come in while
     it is read are left out. Memory does not grow with the ledger.
@@ -78,12 +80,13 @@ def export(
     are ranked, as other tools know no exclusion; so are the pairs of dpo. hold_back: tells the
     battles to leave out, which are under way and the names in them not yet public; asked when
     it is known which votes there are, so that none of a battle begun since slips through.
-    public: raters go by a digest of their token, and addresses of hosts are left empty. Raises BadInput for an unknown format."""
+    public: raters go by a digest of their token, and addresses of hosts are left empty. textless:
+    nothing that was said or thought. Raises BadInput for an unknown format."""
     if format not in FORMATS or format == "latex":
         known = ", ".join(name for name in FORMATS if name != "latex")
         raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
     ranked = strict or format == "dpo"
-    return _pieces(ledger, format, slice, ranked, hold_back or _nothing, public)
+    return _pieces(ledger, format, slice, ranked, hold_back or _nothing, public, textless)
 
 
 async def _nothing() -> Collection[str]:
@@ -91,7 +94,13 @@ async def _nothing() -> Collection[str]:
 
 
 async def _pieces(
-    ledger: Ledger, format: str, slice: Slice, ranked: bool, hold_back: UnderWay, public: bool
+    ledger: Ledger,
+    format: str,
+    slice: Slice,
+    ranked: bool,
+    hold_back: UnderWay,
+    public: bool,
+    textless: bool,
 ) -> AsyncGenerator[bytes, None]:
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
@@ -106,6 +115,10 @@ async def _pieces(
         if public:
             raters = votes["rater"].map(pseudonym)
             votes = votes.assign(rater=raters, host_a="", host_b="")
+        if textless:
+            nothing: Any = pd.Series([[]] * len(votes), index=votes.index, dtype=object)
+            for name in TEXTS:
+                votes[name] = nothing
         return made.rows(_shaped(format, ranked, votes))
 
     at = 0

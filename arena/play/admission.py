@@ -17,6 +17,7 @@ from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
 from arena.play.line import Line
+from arena.play.release import Release
 from arena.play.scoreboard import Scoreboard
 from arena.play.stage import StageRules
 
@@ -38,7 +39,7 @@ class RefereeRules:
     is drawn. longest_line: battles that may wait for room. opens_per_minute: battles that one
     rater, or one network, may open; ballots_per_hour: those of one rater that are ranked, the
     others are kept as abuse; ballots_per_network: those of one network, None for as many; 0 is no
-    limit."""
+    limit. release: what others than operators may download."""
 
     battle_size: int = 3
     max_prompt: int = 6000
@@ -47,6 +48,7 @@ class RefereeRules:
     opens_per_minute: int = 0
     ballots_per_hour: int = 0
     ballots_per_network: int | None = None
+    release: Release = Release()
     stage: StageRules = StageRules()
 
 

@@ -271,12 +271,12 @@ class Referee:
                 yield batch
 
     async def export(
-        self, format: str, slice: Slice = Slice(), *, strict: bool = False
+        self, format: str, slice: Slice = Slice(), **how: bool
     ) -> AsyncGenerator[bytes, None]:
-        """The votes as a file; those of battles still under way are left out."""
+        """The votes as a file, without those whose names nobody was told. how: see exchange."""
         hold_back = self.scoreboard.held_back
         pieces = exchange.export(
-            self._ledger, format, slice, strict=strict, hold_back=hold_back, public=True
+            self._ledger, format, slice, hold_back=hold_back, public=True, **how
         )
         async with aclosing(pieces):
             async for piece in pieces:

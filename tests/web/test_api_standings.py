@@ -6,11 +6,15 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
+from arena.play.release import Release
+from arena.web import api
 from tests.playing import MODELS, Table
-from tests.web.calling import A, Play, called, opened, problem, voting
+from tests.web.calling import A, Play, called, client_of, opened, problem, voting
 
 FIRST = {"round": 1, "judgement": "drop", "seat": "A"}
 
@@ -74,7 +78,7 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
         assert (totals["battles"], totals["votes"], totals["held_back"]) == (2, 2, 2)
         assert totals["channel"] == {"api": 2}
         await client.delete(path)
-        assert (await client.get(f"{A}/leaderboard")).json()["votes"] == 4
+        assert (await client.get(f"{A}/leaderboard")).json()["votes"] == 2, "half a battle waits"
 
     called(tmp_path, scene)
 
@@ -112,3 +116,38 @@ def test_votes_come_as_files_that_say_what_they_are(play: Play) -> None:
         assert "rater" in full and "rater" not in strict
 
     play(scene)
+
+
+def test_others_than_operators_get_what_the_arena_gives_away(tmp_path: Path) -> None:
+    public = {"X-Forwarded-For": "203.0.113.9"}
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        await voting(client, path)
+        await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
+
+        async def had(**asked: Any) -> list[dict[str, Any]]:
+            answer = await client.get(f"{A}/export", params={"format": "jsonl"}, **asked)
+            assert answer.is_success, answer.text
+            return [json.loads(line) for line in answer.text.splitlines()]
+
+        assert (await had())[0]["conversation_a"]
+        assert await had(headers=public) == [], "none of today"
+        rules = at.referee.rules
+        object.__setattr__(rules, "release", Release("votes", after_h=0))
+        app = FastAPI()
+        api.install(app, at.referee)
+        async with client_of(app) as other:
+            answer = await other.get(f"{A}/export?format=jsonl", headers=public)
+            (row,) = [json.loads(line) for line in answer.text.splitlines()]
+            assert row["winner"] == "tie" and row["conversation_a"] == row["thinking_b"] == []
+            assert problem(await other.get(f"{A}/export?format=dpo", headers=public))[0] == 403
+        object.__setattr__(rules, "release", Release("nothing"))
+        app = FastAPI()
+        api.install(app, at.referee)
+        async with client_of(app) as other:
+            for file in ("export", "export?format=latex", "leaderboard?format=csv"):
+                assert problem(await other.get(f"{A}/{file}", headers=public))[0] == 403
+            assert (await other.get(f"{A}/leaderboard", headers=public)).is_success
+
+    called(tmp_path, scene)

@@ -49,7 +49,7 @@ DETAILS = {
 }
 WHEN: Mapping[int, str] = {
     400: "What was sent cannot be used",
-    403: "For operators only, or the battle is somebody else's",
+    403: "For operators only, the battle is somebody else's, or not for download",
     404: "No such battle here (any more)",
     408: "The request did not come in time",
     409: "The battle has moved on, or is not there yet",

@@ -6,9 +6,10 @@ Votes of battles under way are in none of them. It does not know how standings a
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +18,7 @@ from arena.core.codec import records
 from arena.core.standings import board
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
+from arena.web.operators import is_operator
 
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Time = Annotated[str, Field(max_length=40, examples=["2026-03-01", "2026-03-01T12:30:00Z"])]
@@ -99,17 +101,20 @@ class Leaderboard:
 
 def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["standings"])
+    release = referee.rules.release
 
     @router.get(
         "/leaderboard",
         response_model=Leaderboard,
         responses={
             200: {"content": {_plain(CSV): _text(), _plain(TEX): _text()}},
-            **problems(400, 503),
+            **problems(400, 403, 503),
         },
     )
-    async def leaderboard(chosen: Annotated[Standings, Query()]) -> Any:
+    async def leaderboard(chosen: Annotated[Standings, Query()], request: Request) -> Any:
         """The standings, as the page computes them."""
+        if chosen.format != "json" and not is_operator(request):
+            release.standings()
         found = await referee.scoreboard.board(chosen.query())
         if chosen.format == "latex":
             return _latex(found)
@@ -142,17 +147,25 @@ def routes(referee: Referee) -> APIRouter:
         response_class=StreamingResponse,
         responses={
             200: {"content": {_plain(f): _text() for f in exchange.FORMATS.values()}},
-            **problems(400, 503),
+            **problems(400, 403, 503),
         },
     )
-    async def export(chosen: Annotated[Export, Query()]) -> Response:
+    async def export(chosen: Annotated[Export, Query()], request: Request) -> Response:
         """The votes as a file: CSV, Parquet or JSON lines with conversations, pairs to train on
-        (dpo), or the standings as a LaTeX table."""
+        (dpo), or the standings as a LaTeX table. What others than operators get, and when, is the
+        arena's to set; by default none of today's votes."""
         query = chosen.query()
+        slice, whole = query.slice, is_operator(request)
         if chosen.format == "latex":
+            if not whole:
+                release.standings()
             return _latex(await referee.scoreboard.board(query))
+        if not whole:
+            votes = await referee.scoreboard.last()
+            slice = release.of(slice, chosen.format, votes, datetime.now(UTC))
         made = exchange.FORMATS[chosen.format]
-        pieces = referee.export(chosen.format, query.slice, strict=chosen.strict)
+        textless = release.textless and not whole
+        pieces = referee.export(chosen.format, slice, strict=chosen.strict, textless=textless)
         # What cannot be read at all is still told as a problem.
         first = await anext(pieces, b"")
         return StreamingResponse(
