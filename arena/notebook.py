@@ -44,11 +44,13 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     config.quiet_libraries()
     from arena.compose import House
     from arena.server import serving
-    from arena.server.application import build_app
+    from arena.server.application import build_app, exposure
 
     house = House(loaded)
     house.check()
     print(f"Votes are kept in {house.ledger.place}. {config.older_votes(loaded)}".rstrip())
+    if warning := exposure(loaded, share):
+        print(warning)
     sock = serving.listen(loaded.bind, loaded.port)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)
     app = build_app(house, shared=share, channel="notebook")

@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     sock = serving.listen(settings.bind, settings.port)
     console.print("[bold]Progressive Arena[/bold]")
     from arena.compose import House
-    from arena.server.application import build_app
+    from arena.server.application import build_app, exposure
 
     terminal = Terminal()
     house = House(settings, terminal.show)
@@ -42,6 +42,8 @@ def run(options: Namespace) -> int:
     console.print(f"  votes   {house.ledger.place}", markup=False)
     if older := config.older_votes(settings):
         console.print(f"  note    {older}", style="yellow", markup=False)
+    if warning := exposure(settings, options.share):
+        console.print(f"  note    {warning}", style="yellow", markup=False)
     app = build_app(house, shared=options.share)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
     server = serving.Server(app, sock, stopping, settings.proxies)

@@ -83,6 +83,22 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     return mounted
 
 
+def exposure(settings: Settings, shared: bool) -> str:
+    """What to tell whoever lets others reach the page; empty where nobody can."""
+    if is_loopback(settings.bind) and not shared:
+        return ""
+    limits = {
+        "how many battles one may open (ARENA_OPENS_PER_MINUTE)": settings.opens_per_minute,
+        "how many ballots one may cast (ARENA_BALLOTS_PER_HOUR)": settings.ballots_per_hour,
+    }
+    missing = " or ".join(what for what, limit in limits.items() if not limit)
+    lacks = f"no password, and no limit on {missing}" if missing else "no password"
+    return (
+        f"Others can reach this page, and there is {lacks}: whoever has its address can play, vote "
+        "and read what it shows. See docs/SECURITY.md."
+    )
+
+
 def _names(settings: Settings, shared: bool) -> frozenset[str]:
     """By which the arena is asked; empty where any will do, as for a page that is public."""
     if shared or not (settings.names or is_loopback(settings.bind)):

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from arena.core.errors import ConfigError
+from arena.server.application import exposure
 from arena.server.serving import listen, url_of
+from arena.settings import load
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import ROOT, App, running, wait_until
@@ -37,6 +39,15 @@ def test_an_address_of_another_machine_is_refused() -> None:
 def test_the_printed_address_is_one_that_a_browser_can_open() -> None:
     with listen("0.0.0.0", 0) as sock:
         assert url_of(sock) == f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
+    at_home, open_ = load({}, None), load({"ARENA_BIND": "0.0.0.0"}, None)
+    assert exposure(at_home, shared=False) == ""
+    for warned in (exposure(at_home, shared=True), exposure(open_, shared=False)):
+        assert "no password:" in warned and "no limit" not in warned
+    unlimited = load({"ARENA_BALLOTS_PER_HOUR": "0"}, None)
+    assert "ARENA_BALLOTS_PER_HOUR" in exposure(unlimited, shared=True)
 
 
 @pytest.mark.parametrize(
