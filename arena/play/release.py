@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from arena.core.errors import ArenaError
 from arena.core.standings.slices import Slice
 
-NOTHING, STANDINGS, VOTES, ALL = LEVELS = ("nothing", "standings", "votes", "all")
+LEVELS = ("nothing", "standings", "votes", "all")
+NOTHING, STANDINGS, _, ALL = LEVELS
 
 
 class Withheld(ArenaError):

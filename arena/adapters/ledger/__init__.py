@@ -4,7 +4,8 @@
 between the databases is in `sqlite` and `postgresql`. They do not know how a row comes about.
 """
 
-from arena.adapters.ledger.schema import DTYPES, MIGRATIONS
+from arena.adapters.ledger.migrations import MIGRATIONS
+from arena.adapters.ledger.schema import DTYPES
 from arena.adapters.ledger.sql import SqlLedger
 
 __all__ = ["DTYPES", "MIGRATIONS", "SqlLedger"]

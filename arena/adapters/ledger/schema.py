@@ -180,14 +180,6 @@ def _fourth(connection: sa.Connection) -> None:
     connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
 
 
-def _fifth(connection: sa.Connection) -> None:
-    """A link for each vote so far."""
-    from arena.adapters.ledger import chain
-
-    CHAIN.create(connection)
-    chain.extend(connection)
-
-
 def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
@@ -195,6 +187,5 @@ def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
             connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth, _fifth)
-"""Applied in order, number n makes schema version n. As the first creates the table as VoteRow
-is today, a later one must pass over what a new database has already."""
+EARLIER: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
+"""The migrations up to the chain; see `migrations`."""

@@ -23,7 +23,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from arena.adapters.ledger import chain, importing, outcomes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
-from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, MIGRATIONS, VOTES, values_of
+from arena.adapters.ledger.migrations import MIGRATIONS
+from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer

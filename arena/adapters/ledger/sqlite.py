@@ -17,7 +17,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
-from arena.adapters.ledger.schema import MIGRATIONS, OUTCOME_LINE
+from arena.adapters.ledger.migrations import MIGRATIONS
+from arena.adapters.ledger.schema import OUTCOME_LINE
 from arena.core.errors import ConfigError
 from arena.core.ports import Condition
 
