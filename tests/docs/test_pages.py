@@ -20,7 +20,7 @@ from arena.exchange.lmarena import FIELDS
 from arena.settings import DRAWS, load, setting_fields
 from arena.web.api.events import NAMES
 from arena.web.api.problems import WHEN
-from arena.web.leaderboard.notes import REASONS
+from arena.web.words import ENGLISH
 from tests.docs.pages import PAGES, README, ROOT, anchors, blocks, links, name, prose, table, text
 
 DOCS = ROOT / "docs"
@@ -99,7 +99,7 @@ def helped(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         (RESEARCHERS, "key", ALLOWED),
         (RESEARCHERS, "option", options_of(load({}, None))),
-        (RESEARCHERS, "reason", REASONS),
+        (RESEARCHERS, "reason", ENGLISH.table("board.reason")),
         (RESEARCHERS, "`ARENA_DRAW`", DRAWS),
         (RESEARCHERS, "column of the standings", STANDINGS),
         (RESEARCHERS, "column", FIELDS),

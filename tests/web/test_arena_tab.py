@@ -248,10 +248,10 @@ def test_nobody_is_first_where_all_were_bad_and_what_that_counts_is_told() -> No
 
 
 def test_the_reveal_is_told_in_the_language_of_whoever_asks() -> None:
-    request: Any = SimpleNamespace(client=None, headers={"accept-language": "de-AT,de;q=0.9"})
-    _, told = asyncio.run(
-        Moves(Recorder()).reveal({"re": 1, "battle": "b", "session": ""}, request)
-    )  # type: ignore[arg-type]
+    request = asking()
+    request.headers["accept-language"] = "de-AT,de;q=0.9"
+    asked = {"re": 1, "battle": "b", "session": ""}
+    _, told = asyncio.run(Moves(Recorder()).reveal(asked, request))  # type: ignore[arg-type]
     assert "Modell B ist der Champion." in told and "0,3 s" in told and "1 Stimme" in told
 
 

@@ -184,3 +184,18 @@ def test_the_keyboard_alone_sorts_and_scrolls(browser: Any, site: SimpleNamespac
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     page.context.close()
+
+
+def test_a_filter_may_be_called_what_gradio_calls_its_own(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    site.scoreboard.cast = cast(3)
+    page = opened(browser, site)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.get_by_role("button", name="Which votes").click()
+    page.locator("#board-topic input").click()
+    page.get_by_role("option", name="code").click()
+    shows(page, "topic “code”")
+    assert complaints == []
+    page.context.close()
