@@ -9,24 +9,46 @@ The flow, and its home:
     champion → reveal                                               core.battle.view, drawn by web
     standings, derived from the votes, never stored                 core.standings.leaderboard
 
-In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `arena.votes()` and
-`arena.leaderboard()` are DataFrames, whether or not a page is running.
+In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `arena.battle("…")` plays
+a battle without a page; `arena.votes()`, `arena.leaderboard()` and `arena.plot_leaderboard()` are of
+the ledger, `page.votes()` and so on of the ledger of that page.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from arena.frames import leaderboard, votes
+    from arena.battles import AsyncBattle, Battle, abattle, battle
+    from arena.frames import leaderboard, plot_leaderboard, votes
     from arena.notebook import Page, launch
 
-__all__ = ["Page", "launch", "leaderboard", "votes"]
+_HOMES = {
+    "battles": ("AsyncBattle", "Battle", "abattle", "battle"),
+    "frames": ("leaderboard", "plot_leaderboard", "votes"),
+    "notebook": ("Page", "launch"),
+}
 
-_HOMES = {"Page": "notebook", "launch": "notebook", "leaderboard": "frames", "votes": "frames"}
+__all__ = [
+    "AsyncBattle",
+    "Battle",
+    "Page",
+    "abattle",
+    "battle",
+    "launch",
+    "leaderboard",
+    "plot_leaderboard",
+    "votes",
+]
+
+
+def __dir__() -> list[str]:
+    """What a notebook offers on Tab."""
+    return __all__
 
 
 def __getattr__(name: str) -> Any:
     # The engine's process imports this package too and must start without Gradio.
-    if name in _HOMES:
-        return getattr(import_module(f"arena.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"arena.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

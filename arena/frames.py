@@ -7,6 +7,7 @@ or from files that are not imported. It does not know how they are drawn.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -23,12 +24,15 @@ from arena.core.ports import Ledger
 from arena.core.standings.board import Board, Query
 from arena.core.standings.covariates import style_columns
 from arena.core.standings.slices import Slice
+from arena.core.standings.votes import TEXT, WINNERS
 from arena.core.when import When
 from arena.exchange.foreign import METADATA, ledger_rows
 from arena.exchange.receiving import Told, nobody
 from arena.play.scoreboard import COLUMNS, board_of
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from arena.settings import Settings
 
 Result = TypeVar("Result")
@@ -36,6 +40,9 @@ Result = TypeVar("Result")
 SEQUENCE = "sequence"
 ROWS_AT_ONCE = 20_000
 """Fewer at once than a large ledger has, as rows take much room until they are columns."""
+
+SERVED: set[str] = set()
+"""The databases of the pages that this process serves now."""
 
 
 def votes(
@@ -52,7 +59,7 @@ def votes(
 ) -> pd.DataFrame:
     """The ledger's votes, one row a pair judged, in the order written; those of a slice, if one
     is given. Nothing is left out but by the slice: `excluded_reason` says what is not ranked,
-    and `supersedes` which ballot another one took back.
+    and `supersedes` which ballot another one took back. Models and winner are categories.
 
     columns: of `core.battle.record.VoteRow`, or sequence; all, when none is named. Conversations are
     long: name columns where the ledger is large. since, until: days or times in ISO 8601, in
@@ -78,7 +85,7 @@ def votes(
     async def read(ledger: Ledger) -> pd.DataFrame:
         wanted = tuple(dict.fromkeys((*columns, *chosen.columns))) if columns else ()
         found = chosen.of(await ledger.votes(wanted))
-        return (found[list(columns)] if columns else found).reset_index(drop=True)
+        return _categorical(found[list(columns)] if columns else found).reset_index(drop=True)
 
     return from_ledger(_settings(settings), read)
 
@@ -120,12 +127,23 @@ def leaderboard(
         order=order,
         anchor=anchor,
     )
-    where = _settings(settings)
     if votes is None:
-        return board(where, query).standings
+        return board(_settings(settings), query).standings
+    config.load(**_texts(settings))
     if isinstance(votes, (str, Path)):
         return board_of_file(Path(votes), query).standings
     return board_of_rows(votes, query).standings
+
+
+def plot_leaderboard(*, title: str = "", **choices: Any) -> Figure:
+    """The ratings with their intervals, as a Plotly figure. choices: as of `leaderboard`, settings
+    among them. Raises ArenaError."""
+    from arena.web.leaderboard import charts
+
+    chart = charts.ratings(leaderboard(**choices))
+    if title:
+        chart.update_layout(title=title, margin_t=64)
+    return chart
 
 
 def board(settings: Settings, query: Query) -> Board:
@@ -175,7 +193,27 @@ def from_ledger(
         return thread.submit(lambda: asyncio.run(run())).result()
 
 
+def _categorical(votes: pd.DataFrame) -> pd.DataFrame:
+    """With models and winner as categories; both sides have the same, so that they compare."""
+    sides = [side for side in ("model_a", "model_b") if side in votes]
+    names = sorted({name for side in sides for name in votes[side].unique()})
+    kinds = dict.fromkeys(sides, names) | ({"winner": [*WINNERS]} if "winner" in votes else {})
+    return votes.astype(
+        {name: pd.CategoricalDtype(pd.Index(kind, dtype=TEXT)) for name, kind in kinds.items()}
+    )
+
+
+def _texts(overrides: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in overrides.items()}
+
+
 def _settings(overrides: dict[str, Any]) -> Settings:
     config.quiet_libraries()
-    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
-    return config.load(**texts)
+    loaded = config.load(**_texts(overrides))
+    if SERVED and "DATABASE_URL" not in overrides and loaded.database_url not in SERVED:
+        warnings.warn(
+            "This is the ledger that the settings name. The running page keeps its votes in "
+            "another one: page.votes(), page.leaderboard().",
+            stacklevel=3,
+        )
+    return loaded

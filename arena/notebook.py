@@ -6,12 +6,18 @@ It does not know what is served; that is `compose`'s.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from arena import battles, frames
 from arena import settings as config
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from plotly.graph_objects import Figure
+
+    from arena.compose import House
     from arena.server.serving import Server
 
 
@@ -23,10 +29,41 @@ class Page:
     url: str
     share_url: str
     _server: Server
+    _house: House
+
+    def battle(self, prompt: str, **choices: Any) -> battles.Battle:
+        """As `arena.battle`, on the hosts of this page and into its ledger."""
+        return battles.Battle(self._playing, battles.Asked(prompt, **choices))
+
+    async def abattle(self, prompt: str, **choices: Any) -> battles.AsyncBattle:
+        """As `arena.abattle`, on the hosts of this page and into its ledger."""
+        opening = battles.AsyncBattle(self._playing)
+        return await opening.opened(battles.Asked(prompt, **choices))
+
+    def votes(self, columns: Sequence[str] = (), **choices: Any) -> pd.DataFrame:
+        """As `arena.votes`, of this page's ledger."""
+        return frames.votes(columns, **choices, **self._ledger)
+
+    def leaderboard(self, **choices: Any) -> pd.DataFrame:
+        """As `arena.leaderboard`, of this page's ledger."""
+        return frames.leaderboard(**choices, **self._ledger)
+
+    def plot_leaderboard(self, **choices: Any) -> Figure:
+        """As `arena.plot_leaderboard`, of this page's ledger."""
+        return frames.plot_leaderboard(**choices, **self._ledger)
 
     def stop(self) -> None:
         """Stop serving; votes are kept. A second call does nothing."""
+        frames.SERVED.discard(self._house.settings.database_url)
         self._server.stop()
+
+    @property
+    def _playing(self) -> battles.Playing:
+        return battles.Playing(self._house, self._server.loop)
+
+    @property
+    def _ledger(self) -> dict[str, str]:
+        return {"DATABASE_URL": self._house.settings.database_url}
 
     def __repr__(self) -> str:
         return f"Progressive Arena at {self.share_url or self.url}"
@@ -62,7 +99,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
             share_url = serving.share(sock)
         except serving.NoPublicLink as error:
             print(error)
-    page = Page(serving.url_of(sock), share_url, server)
+    page = Page(serving.url_of(sock), share_url, server, house)
+    frames.SERVED.add(loaded.database_url)
     _show(page, height)
     return page
 

@@ -55,6 +55,36 @@ def test_only_the_columns_that_are_named_are_read(place: dict[str, str]) -> None
     assert list(found["winner"]) == ["model_b", "model_b"] and list(found.index) == [0, 1]
 
 
+def test_models_and_winner_are_categories_that_compare_and_can_be_read_again(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    found = arena.votes(["model_a", "model_b", "winner"], **place)
+    assert set(found.dtypes.map(str)) == {"category"}
+    assert found["model_a"].cat.categories.tolist() == ["x", "y", "z"]
+    assert not (found["model_a"] == found["model_b"]).any()
+    assert list(found["winner"].cat.categories) == ["model_a", "model_b", "tie", "both_bad"]
+    assert arena.votes(["id"], **place).dtypes.map(str).tolist() == ["str"]
+    votes = arena.votes(**place)
+    for write, file in ((votes.to_parquet, "v.parquet"), (votes.to_pickle, "v.pickle")):
+        write(tmp_path / file)
+    for read, file in ((pd.read_parquet, "v.parquet"), (pd.read_pickle, "v.pickle")):
+        again = arena.leaderboard(votes=read(tmp_path / file), order=True)
+        pd.testing.assert_frame_equal(again, arena.leaderboard(order=True, **place))
+
+
+def test_the_chart_is_of_the_standings_asked_for(
+    place: dict[str, str], empty: dict[str, str]
+) -> None:
+    (rated,) = arena.plot_leaderboard(title="Law", topic="law", **place).data
+    assert list(rated.x) == list(arena.leaderboard(topic="law", **place)["rating"])
+    assert not arena.plot_leaderboard(**empty).data
+
+
+def test_all_that_there_is_comes_on_tab() -> None:
+    assert {"battle", "launch", "leaderboard", "plot_leaderboard", "votes"} <= set(dir(arena))
+    assert all(callable(getattr(arena, name)) for name in dir(arena))
+
+
 def test_an_unknown_column_is_told_with_those_there_are(place: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=r"no column winer. They have: .*winner"):
         arena.votes(["winer"], **place)

@@ -22,6 +22,9 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None
         try:
             wait_until(lambda: fetch(f"{page.url}/api/arena/status")["ready"], "the arena is ready")
             assert page.url in repr(page)
+            with pytest.warns(UserWarning, match=r"page\.votes"):
+                arena.votes(["id"])
+            assert page.votes(["id"]).empty
         finally:
             page.stop()
         with pytest.raises(OSError, match="refused"):

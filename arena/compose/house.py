@@ -88,6 +88,8 @@ class House:
             language=language_of,
         )
         self.metrics.watch(self.referee, self.hosts.reports)
+        self.tried = asyncio.Event()
+        """Set once it is known whether battles can be had, or why not."""
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = False
 
@@ -107,7 +109,12 @@ class House:
         """Begin to set up; everything slow goes on in the background."""
         self.stores.take_up()
         orphans = self.referee.rounds.look_after_orphans(ready=lambda: self.readiness.ready)
-        self._tasks = [asyncio.create_task(work) for work in (self._run(), orphans)]
+        self._tasks.append(asyncio.create_task(orphans))
+        await self.look_out()
+
+    async def look_out(self) -> None:
+        """Find hosts and look after them, and leave to others what others left unfinished."""
+        self._tasks.append(asyncio.create_task(self._run()))
 
     async def drain(self) -> None:
         """Open no more battles, and wait until the rounds that are being written are stored."""
@@ -163,6 +170,8 @@ class House:
             log.exception("setting up failed in a way that nothing foresaw")
             self._tell(Readiness(False, "Setting up failed.", "The terminal says why."))
             return False
+        finally:
+            self.tried.set()
 
     async def _look_after(self) -> None:
         await self.hosts.refresh()

@@ -85,16 +85,16 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
         super().__init__(config)
         self._stopping = stopping
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig == signal.SIGTERM and self._loop and not (self._draining or self.should_exit):
-            self._loop.call_soon_threadsafe(self._begin_to_drain)
+        if sig == signal.SIGTERM and self.loop and not (self._draining or self.should_exit):
+            self.loop.call_soon_threadsafe(self._begin_to_drain)
             return
         if self.should_exit:
             # Told twice, it leaves at once; what that cuts off is no news to whoever asked for it.
@@ -167,6 +167,12 @@ class Server:
         )
         self._thread.start()
         ready.wait()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """That of everything that is served."""
+        assert self._server.loop, "not started"
+        return self._server.loop
 
     def stop(self) -> None:
         """End the thread that `start` began."""
