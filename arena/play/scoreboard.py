@@ -200,7 +200,8 @@ class Scoreboard:
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
         live = frozenset(await self._under_way())
-        await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
+        if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
+            await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
         self._last, self._live = news.last, live
 
     @property

@@ -112,10 +112,12 @@ class SqlLedger:
             wanted = wanted.where(VOTES.c.battle_id == battle)
         if limit:
             wanted = wanted.limit(limit)
-        rows = await self._do(lambda db: db.execute(wanted).all())
-        return await asyncio.to_thread(
-            lambda: pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
-        )
+
+        def read(db: Connection) -> pd.DataFrame:
+            rows = db.execute(wanted).all()
+            return pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
+
+        return await self._do(read)
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""

@@ -75,15 +75,15 @@ class Counts:
         counts.fold(votes)
         return counts
 
-    def fold(self, votes: pd.DataFrame, sign: int = 1) -> None:
+    def fold(self, votes: pd.DataFrame | CodedVotes, sign: int = 1) -> None:
         """Votes come (sign 1), or go again (−1) with the values they came with.
 
         Raises `BadInput` for an unknown outcome, a row without two different contenders or a
         column that is missing, and ValueError where a vote goes that never came; nothing is
         changed then."""
-        if votes.empty:
+        if isinstance(votes, pd.DataFrame) and votes.empty:
             return
-        new = read(votes)
+        new = read(votes) if isinstance(votes, pd.DataFrame) else votes
         if sign < 0 and not self._holds(new):
             raise ValueError("Votes can be taken out only as they were folded in.")
         kinds = self._kinds(new)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counting, require
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counting, read, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -151,17 +151,17 @@ def movement(counts: Counts, battle_rows: pd.DataFrame) -> pd.DataFrame:
     if battle_rows.empty:
         return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
     names = sorted({*battle_rows["model_a"].astype(TEXT), *battle_rows["model_b"].astype(TEXT)})
-    after = _ratings(counts.fit(), names)
-    counts.fold(battle_rows, -1)
+    after, its = _ratings(counts.fit(), names), read(battle_rows)
+    counts.fold(its, -1)
     try:
         before = _ratings(counts.fit(), names)
     finally:
-        counts.fold(battle_rows)
+        counts.fold(its)
     columns = {"contender": pd.array(names, dtype=TEXT)}
     for what in ("rating", "rank"):
         columns |= {f"{what}_before": before[what], f"{what}_after": after[what]}
-    table = pd.DataFrame(columns)[list(MOVEMENT)]
-    return table.sort_values(["rank_after", "contender"], na_position="last", ignore_index=True)
+    best_first = np.argsort(after["rank"].to_numpy(float, na_value=np.inf), kind="stable")
+    return pd.DataFrame({name: columns[name][best_first] for name in MOVEMENT})
 
 
 def head_to_head(counts: Counts) -> pd.DataFrame:
