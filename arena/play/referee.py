@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -224,8 +225,9 @@ class Referee:
         """The names, and how this battle moved the standings: a frame with contender,
         rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
         battle = await self._battles.load(battle_id)
-        revealed = view.reveal(battle, await self._ledger.of_battle(battle_id))
-        return revealed, await self.scoreboard.movement(battle_id)
+        revealed = view.reveal(battle, votes=0)
+        votes, moved = await self.scoreboard.movement(battle_id)
+        return replace(revealed, votes=votes), moved
 
     async def follow(
         self, battle_id: str, after: int = 0

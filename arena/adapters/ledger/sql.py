@@ -114,8 +114,9 @@ class SqlLedger:
             wanted = wanted.limit(limit)
 
         def read(db: Connection) -> pd.DataFrame:
-            rows = db.execute(wanted).all()
-            return pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
+            values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
+            columns = zip(dtypes.items(), values, strict=True)
+            return pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
 
         return await self._do(read)
 
