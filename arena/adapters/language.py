@@ -6,7 +6,7 @@ It does not know what the text is for.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from arena.core.battle.record import UNDETERMINED
@@ -30,8 +30,9 @@ def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
+@lru_cache(maxsize=128)
 def language_of(text: str) -> str:
     """ISO 639-1 code, or 639-2/3 where there is none of two letters; `und` where it cannot be
-    told, as for a few words, numbers or code."""
+    told, as for a few words, numbers or code. The votes of a battle ask for the same text."""
     code, probability = _identifier().classify(text[:MOST_CHARACTERS])
     return str(code) if probability >= LEAST else UNDETERMINED

@@ -42,8 +42,12 @@ def decode(data: Any, kind: Any) -> Any:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Its rows as plain values by column, None for what is unknown."""
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+    names = [str(name) for name in table]
+    columns = [
+        [None if missing else value for value, missing in zip(of.tolist(), of.isna(), strict=True)]
+        for _, of in table.items()
+    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 # What cattrs does otherwise ---------------------------------------------------------------------

@@ -5,7 +5,17 @@ from them who is who. It does not know where votes are kept, how a battle goes, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -105,6 +115,7 @@ class Scoreboard:
         self._roster = roster
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
+        self._begun = self._folded = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -121,27 +132,23 @@ class Scoreboard:
 
     async def version(self) -> int:
         """Another number whenever the standings may have changed; on all replicas the same."""
-        async with self._lock:
-            await self._catch_up()
+        async with self._caught_up():
             return self._version
 
     async def last(self) -> int:
         """The sequence of the newest vote in the ledger, held back or not."""
-        async with self._lock:
-            await self._catch_up()
+        async with self._caught_up():
             return self._last
 
     async def votes(self) -> Mapping[str, int]:
         """Contender → votes, of all that may be known."""
-        async with self._lock:
-            await self._catch_up()
+        async with self._caught_up():
             return dict(self._counts.votes)
 
     async def fit(self) -> Fit:
         """Strengths, from all that may be known: what `best` draws from. Battles under way are
         left out; their draw is done."""
-        async with self._lock:
-            await self._catch_up()
+        async with self._caught_up():
             return await _to_the_end(asyncio.to_thread(self._counts.fit, Method()))
 
     async def board(self, query: Query = Query()) -> Board:
@@ -149,8 +156,7 @@ class Scoreboard:
         what is kept counted, whatever their number; anything else reads the rows once."""
         roster = [contender.name for contender in self._roster()]
         if query.slice.everything and not query.covariates:
-            async with self._lock:
-                await self._catch_up()
+            async with self._caught_up():
                 speeds = await self._speeds()
                 return await _to_the_end(
                     asyncio.to_thread(
@@ -162,7 +168,7 @@ class Scoreboard:
                         held_back=len(self._held),
                     )
                 )
-        async with self._lock:
+        async with self._caught_up():
             votes = await self._votes()
             held = len(self._held)
             return await self._answered(
@@ -171,22 +177,23 @@ class Scoreboard:
 
     async def panels(self, query: Query) -> Panels:
         """May take seconds for the first time, when a large ledger is read row by row."""
-        async with self._lock:
+        async with self._caught_up():
             votes = await self._votes()
             return await self._answered("panels", query, lambda: _panels(votes, query))
 
     async def movement(self, battle_id: str) -> pd.DataFrame:
-        """How one battle moved its contenders: see `leaderboard.movement`."""
-        async with self._lock:
-            await self._catch_up()
+        """How the battle moved its contenders: see `leaderboard.movement`."""
+        async with self._caught_up():
             columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
-            rows = leaderboard.superseding(await self._ledger.votes(columns, battle=battle_id))
-            moved = asyncio.to_thread(leaderboard.movement, self._counts, rows)
+            rows = await self._ledger.votes(columns, battle=battle_id)
+            moved = asyncio.to_thread(
+                leaderboard.movement, self._counts, leaderboard.superseding(rows)
+            )
             return await _to_the_end(moved)
 
     async def statistics(self) -> Statistics:
         """Totals of all votes, and what is held back."""
-        async with self._lock:
+        async with self._caught_up():
             votes = await self._votes()
             held = len(self._held)
             return await self._answered("statistics", Query(), lambda: _statistics(votes, held))
@@ -197,11 +204,19 @@ class Scoreboard:
 
     # Keeping up -------------------------------------------------------------------------------
 
-    async def _catch_up(self) -> None:
-        """Fold in what the ledger has got since, and what is no longer held back."""
-        await _to_the_end(self._fold_news())
+    @asynccontextmanager
+    async def _caught_up(self) -> AsyncIterator[None]:
+        """Meanwhile nobody else touches the counts, in which is all that the ledger had when this
+        was asked for. Whoever waited until all of that was folded in does not fold it again."""
+        begun = self._begun
+        async with self._lock:
+            if self._folded <= begun:
+                self._begun += 1
+                await _to_the_end(self._fold_news(self._begun))
+            yield
 
-    async def _fold_news(self) -> None:
+    async def _fold_news(self, turn: int) -> None:
+        """What the ledger has got since, and what is no longer held back."""
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
         if self._ledger.generation != self._generation:
@@ -209,8 +224,9 @@ class Scoreboard:
             self._forget()
             news = await self._ledger.outcomes()
         live = frozenset(await self._unrevealed())
-        await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
-        self._last, self._live = news.last, live
+        if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
+            await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
+        self._last, self._live, self._folded = news.last, live, turn
 
     @property
     def _version(self) -> int:
@@ -237,7 +253,6 @@ class Scoreboard:
 
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""
-        await self._catch_up()
         while True:
             chunk = await self._ledger.votes(COLUMNS, after=self._read, limit=CHUNK)
             if chunk.empty:

@@ -1,5 +1,5 @@
 """The page and the HTTP routes. Both speak only to the referee."""
 
-from arena.web.importing import without_stubs
+from arena.web.importing import leanly
 
-without_stubs()
+leanly()

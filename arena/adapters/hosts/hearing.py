@@ -60,6 +60,8 @@ class Halves:
 
     def joined(self, piece: str, *, last: bool = False) -> str:
         """The piece, but for a first half at its end, which waits for the next one."""
+        if piece.isascii() and not self._first:
+            return piece
         whole, self._first = self._first + piece, ""
         if not last and "\ud800" <= whole[-1:] <= "\udbff":
             whole, self._first = whole[:-1], whole[-1]

@@ -152,22 +152,17 @@ class OllamaHost:
                     if len(some) < AT_ONCE:
                         await asyncio.sleep(until_tick(clock()))
 
-    def _heard(self, line: bytes, request: Request) -> Iterator[HostPiece]:
+    def _heard(self, line: bytes, request: Request) -> Sequence[HostPiece]:
         """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
         told = _parsed(line)
-        match told:
-            case {"model": request.model, "message": {"content": str(text)}, "done": False} if (
-                text and told.keys() <= PLAIN and told["message"].keys() <= PLAIN_MESSAGE
-            ):
-                yield Text(text)
-                return
+        if text := _plain_text(told, request.model):
+            return (Text(text),)
         if error := told.get("error"):
             raise ResponseError(error)
         frame = Frame(**told)
         self._check(frame, request)
-        yield from _pieces(frame)
-        if frame.done:
-            yield _ended(frame)
+        pieces = _pieces(frame)
+        return [*pieces, _ended(frame)] if frame.done else list(pieces)
 
     async def _length(self, request: Request, options: Mapping[str, Any]) -> int:
         """About how many tokens all messages have, by counting those of a sample; 0 where they
@@ -247,6 +242,17 @@ def _parsed(line: bytes) -> dict[str, Any]:
         # Half a character, which it refuses; what is no JSON is refused here too.
         told = json.loads(line)
     return dict(told)
+
+
+def _plain_text(told: Mapping[str, Any], model: str) -> str:
+    """Of a frame of this model that is text and nothing else; empty for any other."""
+    if told.get("done") is not False or told.get("model") != model or not told.keys() <= PLAIN:
+        return ""
+    message = told.get("message")
+    if not isinstance(message, dict) or not message.keys() <= PLAIN_MESSAGE:
+        return ""
+    text = message.get("content")
+    return text if isinstance(text, str) else ""
 
 
 def _pieces(frame: Frame) -> Iterator[Text | Thought]:

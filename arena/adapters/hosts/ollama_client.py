@@ -7,13 +7,14 @@ API: https://github.com/ollama/ollama/blob/main/docs/api.md
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, cast
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream
 from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowResponse
 from pydantic import BaseModel, Field
 
@@ -117,10 +118,34 @@ class Client(AsyncClient):
                 cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
             ) as all_:
                 async for some in all_:
-                    yield some
+                    with _held(response.extensions["reply"]):
+                        yield some
 
 
-def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
+@contextmanager
+def _held(reply: aiohttp.ClientResponse) -> Iterator[None]:
+    """Nothing of the reply is read meanwhile: what comes waits in the socket, to be read at once."""
+    reading = reply.connection and reply.connection.protocol
+    if not reading:
+        yield
+        return
+    reading.pause_reading()
+    try:
+        yield
+    finally:
+        reading.resume_reading()
+
+
+class _Transport(AiohttpTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As the base; the response has the one of aiohttp as its extension `reply`."""
+        response = await super().handle_async_request(request)
+        stream = cast("AiohttpResponseStream", response.stream)
+        response.extensions["reply"] = stream._aiohttp_response  # noqa: SLF001 -- it has no other way
+        return response
+
+
+def _transport(trusted: ssl.SSLContext) -> _Transport:
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             # The default of 100 connections would make the 101st stream wait.
@@ -128,4 +153,4 @@ def _transport(trusted: ssl.SSLContext) -> AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    return AiohttpTransport(client=session)
+    return _Transport(client=session)

@@ -6,6 +6,7 @@ before, and that it is withdrawn. It does not know which database answers.
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
@@ -49,10 +50,13 @@ def read(connection: Connection, database: Database, after: int) -> Outcomes:
 
 def frame(pieces: Iterable[bytes]) -> pd.DataFrame:
     """Pieces of CSV as one table: sequence int64, the others category with categories of str.
-    While one piece is taken apart, the next is fetched."""
+    While one piece is taken apart, the next is fetched; the first, mostly the only one, is not
+    worth a thread."""
+    remaining = iter(pieces)
+    tables = [_SCHEMA.empty_table(), *(_parsed(piece) for piece in islice(remaining, 1))]
     with ThreadPoolExecutor(max_workers=1) as parser:
-        parsed = [parser.submit(_parsed, piece) for piece in pieces]
-    tables = [_SCHEMA.empty_table(), *(table.result() for table in parsed)]
+        parsed = [parser.submit(_parsed, piece) for piece in remaining]
+    tables += [table.result() for table in parsed]
     whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
     columns = {"sequence": whole["sequence"].to_numpy()}
     return pd.DataFrame(columns | {name: _categorical(whole[name]) for name in OUTCOME}, copy=False)

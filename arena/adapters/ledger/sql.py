@@ -160,10 +160,13 @@ class SqlLedger:
             wanted = wanted.where(VOTES.c.battle_id == battle)
         if limit:
             wanted = wanted.limit(limit)
-        rows = await self._do(lambda db: db.execute(wanted).all())
-        return await asyncio.to_thread(
-            lambda: pd.DataFrame.from_records(rows, columns=list(dtypes)).astype(dtypes)
-        )
+
+        def read(db: Connection) -> pd.DataFrame:
+            values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
+            columns = zip(dtypes.items(), values, strict=True)
+            return pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
+
+        return await self._do(read)
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""

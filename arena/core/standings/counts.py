@@ -112,15 +112,33 @@ class Counts:
 
     def fit(self, method: Method = Method()) -> Fit:
         """Raises `BadInput` where there is no prior and the votes leave a strength unbounded."""
+        return fitting.fit(*self._designed(self._times, method), method)[0]
+
+    def moved(self, votes: pd.DataFrame, method: Method = Method()) -> tuple[Fit, Fit]:
+        """Strengths without these votes, which were folded in, and with them; how sure they are
+        is not said. Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
+        its = read(votes)
+        without = self._times.copy()
+        np.subtract.at(without.reshape(-1), self._kinds(its), its.times)
+        if (without < 0).any():
+            raise ValueError("Only votes that were folded in can have moved anybody.")
+        before, after = (
+            fitting.strengths(*self._designed(times, method), method)
+            for times in (without, self._times)
+        )
+        return before, after
+
+    def _designed(self, all_times: Floats, method: Method) -> tuple[tuple[str, ...], Design]:
+        """all_times: as `_times`."""
         worth = Worth.of(*method.weights)
-        kind = np.flatnonzero(self._times)
-        outcome, times = kind % OUTCOMES, self._times.reshape(-1)[kind]
+        kind = np.flatnonzero(all_times)
+        outcome, times = kind % OUTCOMES, all_times.reshape(-1)[kind]
         votes, score, squares = (
             times * of[outcome] for of in (worth.votes, worth.score, worth.squares)
         )
         first, second = (side[kind // OUTCOMES] for side in sides(len(self._names)))
         names, place, group = line_up(self._names, first, second, votes, score, method)
-        unit = np.zeros(self._times.size, dtype=np.int64)
+        unit = np.zeros(all_times.size, dtype=np.int64)
         unit[kind] = np.arange(len(kind))
 
         def entries(by_rater: bool) -> Entries:
@@ -130,7 +148,7 @@ class Counts:
 
         none = np.zeros((0, len(kind)))
         design = Design(group, place[first], place[second], none, votes, score, squares, entries)
-        return fitting.fit(names, design, method)[0]
+        return names, design
 
     def outcomes(self) -> pd.DataFrame:
         """One row for each pair of contenders that met: contender, opponent, and how many votes

@@ -5,7 +5,7 @@ where votes are kept, who may cast them, or how a table is drawn. The fit and it
 `core.standings.bradley_terry`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,24 +144,18 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
 def movement(counts: Counts, battle_rows: pd.DataFrame) -> pd.DataFrame:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
-    battle_rows: the battle's rows as they were folded into the counts, which are the same
-    afterwards. One row a contender of the battle, best first, with the columns and dtypes of
+    battle_rows: the battle's rows as they were folded into the counts. One row a contender of the battle, best first, with the columns and dtypes of
     `MOVEMENT`. Before is NaN for a newcomer; a battle without votes
     gives no row; one whose votes do not count moves nobody."""
     if battle_rows.empty:
         return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
     names = sorted({*battle_rows["model_a"].astype(TEXT), *battle_rows["model_b"].astype(TEXT)})
-    after = _ratings(counts.fit(), names)
-    counts.fold(battle_rows, -1)
-    try:
-        before = _ratings(counts.fit(), names)
-    finally:
-        counts.fold(battle_rows)
+    before, after = (_places(fit, names) for fit in counts.moved(battle_rows))
     columns = {"contender": pd.array(names, dtype=TEXT)}
     for what in ("rating", "rank"):
         columns |= {f"{what}_before": before[what], f"{what}_after": after[what]}
-    table = pd.DataFrame(columns)[list(MOVEMENT)]
-    return table.sort_values(["rank_after", "contender"], na_position="last", ignore_index=True)
+    best_first = np.argsort(after["rank"].to_numpy(float, na_value=np.inf), kind="stable")
+    return pd.DataFrame({name: columns[name][best_first] for name in MOVEMENT})
 
 
 def head_to_head(counts: Counts) -> pd.DataFrame:
@@ -207,18 +201,31 @@ def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[
 def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
     """By column of the standings, what the fit says of these contenders, and nothing of those it
     does not know."""
+    best, worst = fit.rank_spread()
+    half = fit.half_width
+    return _places(
+        fit,
+        names,
+        {"rank_best": best, "rank_worst": worst, "group": fit.group},
+        {"lower": fit.rating - half, "upper": fit.rating + half},
+    )
+
+
+def _places(
+    fit: Fit,
+    names: Sequence[str],
+    whole: Mapping[str, Ints] = {},
+    points: Mapping[str, Floats] = {},
+) -> dict[str, Any]:
+    """Ratings and ranks of these contenders, and columns of further numbers of the fit."""
     at = {name: place for place, name in enumerate(fit.names)}
     known = np.array([at.get(name, -1) for name in names], dtype=np.int64)
-    unknown = known < 0
     # Equal records differ in the last bits of their strengths; they share a rank.
     rating = fit.rating.round(6)
     ahead = (fit.group[:, None] == fit.group) & (rating > rating[:, None])
-    best, worst = fit.rank_spread()
-    ranks = {"rank": 1 + ahead.sum(axis=1), "rank_best": best, "rank_worst": worst}
     columns: dict[str, Any] = {
-        name: pd.arrays.IntegerArray(np.append(values, 0)[known], unknown.copy())
-        for name, values in (ranks | {"group": fit.group}).items()
+        name: pd.arrays.IntegerArray(np.append(of, 0)[known], known < 0)
+        for name, of in {"rank": 1 + ahead.sum(axis=1), **whole}.items()
     }
-    half = fit.half_width
-    points = {"rating": fit.rating, "lower": fit.rating - half, "upper": fit.rating + half}
+    points = {"rating": fit.rating, **points}
     return columns | {name: np.append(of, np.nan)[known] for name, of in points.items()}
