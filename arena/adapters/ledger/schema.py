@@ -79,6 +79,14 @@ APPLIED = sa.Table(
     sa.Column("applied_at", UtcTime, nullable=False),
 )
 KEYS = sa.Table("arena_keys", _SCHEMA, sa.Column("key", sa.Text(), nullable=False))
+SHARED = sa.Table(
+    "shared_battles",
+    _SCHEMA,
+    sa.Column("battle_id", sa.Text(), primary_key=True),
+    sa.Column("owner", sa.Text(), nullable=False),
+    sa.Column("shared_at", UtcTime, nullable=False),
+    sa.Column("told", sa.Text(), nullable=False),
+)
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
@@ -172,6 +180,11 @@ def _fourth(connection: sa.Connection) -> None:
     connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
 
 
+def _sharing(connection: sa.Connection) -> None:
+    """What the links of finished battles show."""
+    SHARED.create(connection)
+
+
 def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
@@ -179,6 +192,12 @@ def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
             connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (
+    _first,
+    _second,
+    _third,
+    _fourth,
+    _sharing,
+)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""
