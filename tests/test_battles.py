@@ -117,7 +117,7 @@ def test_what_keeps_a_battle_from_being_played_is_told(
 ) -> None:
     with pytest.raises(BadInput, match="prompt is empty"):
         arena.battle(" ", **place)
-    with pytest.raises(NoCapacity, match="does not answer|cannot be reached"):
+    with pytest.raises(NoCapacity, match=r"does not answer|cannot be reached"):
         arena.battle("Why?", **place | {"OLLAMA_HOST": "http://127.0.0.1:1"})
     battle = arena.battle("Why?", **place)
     with pytest.raises(BadInput):

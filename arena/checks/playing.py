@@ -64,7 +64,7 @@ class Player:
             self.timing.total_s = self._since()
 
     async def _play(self, prompt: str, format: str) -> None:
-        asked = {"prompt": prompt, "format": format, "topic": "", "study": REHEARSAL}
+        asked = {"prompt": prompt, "format": format, "size": 0, "topic": "", "study": REHEARSAL}
         battle = (await self._page.move("open", **asked))["battle"]
         async with self._page.following(battle) as events:
             async for event in events:

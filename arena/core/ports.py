@@ -209,6 +209,15 @@ class Ledger(Protocol):
     """Another number where another ledger has taken the place of the one that was read before;
     its votes are others under the same numbers."""
 
+    async def share(self, battle: str, owner: str, told: str) -> None:
+        """Keep what the battle's link shows; what was kept before is replaced."""
+
+    async def shared(self, battle: str) -> tuple[str, str] | None:
+        """Who shared it, and what is shown."""
+
+    async def unshare(self, battle: str) -> None:
+        """Forget it."""
+
     async def writable(self) -> None:
         """Raises `LedgerFault` where a vote could not be made durable now."""
 

@@ -26,6 +26,7 @@ from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Re
 from arena.core.standings.slices import Slice
 from arena.play import ballots
 from arena.play.admission import Admission, Caller, RefereeRules
+from arena.play.links import Links
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
 
@@ -64,6 +65,7 @@ class Referee:
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
+        self.links = Links(battles, ledger, now)
         self.scoreboard = Scoreboard(ledger, battles.unrevealed, hosts.contenders)
         self.rounds = Rounds(
             hosts=hosts,

@@ -18,6 +18,7 @@ from arena.compose import House
 from arena.core.errors import ArenaError
 from arena.settings import Settings
 from arena.web import api, replica, ui
+from arena.web import shared as shared_page
 from arena.web.bodies import Bodies
 from arena.web.callers import Sessions
 from arena.web.hostnames import HERE, Hostnames
@@ -71,6 +72,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
         house.referee,
         api.Operable(overview, house.metrics.text, house.settings.metrics == "all"),
     )
+    shared_page.install(app, house.referee)
     app.add_api_route("/gradio_api/upload", _no_files, methods=["POST"], include_in_schema=False)
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS

@@ -45,16 +45,26 @@ const purpose = { study: words.get("study") ?? "", topic: words.get("topic") ?? 
 
 // Following a battle ---------------------------------------------------------------------------
 
+// The battle's address, so that Back, a reload and another day come to it.
+function address(id, change = "pushState") {
+  const url = new URL(location);
+  for (const used of ["battle", ...(id ? ["prompt", "format", "models"] : [])]) url.searchParams.delete(used);
+  if (id) url.searchParams.set("battle", id);
+  if (url.href !== location.href) history[change](history.state, "", url);
+}
+
+const addressed = () => new URLSearchParams(location.search).get("battle");
+
 function follow(id) {
   leave();
   session(id);
   battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0, spent: 0 };
-  const mine = battle;
+  const there = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
   for (const name of EVENTS) {
-    source.addEventListener(name, (event) => mine === battle && receive(event));
+    source.addEventListener(name, (event) => there === battle && receive(event));
   }
-  source.addEventListener("error", () => mine === battle && lost(mine));
+  source.addEventListener("error", () => there === battle && lost(there));
 }
 
 function leave() {
@@ -85,20 +95,34 @@ function receive(event) {
   unmask();
 }
 
-async function lost(mine) {
+async function lost(there) {
   if (source.readyState !== EventSource.CLOSED) {
     say(el, tell("arena.connection_lost"), "error");
     return;
   }
-  const known = await fetch(api(`battles/${encodeURIComponent(mine.id)}`)).catch(() => null);
-  if (mine !== battle || OVER.includes(mine.state?.phase)) return;
+  const known = await fetch(api(`battles/${encodeURIComponent(there.id)}`)).catch(() => null);
+  if (there !== battle || OVER.includes(there.state?.phase)) return;
+  const kept = mine.find(battle.id);
+  if (known?.status === 404 && kept?.state) {
+    show(kept);
+    return;
+  }
   if (known?.status === 404) {
     start();
+    address("", "replaceState");
     say(el, tell("arena.battle_gone"), "notice");
     return;
   }
   say(el, tell("arena.connection_lost"), "error");
-  setTimeout(() => mine === battle && follow(mine.id), RETRY_MS);
+  setTimeout(() => there === battle && follow(there.id), RETRY_MS);
+}
+
+// A battle that only this browser still has.
+function show({ id, state, texts: own, names }) {
+  leave();
+  battle = { id, state, texts: own, names, last: 0, openSince: 0, spent: 0, kept: true };
+  draw();
+  repaint();
 }
 
 // Drawing --------------------------------------------------------------------------------------
@@ -120,8 +144,12 @@ function draw() {
   (moves ? moving : (_, change) => change())(el, () => {
     paintState(el, state, names);
     say(el, headline(state), state.phase === "void" ? "notice" : "");
+    document.documentElement.dataset.kept = Boolean(battle.kept);
     fit(el);
   });
+  if (OVER.includes(state.phase) && !battle.kept) {
+    mine.note(battle.id, { phase: state.phase, ...(state.phase === "void" ? whole() : {}) });
+  }
   keepFocus();
   // Voting opens when the texts are there.
   if (state.phase === "voting") repaint();
@@ -200,8 +228,24 @@ function start() {
   leave();
   session(null);
   paintIdle(el);
+  paintMine(el, visit);
   say(el, "");
   unlock();
+}
+
+// What of the battle is worth keeping.
+function whole() {
+  const { state, texts: own, names } = battle;
+  const champions = state.panes.filter((pane) => pane.state === "champion").map(({ seat }) => names?.[seat]);
+  return { state, texts: own, names, ...(names ? { champions } : {}) };
+}
+
+function visit(id) {
+  address(id);
+  say(el, "");
+  document.documentElement.dataset.arena = "answering";
+  follow(id);
+  attend(el.status);
 }
 
 // Moves ----------------------------------------------------------------------------------------
@@ -233,16 +277,27 @@ function settle(answer) {
 function open() {
   const format = el.formats.querySelector("input:checked")?.value ?? "";
   say(el, "");
-  ask(() => trigger("open"), { prompt: el.prompt.value, format, ...purpose }, entered);
+  opened({ prompt: el.prompt.value, format, size: Number(el.models.value) });
+}
+
+function opened(what) {
+  const fields = { ...what, study: purpose.study, topic: el.topic.value };
+  ask(() => trigger("open"), fields, (answer) => entered(answer, what));
 }
 
 function again() {
-  if (battle) ask(() => trigger("again"), { battle: battle.id }, entered);
+  if (!battle) return;
+  const { prompts: [prompt], format, panes } = battle.state;
+  const what = { prompt, format, size: panes.length };
+  if (battle.kept) opened(what);
+  else ask(() => trigger("again"), { battle: battle.id }, (answer) => entered(answer, what));
 }
 
-function entered(answer) {
+function entered(answer, { prompt, format }) {
   if (answer.error) return;
+  mine.note(answer.battle, { at: Date.now(), prompt: prompt.trim(), format });
   start();
+  address(answer.battle);
   write(el.prompt, "");
   write(el.followUp, "");
   document.documentElement.dataset.arena = "answering";
@@ -283,7 +338,7 @@ function undo() {
 // Out of a battle that is not over: it ends, and nobody writes on for it.
 function leaveBattle() {
   const over = !battle?.state || OVER.includes(battle.state.phase);
-  const done = () => { start(); attend(el.prompt, true); };
+  const done = () => { start(); address(""); attend(el.prompt, true); };
   if (over) done();
   else ask(() => trigger("abandon"), { battle: battle.id }, done);
 }
@@ -298,10 +353,10 @@ function followUp() {
 
 // What to do with the answer to a move that leaves the present version of the battle behind.
 function movedOn() {
-  const mine = battle;
+  const there = battle;
   const { version } = battle.state;
   return (answer) => {
-    if (!answer.error) mine.spent = version;
+    if (!answer.error) there.spent = version;
     attend(el.status);
   };
 }
@@ -309,14 +364,15 @@ function movedOn() {
 // Asks for the names once the battle is decided, and again until they are there.
 function unmask() {
   if (pending || battle?.state?.phase !== "decided" || battle.names) return;
-  const mine = battle;
-  ask(() => trigger("unmask"), { battle: mine.id }, (answer) => {
-    if (mine !== battle) return;
+  const there = battle;
+  ask(() => trigger("unmask"), { battle: there.id }, (answer) => {
+    if (there !== battle) return;
     if (answer.error) {
       setTimeout(unmask, RETRY_MS);
       return;
     }
-    mine.names = answer.names;
+    there.names = answer.names;
+    mine.note(battle.id, whole());
     draw();
     setTimeout(() => attend(el.reveal.querySelector("h2"), true), PAINT_MS);
   });
@@ -354,6 +410,15 @@ function press(key) {
   return true;
 }
 
+// What a link asks for: `prompt`, `format`, `models`, `topic`, beside `study` and `battle`.
+function prefill() {
+  if (words.get("prompt")) write(el.prompt, words.get("prompt"));
+  [...el.formats.querySelectorAll("input")].find(({ value }) => value === words.get("format"))?.click();
+  if ([...el.models.options].some(({ value }) => value === words.get("models"))) el.models.value = words.get("models");
+  el.topic.value = purpose.topic;
+  el.options.open = Boolean(words.get("models"));
+}
+
 function listen() {
   el.send.addEventListener("click", open);
   el.sendFollowUp.addEventListener("click", followUp);
@@ -368,6 +433,15 @@ function listen() {
     el.together.setAttribute("aria-pressed", on);
   });
   el.stage.addEventListener("scroll", () => paintSwiped(el), { passive: true });
+  addEventListener("popstate", () => {
+    const id = addressed();
+    if (id === battle?.id) return;
+    if (id) follow(id);
+    else start();
+  });
+  el.mineSearch.addEventListener("input", () => paintMine(el, visit));
+  el.mineClear.addEventListener("click", () => { mine.keep([]); paintMine(el, visit); });
+  listenToShare(el, ask, () => battle.id);
   addEventListener("resize", () => battle?.state && fit(el));
   for (const [seat, pane] of el.panes) {
     pane.voteOut.addEventListener("click", () => vote("drop", seat));
@@ -396,7 +470,7 @@ function listen() {
   }
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (typing || el.shareBox.open || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (press(event.key.toLowerCase())) event.preventDefault();
   });
 }
@@ -419,10 +493,14 @@ async function watchHost() {
 watch("value", () => settle(props.value));
 mounted().then((found) => {
   el = found;
-  const held = session();
+  const held = addressed() ?? session();
   start();
   paintPurpose(el, purpose);
-  if (held) follow(held);
+  prefill();
+  if (held) {
+    address(held, "replaceState");
+    follow(held);
+  }
   listen();
   watchHost();
 });

@@ -21,7 +21,20 @@ from arena.web.words import label
 if TYPE_CHECKING:
     from arena.play.referee import Referee
 
-SCRIPTS = ("words.js", "blocks.js", "inline.js", "maths.js", "replies.js", "paint.js", "arena.js")
+SCRIPTS = (
+    "words.js",
+    "blocks.js",
+    "inline.js",
+    "maths.js",
+    "replies.js",
+    "paint.js",
+    "mine.js",
+    "share.js",
+    "arena.js",
+)
+
+FEW = 4
+"""Contenders that a battle may be opened with in any case."""
 
 html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 
@@ -30,13 +43,15 @@ def build(referee: Referee, channel: str) -> None:
     """Draw the tab into the Blocks that is open, and wire it."""
     html(shown("words"))
     html(shown("banner"), elem_id="notices")
-    _form()
+    size = referee.rules.battle_size
+    most = max(size, FEW)
+    _form(size, most)
     html(shown("status"), elem_id="line")
     with gr.Column(elem_id="battle"):
         html(shown("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
-            for letter in LETTERS[: referee.rules.battle_size]:
+            for letter in LETTERS[:most]:
                 _pane(letter)
         html(shown("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
@@ -53,7 +68,7 @@ def build(referee: Referee, channel: str) -> None:
     _wire(Moves(referee, channel), reveal)
 
 
-def _form() -> None:
+def _form(size: int, most: int) -> None:
     with gr.Column(elem_id="composer"):
         html(shown("lead"), elem_id="lead")
         html(shown("purpose"))
@@ -76,7 +91,9 @@ def _form() -> None:
                 interactive=True,
             )
             html(shown("send"), elem_id="send-box")
+        html(shown("options", size=str(size), most=str(most)), elem_id="options-box")
         html(shown("demo_note"))
+        html(shown("mine"))
 
 
 def _pane(letter: str) -> None:
@@ -108,6 +125,8 @@ def _wire(moves: Moves, reveal: gr.HTML) -> None:
         (ctl.abandon, moves.abandon, [ctl]),
         (ctl.stop, moves.stop, [ctl]),
         (ctl.unmask, moves.reveal, [ctl, reveal]),
+        (ctl.publish, moves.share, [ctl]),
+        (ctl.withdraw, moves.withdraw, [ctl]),
     ):
         event(
             move,

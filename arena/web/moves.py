@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Format, Judgement
+from arena.core.battle.entities import LETTERS, LONGEST_LABEL, MAX_CONTENDERS, Format, Judgement
 from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.play.admission import Caller
 from arena.web import unmasking
@@ -105,11 +105,12 @@ class Moves:
 
     @_move
     async def open(self, ask: Ask) -> Answer:
-        """prompt, format, topic, study → battle, and the session if it is to be brought again."""
+        """prompt, format, size (0 as usual), topic, study → battle, and the session if it is to be brought again."""
         caller = await self._callers.with_session(ask.caller)
         state = await self._referee.open(
             ask.text("prompt"),
             ask.one_of("format", tuple(Format)),
+            size=ask.whole("size", 0, MAX_CONTENDERS) or None,
             topic=ask.text("topic", longest=LONGEST_LABEL),
             study=ask.text("study", longest=LONGEST_LABEL),
             caller=caller,
@@ -166,6 +167,19 @@ class Moves:
         """A session that just began, for a page whose browser keeps no cookie of ours, as in a
         frame of another site."""
         return {"session": await self._callers.session(caller.rater)} if caller.begun else {}
+
+    @_move
+    async def share(self, ask: Ask) -> Answer:
+        """battle, prompts (whether they are shown)."""
+        prompts = ask.fields.get("prompts") is True
+        await self._referee.links.share(ask.battle, with_prompts=prompts, caller=ask.caller)
+        return {}
+
+    @_move
+    async def withdraw(self, ask: Ask) -> Answer:
+        """battle."""
+        await self._referee.links.withdraw(ask.battle, ask.caller)
+        return {}
 
     async def reveal(self, payload: object, request: gr.Request) -> tuple[Answer, str]:
         """battle → `names` by letter; beside the answer the reveal as HTML."""

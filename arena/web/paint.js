@@ -21,6 +21,11 @@ function elements() {
   const ids = {
     send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
     asked: "asked", askedLine: "asked-line", askedText: "asked-text", told: "told", seats: "seats", equal: "equal", bad: "bad",
+    options: "options", models: "models", topic: "topic",
+    mine: "mine", mineSearch: "mine-search", mineList: "mine-list", mineClear: "mine-clear",
+    share: "share", shareBox: "share-box", sharePrompt: "share-prompt", shareMade: "share-made",
+    shareLink: "share-link", shareCopy: "share-copy", shareSaid: "share-said", shareMake: "share-make",
+    shareWithdraw: "share-withdraw", shareClose: "share-close",
     undo: "undo", purpose: "purpose", stop: "stop", together: "together",
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",

@@ -88,7 +88,17 @@ def test_rows_stand_in_the_order_written(url: str) -> None:
 
 def test_it_is_the_port_that_the_core_names() -> None:
     names = {n for n, value in vars(Ledger).items() if callable(value) and not n.startswith("_")}
-    assert names == {"append", "add", "votes", "outcomes", "writable", "key"}
+    assert names == {
+        "append",
+        "add",
+        "votes",
+        "outcomes",
+        "writable",
+        "key",
+        "share",
+        "shared",
+        "unshare",
+    }
     assert all(callable(getattr(SqlLedger, name)) for name in names)
 
 

@@ -108,6 +108,7 @@ def test_a_page_is_known_by_its_cookie_or_by_what_it_was_told_and_by_its_network
         "re": 1,
         "prompt": "x",
         "format": "elimination",
+        "size": 0,
         "topic": "",
         "study": "",
         "session": "",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from arena.adapters.ledger import chain
-from arena.adapters.ledger.schema import CHAIN, EARLIER
+from arena.adapters.ledger.schema import CHAIN, EARLIER, SHARED
 
 
 def _fifth(connection: Connection) -> None:
@@ -17,6 +17,11 @@ def _fifth(connection: Connection) -> None:
     chain.extend(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth)
+def _sixth(connection: Connection) -> None:
+    """What the links of finished battles show."""
+    SHARED.create(connection)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

@@ -87,6 +87,14 @@ CHAIN = sa.Table(
     sa.Column("digest", sa.Text(), nullable=False),
 )
 """A link for each vote, over so many of its columns; see `chain`."""
+SHARED = sa.Table(
+    "shared_battles",
+    _SCHEMA,
+    sa.Column("battle_id", sa.Text(), primary_key=True),
+    sa.Column("owner", sa.Text(), nullable=False),
+    sa.Column("shared_at", UtcTime, nullable=False),
+    sa.Column("told", sa.Text(), nullable=False),
+)
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, false, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -24,7 +24,7 @@ from arena.adapters.ledger import chain, importing, outcomes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
-from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, VOTES, values_of
+from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, SHARED, VOTES, values_of
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer
@@ -175,6 +175,27 @@ class SqlLedger:
     async def verify(self, head: str = "") -> Verified:
         """Whether every vote is as it was written. head: one that was told before."""
         return await self._do(lambda db: chain.verify(db, head), self._patient)
+
+    async def share(self, battle: str, owner: str, told: str) -> None:
+        """As `core.ports.Ledger.share`."""
+        row = {"battle_id": battle, "owner": owner, "shared_at": datetime.now(UTC), "told": told}
+
+        def keep(db: Connection) -> None:
+            db.execute(delete(SHARED).where(SHARED.c.battle_id == battle))
+            db.execute(insert(SHARED), row)
+
+        await self._do(keep, writing=True)
+
+    async def shared(self, battle: str) -> tuple[str, str] | None:
+        """As `core.ports.Ledger.shared`."""
+        wanted = select(SHARED.c.owner, SHARED.c.told).where(SHARED.c.battle_id == battle)
+        row = await self._do(lambda db: db.execute(wanted).first())
+        return (row.owner, row.told) if row else None
+
+    async def unshare(self, battle: str) -> None:
+        """As `core.ports.Ledger.unshare`."""
+        gone = delete(SHARED).where(SHARED.c.battle_id == battle)
+        await self._do(lambda db: db.execute(gone), writing=True)
 
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""

@@ -1,0 +1,40 @@
+"""What the link of a finished battle shows to anybody who has it.
+
+It does not know who may share a battle, nor where that is kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from arena.core.battle import view
+from arena.core.battle.entities import Battle
+from arena.core.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A battle that was decided. day: when it was shared, as 2026-03-01; prompts: empty where
+    whoever shared it keeps them; replies: letter → its texts, one a prompt."""
+
+    day: str
+    format: str
+    prompts: tuple[str, ...]
+    replies: Mapping[str, tuple[str, ...]]
+    history: tuple[view.PastRound, ...]
+    reveal: view.Reveal
+
+
+def shared(battle: Battle, day: str, *, with_prompts: bool) -> Shared:
+    """What models thought and the numbers of ballots stay here. Raises NotYet before the end,
+    BadInput for a battle of a study, whose raters are to judge for themselves."""
+    if battle.origin.study:
+        raise BadInput("A battle of a study cannot be shared: it could sway those who vote after.")
+    revealed = view.reveal(battle)
+    return Shared(
+        day=day,
+        format=battle.format,
+        prompts=battle.prompts if with_prompts else (),
+        replies=view.replies(battle),
+        history=tuple(replace(played, ballot="") for played in view.history(battle)),
+        reveal=replace(revealed, seats=tuple(replace(s, thinking=()) for s in revealed.seats)),
+    )

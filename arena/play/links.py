@@ -1,0 +1,53 @@
+"""The links of finished battles: made by whoever played, taken back by them or the operator.
+
+It does not know how a shared battle looks.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from arena.core.battle.sharing import Shared, shared
+from arena.core.codec import decode, encode
+from arena.core.errors import NotYours, UnknownBattle
+from arena.core.ports import Battles, Ledger
+from arena.play import ballots
+from arena.play.admission import Caller
+
+
+class Links:
+    """Kept with the votes, so that they outlast the battles."""
+
+    def __init__(self, battles: Battles, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._battles = battles
+        self._ledger = ledger
+        self._now = now
+
+    async def share(self, battle_id: str, *, with_prompts: bool, caller: Caller) -> None:
+        """From now on its link shows it; done again, the new choice holds. Raises NotYours,
+        NotYet, BadInput."""
+        battle = await self._battles.load(battle_id)
+        ballots.own(battle, caller)
+        told = shared(battle, f"{self._now().date()}", with_prompts=with_prompts)
+        text = json.dumps(encode(told, Shared))
+        await self._ledger.share(battle_id, battle.origin.owner, text)
+
+    async def shown(self, battle_id: str) -> Shared:
+        """Raises UnknownBattle where it is not shared."""
+        _, text = await self._kept(battle_id)
+        told: Shared = decode(json.loads(text), Shared)
+        return told
+
+    async def withdraw(self, battle_id: str, caller: Caller | None) -> None:
+        """The link leads nowhere any more. caller: None for the operator. Raises NotYours,
+        UnknownBattle."""
+        owner, _ = await self._kept(battle_id)
+        if caller and owner and caller.rater != owner:
+            raise NotYours("This link belongs to the session that made it.")
+        await self._ledger.unshare(battle_id)
+
+    async def _kept(self, battle_id: str) -> tuple[str, str]:
+        kept = await self._ledger.shared(battle_id)
+        if not kept:
+            raise UnknownBattle("Nothing is shared here: it was withdrawn, or never was.")
+        return kept

@@ -1,0 +1,47 @@
+"""Links of finished battles: make one, take it back, read what it shows.
+
+It knows the referee's use cases and HTTP, not how a shared battle looks in a browser.
+"""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+
+from arena.core.battle.sharing import Shared
+from arena.play.referee import Referee
+from arena.web.api.battles import Body
+from arena.web.api.events import BattleId
+from arena.web.api.problems import problems
+from arena.web.callers import Callers
+
+
+class Sharing(Body):
+    """prompts: whether they are shown. Replies may quote them all the same."""
+
+    prompts: bool = True
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["links"])
+    callers = Callers(referee.key)
+    path = "/battles/{battle_id}/link"
+
+    @router.put(path, responses=problems(400, 403, 404, 409, 503, body=True))
+    async def share(battle_id: BattleId, sharing: Sharing, request: Request) -> Shared:
+        """Let anybody who has the address `/b/{battle_id}` see this battle. Only the session that
+        opened it may, once it is decided."""
+        caller = await callers.of(request)
+        await referee.links.share(battle_id, with_prompts=sharing.prompts, caller=caller)
+        return await referee.links.shown(battle_id)
+
+    @router.get(path, responses=problems(404, 503))
+    async def shown(battle_id: BattleId) -> Shared:
+        """What the link of a battle shows."""
+        return await referee.links.shown(battle_id)
+
+    @router.delete(path, status_code=HTTPStatus.NO_CONTENT, responses=problems(403, 404, 503))
+    async def withdraw(battle_id: BattleId, request: Request) -> None:
+        """The link leads nowhere any more."""
+        await referee.links.withdraw(battle_id, await callers.of(request))
+
+    return router

@@ -1,0 +1,38 @@
+// The link of a battle that is over: made, copied and withdrawn by whoever played it. It does not
+// know what the link shows.
+
+function shareLink(id) {
+  return new URL(`b/${encodeURIComponent(id)}`, document.baseURI).href;
+}
+
+// ask: sends a move and hands on its answer. battle: the one that is on the page.
+function listenToShare(el, ask, battle) {
+  const show = (link, words) => {
+    el.shareMade.hidden = el.shareWithdraw.hidden = !link;
+    el.shareLink.value = link;
+    el.shareSaid.textContent = words;
+    el.shareMake.hidden = Boolean(link);
+  };
+  const move = (name, fields, then) => ask(() => trigger(name), { battle: battle(), ...fields }, (answer) => {
+    if (answer.error) show("", said(answer.error));
+    else then();
+  });
+  el.share.addEventListener("click", () => {
+    show(mine.find(battle())?.shared ? shareLink(battle()) : "", "");
+    el.shareBox.showModal();
+  });
+  el.shareClose.addEventListener("click", () => el.shareBox.close());
+  el.shareMake.addEventListener("click", () =>
+    move("publish", { prompts: el.sharePrompt.checked }, () => {
+      mine.note(battle(), { shared: true });
+      show(shareLink(battle()), "");
+      el.shareLink.select();
+    }));
+  el.shareWithdraw.addEventListener("click", () => move("withdraw", {}, () => {
+    mine.note(battle(), { shared: false });
+    show("", tell("arena.share_withdrawn"));
+  }));
+  el.shareCopy.addEventListener("click", async () => {
+    el.shareSaid.textContent = tell(await copied(el.shareLink.value) ? "arena.copied" : "arena.not_copied");
+  });
+}

@@ -1,0 +1,189 @@
+"""Addresses: a battle that is come back to, one that is shared, and what links ask for; in a real
+Chromium on the real app."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fake_ollama import FakeModel, FakeOllama
+from tests.playing import MODELS
+from tests.running import App, running
+from tests.web.test_page import BETTER, PATIENCE_MS, PROMPT, VOTE_OUT, ask, enter, vote
+
+TEXT = "# Sky\n\nIt costs $5 and $6. <b onclick=alert(1)>no</b> ![pixel](http://127.0.0.1:9/t.png) [on](http://x.test)"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    models = [FakeModel(name, text=TEXT) for name in MODELS]
+    with FakeOllama.in_thread(models, speed=20, warm=True) as host:
+        options = {"OLLAMA_HOST": host.url, "ARENA_OPENS_PER_MINUTE": "0"}
+        with running(tmp_path_factory.mktemp("links"), **options) as app:
+            yield app
+            assert "Traceback" not in app.printed, app.printed
+
+
+@pytest.fixture
+def page(browser: Any, app: App) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    enter(page, app)
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+def battle(page: Any) -> str:
+    return page.evaluate("new URLSearchParams(location.search).get('battle')")
+
+
+def played(page: Any, prompt: str) -> str:
+    """A battle to its end; its id."""
+    ask(page, prompt)
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    vote(page, BETTER)
+    page.wait_for_selector(".unmasked h2")
+    return battle(page)
+
+
+def got(url: str, method: str = "GET") -> tuple[int, str, str]:
+    """As somebody who never was here: status, kind and text."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, method=method), timeout=10) as answer:
+            return answer.status, answer.headers["content-type"], answer.read().decode("latin-1")
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["content-type"], error.read().decode()
+
+
+def test_a_battle_has_an_address_that_back_and_another_tab_come_to(page: Any, app: App) -> None:
+    ask(page, "Where is this battle?")
+    page.wait_for_selector(VOTE_OUT)
+    here = battle(page)
+    other = page.context.new_page()
+    other.goto(f"{app.url}/?battle={here}")
+    other.wait_for_selector(VOTE_OUT)
+    assert "Where is this battle?" in other.inner_text("#asked")
+    page.go_back()
+    page.wait_for_selector("#send:visible")
+    page.go_forward()
+    page.wait_for_selector(VOTE_OUT)
+    assert battle(page) == here
+
+
+def test_what_was_played_is_found_again_and_can_be_removed(page: Any, app: App) -> None:
+    here = played(page, "Name a fruit that is red.")
+    page.click("#new-battle")
+    page.wait_for_selector("#mine-list li")
+    assert not battle(page)
+    kept = page.inner_text("#mine-list li")
+    assert "Name a fruit that is red." in kept
+    assert any(name in kept for name in MODELS)
+    page.fill("#mine-search", "nothing like it")
+    assert page.locator("#mine-list li").count() == 0
+    page.fill("#mine-search", "RED fruit")
+    page.click("#mine-list a")
+    page.wait_for_selector(".unmasked h2")
+    assert battle(page) == here
+    page.click("#new-battle")
+    page.click("#mine-list button")
+    page.wait_for_selector("#mine", state="hidden")
+
+
+def test_what_the_server_has_forgotten_is_read_from_this_browser(page: Any, app: App) -> None:
+    here = played(page, "Name a colour.")
+    gone = f"{app.url}/api/arena/battles/{here}"
+    page.route(f"{gone}**", lambda route: route.fulfill(status=404, body="{}"))
+    page.goto(f"{app.url}/?battle={here}")
+    page.wait_for_selector("#panes strong")
+    assert any(name in page.inner_text("#pane-a") for name in MODELS)
+    assert "It costs $5" in page.inner_text("#panes")
+    assert not page.locator("#share").is_visible()
+
+
+def test_a_link_says_prompt_format_and_number_of_models(page: Any, app: App) -> None:
+    page.goto(f"{app.url}/?prompt=Why%3F&format=knockout&models=2&topic=code")
+    page.wait_for_selector("#send:not([disabled])")
+    assert page.input_value(PROMPT) == "Why?"
+    assert page.is_checked("#format input[value=knockout]")
+    assert page.input_value("#topic") == "code"
+    page.fill("#topic", "")
+    page.press(PROMPT, "Enter")
+    page.wait_for_selector(BETTER)
+    state = app.get(f"api/arena/battles/{battle(page)}")
+    assert len(state["panes"]) == 2 and state["format"] == "knockout"
+    assert "prompt=" not in page.url and "models=" not in page.url
+
+
+def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
+    page: Any, app: App, browser: Any
+) -> None:
+    ask(page, "Why is the sky blue?")
+    page.wait_for_selector(VOTE_OUT)
+    here = battle(page)
+    link, api = f"{app.url}/b/{here}", f"{app.url}/api/arena/battles/{here}/link"
+    assert [got(at)[0] for at in (link, f"{link}.png", api)] == [404, 404, 404]
+    assert got(api, "PUT")[0] in (403, 422)
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    vote(page, BETTER)
+    page.wait_for_selector(".unmasked h2")
+    assert got(link)[0] == 404, "nothing is shared until somebody does"
+    page.click("#share")
+    page.click("#share-make")
+    page.wait_for_selector("#share-link:visible")
+    assert page.input_value("#share-link") == link
+
+    stranger = browser.new_context(java_script_enabled=False, locale="de-DE").new_page()
+    asked: list[str] = []
+    stranger.on("request", lambda request: asked.append(request.url))
+    stranger.goto(link)
+    text = stranger.inner_text("main")
+    assert "Why is the sky blue?" in text and all(name in text for name in MODELS)
+    assert "It costs $5 and $6." in text and "abgewählt" in text
+    assert stranger.locator(".reply h3").count() == 3
+    assert (
+        stranger.locator(".reply a[rel~=nofollow]").count()
+        == stranger.locator(".reply a").count()
+        > 2
+    )
+    assert not stranger.locator(".reply :is(b, img, [onclick])").count()
+    assert stranger.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    picture = stranger.locator("meta[property='og:image']").get_attribute("content")
+    assert picture == f"{link}.png"
+    assert {url for url in asked if not url.endswith("favicon.ico")} == {link}
+    stranger.context.close()
+    assert got(picture)[:2] == (200, "image/png")
+
+    assert got(api, "DELETE")[0] == 403, "only whoever played withdraws it"
+    page.click("#share-withdraw")
+    page.wait_for_selector("#share-make:visible")
+    assert [got(at)[0] for at in (link, picture, api)] == [404, 404, 404]
+
+
+def test_a_prompt_that_is_kept_back_is_nowhere_in_what_is_shared(page: Any, app: App) -> None:
+    here = played(page, "My secret question")
+    page.click("#share")
+    page.uncheck("#share-prompt")
+    page.click("#share-make")
+    page.wait_for_selector("#share-link:visible")
+    for path in (f"b/{here}", f"api/arena/battles/{here}/link"):
+        status, _, text = got(f"{app.url}/{path}")
+        assert status == 200 and "secret" not in text
+
+
+def test_a_battle_of_a_study_is_not_shared(page: Any, app: App) -> None:
+    page.goto(f"{app.url}/?study=blue")
+    page.wait_for_selector("#send:not([disabled])")
+    played(page, "A question of a study")
+    page.click("#share")
+    page.click("#share-make")
+    page.wait_for_function("document.querySelector('#share-said').textContent.includes('study')")
