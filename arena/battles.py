@@ -309,7 +309,8 @@ async def abattle(
 
 def _settled(overrides: Mapping[str, Any]) -> Playing:
     config.quiet_libraries()
-    loaded = config.load(**{key: str(value) for key, value in overrides.items()})
+    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
+    loaded = config.load(**texts)
     with _ONE_AT_A_TIME:
         # It is no replica of a page that may be running elsewhere.
         return _alone(replace(loaded, redis_url=""))

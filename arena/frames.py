@@ -203,7 +203,7 @@ def _categorical(votes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _texts(overrides: dict[str, Any]) -> dict[str, str]:
+def _texts(overrides: dict[str, Any]) -> dict[str, Any]:
     return {key: str(value) for key, value in overrides.items()}
 
 

@@ -62,7 +62,7 @@ class Page:
         return battles.Playing(self._house, self._server.loop)
 
     @property
-    def _ledger(self) -> dict[str, str]:
+    def _ledger(self) -> dict[str, Any]:
         return {"DATABASE_URL": self._house.settings.database_url}
 
     def __repr__(self) -> str:

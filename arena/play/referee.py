@@ -224,11 +224,9 @@ class Referee:
         has ended by now, which can be judged."""
         return await self._end(battle_id, STOPPED, (Phase.ANSWERING,), caller)
 
-    async def _end(
-        self, battle_id: str, why: str, phases: Container[Phase], caller: Caller
-    ) -> State:
+    async def _end(self, battle_id: str, why: str, at: Container[Phase], caller: Caller) -> State:
         async def move(battle: Battle) -> State:
-            if battle.phase not in phases:
+            if battle.phase not in at:
                 return view.state(battle)
             ballots.own(battle, caller)
             moved = rules.void(battle, why)
