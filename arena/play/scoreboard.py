@@ -18,7 +18,6 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from arena.core.battle.entities import Contender
@@ -48,10 +47,6 @@ COLUMNS = (
 
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
-
-CHOICES = ("topic", "study", "language", "channel")
-MOST_CHOICES = 200
-"""Values of a field that are offered at most."""
 
 Unrevealed = Callable[[], Awaitable[Collection[str]]]
 
@@ -179,7 +174,7 @@ class Scoreboard:
         """May take seconds for the first time, when a large ledger is read row by row."""
         async with self._caught_up():
             votes = await self._votes()
-            return await self._answered("panels", query, lambda: _panels(votes, query))
+            return await self._answered("panels", query, lambda: panels(votes, query))
 
     async def movement(self, battle_id: str) -> pd.DataFrame:
         """How the battle moved its contenders: see `leaderboard.movement`."""
@@ -196,7 +191,7 @@ class Scoreboard:
         async with self._caught_up():
             votes = await self._votes()
             held = len(self._held)
-            return await self._answered("statistics", Query(), lambda: _statistics(votes, held))
+            return await self._answered("statistics", Query(), lambda: statistics(votes, held))
 
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""
@@ -300,66 +295,3 @@ async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
     except asyncio.CancelledError:
         await asyncio.wait({doing})
         raise
-
-
-def _panels(votes: pd.DataFrame, query: Query) -> Panels:
-    if votes.empty:
-        nothing = pd.DataFrame()
-        return Panels(nothing, nothing, nothing, _days(votes), {})
-    told = leaderboard.superseding(votes)
-    chosen = query.slice.of(told)
-    return Panels(
-        speeds=leaderboard.speeds(chosen),
-        order=_effects(chosen, effects.ORDER, query.method),
-        style=_effects(chosen, effects.STYLE, query.method),
-        days=_days(chosen),
-        choices=_choices(votes),
-    )
-
-
-def _effects(votes: pd.DataFrame, names: tuple[str, ...], method: Method) -> pd.DataFrame:
-    """Of votes that know what they need; empty where none does."""
-    try:
-        return effects.fit_with(effects.measurable(votes, names), names, method)[1]
-    except BadInput:
-        return pd.DataFrame()
-
-
-def _days(votes: pd.DataFrame) -> pd.DataFrame:
-    if votes.empty:
-        return pd.DataFrame({"day": pd.Series(dtype="datetime64[us, UTC]"), "votes": []})
-    by_day = votes["timestamp"].dt.floor("D").value_counts().sort_index()
-    every = pd.date_range(by_day.index[0], by_day.index[-1], freq="D")
-    counted = by_day.reindex(every, fill_value=0)
-    return pd.DataFrame({"day": counted.index, "votes": counted.to_numpy(np.int64)})
-
-
-def _choices(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for field in CHOICES:
-        values = votes[field].value_counts()
-        found[field] = tuple(str(v) for v in values.index if v)[:MOST_CHOICES]
-    return found
-
-
-def _statistics(votes: pd.DataFrame, held_back: int) -> Statistics:
-    if votes.empty:
-        return Statistics(0, 0, 0, 0, {}, {}, {}, {}, held_back)
-    told = leaderboard.superseding(votes)
-    reasons = told["excluded_reason"]
-    ranked = told[reasons == ""]
-
-    def times(values: pd.Series) -> dict[str, int]:
-        return {str(value): int(n) for value, n in values.value_counts().items()}
-
-    return Statistics(
-        battles=int(told["battle_id"].nunique()),
-        votes=len(ranked),
-        ballots=int(ranked["ballot_id"].nunique()),
-        raters=int(ranked.loc[ranked["rater"] != "", "rater"].nunique()),
-        winner=times(ranked["winner"]),
-        channel=times(ranked["channel"]),
-        study=times(ranked["study"]),
-        excluded=times(reasons[reasons != ""]),
-        held_back=held_back,
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.adapters.ledger import MIGRATIONS, SqlLedger
+from arena.adapters.ledger import SqlLedger
 from arena.core.ports import Verified
 from tests.adapters.ledger_rows import ballot
 from tests.adapters.ledgers import append, on
@@ -113,7 +113,7 @@ def test_a_vote_that_was_put_in_is_found_also_when_more_was_voted_since(file: Pa
     assert "vote 3 was put in" in verified(file).faults
 
 
-@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+@pytest.mark.parametrize("version", range(1, 5))
 def test_the_chain_of_an_older_ledger_begins_with_what_it_has(file: Path, version: int) -> None:
     with closing(sqlite3.connect(file)) as old, old:
         old.executescript((Path(__file__).parent / f"ledger_v{version}.sql").read_text())
