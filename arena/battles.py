@@ -41,7 +41,6 @@ UNMASKED = (
     *("ttft_ms", "tokens_per_s", "output_tokens", "thinking_tokens"),
     *("rating_before", "rating_after", "rank_before", "rank_after"),
 )
-"""Columns of a reveal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +118,7 @@ class _Blind(ABC, Generic[Told]):
         return {seat: told[seat][-1] for seat in (told if self.over else self.in_play)}
 
     def reveal(self) -> pd.DataFrame:
-        """Who was who, best place first, with speeds and how the battle moved each rating.
-        Raises NotYet before the end."""
+        """Who was who, best place first, with speeds and moves of ratings. Raises NotYet."""
         if self._now.reveal is None:
             raise NotYet("The names come when the battle is decided. Vote first.")
         return self._now.reveal
@@ -348,6 +346,5 @@ def _named(letters: tuple[str, ...]) -> str:
     return ", ".join(f"Model {letter}" for letter in letters)
 
 
-_HTML = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
-).get_template("battle.html")
+_HERE = FileSystemLoader(Path(__file__).parent)
+_HTML = Environment(loader=_HERE, autoescape=True, trim_blocks=True).get_template("battle.html")

@@ -30,6 +30,7 @@ from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
+from arena.play.panels import panels, statistics
 
 Answer = TypeVar("Answer")
 
