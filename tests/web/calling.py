@@ -87,6 +87,7 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     # With the protocol named, asyncio sends each answer at once instead of waiting for an ACK.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as sock:
         sock.bind(("127.0.0.1", 0))
+        sock.listen()  # Whoever asks before the server is up waits.
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         try:
