@@ -69,11 +69,17 @@ def show(page: Any, *pieces: str) -> Any:
 
 
 def markup(page: Any, pieces: Sequence[str]) -> str:
-    """The elements without the attributes that every block has, on one line."""
+    """The elements without the attributes that every block has, on one line; formulas as they
+    were written, since they are drawn when there is time."""
     told: str = page.evaluate(
         """pieces => {
           show(pieces);
-          const drawn = document.querySelector('.answer').cloneNode(true);
+          const shown = document.querySelector('.answer');
+          const drawn = shown.cloneNode(true);
+          const formulas = shown.querySelectorAll('.maths');
+          for (const [n, each] of drawn.querySelectorAll('.maths').entries()) {
+            each.textContent = formulas[n].tex;
+          }
           for (const each of drawn.querySelectorAll('button.copy')) each.remove();
           return drawn.innerHTML.replaceAll(' dir="auto"', '');
         }""",
