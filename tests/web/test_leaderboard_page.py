@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from arena.play.admission import RefereeRules
 from arena.server.serving import listen, url_of
 from arena.web import leaderboard_tab, ui
 from arena.web.api import standings
@@ -49,9 +50,8 @@ def site() -> Iterator[SimpleNamespace]:
 
     async def serve() -> None:
         app = FastAPI()
-        app.include_router(
-            standings.routes(SimpleNamespace(scoreboard=scoreboard)), prefix="/api/arena"
-        )  # type: ignore[arg-type]
+        referee: Any = SimpleNamespace(scoreboard=scoreboard, key=key, rules=RefereeRules())
+        app.include_router(standings.routes(referee), prefix="/api/arena")
         with gr.Blocks(analytics_enabled=False) as page, gr.Tabs():
             with gr.Tab("Arena"):
                 gr.Markdown("A battle")

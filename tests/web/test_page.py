@@ -242,7 +242,7 @@ def test_the_keyboard_alone_plays_a_battle(page: Any, app: App) -> None:
     page.wait_for_selector(BETTER)
     page.keyboard.press("b")
     page.wait_for_selector("#reveal table")
-    assert "none was good enough" in page.locator("#reveal").inner_text()
+    assert "None of the last replies was good enough" in page.locator("#reveal").inner_text()
     page.keyboard.press("n")
     page.wait_for_selector("#send:not([disabled])")
     assert page.locator("#reveal").is_hidden()
