@@ -24,8 +24,8 @@ Asked = tuple[str, str, Any]
 
 
 def told(method: str, url: str, body: str | None) -> Asked:
-    """Without what is new each time; of a move its function, and which fields of which kind."""
-    path = re.sub(r"battles/[\w-]+", "battles/BATTLE", url)
+    """Without what is new each time, nor what the page's address asks for; of a move its function, and which fields of which kind."""
+    path = re.sub(r"battles/[\w-]+", "battles/BATTLE", url.partition("?")[0])
     if not body:
         return method, path, None
     sent = json.loads(body)
@@ -36,7 +36,8 @@ def told(method: str, url: str, body: str | None) -> Asked:
 
 
 def is_play(url: str) -> bool:
-    return url.endswith(("/run/predict", "/events"))
+    # Gradio sends along what the page's own address asks for.
+    return url.partition("?")[0].endswith(("/run/predict", "/events"))
 
 
 def by_browser(browser: Any, url: str) -> list[Asked]:

@@ -68,7 +68,8 @@ def test_voting_opens_with_every_reply_at_its_top_as_it_was_written(page: Any) -
     page.wait_for_selector("#panes .answer p >> nth=8")
     page.wait_for_selector(VOTE_OUT)
     tops = page.eval_on_selector_all(
-        "#panes .reply", "all => all.map((each) => [each.scrollTop, each.scrollHeight > 400])"
+        "#panes > [data-seated=true] .reply",
+        "all => all.map((each) => [each.scrollTop, each.scrollHeight > 400])",
     )
     assert [top for top, _ in tops] == [0, 0, 0]
     assert sum(long for _, long in tops) >= 2
