@@ -6,7 +6,7 @@
     ├── ConfigError     a setting has a wrong value                           (500)
     │   └── NotInstalled    it needs a package that is missing                    (500)
     ├── NotYours        the battle is moved by whoever opened it              (403)
-    ├── KeyTaken        the key of an opening is that of another one          (422)
+    ├── KeyTaken        the key of an opening is that of another one          (409)
     ├── UnknownBattle   no such battle here (any more)                        (404)
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
     │   └── OtherVote       the round was judged otherwise                        (409)
@@ -80,7 +80,7 @@ class NotYours(ArenaError):
 class KeyTaken(ArenaError):
     """An opening came with a key under which something else was opened."""
 
-    status = 422
+    status = 409
     title = "That key was used for another battle"
 
 

@@ -142,7 +142,7 @@ def test_a_key_does_not_bring_a_battle_that_was_asked_for_otherwise(play: Play) 
         for other in ({"prompt": "How?"}, {"study": "t"}, {"size": 2}, {"format": "knockout"}):
             answer = await client.post(f"{A}/battles", json=asked | other, headers=headers)
             status, said = problem(answer)
-            assert status == 422 and "Idempotency-Key" in said
+            assert status == 409 and "Idempotency-Key" in said
         again = await client.post(f"{A}/battles", json=asked, headers=headers)
         assert again.json()["battle"] == first.json()["battle"]
 

@@ -152,7 +152,9 @@ def routes(referee: Referee) -> APIRouter:
         return Session(await callers.session(caller.rater))
 
     @router.post(
-        "/battles", status_code=HTTPStatus.CREATED, responses=problems(429, 502, 503, body=True)
+        "/battles",
+        status_code=HTTPStatus.CREATED,
+        responses=problems(409, 429, 502, 503, body=True),
     )
     async def open_battle(
         opening: Opening, request: Request, response: Response, key: Key = ""

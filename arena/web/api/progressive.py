@@ -123,7 +123,7 @@ def routes(referee: Referee) -> APIRouter:
         named = scoped(caller if caller.rater else replace(caller, begun=True), told)
         return await referee.named(named) or told, caller
 
-    @router.post("/start_progressive", responses=problems(429, 502, 503, body=True))
+    @router.post("/start_progressive", responses=problems(409, 429, 502, 503, body=True))
     async def start_progressive(
         start: Start, request: Request, response: Response, key: Key = ""
     ) -> Started:
