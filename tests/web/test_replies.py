@@ -354,9 +354,14 @@ def blocked(page: Any, text: str) -> float:
     return told
 
 
+def blocks(page: Any, text: str) -> bool:
+    """Another program may have had the processor; whatever is slow is slow again."""
+    return all(blocked(page, text) > BLOCKED_S for _ in range(4))
+
+
 @pytest.mark.parametrize("bomb", BOMBS, ids=[bomb[:8].replace("\n", " ") for bomb in BOMBS])
 def test_what_froze_the_tab_does_not(page: Any, bomb: str) -> None:
-    assert blocked(page, bomb) < BLOCKED_S
+    assert not blocks(page, bomb)
     assert page.locator(".reply").inner_text().strip()
 
 
@@ -377,14 +382,8 @@ def generated(dice: random.Random) -> str:
 @pytest.mark.slow
 def test_no_text_blocks_the_page(page: Any) -> None:
     dice = random.Random(11)
-    slow = {}
-    for _ in range(300):
-        text = generated(dice)
-        took = blocked(page, text)
-        # Another program may have had the processor; whatever is slow is slow again.
-        if took > BLOCKED_S and min(blocked(page, text) for _ in range(3)) > BLOCKED_S:
-            slow[text[:60]] = took
-    assert not slow
+    texts = [generated(dice) for _ in range(300)]
+    assert not [text[:60] for text in texts if blocks(page, text)]
 
 
 def test_what_is_too_deep_stands_as_it_was_written_with_a_note(page: Any) -> None:
