@@ -69,9 +69,7 @@ def build(
     return page
 
 
-def mount(
-    app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[str] = ()
-) -> FastAPI:
+def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[str] = ()) -> FastAPI:
     """The app with the page at its root. root_path: below which a proxy shows it, as /arena.
     embed: origins of pages that may show it. What could tell who is who is off: error texts, run
     history and the monitoring page."""

@@ -1,0 +1,82 @@
+"""A notebook as a researcher runs it: executed by a real kernel, and its output seen in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.fake_ollama import FakeOllama
+from tests.running import ROOT
+from tests.web.calling import HOSTED
+from tests.web.test_page import BETTER, VOTE_OUT, ask, vote
+
+JUPYTER = "http://localhost:8888/lab"
+
+CELLS = """
+import arena
+place = dict(OLLAMA_HOST="{host}", DATABASE_URL="sqlite:///{folder}/a.db")
+page = arena.launch(**place)
+---
+battle = page.battle("Why is it dark at night?", size=2)
+battle
+---
+battle.pick("A").reveal()
+---
+other = await arena.abattle("And why by day?", size=2, **place)
+await other.pick("B")
+---
+page.plot_leaderboard()
+---
+print(get_ipython().complete("arena.p")[1], get_ipython().complete("battle.pi")[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_notebook_plays_battles_and_shows_a_page_that_does(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(key, str(tmp_path / key))
+    with FakeOllama.in_thread(HOSTED, speed=20, warm=True) as host:
+        source = CELLS.format(host=host.url, folder=tmp_path)
+        cells = [nbformat.v4.new_code_cell(text.strip()) for text in source.split("---")]
+        client = NotebookClient(
+            nbformat.v4.new_notebook(cells=cells), timeout=120, resources={"metadata": {"path": ROOT}}
+        )
+        with client.setup_kernel():
+            for number, cell in enumerate(cells):
+                client.execute_cell(cell, number)
+            launched, blind, revealed, awaited, drawn, offered = [shown(cell) for cell in cells]
+            assert "Model A" in blind["text/html"]
+            assert not any(model.name in blind["text/html"] for model in HOSTED)
+            assert "rating_after" in revealed["text/plain"]
+            assert "Model B" in awaited["text/html"] and "won" in awaited["text/html"]
+            assert drawn["application/vnd.plotly.v1+json"]["data"]
+            assert "plot_leaderboard" in offered["text/plain"]
+            assert "pick" in offered["text/plain"].partition("]")[2]
+            play(browser, launched["text/html"] + blind["text/html"])
+
+
+def shown(cell: Any) -> dict[str, Any]:
+    """The last output of a cell, by media type."""
+    last = cell.outputs[-1]
+    return {"text/plain": last.text} if last.output_type == "stream" else dict(last.data)
+
+
+def play(browser: Any, output: str) -> None:
+    """A battle in the frame that the output holds, on a page that is Jupyter's."""
+    page = browser.new_page()
+    page.route(JUPYTER, lambda route: route.fulfill(body=output, content_type="text/html"))
+    page.goto(JUPYTER)
+    assert page.get_by_text("Model A").is_visible()
+    frame = page.frames[-1]
+    frame.wait_for_selector("#send:not([disabled])")
+    ask(frame, "Does it work here too?")
+    vote(frame, VOTE_OUT)
+    vote(frame, BETTER)
+    frame.wait_for_selector(".unmasked h2")
+    page.close()
