@@ -12,9 +12,8 @@ from nbclient import NotebookClient
 from tests.fake_ollama import FakeOllama
 from tests.running import ROOT
 from tests.web.calling import HOSTED
+from tests.web.test_embedding import site
 from tests.web.test_page import BETTER, VOTE_OUT, ask, vote
-
-JUPYTER = "http://localhost:8888/lab"
 
 CELLS = """
 import arena
@@ -62,7 +61,10 @@ def test_a_notebook_plays_battles_and_shows_a_page_that_does(
             assert "Model B" in awaited["text/html"] and "won" in awaited["text/html"]
             assert drawn["application/vnd.plotly.v1+json"]["data"]
             assert offered["text/plain"].split() == ["plot_leaderboard", "pick"]
-            play(browser, launched["text/html"] + blind["text/html"])
+            (tmp_path / "lab").mkdir()
+            (tmp_path / "lab" / "index.html").write_text(launched["text/html"] + blind["text/html"])
+            with site(tmp_path / "lab") as port:
+                play(browser, f"http://localhost:{port}")
 
 
 def shown(cell: Any) -> dict[str, Any]:
@@ -72,11 +74,10 @@ def shown(cell: Any) -> dict[str, Any]:
     return {"text/plain": printed} if last.output_type == "stream" else dict(last.data)
 
 
-def play(browser: Any, output: str) -> None:
-    """A battle in the frame that the output holds, on a page that is Jupyter's."""
+def play(browser: Any, notebook: str) -> None:
+    """A battle in the frame that the notebook shows."""
     page = browser.new_page()
-    page.route(JUPYTER, lambda route: route.fulfill(body=output, content_type="text/html"))
-    page.goto(JUPYTER)
+    page.goto(notebook)
     assert page.get_by_text("Model A").is_visible()
     frame = page.frames[-1]
     frame.wait_for_selector("#send:not([disabled])")

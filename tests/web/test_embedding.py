@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -23,6 +25,22 @@ ELSEWHERE = "http://elsewhere.localhost"
 ARENA = "https://arena.example.org"
 
 
+@contextmanager
+def site(folder: Path) -> Iterator[str]:
+    """A site of these files on this machine; its port."""
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))
+    )
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield str(server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("embedded")
@@ -38,15 +56,8 @@ def elsewhere(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     for number, block in enumerate(blocks(OPERATORS, "html")):
         html = f"<!doctype html><title>Ours</title>{block.text.replace(ARENA, app.url)}"
         (folder / f"{number}.html").write_text(html)
-    site = ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))
-    )
-    thread = Thread(target=site.serve_forever)
-    thread.start()
-    yield str(site.server_port)
-    site.shutdown()
-    site.server_close()
-    thread.join()
+    with site(folder) as port:
+        yield port
 
 
 @pytest.mark.slow
