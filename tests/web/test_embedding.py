@@ -89,7 +89,7 @@ def test_a_page_that_was_not_allowed_shows_nothing(browser: Any, app: App, elsew
     page = browser.new_page()
     with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
         page.goto(f"http://other.localhost:{elsewhere}/0.html")
-    assert page.frames[-1].url.startswith("chrome-error:")
+    page.frames[-1].wait_for_url("chrome-error:**", wait_until="commit")
     page.close()
 
 
