@@ -58,6 +58,13 @@ def hostnames(text: str) -> tuple[str, ...]:
     return names
 
 
+def origins(text: str) -> tuple[str, ...]:
+    named = words(text.lower())
+    if any(not re.fullmatch(r"\*|https?://[\w.*-]+(:[\d*]+)?", origin) for origin in named):
+        raise ValueError
+    return named
+
+
 def tokens(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",")) if text else ()
     if any(not token.isascii() or re.search(r"\s", token) for token in found):

@@ -306,9 +306,7 @@ async def abattle(
 
 
 def _settled(overrides: Mapping[str, Any]) -> Playing:
-    config.quiet_libraries()
-    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
-    loaded = config.load(**texts)
+    loaded = config.given(overrides)
     with _ONE_AT_A_TIME:
         # It is no replica of a page that may be running elsewhere.
         return _alone(replace(loaded, redis_url=""))

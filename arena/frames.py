@@ -129,7 +129,7 @@ def leaderboard(
     )
     if votes is None:
         return board(_settings(settings), query).standings
-    config.load(**_texts(settings))
+    config.given(settings)
     if isinstance(votes, (str, Path)):
         return board_of_file(Path(votes), query).standings
     return board_of_rows(votes, query).standings
@@ -203,13 +203,8 @@ def _categorical(votes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _texts(overrides: dict[str, Any]) -> dict[str, Any]:
-    return {key: str(value) for key, value in overrides.items()}
-
-
 def _settings(overrides: dict[str, Any]) -> Settings:
-    config.quiet_libraries()
-    loaded = config.load(**_texts(overrides))
+    loaded = config.given(overrides)
     if SERVED and "DATABASE_URL" not in overrides and loaded.database_url not in SERVED:
         warnings.warn(
             "This is the ledger that the settings name. The running page keeps its votes in "

@@ -76,9 +76,7 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     port: 0 takes any free one. share: also ask Gradio for a public link; needed where the
     notebook runs on another machine than the browser. settings: any key of the settings table,
     for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
-    texts: dict[str, Any] = {k: str(v) for k, v in {"ARENA_PORT": port, **settings}.items()}
-    loaded = config.load(**texts)
-    config.quiet_libraries()
+    loaded = config.given({"ARENA_PORT": port, **settings})
     from arena.compose import House
     from arena.server import serving
     from arena.server.application import build_app, exposure
@@ -113,4 +111,5 @@ def _show(page: Page, height: int) -> None:
         return
     from IPython.display import IFrame, display
 
-    display(IFrame(page.share_url or page.url, width="100%", height=height))
+    frame = IFrame(page.share_url or page.url, "100%", height, extras=['allow="clipboard-write"'])
+    display(frame)  # type: ignore[no-untyped-call]

@@ -194,6 +194,12 @@ class Settings:
     names: tuple[str, ...] = _key(
         "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
     )
+    embed: tuple[str, ...] = _key(
+        "ARENA_EMBED",
+        "",
+        allowed.origins,
+        "comma-separated origins such as https://lab.example.org, * for any page, or empty",
+    )
     root_path: str = _key(
         "ARENA_ROOT_PATH",
         "",
@@ -262,6 +268,13 @@ def load(
     settings.hosts()
     settings.others()
     return settings
+
+
+def given(overrides: Mapping[str, Any]) -> Settings:
+    """For a notebook, which gives values of any type by their keys. Raises ConfigError."""
+    quiet_libraries()
+    texts: dict[str, Any] = {key: str(value) for key, value in overrides.items()}
+    return load(**texts)
 
 
 def for_a_child(**overrides: str) -> dict[str, str]:

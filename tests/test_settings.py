@@ -59,6 +59,8 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("OLLAMA_CA_FILE", "/nowhere/ca.pem"),
         ("ARENA_ROOT_PATH", "https://host/arena"),
         ("ARENA_ROOT_PATH", "/a b"),
+        ("ARENA_EMBED", "lab.example.org"),
+        ("ARENA_EMBED", "https://lab.example.org; script-src *"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, value: str) -> None:

@@ -77,7 +77,9 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
-    mounted = ui.mount(app, page, root_path="" if shared else house.settings.root_path)
+    # A public link is made for notebooks elsewhere, whose addresses nobody knows.
+    root_path, embed = ("", ("*",)) if shared else (house.settings.root_path, house.settings.embed)
+    mounted = ui.mount(app, page, root_path, embed)
     # A redirect to the path without its slash would lead to wherever the Host header says.
     for route in mounted.routes:
         if isinstance(route, Mount) and isinstance(route.app, FastAPI):

@@ -17,10 +17,10 @@ POLICY = (
 )
 
 
-def of_page(headers: MutableHeaders) -> None:
-    """Those of HTML; all else, event streams above all, passes untouched."""
+def of_page(headers: MutableHeaders, more: str = "") -> None:
+    """Those of HTML; all else, event streams above all, passes untouched. more: of the policy."""
     if headers.get("content-type", "").startswith("text/html"):
-        headers["Content-Security-Policy"] = POLICY
+        headers["Content-Security-Policy"] = f"{POLICY}; {more}" if more else POLICY
         headers["Referrer-Policy"] = "no-referrer"
         headers["X-Content-Type-Options"] = "nosniff"
 

@@ -5,17 +5,18 @@ It does not know what the tabs do; they talk to the referee.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 from starlette.middleware.gzip import GZipMiddleware
 
-from arena.web import arena_tab, hosts_tab, leaderboard_tab
+from arena.web import arena_tab, embedding, hosts_tab, leaderboard_tab
 from arena.web.callers import Callers
 from arena.web.front import Front
-from arena.web.headers import Headers
+from arena.web.headers import Headers, of_page
 from arena.web.prefix import Prefix
 from arena.web.theme import theme
 from arena.web.words import I18N, label
@@ -68,10 +69,12 @@ def build(
     return page
 
 
-def mount(app: FastAPI, page: gr.Blocks, root_path: str = "") -> FastAPI:
+def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[str] = ()) -> FastAPI:
     """The app with the page at its root. root_path: below which a proxy shows it, as /arena.
-    What could tell who is who is off: error texts, run history and the monitoring page."""
-    app.add_middleware(Headers)
+    embed: origins of pages that may show it. What could tell who is who is off: error texts, run
+    history and the monitoring page."""
+    embedding.install(app)
+    app.add_middleware(Headers, change=partial(of_page, more=embedding.framed(embed)))
     app.add_middleware(Front, title=TITLE)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION)
     if root_path:

@@ -38,6 +38,7 @@ client_max_body_size 100k;
 proxy_set_header Host localhost;
 proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 proxy_ignore_headers X-Accel-Buffering;
+proxy_hide_header Content-Security-Policy;
 location / { proxy_pass http://arena; }
 """
 

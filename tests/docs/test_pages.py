@@ -34,12 +34,13 @@ TESTED: dict[str, Collection[Path]] = {
     "sh": PAGES,
     "python": PAGES,
     "diff": [CONTRIBUTING],
+    "html": [OPERATORS],
     "toml": PAGES,
     "ini": PAGES,
     "text": [ARCHITECTURE],
 }
 """Kind of a block → where it may stand, as something tests it there: `test_blocks` those that can
-be run, `test_recipes` all of CONTRIBUTING, this file the others."""
+be run, `test_recipes` all of CONTRIBUTING, `test_embedding` HTML, this file the others."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
