@@ -6,7 +6,7 @@ class Embedded extends HTMLElement {
     if (this.firstElementChild) return;
     const frame = document.createElement("iframe");
     frame.src = this.getAttribute("src");
-    frame.title = this.getAttribute("title") ?? "Progressive Arena";
+    frame.title = this.getAttribute("title") ?? new URL(frame.src).host;
     frame.allow = "clipboard-write";
     frame.style.cssText = "display: block; width: 100%; height: 100%; border: 0";
     this.style.display = "block";
