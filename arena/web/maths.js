@@ -15,10 +15,20 @@ const known = new Map();
 function formula(tex, written, display) {
   const element = make("span", { class: display ? "maths display" : "maths", dir: "ltr" }, written);
   element.tex = tex;
-  const drawing = known.get(`${display} ${tex}`);
-  if (drawing) element.replaceChildren(drawing.cloneNode(true));
-  element.due = !drawing && isShallow(tex);
+  element.due = isShallow(tex);
   return element;
+}
+
+const lookOf = (element) => `${element.classList.contains("display")} ${element.tex}`;
+
+// At once where its look is known, so that a block that is made anew does not flicker; else when
+// there is time.
+function dress(element) {
+  if (!element.due) return;
+  const drawing = known.get(lookOf(element));
+  element.due = !drawing;
+  if (drawing) element.replaceChildren(drawing.cloneNode(true));
+  else waiting.add(element);
 }
 
 // KaTeX nests as deep as the text does, and a browser does not survive that.
@@ -44,7 +54,7 @@ function drawFormula(katex, element) {
     return; // It stays as it was written.
   }
   if (known.size > KNOWN_FORMULAS) known.clear();
-  known.set(`${display} ${element.tex}`, drawing);
+  known.set(lookOf(element), drawing);
   element.replaceChildren(drawing.cloneNode(true));
 }
 

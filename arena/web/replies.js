@@ -83,7 +83,7 @@ class Turn {
     }
     while (this.#body.children.length > first + blocks.length) this.#body.lastChild.remove();
     const formulas = [...this.#body.getElementsByClassName("maths")].slice(0, MOST_FORMULAS);
-    for (const element of formulas) if (element.due) waiting.add(element);
+    formulas.forEach(dress);
     typeset();
     return true;
   }
