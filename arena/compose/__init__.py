@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import tls_of
-from arena.compose.copies import backed_up, restored, verified
 from arena.compose.house import House, Told, nobody
+from arena.compose.ledgers import backed_up, ledger_condition, ledger_of, restored, verified
 from arena.compose.stores import SharedStores
-from arena.core.ports import Condition, Ledger
+from arena.core.ports import Condition
 from arena.settings import Settings
 
 __all__ = [
@@ -42,27 +41,6 @@ async def reaching(
         yield house
     finally:
         await house.close()
-
-
-@asynccontextmanager
-async def ledger_of(settings: Settings) -> AsyncIterator[Ledger]:
-    """The ledger that the settings name, open, for commands and notebooks. Raises ConfigError
-    and LedgerFault."""
-    ledger = SqlLedger(settings.database_url)
-    await ledger.open()
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
-
-
-async def ledger_condition(settings: Settings) -> Condition:
-    """Of the ledger, which is only looked at. Raises ConfigError and LedgerFault."""
-    ledger = SqlLedger(settings.database_url)
-    try:
-        return await ledger.inspect()
-    finally:
-        await ledger.close()
 
 
 async def store_condition(settings: Settings) -> Condition:

@@ -1,28 +1,48 @@
-"""A ledger that is checked, copied and put back, while an arena may run on it.
+"""The ledger without a house: opened, looked at, checked, copied and put back, while an arena may
+run on it.
 
 It does not know who asks.
 """
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from arena.adapters.ledger import SqlLedger, copies
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.core.errors import ConfigError, LedgerFault
-from arena.core.ports import Verified
+from arena.core.ports import Condition, Verified
 from arena.settings import Settings
+
+
+@asynccontextmanager
+async def ledger_of(settings: Settings) -> AsyncIterator[SqlLedger]:
+    """The ledger that the settings name, open, for commands and notebooks. Raises ConfigError
+    and LedgerFault."""
+    ledger = SqlLedger(settings.database_url)
+    await ledger.open()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def ledger_condition(settings: Settings) -> Condition:
+    """Of the ledger, which is only looked at. Raises ConfigError and LedgerFault."""
+    ledger = SqlLedger(settings.database_url)
+    try:
+        return await ledger.inspect()
+    finally:
+        await ledger.close()
 
 
 async def verified(settings: Settings, head: str = "") -> Verified:
     """What the chain of the ledger says. Raises ConfigError and LedgerFault."""
-    ledger = SqlLedger(settings.database_url)
-    await ledger.open()
-    try:
+    async with ledger_of(settings) as ledger:
         return await ledger.verify(head)
-    finally:
-        await ledger.close()
 
 
 async def backed_up(settings: Settings, target: Path) -> Verified:
