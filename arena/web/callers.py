@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.core.errors import ArenaError
 from arena.play.admission import Caller
+from arena.web.headers import is_page
 from arena.web.operators import AnyRequest
 
 HOMES = 64
@@ -88,7 +89,7 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_session(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_page(message):
+            if is_page(message):
                 message = {**message, "headers": [*message["headers"], *await self._new(scope)]}
             await send(message)
 
@@ -107,11 +108,6 @@ class Sessions:
         except ArenaError:
             pass
         return [header for header in given.raw_headers if header[0] == b"set-cookie"]
-
-
-def _is_page(message: Message) -> bool:
-    kinds = [value for name, value in message["headers"] if name.lower() == b"content-type"]
-    return any(kind.startswith(b"text/html") for kind in kinds)
 
 
 def _hash(key: bytes, text: str) -> str:

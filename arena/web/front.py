@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.web.drawing import drawn
+from arena.web.headers import is_page
 from arena.web.words import Words, spoken
 
 FOR_GRADIO = {"zh": "zh-CN"}
@@ -18,7 +19,8 @@ FOR_GRADIO = {"zh": "zh-CN"}
 
 HTML, HEAD, APP = re.compile(rb'<html\s+lang="en"'), b"<head>", b"<gradio-app"
 CONFIG = b"<script>window.gradio_config"
-GRADIOS = re.compile(rb'\s*<(?:meta (?:property="og:|name="twitter:)|link rel="manifest")[^>]*>')
+GRADIOS = re.compile(rb'\s*<meta (?:property="og:|name="twitter:)[^>]*>')
+MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
 
 
 class Front:
@@ -33,7 +35,7 @@ class Front:
 
         async def changed(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and _is_html(message):
+            if is_page(message):
                 start = message
                 return
             if start:
@@ -59,9 +61,5 @@ def in_language(page: bytes, words: Words, title: str) -> bytes:
     name = FOR_GRADIO.get(words.language, words.language)
     ours = HEAD + drawn("head", words, title=title, gradios=name).encode()
     body = drawn("noscript", words, title=title).encode()
-    rest = GRADIOS.sub(b"", rest).replace(APP, body + APP, 1)
+    rest = rest.replace(MANIFEST, b"", 1).replace(APP, body + APP, 1)
     return head.replace(HEAD, ours, 1) + config + rest
-
-
-def _is_html(start: Message) -> bool:
-    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")

@@ -17,9 +17,14 @@ POLICY = (
 )
 
 
+def is_page(message: Message) -> bool:
+    """Whether a response of HTML begins so."""
+    return message["type"] == "http.response.start" and _is_html(MutableHeaders(scope=message))
+
+
 def of_page(headers: MutableHeaders, more: str = "") -> None:
     """Those of HTML; all else, event streams above all, passes untouched. more: of the policy."""
-    if headers.get("content-type", "").startswith("text/html"):
+    if _is_html(headers):
         headers["Content-Security-Policy"] = f"{POLICY}; {more}" if more else POLICY
         headers["Referrer-Policy"] = "no-referrer"
         headers["X-Content-Type-Options"] = "nosniff"
@@ -39,3 +44,7 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _is_html(headers: MutableHeaders) -> bool:
+    return headers.get("content-type", "").startswith("text/html")
