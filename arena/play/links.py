@@ -1,4 +1,4 @@
-"""The links of finished battles: made by whoever played, taken back by them or the operator.
+"""The links of finished battles: made and taken back by whoever played.
 
 It does not know how a shared battle looks.
 """
@@ -23,14 +23,15 @@ class Links:
         self._ledger = ledger
         self._now = now
 
-    async def share(self, battle_id: str, *, with_prompts: bool, caller: Caller) -> None:
-        """From now on its link shows it; done again, the new choice holds. Raises NotYours,
+    async def share(self, battle_id: str, *, with_prompts: bool, caller: Caller) -> Shared:
+        """From now on its link shows this; done again, the new choice holds. Raises NotYours,
         NotYet, BadInput."""
         battle = await self._battles.load(battle_id)
         ballots.own(battle, caller)
         told = shared(battle, f"{self._now().date()}", with_prompts=with_prompts)
         text = json.dumps(encode(told, Shared))
         await self._ledger.share(battle_id, battle.origin.owner, text)
+        return told
 
     async def shown(self, battle_id: str) -> Shared:
         """Raises UnknownBattle where it is not shared."""
@@ -38,11 +39,10 @@ class Links:
         told: Shared = decode(json.loads(text), Shared)
         return told
 
-    async def withdraw(self, battle_id: str, caller: Caller | None) -> None:
-        """The link leads nowhere any more. caller: None for the operator. Raises NotYours,
-        UnknownBattle."""
+    async def withdraw(self, battle_id: str, caller: Caller) -> None:
+        """The link leads nowhere any more. Raises NotYours, UnknownBattle."""
         owner, _ = await self._kept(battle_id)
-        if caller and owner and caller.rater != owner:
+        if owner and caller.rater != owner:
             raise NotYours("This link belongs to the session that made it.")
         await self._ledger.unshare(battle_id)
 

@@ -4,8 +4,10 @@ of its address show.
 It does not know who shared it.
 """
 
+import asyncio
 import io
 from datetime import date
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -35,7 +37,8 @@ def install(app: FastAPI, referee: Referee) -> None:
 
     @app.get("/b/{battle_id}.png", include_in_schema=False)
     async def picture(battle_id: str) -> Response:
-        return Response(painted(await referee.links.shown(battle_id)), media_type="image/png")
+        told = await referee.links.shown(battle_id)
+        return Response(await asyncio.to_thread(painted, told), media_type="image/png")
 
     @app.get("/b/{battle_id}", name="shared", include_in_schema=False)
     async def page(battle_id: str, request: Request) -> HTMLResponse:
@@ -46,7 +49,7 @@ def install(app: FastAPI, referee: Referee) -> None:
             gone = drawn("shared_gone", words, style=STYLE, home="../")
             return HTMLResponse(gone, status_code=UnknownBattle.status)
         address = str(request.url_for("shared", battle_id=battle_id))
-        return HTMLResponse(draw(told, words, address))
+        return HTMLResponse(await asyncio.to_thread(draw, told, words, address))
 
 
 def draw(told: Shared, words: Words, address: str) -> str:
@@ -114,6 +117,7 @@ def _latin(text: str) -> str:
     return text.encode("latin-1", "replace").decode("latin-1")
 
 
+@cache
 def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 

@@ -31,8 +31,7 @@ def routes(referee: Referee) -> APIRouter:
         """Let anybody who has the address `/b/{battle_id}` see this battle. Only the session that
         opened it may, once it is decided."""
         caller = await callers.of(request)
-        await referee.links.share(battle_id, with_prompts=sharing.prompts, caller=caller)
-        return await referee.links.shown(battle_id)
+        return await referee.links.share(battle_id, with_prompts=sharing.prompts, caller=caller)
 
     @router.get(path, responses=problems(404, 503))
     async def shown(battle_id: BattleId) -> Shared:
