@@ -3,17 +3,22 @@
 // know how a battle is drawn.
 
 const KEPT = "arena-battles";
+const WHOLE = "arena-battle:";
 const MOST_KEPT = 300;
 const MOST_WHOLE = 50;
 
+function kept(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key));
+  } catch {
+    return null;
+  }
+}
+
 const mine = {
   all() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
-      return Array.isArray(kept) ? kept : [];
-    } catch {
-      return [];
-    }
+    const entries = kept(KEPT);
+    return Array.isArray(entries) ? entries : [];
   },
 
   find(id) {
@@ -33,17 +38,36 @@ const mine = {
     this.keep(this.all().filter((entry) => entry.id !== id));
   },
 
-  // A browser that is full keeps fewer of them whole.
   keep(entries) {
-    for (let whole = MOST_WHOLE; whole >= 0; whole = Math.floor(whole / 2) - (whole === 0)) {
-      const kept = entries.slice(0, MOST_KEPT).map((entry, n) =>
-        n < whole ? entry : { ...entry, state: undefined, texts: undefined });
-      try {
-        localStorage.setItem(KEPT, JSON.stringify(kept));
-        return;
-      } catch {
-        // Tried again with less, and given up where nothing can be kept at all.
+    hold(() => localStorage, KEPT, JSON.stringify(entries.slice(0, MOST_KEPT)));
+    this.spare(entries, MOST_WHOLE);
+  },
+
+  // State, texts and names of a battle, where it is kept whole.
+  whole(id) {
+    return kept(WHOLE + id);
+  },
+
+  // A browser that is full keeps fewer of them.
+  keepWhole({ id, state, texts: own, names }) {
+    const entries = this.all();
+    const text = JSON.stringify({ id, state, texts: own, names });
+    for (let most = MOST_WHOLE; most && this.find(id); most = Math.floor(most / 2)) {
+      this.spare(entries, most);
+      hold(() => localStorage, WHOLE + id, text);
+      if (this.whole(id)) return;
+    }
+  },
+
+  // Keep only the newest so many whole.
+  spare(entries, most) {
+    const newest = new Set(entries.slice(0, most).map(({ id }) => WHOLE + id));
+    try {
+      for (const key of Object.keys(localStorage)) {
+        if (key.startsWith(WHOLE) && !newest.has(key)) localStorage.removeItem(key);
       }
+    } catch {
+      // A frame without storage keeps none.
     }
   },
 
