@@ -25,7 +25,7 @@ from jinja2 import Environment, FileSystemLoader
 from arena import settings as config
 from arena.compose import House
 from arena.core.battle.entities import Format, Judgement, Phase
-from arena.core.battle.view import State
+from arena.core.battle.view import State, in_play
 from arena.core.errors import BadInput, NoCapacity, NotYet, Over
 from arena.core.ports import Readiness
 from arena.play.admission import Caller
@@ -104,12 +104,10 @@ class _Blind(ABC, Generic[Told]):
     @property
     def in_play(self) -> tuple[str, ...]:
         """The letters of those that are judged now; at the end, of the champions."""
-        panes = self._now.state.panes
-        return tuple(
-            pane.seat
-            for pane in panes
-            if (pane.state == "champion" if self.over else pane.state != "eliminated")
-        )
+        state = self._now.state
+        if not self.over:
+            return in_play(state)
+        return tuple(pane.seat for pane in state.panes if pane.state == "champion")
 
     @property
     def replies(self) -> dict[str, str]:

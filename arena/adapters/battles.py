@@ -62,15 +62,15 @@ class MemoryBattles:
         return frozenset(battle.id for battle in self.not_over())
 
     async def unrevealed(self) -> frozenset[str]:
-        self._forget_old()
-        battles = (battle for _, battle in self._battles.values())
-        return frozenset(b.id for b in battles if b.phase is not Phase.DECIDED)
+        return frozenset(battle.id for battle in self._without(Phase.DECIDED))
 
     def not_over(self) -> list[Battle]:
         """The battles that are neither decided nor void."""
+        return self._without(Phase.DECIDED, Phase.VOID)
+
+    def _without(self, *phases: Phase) -> list[Battle]:
         self._forget_old()
-        battles = [battle for _, battle in self._battles.values()]
-        return [b for b in battles if b.phase not in (Phase.DECIDED, Phase.VOID)]
+        return [battle for _, battle in self._battles.values() if battle.phase not in phases]
 
     def take_up(self, battle: Battle) -> None:
         """Keep a battle that another process left; where replies are owed, it is an orphan."""

@@ -102,9 +102,9 @@ async function lost(there) {
   }
   const known = await fetch(api(`battles/${encodeURIComponent(there.id)}`)).catch(() => null);
   if (there !== battle || OVER.includes(there.state?.phase)) return;
-  const kept = mine.find(battle.id);
-  if (known?.status === 404 && kept?.state) {
-    show(kept);
+  const own = known?.status === 404 && mine.whole(battle.id);
+  if (own) {
+    show(own);
     return;
   }
   if (known?.status === 404) {
@@ -141,15 +141,13 @@ function draw() {
   const { state, names } = battle;
   const moves = battle.drawn !== `${state.phase} ${state.round}`;
   battle.drawn = `${state.phase} ${state.round}`;
-  (moves ? moving : (_, change) => change())(el, () => {
+  change(el, moves, () => {
     paintState(el, state, names);
     say(el, headline(state), state.phase === "void" ? "notice" : "");
     document.documentElement.dataset.kept = Boolean(battle.kept);
     fit(el);
   });
-  if (OVER.includes(state.phase) && !battle.kept) {
-    mine.note(battle.id, { phase: state.phase, ...(state.phase === "void" ? whole() : {}) });
-  }
+  if (state.phase === "void" && !battle.kept) keepWhole();
   keepFocus();
   // Voting opens when the texts are there.
   if (state.phase === "voting") repaint();
@@ -176,19 +174,20 @@ function openVoting() {
     battle.opened = `${round} ${prompts.length}`;
     for (const pane of el.panes.values()) pane.replies.toTop();
   }
-  for (const pane of el.panes.values()) {
+  for (const [seat, pane] of el.panes) {
     if (pane.watched === pane.replies.size) continue;
     pane.watched = pane.replies.size;
-    unread(pane, Boolean(pane.watched));
-    pane.replies.watchEnd(() => unread(pane, false));
+    unread(seat, Boolean(pane.watched));
+    pane.replies.watchEnd(() => unread(seat, false));
   }
   unlock();
 }
 
-function unread(pane, is) {
+function unread(seat, is) {
+  const pane = el.panes.get(seat);
   pane.root.dataset.unread = is;
   pane.rest.hidden = !is;
-  const link = [...el.seats.children].find((button) => pane.root.id.endsWith(button.textContent.toLowerCase()));
+  const link = [...el.seats.children].find(({ textContent }) => textContent === seat);
   if (link) link.dataset.unread = is;
 }
 
@@ -233,11 +232,12 @@ function start() {
   unlock();
 }
 
-// What of the battle is worth keeping.
-function whole() {
-  const { state, texts: own, names } = battle;
-  const champions = state.panes.filter((pane) => pane.state === "champion").map(({ seat }) => names?.[seat]);
-  return { state, texts: own, names, ...(names ? { champions } : {}) };
+// The battle at its end, to be found and read when the server has forgotten it.
+function keepWhole() {
+  const { id, state: { phase, panes }, names } = battle;
+  const champions = names && panes.filter((pane) => pane.state === "champion").map(({ seat }) => names[seat]);
+  mine.note(id, { phase, champions });
+  mine.keepWhole(battle);
 }
 
 function visit(id) {
@@ -372,7 +372,7 @@ function unmask() {
       return;
     }
     there.names = answer.names;
-    mine.note(battle.id, whole());
+    keepWhole();
     draw();
     setTimeout(() => attend(el.reveal.querySelector("h2"), true), PAINT_MS);
   });

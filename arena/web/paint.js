@@ -26,7 +26,7 @@ function elements() {
     share: "share", shareBox: "share-box", sharePrompt: "share-prompt", shareMade: "share-made",
     shareLink: "share-link", shareCopy: "share-copy", shareSaid: "share-said", shareMake: "share-make",
     shareWithdraw: "share-withdraw", shareClose: "share-close",
-    undo: "undo", purpose: "purpose", stop: "stop", together: "together",
+    head: "battle-head", verdicts: "verdict-row", undo: "undo", purpose: "purpose", stop: "stop", together: "together",
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",
     progress: "banner-progress", demo: "demo-note",
@@ -43,6 +43,8 @@ function elements() {
       idle: root.querySelector(".pane-idle"),
       toggle: root.querySelector(".pane-toggle"),
       rest: root.querySelector(".pane-rest"),
+      head: root.querySelector(".pane-head"),
+      foot: root.querySelector(".pane-foot"),
       voteOut: byId(`vote-out-${seat.toLowerCase()}`),
       better: byId(`better-${seat.toLowerCase()}`),
       box: root.querySelector(".reply"),
@@ -204,23 +206,22 @@ function expand(pane, open) {
 function fit(el) {
   const pane = [...el.panes.values()].find(({ root }) => root.dataset.live === "true");
   if (!pane) return;
-  const height = (element) => element?.getBoundingClientRect().height ?? 0;
-  const above = el.stage.parentNode.getBoundingClientRect().top + scrollY +
-    height(document.getElementById("battle-head")) + height(pane.root.querySelector(".pane-head"));
-  const below = height(pane.root.querySelector(".pane-foot")) + height(document.getElementById("verdict-row"));
-  const left = Math.floor(innerHeight - above - below - GAPS_PX);
+  const top = el.stage.parentNode.getBoundingClientRect().top + scrollY;
+  const beside = [el.head, pane.head, pane.foot, el.verdicts]
+    .reduce((sum, each) => sum + each.getBoundingClientRect().height, 0);
+  const left = Math.floor(innerHeight - top - beside - GAPS_PX);
   document.documentElement.style.setProperty("--pane-height", `${Math.max(left, LEAST_PX)}px`);
 }
 
-// What changes place on the page is seen to move there, unless the person wants it still.
-function moving(el, change) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    change();
+// What changes place on the page is seen to move there, unless it, or the person, wants it still.
+function change(el, moves, how) {
+  if (!moves || matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    how();
     return;
   }
   const roots = [...el.panes.values()].map((pane) => pane.root);
   const before = roots.map((root) => root.getBoundingClientRect());
-  change();
+  how();
   for (const [n, root] of roots.entries()) {
     const [from, to] = [before[n], root.getBoundingClientRect()];
     const [x, y] = [from.left - to.left, from.top - to.top];

@@ -87,6 +87,11 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
     )
 
 
+def in_play(state: State) -> tuple[str, ...]:
+    """The seats that are judged in the open round."""
+    return tuple(pane.seat for pane in state.panes if pane.state != "eliminated")
+
+
 @dataclass(frozen=True, slots=True)
 class PastRound:
     """A round that was voted on: who was in play, what was judged, who was dropped."""

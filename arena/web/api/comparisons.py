@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from arena.core.battle.entities import LETTERS, Judgement
-from arena.core.battle.view import PastRound, Reveal, State
+from arena.core.battle.view import PastRound, Reveal, State, in_play
 from arena.core.errors import BadInput
 
 STATUS: Mapping[str, str] = {
@@ -181,11 +181,6 @@ def _choice(played: PastRound) -> str:
     if played.judgement == Judgement.DROP and len(played.live) == 2:
         return "right" if played.dropped == played.live[:1] else "left"
     return "both_bad" if played.judgement == Judgement.BAD else played.judgement
-
-
-def in_play(state: State) -> tuple[str, ...]:
-    """The seats that are judged in the open round."""
-    return tuple(pane.seat for pane in state.panes if pane.state != "eliminated")
 
 
 def _label(letter: str) -> str:

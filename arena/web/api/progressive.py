@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AliasChoices, Field
 
 from arena.core.battle.entities import Format
-from arena.core.battle.view import State
+from arena.core.battle.view import State, in_play
 from arena.core.errors import ArenaError, StaleVote
 from arena.play.admission import Caller
 from arena.play.referee import Referee
@@ -25,7 +25,6 @@ from arena.web.api.comparisons import (
     NextRound,
     Responses,
     completed,
-    in_play,
     next_round,
     responses,
     total,
