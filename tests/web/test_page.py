@@ -224,10 +224,11 @@ def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
     page.reload()
     page.wait_for_selector(VOTE_OUT)
     assert battle_id(page) == mine
-    shown = page.locator("#pane-a").inner_text()
+    shown = page.locator("#pane-a .answer").all_inner_texts()
+    assert shown and all(shown)
     page.reload()
     page.wait_for_selector(VOTE_OUT)
-    assert page.locator("#pane-a").inner_text() == shown
+    assert page.locator("#pane-a .answer").all_inner_texts() == shown
 
 
 @pytest.mark.slow
