@@ -35,11 +35,19 @@ function closeMenu({ target }) {
 }
 
 function drawn() {
-  if (props.value) trigger("panels");
+  if (props.value?.choice !== undefined) trigger("panels");
+}
+
+// What this tab of the browser chose before its page was loaded again.
+function again() {
+  let kept = null;
+  try { kept = JSON.parse(sessionStorage.getItem("arena-board")); } catch {}
+  if (kept) props.value = { kept };
 }
 
 watch("value", drawn);
 drawn();
+again();
 setTimeout(keepLooking, LOOK_MS);
 document.addEventListener("visibilitychange", look);
 document.addEventListener("focusout", closeMenu);

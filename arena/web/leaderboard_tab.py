@@ -57,19 +57,20 @@ def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
         "show_progress": "hidden",
         "api_visibility": "private",
     }
-    asked = {*chosen.asking.values(), parts["drawn"]}
-    drawn = {*parts.values(), *(chosen.asking[field] for field in controls.FIELDS)}
+    asked = {*chosen.parts.values(), parts["drawn"]}
+    drawn = {*parts.values(), *chosen.parts.values()}
     gr.on(
         [tab.select, parts["drawn"].tick, *chosen.changes],
         handlers.draw,
         asked,
         drawn,
         trigger_mode="always_last",
+        js=chosen.keeping(asked),
         **quietly,
     )
     parts["drawn"].panels(handlers.fill, asked, drawn, trigger_mode="always_last", **quietly)
     emptied = chosen.clear.click(
-        chosen.cleared, None, [*chosen.asking.values(), chosen.own], **quietly
+        chosen.cleared, None, [*chosen.parts.values()], js=controls.FORGET, **quietly
     )
     emptied.then(handlers.draw, asked, drawn, **quietly)
 
@@ -142,22 +143,25 @@ class Handlers:
     parts: Parts
 
     async def draw(self, values: Values, request: gr.Request) -> Any:
-        """The standings, unless the page has them already."""
+        """The standings, unless the page has them already; at first, those that this tab of the
+        browser had chosen before its page was loaded again."""
         words = spoken(request.headers)
         try:
-            query = self.chosen.query(values)
+            before = values[self.parts["drawn"]]
+            kept = before.get("kept") if isinstance(before, dict) else None
+            back = self.chosen.again(kept) if isinstance(kept, dict) else {}
+            query = self.chosen.query({**values, **back})
             choice = controls.link(query)
             now = {"version": await self.scoreboard.version(), "choice": choice}
-            before = values[self.parts["drawn"]]
             if before == now:
                 return gr.skip()
             board = await self.scoreboard.board(query)
             if not board.votes:
-                return self._without(board, words) | {self.parts["drawn"]: now}
+                return self._without(board, words) | back | {self.parts["drawn"]: now}
             counting = not isinstance(before, dict) or before.get("choice") != choice
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
             drawn = await asyncio.to_thread(self._standings, board, words, counting)
-            return drawn | {self.parts["drawn"]: now}
+            return drawn | back | {self.parts["drawn"]: now}
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, words, half=False)
 

@@ -79,7 +79,8 @@ def main(folder: Path = FOLDER) -> None:
         sys.exit("Chromium is missing. Install it: apt-get install chromium")
     with tempfile.TemporaryDirectory() as name:
         fresh, full = Path(name) / "fresh", Path(name) / "full"
-        fresh.mkdir(), full.mkdir()
+        fresh.mkdir()
+        full.mkdir()
         asyncio.run(cast(full / "arena.db"))
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

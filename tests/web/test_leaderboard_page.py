@@ -130,6 +130,37 @@ def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
     page.context.close()
 
 
+def test_what_was_chosen_outlasts_a_connection_that_is_lost(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    """Gradio loads the page again once the server answers."""
+    site.scoreboard.cast = cast(3)
+    page = opened(browser, site)
+    page.get_by_role("button", name="Which votes").click()
+    page.get_by_label("Ties left out").check()
+    shows(page, "ties left out")
+    page.route("**/gradio_api/run/**", lambda route: route.abort())
+    page.route("**/gradio_api/queue/**", lambda route: route.abort())
+    with page.expect_navigation():
+        page.get_by_label("Style: length").check()
+        page.clock.run_for(10_000)
+    page.unroute_all()
+    page.get_by_role("tab", name="Leaderboard").click()
+    shows(page, "ties left out")
+    shows(page, "corrected")
+    page.get_by_role("button", name="Which votes").click()
+    assert page.get_by_label("Ties left out").is_checked()
+    page.locator("#board-clear").click()
+    page.wait_for_function(
+        "!document.querySelector('#board-status').innerText.includes('ties left out')"
+    )
+    page.reload()
+    page.get_by_role("tab", name="Leaderboard").click()
+    page.wait_for_selector(DRAWN)
+    assert "ties left out" not in page.locator("#board-status").inner_text()
+    page.context.close()
+
+
 def test_a_vote_shows_by_itself_and_choice_scroll_and_sorting_stay(
     browser: Any, site: SimpleNamespace
 ) -> None:

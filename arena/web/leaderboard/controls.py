@@ -1,7 +1,8 @@
 """The controls of the leaderboard: which votes and by which method, as components, as a query
 and as the parameters of a link. It does not know what is made of the votes."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +39,21 @@ PICKED = """element.addEventListener("change", (event) => {
 });"""
 
 
+KEEP = """(...values) => {
+  if (values.some((value) => value?.kept)) return values;
+  const kept = Object.fromEntries($names.map((name, at) => [name, values[at]]));
+  delete kept[""];
+  try { sessionStorage.setItem("arena-board", JSON.stringify(kept)); } catch {}
+  return values;
+}"""
+FORGET = """() => {
+  try { sessionStorage.removeItem("arena-board"); } catch {}
+  return [];
+}"""
+"""A page that loses its server loads itself again: what is chosen is kept for this tab of the
+browser before it is asked for, so that nobody chooses twice."""
+
+
 USUAL: Mapping[str, Any] = {"ties": "half", "bad": "tie", "correct": []}
 """What components hold at first; the others nothing."""
 
@@ -64,6 +80,27 @@ class Controls:
         wanted = asked.pop("correct") or []
         asked |= {name: _text(value) for name, value in asked.items() if name not in USUAL}
         return Query.asked(**asked, style="style" in wanted, order="order" in wanted)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All that can be chosen, by name."""
+        return {**self.asking, "own": self.own}
+
+    def keeping(self, asked: Iterable[Block]) -> str:
+        """What the browser does before it asks for the standings with these components."""
+        names = {part: name for name, part in self.parts.items()}
+        # Gradio passes a set in this order.
+        ordered = sorted(asked, key=lambda part: part._id)
+        return KEEP.replace("$names", json.dumps([names.get(part, "") for part in ordered]))
+
+    def again(self, kept: Mapping[str, Any]) -> dict[Block, Any]:
+        """The components with what was kept, but for what none of them can hold."""
+        parts = self.parts
+        return {
+            parts[name]: value
+            for name, value in kept.items()
+            if name in parts and _possible(name, value)
+        }
 
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
@@ -166,6 +203,16 @@ def _day_field(key: str, name: str) -> gr.HTML:
 def _menu(field: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
     everything = label(f"board.all.{field}")
     return [(everything, ""), *((f"{PLAIN}{value}", value) for value in values)]
+
+
+def _possible(name: str, value: object) -> bool:
+    if name == "own":
+        return isinstance(value, bool)
+    if name == "correct":
+        return isinstance(value, list) and set(map(str, value)) <= {"style", "order"}
+    if name in USUAL:
+        return value in (USUAL[name], "drop")
+    return isinstance(value, str) and len(value) <= LONGEST
 
 
 def _text(value: object) -> str:
