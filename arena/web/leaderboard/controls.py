@@ -89,8 +89,7 @@ class Controls:
     def keeping(self, asked: Iterable[Block]) -> str:
         """What the browser does before it asks for the standings with these components."""
         names = {part: name for name, part in self.parts.items()}
-        # Gradio passes a set in this order.
-        ordered = sorted(asked, key=lambda part: part._id)
+        ordered = sorted(asked, key=lambda part: part._id)  # noqa: SLF001 -- as Gradio passes a set
         return KEEP.replace("$names", json.dumps([names.get(part, "") for part in ordered]))
 
     def again(self, kept: Mapping[str, Any]) -> dict[Block, Any]:
