@@ -9,6 +9,7 @@ const BREAK = /<br\s{0,9}\/?>/iy;
 const ENTITY = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{2,6}));/iy;
 const NAMED = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0", copy: "©", hellip: "…", mdash: "—", ndash: "–", times: "×" };
 const DOLLARS = /\$(?![\s$])((?:\\[^\n]|[^\\$\n]){1,500})(?<!\s)\$(?![\w$])/y;
+const ENVIRONMENT = /\\begin\{((?:equation|align|alignat|gather|cases|[bBpvV]?matrix|array)\*?)\}/y;
 const ALLOWED = /^(?:https?:\/\/|mailto:)/i;
 
 // How many open marks are looked through for the one that a mark closes.
@@ -27,7 +28,7 @@ const look = (pattern, text, from) => {
 // no letter or digit touches it from outside, no space from inside, and what is in it is
 // written as no price and no name of a variable is.
 function isMaths(tex) {
-  if (/\\[a-z]|[\^_]/i.test(tex)) return !/^[A-Z_][A-Z_\d]+$/.test(tex);
+  if (/\\[a-z{|]|[\^_]/i.test(tex)) return !/^[A-Z_][A-Z_\d]+$/.test(tex);
   return /^[a-z(|][\w\s+*/=<>().,|'-]*$/i.test(tex) && !/[a-z]{3}/i.test(tex);
 }
 
@@ -79,7 +80,8 @@ function parts(text) {
     const tex = text.slice(from, to);
     if (to < 0 || blank(tex)) return false;
     const end = to + close.length;
-    add(start, end, formula(tex, text.slice(start, end), open !== "\\("));
+    const written = text.slice(start, end);
+    add(start, end, formula(close.startsWith("\\end") ? written : tex, written, open !== "\\("));
     return true;
   };
   const readers = {
@@ -90,6 +92,8 @@ function parts(text) {
     },
     "\\": (start, sign, end) => {
       if (CLOSERS[sign] && maths(start, sign, CLOSERS[sign])) return;
+      const begun = sign === "\\b" && look(ENVIRONMENT, text, start);
+      if (begun && maths(start, begun[0], `\\end{${begun[1]}}`)) return;
       if (sign[1] === "\n") add(start, end, make("br"));
       else add(start, end, /[!-/:-@[-`{-~]/.test(sign[1]) ? sign[1] : sign);
     },

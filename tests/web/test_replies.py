@@ -110,6 +110,9 @@ def test_dollars_in_code_and_in_bold_stay(page: Any) -> None:
         (r"\(c\)", False),
         ("$a^2+b^2$", False),
         ("$n$", False),
+        (r"the set $\{x\}$", False),
+        ("\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}", True),
+        (r"so \begin{cases} x & y \end{cases} holds", True),
     ],
 )
 def test_mathematics_is_drawn(page: Any, text: str, display: bool) -> None:
