@@ -27,9 +27,11 @@ def claims(name: Name, left: str, right: str) -> bool:
 
 def introduces(name: Name, left: str, right: str) -> bool:
     """Nothing else is said than what a model may say of itself, though it says no "I"."""
-    words = tokens(right)
-    if not all(map(known, [*words, *tokens(left)])):
+    words, before = tokens(right), tokens(left)
+    if not all(map(known, [*words, *before])):
         return False
+    if not words and name.sort in (Sort.FAMOUS, Sort.RARE) and len(before) > 1:
+        return before[-1] in _AGENTS and (before[0] in _MADE or before[0] in _REPLIES)
     if words and words[0] in _AGENTS and NAME in words:
         return True
     made = any(word in _MADE for word in words)
@@ -45,10 +47,11 @@ def _called(name: Name, left: str, right: str) -> bool:
         return True
     for cue in _AS.finditer(left) if SELF.search(right) else ():
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
-        if _leads(name, left, cue.end(), right) and (role or right.startswith(",")):
+        if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
     for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
-        if _leads(name, left, cue.end(), right) and (not right.strip() or _near(right)):
+        said = not right.strip() or _near(right) or _OFFERS.match(right)
+        if said and _leads(name, left, cue.end(), right):
             return True
     is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
     return any(
@@ -57,14 +60,20 @@ def _called(name: Name, left: str, right: str) -> bool:
     )
 
 
-def _leads(name: Name, left: str, cue: int, right: str, *, by: bool = False) -> bool:
+def _leads(
+    name: Name, left: str, cue: int, right: str, *, by: bool = False, role: bool = False
+) -> bool:
     """From the end of the phrase, `cue`, to the name only what such phrases are made of is said;
-    and a name that people may have is neither theirs nor in what somebody says in a story."""
+    and a name that people may have is neither theirs nor in what somebody says in a story.
+    role: what somebody is stands there, and what comes next is what he does, or does not."""
     words = tokens(_ASIDE.sub("", left[cue:]))
-    goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) else []
+    goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) and not role else []
     if any(map(denies, words + goes_on)) or any(word in _FOLK for word in goes_on):
         return False
-    if not _passes(words):
+    newest = len(words) > 1 and words[-2] in _THE and goes_on and goes_on[0] in _ROLES
+    if not _passes(words[:-1] if newest else words):
+        return False
+    if name.sort is not Sort.MAKER and _TOLD.match(right):
         return False
     if name.sort in (Sort.WORD, Sort.WEAK) and (left.count('"') % 2 or _OF.match(right)):
         return False
@@ -103,7 +112,7 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     words = tokens(left)
     if not all(map(known, words)):
         return False
-    if name.sort is not Sort.MAKER and len(words) <= 4 and _HERE.match(right):
+    if name.sort is not Sort.MAKER and len(words) <= 6 and _HERE.match(right):
         return True
     other = words[:1] == [NAME] or _WAS.match(right)
     made = _has_role(words) or _near(right)
@@ -152,6 +161,8 @@ class _Words:
 
 _ROLES, _MADE, _AGENTS = _Words("roles"), _Words("made"), _Words("agents")
 _GLUE, _NEVER, _FOLK = _Words("glue"), _Words("never"), _Words("folk")
+_REPLIES = frozenset(words("replies"))
+_THE = frozenset(words("the"))
 _PLACES, _ARTICLES = frozenset(words("places")), frozenset(words("articles"))
 _SCHOOLED = {tuple(pair.split("_")) for pair in words("schooled")}
 
@@ -180,8 +191,9 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI, _HERE, _COPULA = (
-    re.compile(plain(pattern(table))) for table in ("self", "who", "about_ai", "here", "copula")
+SELF, WHO, ABOUT_AI, _HERE, _COPULA, _OFFERS, _TOLD = (
+    re.compile(plain(pattern(table)))
+    for table in ("self", "who", "about_ai", "here", "copula", "offers", "told")
 )
 _IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")

@@ -120,6 +120,10 @@ def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
     if claims(name, left, right):
         return True
+    model = name.sort in (Sort.FAMOUS, Sort.RARE) or name.versioned
+    unasked = not asked.about_models and name.text not in asked.text
+    if whole and not begins and model and unasked and _LABELS.match(before + NAME + after):
+        return True
     if whole and not begins and at < BEFORE and asked.who_it_is and name.text not in asked.text:
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
@@ -139,6 +143,7 @@ def _names(families: frozenset[str]) -> Names:
 
 
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
+_LABELS = re.compile(rf"\W*(?:assistant \W*)?{NAME}[\w.: -]{{0,12}}\W{{0,3}}:\s", re.IGNORECASE)
 _ENDS_WITH = re.compile(r"[.!?](?=\s|$)|[。！？।]|\n\s*\n")
 
 
