@@ -189,7 +189,7 @@ class StudyLedger(Protocol):
     """What happens in studies, append-only beside the votes."""
 
     async def openings(self) -> Mapping[str, Sequence[StudyEvent]]:
-        """Study → when it was opened and closed, in order."""
+        """Study → when it was opened and closed, in order, without data."""
 
     async def move(
         self,

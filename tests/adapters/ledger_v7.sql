@@ -141,6 +141,7 @@ CREATE TABLE study_events (
 	data JSON NOT NULL
 );
 CREATE INDEX study_events_of_battle ON study_events (battle);
+CREATE INDEX study_events_of_kind ON study_events (kind, study);
 CREATE INDEX study_events_of_study ON study_events (study, sequence);
 CREATE TABLE study_replies (
 	sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 

@@ -146,6 +146,7 @@ CREATE TABLE study_events (
 	PRIMARY KEY (sequence)
 );
 CREATE INDEX study_events_of_battle ON study_events (battle);
+CREATE INDEX study_events_of_kind ON study_events (kind, study);
 CREATE INDEX study_events_of_study ON study_events (study, sequence);
 CREATE TABLE study_replies (
 	sequence BIGINT GENERATED ALWAYS AS IDENTITY, 

@@ -49,7 +49,9 @@ def test_raters_who_ask_at_once_get_each_prompt_to_its_number_of_raters(url: str
         await ledger.move("pilot", lambda *_: (None, [Event("opened", AT)]))
 
     async def judge_all(ledger: SqlLedger, rater: str) -> None:
-        def claim(events: Sequence[Event], judged: frozenset[str]) -> tuple[Claim | None, list[Event]]:
+        def claim(
+            events: Sequence[Event], judged: frozenset[str]
+        ) -> tuple[Claim | None, list[Event]]:
             course = Course.of(events, judged)
             found = upcoming(STUDY, course, rater, AT, f"{rater}-{len(events)}", random.Random(1))
             return found, [found.event] if found else []

@@ -105,6 +105,7 @@ STUDY_EVENTS = sa.Table(
     sa.Column("data", sa.JSON(), nullable=False),
     sa.Index("study_events_of_study", "study", "sequence"),
     sa.Index("study_events_of_battle", "battle"),
+    sa.Index("study_events_of_kind", "kind", "study"),
     sqlite_autoincrement=True,
 )
 STUDY_REPLIES = sa.Table(

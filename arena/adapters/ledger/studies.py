@@ -32,11 +32,13 @@ def events(connection: Connection, study: str) -> list[Event]:
 
 
 def openings(connection: Connection) -> dict[str, list[Event]]:
-    """Study → when it was opened and closed."""
+    """Study → when it was opened and closed, without what else is told of that."""
     kinds = STUDY_EVENTS.c.kind.in_(("opened", "closed"))
-    wanted = select(STUDY_EVENTS.c.study, *_EVENT).where(kinds).order_by(STUDY_EVENTS.c.sequence)
+    columns = (STUDY_EVENTS.c[name] for name in ("study", "kind", "at"))
     found: dict[str, list[Event]] = {}
-    for study, *event in connection.execute(wanted):
+    for study, *event in connection.execute(
+        select(*columns).where(kinds).order_by(STUDY_EVENTS.c.sequence)
+    ):
         found.setdefault(study, []).append(Event(*event))
     return found
 
@@ -93,8 +95,8 @@ def keep(connection: Connection, study: str, written: Iterable[Written]) -> int:
         }
         for each in written
     ]
-    new = _INSERTS[connection.dialect.name](STUDY_REPLIES).on_conflict_do_nothing()
-    new = new.returning(STUDY_REPLIES.c.sequence)
+    insert_into: Any = _INSERTS[connection.dialect.name]
+    new = insert_into(STUDY_REPLIES).on_conflict_do_nothing().returning(STUDY_REPLIES.c.sequence)
     return sum(len(connection.execute(new, row).all()) for row in rows)
 
 
@@ -117,10 +119,8 @@ def with_remarks(connection: Connection, votes: pd.DataFrame) -> pd.DataFrame:
         wanted = select(STUDY_EVENTS.c.battle, STUDY_EVENTS.c.data).where(
             STUDY_EVENTS.c.kind == "remark", STUDY_EVENTS.c.battle.in_(some)
         )
-        told |= {
-            battle: data
-            for battle, data in connection.execute(wanted.order_by(STUDY_EVENTS.c.sequence))
-        }
+        for row in connection.execute(wanted.order_by(STUDY_EVENTS.c.sequence)):
+            told[row.battle] = row.data
     if not told:
         return votes
     rows = zip(votes["battle_id"], votes["seat_a"], votes["seat_b"], strict=True)

@@ -177,7 +177,8 @@ def _row(
     sides: dict[str, Any] = {**_side(a, turns, "a"), **_side(b, turns, "b")}
     prompts = battle.prompts[:turns]
     talk_a, talk_b = _conversation(a, prompts), _conversation(b, prompts)
-    study = ballot.study or battle.origin.study
+    led = battle.origin.rater
+    study = battle.origin.study if led else ballot.study or battle.origin.study
     return VoteRow(
         id=f"{ballot.id}-{a.letter}{b.letter}",
         model_a=a.contender.name,

@@ -109,23 +109,16 @@ def _left(study: Study, course: Course, rater: str, now: datetime) -> tuple[int,
     may leave them."""
     done = Counter[str]()
     held = Counter[str]()
-    own: dict[str, bool] = {}
-    for claim in course.claims.values():
-        if claim.rater == rater and claim.kind is Kind.REAL:
-            own[claim.item] = claim.done
-    for claim in course.holding(study, now):
+    own = {c.item: c.done for c in course.of_rater(rater) if c.kind is Kind.REAL}
+    holding = course.holding(study, now)
+    theirs = {claim.item for claim in holding if claim.rater == rater}
+    for claim in holding:
         (done if claim.done else held)[claim.item] += 1
     left = waiting = 0
-    for item in study.items:
-        if own.get(item.id):
-            continue
-        filled = done[item.id] + held[item.id]
-        mine = item.id in own
-        if mine and filled <= study.raters and held[item.id]:
+    for item in (item.id for item in study.items if not own.get(item.id)):
+        if item in theirs or done[item] + held[item] < study.raters:
             left += 1
-        elif not mine and filled < study.raters:
-            left += 1
-        elif not mine and done[item.id] < study.raters:
+        elif item not in own and done[item] < study.raters:
             waiting += 1
     judged = sum(own.values())
     return left, bool(waiting) and not left and judged < study.quota

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from arena.core.battle.entities import Contender, Finished, Reply
-from arena.core.study.design import BAD, GOOD, Check, Item, Kind, Study
+from arena.core.study.design import BAD, GOOD, Check, Item, Study
 from arena.core.study.faults import Fault
 from arena.core.study.file import Row
 
@@ -49,13 +49,6 @@ def owed(study: Study, written: Iterable[Written]) -> tuple[Owed, ...]:
 def of_check(check: Check) -> Mapping[str, tuple[Reply, ...]]:
     """Contender → its reply, as it stands in the study's file."""
     return {name: (elsewhere(text),) for name, text in ((GOOD, check.good), (BAD, check.bad))}
-
-
-def check_of(study: Study, kind: Kind, item: str) -> Check:
-    """The check of a claim."""
-    if kind is Kind.PRACTICE and study.practice:
-        return study.practice
-    return study.attention[int(item.rpartition("-")[2]) - 1]
 
 
 def elsewhere(text: str) -> Reply:

@@ -116,20 +116,13 @@ def test_for_one_rater_each_contender_sits_left_about_as_often_as_right(
 
 
 def test_a_rater_practises_is_checked_between_prompts_and_judges_some_again_seats_swapped() -> None:
-    asked = study(
-        6, 3, raters=1, per_rater=4, repeats=2, practice=CHECK, attention=(CHECK, CHECK)
-    )
+    asked = study(6, 3, raters=1, per_rater=4, repeats=2, practice=CHECK, attention=(CHECK, CHECK))
     crowd = Crowd(asked, 1)
     crowd.play(["r"])
     claims = list(crowd.course.claims.values())
     kinds = [claim.kind for claim in claims]
     assert kinds[0] is Kind.PRACTICE
-    assert Counter(kinds) == {
-        Kind.PRACTICE: 1,
-        Kind.REAL: 4,
-        Kind.ATTENTION: 2,
-        Kind.REPEAT: 2,
-    }
+    assert Counter(kinds) == {Kind.PRACTICE: 1, Kind.REAL: 4, Kind.ATTENTION: 2, Kind.REPEAT: 2}
     assert kinds[-2:] == [Kind.REPEAT] * 2
     real = [claim for claim in claims if claim.kind is Kind.REAL]
     for first, again in zip(real, claims[-2:], strict=False):
