@@ -123,7 +123,7 @@ class _File:
         self._source = source
         self._said, self._places = tables(text, source)
         for name in self._said.keys() - _RULES[""].keys() - _RULES.keys():
-            self._unknown(name, (*_RULES[""], *_RULES))
+            self._unknown(name, [*_RULES[""], *filter(None, _RULES)])
 
     def fault(self, path: str, said: str) -> None:
         self.faults.append(Fault(self._places.get(path, self._source), said))
@@ -164,7 +164,8 @@ class _File:
         return read
 
     def _unknown(self, path: str, known: Sequence[str]) -> None:
-        self.fault(path, f"There is no {path.rpartition('.')[2]} here, but {', '.join(known)}.")
+        name = path.rpartition(".")[2]
+        self.fault(path, f"{name} is not known here. What is: {', '.join(known)}.")
 
 
 def prompts_of(text: str, source: str) -> str:

@@ -42,8 +42,12 @@ def replies(study: Study, written: Iterable[Written]) -> pd.DataFrame:
     rows = [
         {
             **{name: getattr(reply.facts, name, None) for name in columns},
-            "prompt_id": each.prompt_id, "contender": each.contender, "turn": turn,
-            "reply": reply.text, "seed": each.seed, "written_at": each.at,
+            "prompt_id": each.prompt_id,
+            "contender": each.contender,
+            "turn": turn,
+            "reply": reply.text,
+            "seed": each.seed,
+            "written_at": each.at,
             "options": dict(reply.facts.options),
         }
         for each in written
