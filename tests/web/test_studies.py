@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from arena.core.battle.entities import Contender
+from arena.core.ports import StudyLedger
 from arena.core.study.course import pairs_of
 from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Questions, Study
 from arena.core.study.written import Written, elsewhere
@@ -43,8 +44,8 @@ def text(prompt: str, name: str, turn: int) -> str:
     return f"Number {STRENGTH[name]} to {prompt}, turn {turn}."
 
 
-async def begun(at: Table, study: Study) -> None:
-    await at.ledger.keep(
+async def begun(ledger: StudyLedger, study: Study) -> None:
+    await ledger.keep(
         study.name,
         [
             Written(i.id, n, i.asked, tuple(elsewhere(text(i.id, n, t)) for t in range(2)))
@@ -52,7 +53,7 @@ async def begun(at: Table, study: Study) -> None:
             for n in NAMES
         ],
     )
-    await open_study(at.ledger, study, datetime.now(UTC))
+    await open_study(ledger, study, datetime.now(UTC))
 
 
 class Rater:
@@ -106,7 +107,7 @@ class Rater:
 
 def test_twelve_raters_judge_a_study_to_its_end(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        await begun(at, STUDY)
+        await begun(at.ledger, STUDY)
         raters = [Rater(client, "trees", f"r{n}", robot=n == 7) for n in range(12)]
         random.Random(1).shuffle(raters)
         ends = await asyncio.gather(*(rater.take_part() for rater in raters))
@@ -143,7 +144,7 @@ def test_a_rater_goes_on_elsewhere_and_after_the_battle_was_lost(play: Play) -> 
     study = replace(STUDY, name="again", practice=None, attention=())
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        await begun(at, study)
+        await begun(at.ledger, study)
         rater = Rater(client, "again", "r", robot=False)
         await rater.post(f"{rater.path}/consent", {})
         first = (await rater.post(f"{rater.path}/battles")).json()
@@ -163,7 +164,7 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
     study = replace(STUDY, name="strict")
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        await begun(at, study)
+        await begun(at.ledger, study)
         rater = Rater(client, "strict", "r", robot=False)
         assert problem(await client.get(f"{A}/studies/none/raters/r"))[0] == 404
         assert problem(await rater.post(f"{rater.path}/battles"))[0] == 409
