@@ -21,22 +21,26 @@ if TYPE_CHECKING:
     from arena.battles import AsyncBattle, Battle, abattle, battle
     from arena.frames import leaderboard, plot_leaderboard, votes
     from arena.notebook import Page, launch
+    from arena.studies import StudyFrames, study
 
 _HOMES = {
     "battles": ("AsyncBattle", "Battle", "abattle", "battle"),
     "frames": ("leaderboard", "plot_leaderboard", "votes"),
     "notebook": ("Page", "launch"),
+    "studies": ("StudyFrames", "study"),
 }
 
 __all__ = [
     "AsyncBattle",
     "Battle",
     "Page",
+    "StudyFrames",
     "abattle",
     "battle",
     "launch",
     "leaderboard",
     "plot_leaderboard",
+    "study",
     "votes",
 ]
 

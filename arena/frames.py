@@ -29,6 +29,7 @@ from arena.core.when import When
 from arena.exchange.foreign import METADATA, ledger_rows
 from arena.exchange.receiving import Told, nobody
 from arena.play.scoreboard import COLUMNS, board_of
+from arena.play.studies import blinded
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -55,10 +56,12 @@ def votes(
     rater: str = "",
     since: When | None = None,
     until: When | None = None,
+    unblind: bool = False,
     **settings: Any,
 ) -> pd.DataFrame:
     """The ledger's votes, one row a pair judged, in the order written; those of a slice, if one
-    is given. Nothing is left out but by the slice: `excluded_reason` says what is not ranked,
+    is given. Nothing else is left out but, unless `unblind`, what raters of open studies have
+    judged: `excluded_reason` says what is not ranked,
     and `supersedes` which ballot another one took back. Models and winner are categories.
 
     columns: of `core.battle.record.VoteRow`, or sequence; all, when none is named. Conversations are
@@ -83,8 +86,10 @@ def votes(
     )
 
     async def read(ledger: Ledger) -> pd.DataFrame:
-        wanted = tuple(dict.fromkeys((*columns, *chosen.columns))) if columns else ()
-        found = chosen.of(await ledger.votes(wanted))
+        hidden = frozenset() if unblind else await blinded(ledger)
+        beside = ("battle_id",) if hidden else ()
+        wanted = tuple(dict.fromkeys((*columns, *chosen.columns, *beside))) if columns else ()
+        found = chosen.of(_without(await ledger.votes(wanted), hidden))
         return _categorical(found[list(columns)] if columns else found).reset_index(drop=True)
 
     return from_ledger(_settings(settings), read)
@@ -105,6 +110,7 @@ def leaderboard(
     order: bool = False,
     anchor: str = "",
     votes: pd.DataFrame | str | Path | None = None,
+    unblind: bool = False,
     **settings: Any,
 ) -> pd.DataFrame:
     """The standings: one row a contender, with the columns of `core.standings.leaderboard.STANDINGS`.
@@ -112,7 +118,7 @@ def leaderboard(
     votes: instead of the ledger's; rows of a ledger or of one of LMArena's releases, or a file
     in a format that can be imported. ties, bad: how they count in the fit. style, order: correct
     the ratings for length and formatting of replies, for seat and incumbency. anchor: whose
-    rating is to be 1000. The slice and settings are as in `votes`. Raises ArenaError."""
+    rating is to be 1000. The slice, unblind and settings are as in `votes`. Raises ArenaError."""
     query = Query.asked(
         topic=topic,
         study=study,
@@ -128,7 +134,7 @@ def leaderboard(
         anchor=anchor,
     )
     if votes is None:
-        return board(_settings(settings), query).standings
+        return board(_settings(settings), query, unblind=unblind).standings
     config.given(settings)
     if isinstance(votes, (str, Path)):
         return board_of_file(Path(votes), query).standings
@@ -146,21 +152,23 @@ def plot_leaderboard(*, title: str = "", **choices: Any) -> Figure:
     return chart
 
 
-def board(settings: Settings, query: Query) -> Board:
+def board(settings: Settings, query: Query, *, unblind: bool = False) -> Board:
     """Of the ledger. Conversations are never read, and metadata only where the query is
-    corrected by them. Raises ArenaError."""
+    corrected by them. unblind: with what raters of open studies have judged. Raises
+    ArenaError."""
     columns = tuple(c for c in COLUMNS if c != METADATA or query.covariates)
 
     async def read(ledger: Ledger) -> pd.DataFrame:
         chunks: list[pd.DataFrame] = []
         after = 0
+        hidden = frozenset() if unblind else await blinded(ledger)
         while True:
             chunk = await ledger.votes(columns, after=after, limit=ROWS_AT_ONCE)
             if chunks and chunk.empty:
                 return pd.concat(chunks, ignore_index=True)
             if METADATA in columns:
                 chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
-            chunks.append(chunk)
+            chunks.append(_without(chunk, hidden))
             after = int(chunk[SEQUENCE].max()) if len(chunk) else after
 
     return board_of(from_ledger(settings, read), query)
@@ -191,6 +199,10 @@ def from_ledger(
     # In a thread of its own: a notebook has a running event loop in this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(lambda: asyncio.run(run())).result()
+
+
+def _without(votes: pd.DataFrame, battles: frozenset[str]) -> pd.DataFrame:
+    return votes[~votes["battle_id"].isin(battles)] if battles else votes
 
 
 def _categorical(votes: pd.DataFrame) -> pd.DataFrame:

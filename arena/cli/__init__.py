@@ -33,6 +33,7 @@ COMMANDS = {
     "bench": "measure",
     "configure": "check an Ollama host, then write it into .env",
     "leaderboard": "the standings of the ledger or of a file of votes",
+    "study": "from a list of prompts to files of votes: init, check, write, open, status, export",
     "withdraw": "take back the link of a battle that somebody shared",
     "export": "write the votes to a file for other tools",
     "import": "take votes from files into the ledger",

@@ -113,6 +113,8 @@ def slices(parser: ArgumentParser) -> None:
     parser.add_argument("--since", default="", metavar="TIME", help=since)
     until = "likewise; a day counts with all of it"
     parser.add_argument("--until", default="", metavar="TIME", help=until)
+    unblind = "with what raters of studies have judged that are still open"
+    parser.add_argument("--unblind", action="store_true", help=unblind)
 
 
 def choice(options: Namespace) -> dict[str, Any]:

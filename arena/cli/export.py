@@ -39,18 +39,26 @@ def run(options: Namespace) -> int:
     from arena import exchange, frames
     from arena.core.standings.board import Query
     from arena.core.standings.slices import Slice
+    from arena.play.studies import blinded
 
     settings = config.load()
     chosen = Slice.asked(**choice(options))
 
     async def votes(ledger: Ledger, file: IO[bytes]) -> None:
-        pieces = exchange.export(ledger, options.format, chosen, strict=options.strict)
+        pieces = exchange.export(
+            ledger,
+            options.format,
+            chosen,
+            strict=options.strict,
+            hold_back=None if options.unblind else lambda: blinded(ledger),
+        )
         async for piece in pieces:
             file.write(piece)
 
     def work(file: IO[bytes]) -> None:
         if options.format == "latex":
-            file.write(exchange.latex(frames.board(settings, Query(chosen))).encode())
+            board = frames.board(settings, Query(chosen), unblind=options.unblind)
+            file.write(exchange.latex(board).encode())
         else:
             frames.from_ledger(settings, lambda ledger: votes(ledger, file))
 

@@ -63,7 +63,7 @@ def run(options: Namespace) -> int:
                 Path(options.votes), query, lambda name, part: bar.show(f"Reading {name}", part)
             )
     else:
-        board = frames.board(config.load(), query)
+        board = frames.board(config.load(), query, unblind=options.unblind)
     PRINTS[options.format](board)
     return 0
 

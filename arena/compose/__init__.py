@@ -11,6 +11,7 @@ from arena.compose.asking import tls_of
 from arena.compose.house import House, Told, nobody
 from arena.compose.ledgers import backed_up, ledger_condition, ledger_of, restored, verified
 from arena.compose.stores import SharedStores
+from arena.compose.supply import roster_of
 from arena.core.ports import Condition
 from arena.settings import Settings
 
@@ -21,6 +22,7 @@ __all__ = [
     "ledger_of",
     "reaching",
     "restored",
+    "roster_of",
     "store_condition",
     "tls_of",
     "verified",

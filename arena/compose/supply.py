@@ -32,7 +32,7 @@ class Supply:
         self._local_ollama = local_ollama
         self._engine: Engine | None = None
         self._engine_roster: tuple[Contender, ...] = ()
-        self._roster = _named_roster(settings)
+        self._roster = roster_of(settings)
 
     @property
     def demo(self) -> bool:
@@ -98,8 +98,8 @@ class Supply:
         await self._hosts.use([(url, "")], roster, ENGINE_SLOTS)
 
 
-def _named_roster(settings: Settings) -> tuple[Contender, ...]:
-    """The contenders of ARENA_ROSTER; empty when none is set."""
+def roster_of(settings: Settings) -> tuple[Contender, ...]:
+    """The contenders of ARENA_ROSTER; empty when none is set. Raises ConfigError."""
     if not settings.roster:
         return ()
     try:

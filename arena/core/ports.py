@@ -6,16 +6,20 @@ PostgreSQL, memory or Redis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
 from arena.core.battle.view import State
+from arena.core.study.course import Event as StudyEvent
+from arena.core.study.written import Written
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Answer = TypeVar("Answer")
 
 # What a host tells while it writes one reply -------------------------------------------------
 
@@ -181,7 +185,34 @@ class Verified:
     more: int = 0
 
 
-class Ledger(Protocol):
+class StudyLedger(Protocol):
+    """What happens in studies, append-only beside the votes."""
+
+    async def openings(self) -> Mapping[str, Sequence[StudyEvent]]:
+        """Study → when it was opened and closed, in order, without data."""
+
+    async def move(
+        self,
+        study: str,
+        decide: Callable[
+            [Sequence[StudyEvent], frozenset[str]], tuple[Answer, Sequence[StudyEvent]]
+        ],
+    ) -> Answer:
+        """Decide on what happens next while nobody else does: on all that has happened, and the
+        battles that have their last vote though nobody said so since. Returns the answer once the
+        new events are durable. `decide` runs in a thread, and asks nobody."""
+
+    async def keep(self, study: str, written: Iterable[Written]) -> int:
+        """Replies written ahead; those that are here already stay. Returns how many were new."""
+
+    async def written(self, study: str, prompt: str = "") -> Sequence[Written]:
+        """All replies, or those to one prompt."""
+
+    async def battles_of(self, studies: Collection[str]) -> frozenset[str]:
+        """Every battle that was a rater's in one of them."""
+
+
+class Ledger(StudyLedger, Protocol):
     """Votes, append-only. `sequence` numbers the rows in the order in which they became
     readable: nothing ever appears below a number that was read."""
 

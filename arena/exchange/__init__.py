@@ -119,6 +119,7 @@ async def _pieces(
             nothing: Any = pd.Series([[]] * len(votes), index=votes.index, dtype=object)
             for name in TEXTS:
                 votes[name] = nothing
+            votes["comment"] = ""
         return made.rows(_shaped(format, ranked, votes))
 
     at = 0

@@ -32,6 +32,9 @@ COLUMNS = tuple(
 FIELDS = tuple(KINDS)
 """Of the ledger, in its order: LMArena's first, then ours."""
 
+LISTS = ("thinking_a", "thinking_b", "reasons", "marks_a", "marks_b")
+"""Of these, lists of texts."""
+
 TOKENS = tuple(
     (
         "sum_user_tokens sum_assistant_a_tokens sum_assistant_b_tokens context_a_tokens "

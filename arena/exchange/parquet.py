@@ -76,8 +76,7 @@ def _schema(strict: bool) -> pa.Schema:
         "conv_metadata": _metadata(),
         "category_tag": _category_tag(),
         "timestamp": time,
-        "thinking_a": pa.list_(pa.string()),
-        "thinking_b": pa.list_(pa.string()),
+        **dict.fromkeys(lmarena.LISTS, pa.list_(pa.string())),
     }
     plain = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
     names = lmarena.COLUMNS if strict else lmarena.FIELDS

@@ -56,12 +56,13 @@ class RefereeRules:
 class Caller:
     """Who asks, by what the server signed and saw. rater: whom the session names. network: where
     the request comes from, by a name for a day; place: the same, by one that stays. Empty where
-    it is not known. begun: the session is new."""
+    it is not known. begun: the session is new. link: the study and the rater whose link they brought."""
 
     rater: str = ""
     network: str = ""
     place: str = ""
     begun: bool = False
+    link: str = ""
 
 
 class Admission:

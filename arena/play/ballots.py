@@ -28,7 +28,7 @@ def own(battle: Battle, caller: Caller, ballot: str = "") -> None:
     """Raises NotYours where the caller may not move the battle. One whose session began with it,
     as that of a program that keeps none, is judged by ballot from the same place as well."""
     origin = battle.origin
-    if not origin.owner or caller.rater == origin.owner:
+    if not origin.owner or origin.owner in (caller.rater, caller.link):
         return
     if not (ballot and origin.place and caller.place == origin.place):
         raise NotYours(

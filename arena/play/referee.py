@@ -29,6 +29,7 @@ from arena.play.admission import Admission, Caller, RefereeRules
 from arena.play.links import Links
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
+from arena.play.studies import Studies
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class Referee:
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
         self.links = Links(battles, ledger, now)
-        self.scoreboard = Scoreboard(ledger, battles.unrevealed, hosts.contenders)
+        self.studies = Studies(ledger, battles, lambda: self.rounds, self._rng, now)
+        self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.contenders)
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,
@@ -74,6 +76,7 @@ class Referee:
             rules=rules.stage,
             rng=self._rng,
             told=self._count_end,
+            hosts_of=self.studies.hosts,
         )
         self._admission = Admission(
             hosts=hosts,
@@ -115,6 +118,7 @@ class Referee:
             return view.state(there)
         try:
             await self._ledger.writable()
+            await self.studies.free(study)
             await self._admission.admit(caller)
             place = caller.place if caller.begun else ""
             origin = Origin(
@@ -177,7 +181,7 @@ class Referee:
         vote again changes nothing and gets the first one's result, another one on the same round
         raises OtherVote; one on a round to come, or one that was taken back, StaleVote. caller:
         raises NotYours where the battle is somebody else's. rater: what tells several of them
-        apart, the battle's `session` unless told. study: instead of the battle's; those of `record.REHEARSAL` are kept but not ranked."""
+        apart, the battle's `session` unless told. study: instead of the battle's."""
         verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
@@ -185,8 +189,10 @@ class Referee:
             if settled := ballots.settled(battle, round, ballot):
                 ballots.agree(settled, verdict)
                 return view.state(battle)
+            await self.studies.may_vote(battle, study)
             voter = replace(caller, rater=caller.rater or battle.origin.owner)
-            who = "/".join(filter(None, (voter.rater, rater or battle.origin.session)))
+            named = filter(None, (voter.rater, rater or battle.origin.session))
+            who = battle.origin.rater or "/".join(named)
             cast = record.Ballot(
                 id=str(uuid.uuid4()),
                 cast_at=self._now(),
@@ -275,19 +281,15 @@ class Referee:
     ) -> AsyncGenerator[bytes, None]:
         """The votes as a file, without those whose names nobody was told. how: see exchange."""
         hold_back = self.scoreboard.held_back
-        pieces = exchange.export(
-            self._ledger, format, slice, hold_back=hold_back, public=True, **how
-        )
+        how |= {"public": True}
+        pieces = exchange.export(self._ledger, format, slice, hold_back=hold_back, **how)
         async with aclosing(pieces):
             async for piece in pieces:
                 yield piece
 
-    # The life of the process ------------------------------------------------------------------
-
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
-        await self._ledger.writable()
-        await self.under_way()
+        await asyncio.gather(self._ledger.writable(), self.under_way())
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of what belongs to it."""
@@ -302,8 +304,6 @@ class Referee:
     async def close(self) -> None:
         """Stop all that is being written."""
         await self.rounds.close()
-
-    # Moves, one at a time for each battle -----------------------------------------------------
 
     async def _exclusively(
         self, battle_id: str, move: Callable[[Battle], Coroutine[Any, Any, State]]

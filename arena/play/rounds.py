@@ -44,14 +44,17 @@ class Rounds:
         rules: StageRules,
         rng: random.Random,
         told: Callable[[Battle], None] = lambda battle: None,
+        hosts_of: Callable[[Battle, Hosts], Hosts] = lambda battle, hosts: hosts,
     ) -> None:
-        """told: called with a battle whenever a round of it has come to its end here."""
+        """told: called with a battle whenever a round of it has come to its end here. hosts_of:
+        who writes the replies of a battle, if others than the hosts."""
         self._hosts = hosts
         self._battles = battles
         self._feed = feed
         self._rules = rules
         self._rng = rng
         self._told = told
+        self._hosts_of = hosts_of
         self.line = Line(rules.at_once)
         self._stages: dict[str, Stage] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -78,7 +81,7 @@ class Rounds:
             self._start(battle)
         elif battle.phase is Phase.VOTING:
             if battle.waiting:
-                self._stage(battle.id).prepare(battle, self._battles.load)
+                self._stage(battle).prepare(battle, self._battles.load)
         else:
             await self._leave(battle.id)
         return public
@@ -169,7 +172,7 @@ class Rounds:
 
     async def _round(self, battle: Battle) -> Battle:
         try:
-            replies = await self._stage(battle.id).play(battle)
+            replies = await self._stage(battle).play(battle)
         except Abandoned as abandoned:
             return await self._redraw(battle, abandoned.homeless) or await self._give_up(
                 battle, abandoned.reason
@@ -187,11 +190,12 @@ class Rounds:
 
     async def _redraw(self, battle: Battle, letter: str) -> Battle | None:
         """Another contender in this seat, or the battle without it where none is left; None
-        where something of the battle was shown or too few would remain."""
+        where something of the battle was shown, too few would remain, or a study says who meets."""
         seated = {seat.contender.name for seat in battle.seats}
         spare = [c for c in self._hosts.contenders() if c.name not in seated]
         enough = spare or len(battle.seats) > MIN_CONTENDERS
-        if not letter or not enough or battle.rounds or len(battle.prompts) > 1:
+        drawn = letter and enough and not battle.origin.rater
+        if not drawn or battle.rounds or len(battle.prompts) > 1:
             return None
         battle = rules.redraw(battle, letter, self._rng.choice(spare) if spare else None)
         await self._save(battle)
@@ -264,10 +268,11 @@ class Rounds:
         pieces = [piece for event in events if isinstance(event, Delta) for piece in event.pieces]
         return any(piece.turn >= stored[piece.seat] for piece in pieces)
 
-    def _stage(self, battle_id: str) -> Stage:
-        if battle_id not in self._stages:
-            self._stages[battle_id] = Stage(self._hosts, self._feed, self._rules, self.line)
-        return self._stages[battle_id]
+    def _stage(self, battle: Battle) -> Stage:
+        if battle.id not in self._stages:
+            hosts = self._hosts_of(battle, self._hosts)
+            self._stages[battle.id] = Stage(hosts, self._feed, self._rules, self.line)
+        return self._stages[battle.id]
 
     async def _leave(self, battle_id: str) -> None:
         if stage := self._stages.pop(battle_id, None):

@@ -57,7 +57,7 @@ const addressed = () => new URLSearchParams(location.search).get("battle");
 
 function follow(id) {
   leave();
-  session(id);
+  if (!led) session(id);
   battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0, spent: 0 };
   const there = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
@@ -92,7 +92,8 @@ function receive(event) {
   if (!state) return;
   if (phase !== "voting" || before?.round !== round) battle.openSince = 0;
   draw();
-  unmask();
+  if (led && OVER.includes(phase)) judged();
+  else unmask();
 }
 
 async function lost(there) {
@@ -105,6 +106,10 @@ async function lost(there) {
   const own = known?.status === 404 && mine.whole(battle.id);
   if (own) {
     show(own);
+    return;
+  }
+  if (known?.status === 404 && led) {
+    paintSheet();
     return;
   }
   if (known?.status === 404) {
@@ -147,7 +152,7 @@ function draw() {
     document.documentElement.dataset.kept = Boolean(battle.kept);
     fit(el);
   });
-  if (state.phase === "void" && !battle.kept) keepWhole();
+  if (state.phase === "void" && !battle.kept && !led) keepWhole();
   keepFocus();
   // Voting opens when the texts are there.
   if (state.phase === "voting") repaint();
@@ -257,7 +262,8 @@ function ask(move, payload, then) {
     re: pending?.payload.re,
     error: tell("arena.no_answer"),
   }), SLOW_MS);
-  pending = { payload: { ...payload, session: me, re: asked }, then, timer };
+  const link = led ? { link: `${led.study}/${led.rater}` } : {};
+  pending = { payload: { ...payload, ...link, session: me, re: asked }, then, timer };
   unlock();
   move();
 }
@@ -363,7 +369,7 @@ function movedOn() {
 
 // Asks for the names once the battle is decided, and again until they are there.
 function unmask() {
-  if (pending || battle?.state?.phase !== "decided" || battle.names) return;
+  if (led || pending || battle?.state?.phase !== "decided" || battle.names) return;
   const there = battle;
   ask(() => trigger("unmask"), { battle: there.id }, (answer) => {
     if (there !== battle) return;
@@ -434,6 +440,7 @@ function listen() {
   });
   el.stage.addEventListener("scroll", () => paintSwiped(el), { passive: true });
   addEventListener("popstate", () => {
+    if (led) return;
     const id = addressed();
     if (id === battle?.id) return;
     if (id) follow(id);
@@ -442,6 +449,7 @@ function listen() {
   el.mineSearch.addEventListener("input", () => paintMine(el, visit));
   el.mineClear.addEventListener("click", () => { mine.keep([]); paintMine(el, visit); });
   listenToShare(el, ask, () => battle.id);
+  listenToStudy();
   addEventListener("resize", () => battle?.state && fit(el));
   for (const [seat, pane] of el.panes) {
     pane.voteOut.addEventListener("click", () => vote("drop", seat));
@@ -495,12 +503,15 @@ mounted().then((found) => {
   el = found;
   const held = addressed() ?? session();
   start();
-  paintPurpose(el, purpose);
-  prefill();
-  if (held) {
-    address(held, "replaceState");
-    follow(held);
-  }
   listen();
   watchHost();
+  lead().then((leads) => leads || begin(held));
 });
+
+function begin(held) {
+  paintPurpose(el, purpose);
+  prefill();
+  if (!held) return;
+  address(held, "replaceState");
+  follow(held);
+}

@@ -30,6 +30,7 @@ SCRIPTS = (
     "paint.js",
     "mine.js",
     "share.js",
+    "study.js",
     "arena.js",
 )
 
@@ -43,6 +44,7 @@ def build(referee: Referee, channel: str) -> None:
     """Draw the tab into the Blocks that is open, and wire it."""
     html(shown("words"))
     html(shown("banner"), elem_id="notices")
+    html(shown("study"), elem_id="study-box")
     size = referee.rules.battle_size
     most = max(size, FEW)
     _form(size, most)

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +28,10 @@ HOMES = 64
 SESSION = "Arena-Session"
 """The header by which a program gets a session and brings it back."""
 
+LINK = "Arena-Rater"
+"""The header by which a program, or the page, is a rater of a study: `study/rater`, in UTF-8 as in
+an address."""
+
 YEAR_S = 365 * 24 * 3600
 
 Key = Callable[[], Awaitable[bytes]]
@@ -39,8 +44,8 @@ class Callers:
     def __init__(self, key: Key) -> None:
         self._key = key
 
-    async def of(self, request: AnyRequest, brought: str = "") -> Caller:
-        """brought: a session that came in the body, where headers and cookies cannot."""
+    async def of(self, request: AnyRequest, brought: str = "", link: str = "") -> Caller:
+        """brought, link: what came in the body, where headers and cookies cannot."""
         key = await self._key()
         told = (request.headers.get(SESSION, ""), *_cookies(request, _cookie(key)), brought)
         raters = (_rater(key, text) for text in told)
@@ -49,6 +54,7 @@ class Callers:
             rater=next(filter(None, raters), ""),
             network=address and _hash(key, f"{datetime.now(UTC).date()} {address}"),
             place=address and _hash(key, address),
+            link=link or unquote(request.headers.get(LINK, "")),
         )
 
     async def with_session(self, caller: Caller, label: str = "") -> Caller:

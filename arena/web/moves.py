@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
 LONGEST_DWELL_MS = 24 * 3600 * 1000
+LONGEST_LINK = 2 * LONGEST_LABEL + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ def _move(
             if not isinstance(payload, Mapping):
                 raise BadInput("The page sent something unreadable. Please reload it.")
             words = spoken(request.headers)
-            session = Ask(payload, Caller(), words).text("session", longest=64)
-            caller = await self._callers.of(request, session)
+            asked = Ask(payload, Caller(), words)
+            link = asked.text("link", longest=LONGEST_LINK) if "link" in payload else ""
+            caller = await self._callers.of(request, asked.text("session", longest=64), link)
             answer = await move(self, Ask(payload, caller, words))
         except ArenaError as refusal:
             if isinstance(refusal, HostFault):
@@ -94,7 +96,7 @@ def _move(
 
 class Moves:
     """One method a move. Each takes a payload, with the `session` that the page was told or an
-    empty text, and returns the answer to it, a dict with `re`,
+    empty text, and the `link` of a study's rater, if it is theirs, and returns the answer to it, a dict with `re`,
     the number of the payload, and either what was asked for or `error`, a sentence to show.
     channel: what votes are recorded with."""
 

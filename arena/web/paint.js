@@ -30,6 +30,10 @@ function elements() {
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",
     progress: "banner-progress", demo: "demo-note",
+    study: "study", studyBar: "study-bar", studyCount: "study-count", studyBreak: "study-break",
+    studySheet: "study-sheet", studyTitle: "study-title", studyText: "study-text", studyConsent: "study-consent",
+    studyCode: "study-code", studyBack: "study-back", studyOwn: "study-own", studyLink: "study-link", studyGo: "study-go",
+    studyAfter: "study-after", studyWhy: "study-why", studyQuestions: "study-questions",
   };
   for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
   found.panes = new Map();

@@ -31,7 +31,7 @@ TITLE = "Progressive Arena"
 COMPRESSION = 5
 """Of pages and answers; event streams are left as they are, as they would wait for a block."""
 
-STYLES = ("style.css", "hosts.css", "leaderboard.css")
+STYLES = ("style.css", "study.css", "hosts.css", "leaderboard.css")
 
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
 HEAD = """

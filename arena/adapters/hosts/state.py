@@ -268,7 +268,8 @@ class HostState:
         self._change_breaker(lambda breaker, now: breaker.succeeded())
         self.loads.pop(model, None)
         self.contenders.pop(contender.name, None)
-        self.ttft_ms[model].append(facts.ttft_ms)
+        if facts.ttft_ms is not None:
+            self.ttft_ms[model].append(facts.ttft_ms)
         if facts.tokens_per_s:
             self.speeds[model].append(facts.tokens_per_s)
 

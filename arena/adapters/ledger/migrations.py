@@ -8,11 +8,22 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from arena.adapters.ledger import chain
-from arena.adapters.ledger.schema import CHAIN, EARLIER, SHARED
+from arena.adapters.ledger.schema import (
+    CHAIN,
+    EARLIER,
+    SHARED,
+    STUDY_EVENTS,
+    STUDY_REPLIES,
+    VOTES,
+    add_columns,
+    run,
+)
+from arena.core.battle.record import REMARKED
 
 
 def _fifth(connection: Connection) -> None:
-    """A link for each vote so far."""
+    """A link for each vote so far, over all columns of today."""
+    _remarks(connection)
     CHAIN.create(connection)
     chain.extend(connection)
 
@@ -22,6 +33,22 @@ def _sixth(connection: Connection) -> None:
     SHARED.create(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth)
+def _seventh(connection: Connection) -> None:
+    """Studies: what happens in them, replies that are written ahead, and what is said after a
+    vote."""
+    _remarks(connection)
+    STUDY_EVENTS.create(connection)
+    STUDY_REPLIES.create(connection)
+    run(connection, "studies_append_only")
+
+
+def _remarks(connection: Connection) -> None:
+    whole = VOTES.c.grade_a.type.compile(connection.dialect)
+    several, text = "JSON NOT NULL DEFAULT '[]'", "TEXT NOT NULL DEFAULT ''"
+    kinds = (several, text, whole, whole, several, several)
+    add_columns(connection, dict(zip(REMARKED, kinds, strict=True)))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth, _seventh)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

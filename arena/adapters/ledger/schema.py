@@ -95,6 +95,33 @@ SHARED = sa.Table(
     sa.Column("shared_at", UtcTime, nullable=False),
     sa.Column("told", sa.Text(), nullable=False),
 )
+STUDY_EVENTS = sa.Table(
+    "study_events",
+    _SCHEMA,
+    sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
+    sa.Column("study", sa.Text(), nullable=False),
+    *(sa.Column(name, sa.Text(), nullable=False) for name in ("kind", "rater", "battle", "item")),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("data", sa.JSON(), nullable=False),
+    sa.Index("study_events_of_study", "study", "sequence"),
+    sa.Index("study_events_of_battle", "battle"),
+    sa.Index("study_events_of_kind", "kind", "study"),
+    sqlite_autoincrement=True,
+)
+STUDY_REPLIES = sa.Table(
+    "study_replies",
+    _SCHEMA,
+    sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
+    *(
+        sa.Column(name, sa.Text(), nullable=False)
+        for name in ("study", "prompt_id", "contender", "asked")
+    ),
+    sa.Column("replies", sa.JSON(), nullable=False),
+    sa.Column("seed", _WHOLE, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.UniqueConstraint("study", "prompt_id", "contender", "asked"),
+    sqlite_autoincrement=True,
+)
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
@@ -144,7 +171,12 @@ _OUTCOMES = {
 
 def _first(connection: sa.Connection) -> None:
     VOTES.create(connection)
-    text = Path(__file__).with_name(f"append_only_{connection.dialect.name}.sql").read_text("utf-8")
+    run(connection, "append_only")
+
+
+def run(connection: sa.Connection, script: str) -> None:
+    """A script beside this file, in the database's own words."""
+    text = Path(__file__).with_name(f"{script}_{connection.dialect.name}.sql").read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("--"))
     for statement in "\n".join(lines).split("\n\n"):
         connection.exec_driver_sql(" ".join(statement.split()))
@@ -153,7 +185,7 @@ def _first(connection: sa.Connection) -> None:
 def _second(connection: sa.Connection) -> None:
     """How the contenders of a battle were drawn; and what standings need, apart from the
     conversations, which are most of the table."""
-    _add_columns(
+    add_columns(
         connection,
         {
             "draw_policy": "TEXT NOT NULL DEFAULT ''",
@@ -177,7 +209,7 @@ def _third(connection: sa.Connection) -> None:
         "thinking_tokens": whole,
         "thinking_ms": "DOUBLE PRECISION",
     }
-    _add_columns(
+    add_columns(
         connection, {f"{name}_{side}": kind for name, kind in kinds.items() for side in "ab"}
     )
 
@@ -188,7 +220,7 @@ def _fourth(connection: sa.Connection) -> None:
     connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
 
 
-def _add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
+def add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
     there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
     for name, kind in columns.items():
         if name not in there:

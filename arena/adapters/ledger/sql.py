@@ -6,7 +6,7 @@ what is computed from it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect,
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import chain, importing, outcomes
+from arena.adapters.ledger import chain, importing, outcomes, studies
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
@@ -28,9 +28,11 @@ from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, SHARED, VOTES, v
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer
-from arena.core.battle.record import VoteRow
+from arena.core.battle.record import REMARKED, VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
 from arena.core.ports import Condition, Outcomes, Verified
+from arena.core.study.course import Event
+from arena.core.study.written import Written
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +154,10 @@ class SqlLedger:
     ) -> pd.DataFrame:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
         known = {"sequence": "int64", **DTYPES}
-        dtypes = {name: known[name] for name in columns or DTYPES}
+        asked = [*(columns or DTYPES)]
+        remarked = not set(REMARKED).isdisjoint(asked)
+        beside = ("battle_id", "seat_a", "seat_b") if remarked else ()
+        dtypes = {name: known[name] for name in dict.fromkeys((*asked, *beside))}
         wanted = select(*(VOTES.c[name] for name in dtypes)).order_by(VOTES.c.sequence)
         if after:
             wanted = wanted.where(VOTES.c.sequence > after)
@@ -164,7 +169,8 @@ class SqlLedger:
         def read(db: Connection) -> pd.DataFrame:
             values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
             columns = zip(dtypes.items(), values, strict=True)
-            return pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
+            votes = pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
+            return studies.with_remarks(db, votes)[asked] if remarked else votes
 
         return await self._do(read)
 
@@ -196,6 +202,35 @@ class SqlLedger:
         """As `core.ports.Ledger.unshare`."""
         gone = delete(SHARED).where(SHARED.c.battle_id == battle)
         await self._do(lambda db: db.execute(gone), writing=True)
+
+    async def openings(self) -> Mapping[str, Sequence[Event]]:
+        """As `core.ports.StudyLedger.openings`."""
+        return await self._do(studies.openings)
+
+    async def move(
+        self,
+        study: str,
+        decide: Callable[[Sequence[Event], frozenset[str]], tuple[Result, Sequence[Event]]],
+    ) -> Result:
+        """As `core.ports.StudyLedger.move`."""
+
+        def move(db: Connection) -> Result:
+            self._database.take_turns(db)
+            return studies.move(db, study, decide)
+
+        return await self._do(move, writing=True)
+
+    async def keep(self, study: str, written: Iterable[Written]) -> int:
+        """As `core.ports.StudyLedger.keep`."""
+        return await self._do(lambda db: studies.keep(db, study, written), writing=True)
+
+    async def written(self, study: str, prompt: str = "") -> Sequence[Written]:
+        """As `core.ports.StudyLedger.written`."""
+        return await self._do(lambda db: studies.written(db, study, prompt))
+
+    async def battles_of(self, of: Collection[str]) -> frozenset[str]:
+        """As `core.ports.StudyLedger.battles_of`."""
+        return await self._do(lambda db: studies.battles(db, of))
 
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""

@@ -77,8 +77,8 @@ class Finished:
 
     host: str
     done_reason: str
-    ttft_ms: float
-    total_ms: float
+    ttft_ms: float | None
+    total_ms: float | None
     load_ms: float | None = None
     prompt_tokens: int | None = None
     output_tokens: int | None = None
@@ -145,7 +145,8 @@ class Origin:
     models write on though nobody watches, as for a program that comes back for the replies.
     `asked`: a digest of all that was asked for, where it was asked for under a key. `owner`: the
     rater who opened it and alone moves it; empty where everybody in this process may. `place`:
-    from where it was opened, if its session began with it."""
+    from where it was opened, if its session began with it. `rater`: whose it is in a study that
+    leads its raters, `prompt_id` which of its prompts, `unranked` why it does not count."""
 
     topic: str = ""
     study: str = ""
@@ -157,6 +158,9 @@ class Origin:
     asked: str = ""
     owner: str = ""
     place: str = ""
+    rater: str = ""
+    prompt_id: str = ""
+    unranked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

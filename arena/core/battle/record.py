@@ -41,7 +41,6 @@ class Ballot:
     channel: str = "web"
     dwell_ms: int | None = None
     study: str = ""
-    prompt_id: str = ""
     language: str = UNDETERMINED
     abuse: bool = False
 
@@ -125,6 +124,16 @@ class VoteRow:
     thinking_tokens_b: int | None
     thinking_ms_a: float | None
     thinking_ms_b: float | None
+    reasons: list[str]
+    comment: str
+    grade_a: int | None
+    grade_b: int | None
+    marks_a: list[str]
+    marks_b: list[str]
+
+
+REMARKED = ("reasons", "comment", "grade_a", "grade_b", "marks_a", "marks_b")
+"""Columns that the rater of a study fills after the vote. A vote is written without them."""
 
 
 def _kind(hint: Any) -> tuple[type, bool]:
@@ -168,7 +177,8 @@ def _row(
     sides: dict[str, Any] = {**_side(a, turns, "a"), **_side(b, turns, "b")}
     prompts = battle.prompts[:turns]
     talk_a, talk_b = _conversation(a, prompts), _conversation(b, prompts)
-    study = ballot.study or battle.origin.study
+    led = battle.origin.rater
+    study = battle.origin.study if led else ballot.study or battle.origin.study
     return VoteRow(
         id=f"{ballot.id}-{a.letter}{b.letter}",
         model_a=a.contender.name,
@@ -191,11 +201,11 @@ def _row(
         advance_rule="coin" if played.coin else "vote",
         champion="".join(battle.champions),
         supersedes=played.superseded,
-        excluded_reason=_excluded(leaked, study, ballot.abuse),
+        excluded_reason=battle.origin.unranked or _excluded(leaked, study, ballot.abuse),
         rater=ballot.rater,
         channel=ballot.channel,
         study=study,
-        prompt_id=ballot.prompt_id,
+        prompt_id=battle.origin.prompt_id,
         topic=battle.origin.topic,
         dwell_ms=ballot.dwell_ms,
         incumbent=_incumbent(battle, played, a, b),
@@ -204,6 +214,12 @@ def _row(
         draw_probability=battle.origin.probability,
         draw_probability_a=battle.origin.taking_part.get(a.letter),
         draw_probability_b=battle.origin.taking_part.get(b.letter),
+        reasons=[],
+        comment="",
+        grade_a=None,
+        grade_b=None,
+        marks_a=[],
+        marks_b=[],
         **sides,
     )
 

@@ -80,6 +80,8 @@ def redraw(battle: Battle, letter: str, contender: Contender | None) -> Battle:
 
 def follow_up(battle: Battle, prompt: str) -> Battle:
     """Another prompt to everyone live, each with its own history."""
+    if battle.origin.rater:
+        raise NotYet("A study asks each prompt as it stands. Please vote now.")
     if battle.phase is not Phase.VOTING:
         raise NotYet("A follow-up can be sent once every reply is complete.")
     if len(battle.prompts) >= MAX_TURNS:

@@ -79,7 +79,9 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
         ),
         prompts=battle.prompts,
         to_come=len(battle.waiting),
-        follow_up=battle.phase is Phase.VOTING and len(battle.prompts) < MAX_TURNS,
+        follow_up=battle.phase is Phase.VOTING
+        and len(battle.prompts) < MAX_TURNS
+        and not battle.origin.rater,
         notice=battle.void_reason,
         place=place,
         ballot=ballot(battle),
@@ -164,7 +166,9 @@ class Reveal:
 
 
 def reveal(battle: Battle) -> Reveal:
-    """Raises NotYet before the battle is decided."""
+    """Raises NotYet before the battle is decided, and in a study that leads its raters."""
+    if battle.origin.rater:
+        raise NotYet("Who is who in a study is told by its files, when it is closed.")
     if battle.phase is not Phase.DECIDED:
         raise NotYet("The names come when the battle is decided.")
     groups = placings(battle)

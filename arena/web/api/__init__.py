@@ -6,7 +6,17 @@ It knows the referee's use cases and HTTP, not Gradio nor adapters.
 from fastapi import APIRouter, FastAPI
 
 from arena.play.referee import Referee
-from arena.web.api import battles, docs, events, health, links, problems, progressive, standings
+from arena.web.api import (
+    battles,
+    docs,
+    events,
+    health,
+    links,
+    problems,
+    progressive,
+    standings,
+    studies,
+)
 from arena.web.api.health import Operable
 
 __all__ = ["Operable", "install"]
@@ -24,7 +34,7 @@ def install(app: FastAPI, referee: Referee, operable: Operable = Operable()) -> 
     """Add every route, and the handlers that make problems of errors. What comes after it gets
     no request to our paths, also to those that are not there."""
     arena = APIRouter(prefix="/api/arena")
-    for part in (battles, links, events, progressive, standings):
+    for part in (battles, links, events, progressive, standings, studies):
         arena.include_router(part.routes(referee))
     arena.include_router(health.routes(referee, operable))
     app.include_router(arena)

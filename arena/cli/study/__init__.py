@@ -1,0 +1,14 @@
+"""`arena study …`: from a list of prompts to files of votes, one file a command.
+
+It does not know what a study is made of.
+"""
+
+COMMANDS = {
+    "init": "write the file of a new study, to be filled in",
+    "check": "find every fault of a study's file, and say what it will take",
+    "write": "let all contenders answer all prompts, or take their answers from a file",
+    "open": "let raters come",
+    "close": "let nobody judge any more; from then on everything may be seen",
+    "status": "how far a study is, and what is still needed",
+    "export": "write a study's prompts, replies, votes and raters to a folder",
+}

@@ -1,0 +1,60 @@
+"""`arena study check`: every fault of a study's file by line, and what the study will take.
+
+It does not know what is a fault.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from arena import settings as config
+from arena.cli.terminal import console, errors
+from arena.core.errors import ArenaError
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = "Exit code 0: it can be opened as it is; 1: it has faults, which are told."
+    parser.add_argument("file", metavar="FILE", help="the study's file")
+    parser.add_argument("--offline", action="store_true", help="do not ask the hosts for models")
+
+
+async def run(options: Namespace) -> int:
+    from arena import studies
+    from arena.core.study.faults import FaultyStudy
+
+    try:
+        study = studies.read(Path(options.file))
+    except FaultyStudy as error:
+        for fault in error.faults:
+            errors.print(str(fault), style="red", markup=False)
+        return 1
+    checks = len(study.attention) + study.repeats + bool(study.practice)
+    for line in (
+        f"{study.name}: {len(study.items):,} prompts, {len(study.contenders)} contenders",
+        f"  battles  {study.battles:,} that are ranked: {study.raters} for each prompt",
+        f"  raters   {study.needed:,} at least, each with up to {study.quota} prompts and {checks} others",
+        f"  time     {study.hours:.1f} h of people in all, at {study.minutes:g} min a battle",
+    ):
+        console.print(line, markup=False)
+    if study.ahead:
+        console.print(
+            f"  replies  {len(study.items) * len(study.contenders):,} to be written ahead"
+        )
+    if not options.offline:
+        await _hosts([contender.name for contender in study.contenders])
+    return 0
+
+
+async def _hosts(names: list[str]) -> None:
+    """Contenders that no host has are told; their answers may come from a file."""
+    from arena.compose import reaching
+
+    try:
+        async with reaching(config.load(), engine=False) as house:
+            there = {contender.name for contender in house.hosts.contenders()}
+    except ArenaError as error:
+        errors.print(f"  hosts    cannot be asked: {error}", style="yellow", markup=False)
+        return
+    for name in names:
+        if name not in there:
+            said = f"  note     no host has {name}; its answers have to come from a file"
+            errors.print(said, style="yellow", markup=False)

@@ -1,0 +1,33 @@
+"""`arena study open`: from now on raters may come by its link.
+
+It does not know how raters are led.
+"""
+
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arena import settings as config
+from arena.cli.terminal import console
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the study's file")
+
+
+async def run(options: Namespace) -> int:
+    from arena import studies
+    from arena.compose import ledger_of, roster_of
+    from arena.core.study.file import with_roster
+    from arena.play.studies import open_study
+
+    settings = config.load()
+    study = with_roster(studies.read(Path(options.file)), roster_of(settings))
+    async with ledger_of(settings) as ledger:
+        await open_study(ledger, study, datetime.now(UTC))
+    console.print(f"{study.name} is open. Each rater has a link of their own:", markup=False)
+    console.print(
+        f"  http://127.0.0.1:{settings.port}/?study={study.name}&rater=NAME", markup=False
+    )
+    console.print("Without a name the page gives one. Panels fill in theirs.", markup=False)
+    return 0

@@ -1,0 +1,59 @@
+"""`arena study status`: how far a study is, who judges, and what is still needed.
+
+It does not know how that is counted.
+"""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+
+from arena import settings as config
+from arena.cli.arguments import as_json
+from arena.cli.terminal import console, figure, print_json, table
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="of the study")
+    unblind = "with standings and the contenders' names, also while it is open"
+    parser.add_argument("--unblind", action="store_true", help=unblind)
+    as_json(parser, "the figures")
+
+
+def run(options: Namespace) -> int:
+    from arena import studies
+
+    found = studies.frames_of(config.load(), options.name, unblind=options.unblind)
+    told = found.status
+    if options.json:
+        print_json(asdict(told))
+        return 0
+    state = "open" if told.open else "closed"
+    for line in (
+        f"{told.study} is {state}",
+        f"  prompts  {told.complete:,} of {told.prompts:,} have all their raters",
+        f"  battles  {told.judged:,} of {told.battles:,}",
+        f"  raters   {told.raters:,} came, {told.finished:,} have finished",
+        f"  pairs    have met {told.met[0]} to {told.met[1]} times",
+        f"  checks   {told.attention_passed} of {told.attention_of} attention checks passed",
+        f"  a vote   {figure(told.seconds)} s, the median of raters",
+        f"  needed   {told.hours_left:.1f} h of people",
+    ):
+        console.print(line, markup=False)
+    columns = {
+        "Rater": lambda row: str(row.rater),
+        "Judged": lambda row: f"{row.judged} of {row.of}",
+        "Checks": lambda row: f"{row.attention_passed} of {row.attention_of}",
+        "Seconds": lambda row: figure(row.median_seconds),
+    }
+    rows = found.raters.itertuples()
+    if len(found.raters):
+        console.print(table("Raters", columns, rows, ["Rater"]))
+    if not found.blind and len(found.votes):
+        shown = {
+            "Contender": lambda row: str(row.contender),
+            "Rating": lambda row: figure(row.rating, "{:.0f}"),
+            "95 %": lambda row: f"{figure(row.lower, '{:.0f}')} to {figure(row.upper, '{:.0f}')}",
+            "Votes": lambda row: str(row.votes),
+        }
+        standings = found.leaderboard().itertuples()
+        console.print(table("Standings", shown, standings, ["Contender"]))
+    return 0

@@ -1,0 +1,173 @@
+"""Who judges what next, and who sits where: each prompt its number of raters, each pair its
+share, each contender as often left as right for one rater.
+
+All chance and time are passed in. It does not know how a battle is opened, nor what is stored.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import combinations, islice, permutations
+
+from arena.core.study.course import Claim, Course, pairs_of
+from arena.core.study.design import BAD, GOOD, Kind, Study
+
+MOST_SETS = 5000
+"""Sets of contenders that are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of one rater: battles that are judged, of how many. waiting: others hold what is left."""
+
+    done: int
+    total: int
+    practised: bool
+    waiting: bool = False
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.total and self.practised and not self.waiting
+
+
+def progress(study: Study, course: Course, rater: str, now: datetime) -> Progress:
+    own = [claim for claim in course.of_rater(rater) if claim.done]
+    done = Counter(claim.kind for claim in own)
+    count = sum(n for kind, n in done.items() if kind is not Kind.PRACTICE)
+    practised = bool(done[Kind.PRACTICE]) or not study.practice
+    left, waiting = _left(study, course, rater, now)
+    real = min(study.quota, done[Kind.REAL] + left)
+    checks = sum(at <= real for at in _attention(study, rater)[0])
+    total = real + checks + min(study.repeats, real)
+    return Progress(count, max(count, total), practised, waiting and count >= total)
+
+
+def upcoming(
+    study: Study, course: Course, rater: str, now: datetime, battle: str, rng: random.Random
+) -> Claim | None:
+    """The battle that the rater is to judge now: the one they were at, else a new one under this
+    id; None where nothing is left for them now."""
+    own = course.of_rater(rater)
+    holding = course.holding(study, now)
+    filled = Counter(claim.item for claim in holding)
+    for claim in own:
+        if not claim.done and _still_theirs(study, claim, claim in holding, filled):
+            return replace(claim, at=now)
+
+    def new(item: str, kind: Kind, seats: Sequence[str]) -> Claim:
+        return Claim(battle, rater, item, kind, tuple(seats), now)
+
+    done = Counter(claim.kind for claim in own if claim.done)
+    if study.practice and not done[Kind.PRACTICE]:
+        return new(Kind.PRACTICE.value, Kind.PRACTICE, rng.sample((GOOD, BAD), 2))
+    due, order = _attention(study, rater)
+    checked = done[Kind.ATTENTION]
+    if checked < sum(at <= done[Kind.REAL] for at in due):
+        item = f"{Kind.ATTENTION.value}-{order[checked] + 1}"
+        return new(item, Kind.ATTENTION, rng.sample((GOOD, BAD), 2))
+    seen = {claim.item for claim in own}
+    open_to = [
+        item.id for item in study.items if item.id not in seen and filled[item.id] < study.raters
+    ]
+    if done[Kind.REAL] < study.quota and open_to:
+        item = min(open_to, key=lambda id: (filled[id], rng.random()))
+        return new(item, Kind.REAL, _seated(_matched(study, holding, item, rng), own, holding, rng))
+    judged = [claim for claim in own if claim.kind is Kind.REAL and claim.done]
+    if done[Kind.REPEAT] < min(study.repeats, len(judged)) and _settled(study, course, rater, now):
+        again = judged[done[Kind.REPEAT]]
+        return new(again.item, Kind.REPEAT, again.seats[::-1])
+    return None
+
+
+def kept(study: Study, course: Course, battle: str, now: datetime) -> Claim | None:
+    """The rater's claim on the battle, from now on for as long as any; None where it was given to
+    somebody else meanwhile, or the study is closed."""
+    claim = course.claims.get(battle)
+    if not claim or not course.open:
+        return None
+    holding = course.holding(study, now)
+    filled = Counter(held.item for held in holding)
+    still = claim.done or _still_theirs(study, claim, claim in holding, filled)
+    return replace(claim, at=now) if still else None
+
+
+def _still_theirs(study: Study, claim: Claim, held: bool, filled: Counter[str]) -> bool:
+    return held or claim.kind is not Kind.REAL or filled[claim.item] < study.raters
+
+
+def _settled(study: Study, course: Course, rater: str, now: datetime) -> bool:
+    """No prompt is left that the rater may yet get."""
+    return not _left(study, course, rater, now)[1]
+
+
+def _left(study: Study, course: Course, rater: str, now: datetime) -> tuple[int, bool]:
+    """Prompts that are open to the rater now; and whether the last of them are held by others who
+    may leave them."""
+    done = Counter[str]()
+    held = Counter[str]()
+    own = {c.item: c.done for c in course.of_rater(rater) if c.kind is Kind.REAL}
+    holding = course.holding(study, now)
+    theirs = {claim.item for claim in holding if claim.rater == rater}
+    for claim in holding:
+        (done if claim.done else held)[claim.item] += 1
+    left = waiting = 0
+    for item in (item.id for item in study.items if not own.get(item.id)):
+        if item in theirs or done[item] + held[item] < study.raters:
+            left += 1
+        elif item not in own and done[item] < study.raters:
+            waiting += 1
+    judged = sum(own.values())
+    return left, bool(waiting) and not left and judged < study.quota
+
+
+def _attention(study: Study, rater: str) -> tuple[list[int], list[int]]:
+    """After how many prompts each check comes, and which; the same whenever it is asked."""
+    rng = random.Random(f"{study.name}/{rater}")  # noqa: S311 -- to be had again
+    number = min(len(study.attention), study.quota)
+    due = sorted(rng.sample(range(1, study.quota + 1), number))
+    return due, rng.sample(range(len(study.attention)), number)
+
+
+def _matched(
+    study: Study, holding: Sequence[Claim], item: str, rng: random.Random
+) -> tuple[str, ...]:
+    """The contenders whose pairs have met least, on this prompt among equals."""
+    met = Counter(pair for claim in holding for pair in pairs_of(claim.seats))
+    here = Counter(
+        pair for claim in holding if claim.item == item for pair in pairs_of(claim.seats)
+    )
+    names = [contender.name for contender in study.contenders]
+    rng.shuffle(names)
+
+    def weight(chosen: tuple[str, ...]) -> tuple[int, int, int]:
+        pairs = pairs_of(chosen)
+        times = [met[pair] for pair in pairs]
+        return sum(times), max(times), sum(here[pair] for pair in pairs)
+
+    return min(islice(combinations(names, study.size), MOST_SETS), key=weight)
+
+
+def _seated(
+    names: Sequence[str], own: Sequence[Claim], holding: Sequence[Claim], rng: random.Random
+) -> tuple[str, ...]:
+    """In the order in which each has sat least: for this rater, then for all."""
+    mine = _sat([claim for claim in own if claim.kind is Kind.REAL])
+    everyone = _sat(holding)
+
+    def weight(order: tuple[str, ...]) -> tuple[int, int, float]:
+        places = list(enumerate(order))
+        return (
+            sum(2 ** min(mine[p], 30) for p in places),
+            sum(everyone[p] for p in places),
+            rng.random(),
+        )
+
+    return min(permutations(names), key=weight)
+
+
+def _sat(claims: Sequence[Claim]) -> Counter[tuple[int, str]]:
+    return Counter(place for claim in claims for place in enumerate(claim.seats))

@@ -1,0 +1,70 @@
+"""What is wrong with a study's file, and where.
+
+It does not know what is right.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arena.core.errors import BadInput
+
+_TABLE = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w-]+)\s*=")
+_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_QUOTES = ('"""', "'''")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """place: a line, as `study.toml, line 3`."""
+
+    place: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.said}"
+
+
+class FaultyStudy(BadInput):
+    """A study's file has faults, all of which are told."""
+
+    title = "The study cannot be used"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def tables(text: str, source: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """What the TOML says, and where: `table.key`, `table.0.key` → its place. Raises FaultyStudy."""
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _LINE.search(str(error))
+        line = found.group(1) if found else f"{len(text.splitlines())}"
+        why = _LINE.sub("", str(error)).strip().rstrip(".")
+        place = f"{source}, line {line}"
+        raise FaultyStudy([Fault(place, f"This is not valid TOML: {why}.")]) from None
+    return said, {path: f"{source}, line {number}" for path, number in _keys(text)}
+
+
+def _keys(text: str) -> Iterator[tuple[str, int]]:
+    """The keys and tables of a valid TOML text, with their lines; what looks like one within a
+    text of several lines is none."""
+    table, counted, within = "", dict[str, int](), ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if within:
+            within = "" if line.count(within) % 2 else within
+            continue
+        if found := _TABLE.match(line):
+            table = found.group(2)
+            if found.group(1) == "[[":
+                counted[table] = counted.get(table, -1) + 1
+                table = f"{table}.{counted[table]}"
+            yield table, number
+        elif found := _KEY.match(line):
+            yield f"{table}.{found.group(1)}".lstrip("."), number
+            within = next((q for q in _QUOTES if line.count(q) % 2), "")

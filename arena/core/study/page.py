@@ -1,0 +1,66 @@
+"""What a rater may see of a study: their way through it, and nothing of who is who.
+
+It does not know how a page is drawn.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from arena.core.study.assignment import progress
+from arena.core.study.course import Course
+from arena.core.study.design import Questions, Study
+
+
+@dataclass(frozen=True, slots=True)
+class RaterPage:
+    """phase: closed, consent, ready, waiting or finished. battle: the one they are at, if any.
+    practice: what comes next is never counted. end, code, link: once it is finished."""
+
+    study: str
+    rater: str
+    phase: str
+    done: int
+    total: int
+    practice: bool
+    instructions: str
+    consent: str
+    after: Questions
+    battle: str = ""
+    end: str = ""
+    code: str = ""
+    link: str = ""
+
+
+def page(study: Study, course: Course, rater: str, now: datetime) -> RaterPage:
+    told = progress(study, course, rater, now)
+    phase = "ready"
+    if rater in course.raters and told.finished:
+        phase = "finished"
+    elif not taking_part(study, course, now):
+        phase = "closed"
+    elif rater not in course.raters:
+        phase = "consent"
+    elif told.waiting:
+        phase = "waiting"
+    over = phase == "finished"
+    at = [claim.battle for claim in course.of_rater(rater) if not claim.done]
+    return RaterPage(
+        study=study.name,
+        rater=rater,
+        phase=phase,
+        done=told.done,
+        total=told.total,
+        practice=not told.practised,
+        instructions=study.texts.instructions,
+        consent=study.texts.consent,
+        after=study.after,
+        battle=at[-1] if at else "",
+        end=study.texts.end if over else "",
+        code=study.completion.code if over else "",
+        link=study.completion.link if over else "",
+    )
+
+
+def taking_part(study: Study, course: Course, now: datetime) -> bool:
+    """Raters may go on."""
+    return course.open and not (study.closes and now >= study.closes)

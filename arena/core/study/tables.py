@@ -1,0 +1,159 @@
+"""A study as tables: prompts, replies, votes, raters; and how far it is.
+
+It does not know where votes come from, nor who reads the tables.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from arena.core.battle.record import REMARKED
+from arena.core.study.assignment import progress
+from arena.core.study.course import Course, pairs_of
+from arena.core.study.design import GOOD, Kind, Study
+from arena.core.study.page import taking_part
+from arena.core.study.written import Written
+
+SHOWN_BLIND = (
+    *("id", "model_a", "model_b", "winner", "conversation_a", "conversation_b", "language"),
+    *("timestamp", "battle_id", "ballot_id", "round", "supersedes", "excluded_reason", "rater"),
+    *("channel", "study", "prompt_id", "topic", "dwell_ms", "seat_a", "seat_b"),
+    *REMARKED,
+)
+"""Columns of votes that do not tell contenders apart, once these go by other names."""
+
+
+def prompts(study: Study) -> pd.DataFrame:
+    rows = [(i.id, i.turns[0], list(i.turns[1:]), i.topic, i.system) for i in study.items]
+    return pd.DataFrame(rows, columns=["prompt_id", "prompt", "turns", "topic", "system"])
+
+
+def replies(study: Study, written: Iterable[Written]) -> pd.DataFrame:
+    """One row a reply that raters were shown, or will be."""
+    columns = (
+        *("prompt_id", "contender", "turn", "reply", "seed", "written_at", "options", "digest"),
+        *("quantization", "host", "ollama_version", "done_reason", "ttft_ms", "total_ms"),
+        *("prompt_tokens", "output_tokens", "tokens_per_s"),
+    )
+    rows = [
+        {
+            **{name: getattr(reply.facts, name, None) for name in columns},
+            "prompt_id": each.prompt_id,
+            "contender": each.contender,
+            "turn": turn,
+            "reply": reply.text,
+            "seed": each.seed,
+            "written_at": each.at,
+            "options": dict(reply.facts.options),
+        }
+        for each in written
+        if each.prompt_id in study.by_id and each.asked == study.by_id[each.prompt_id].asked
+        for turn, reply in enumerate(each.replies, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def raters(study: Study, course: Course, votes: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """One row a rater, with what their link brought."""
+    checks = votes[votes["excluded_reason"] == Kind.ATTENTION]
+    good = [
+        (a if winner == "model_a" else b) == GOOD and winner in ("model_a", "model_b")
+        for a, b, winner in zip(checks["model_a"], checks["model_b"], checks["winner"], strict=True)
+    ]
+    passed = Counter(rater for rater, fine in zip(checks["rater"], good, strict=True) if fine)
+    checked = Counter(checks["rater"])
+    seconds = votes.groupby("rater")["dwell_ms"].median() / 1000
+    rows = []
+    for rater, came in course.raters.items():
+        own = progress(study, course, rater, now)
+        rows.append(
+            {
+                "rater": rater,
+                "joined_at": came.at,
+                "judged": own.done,
+                "of": own.total,
+                "finished": own.finished,
+                "attention_passed": passed[rater],
+                "attention_of": checked[rater],
+                "median_seconds": seconds.get(rater),
+                **{name: came.data.get(name, "") for name in study.completion.passed},
+            }
+        )
+    columns = [
+        *("rater", "joined_at", "judged", "of", "finished", "attention_passed", "attention_of"),
+        *("median_seconds", *study.completion.passed),
+    ]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"median_seconds": "float64"})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a study is. met: the fewest and the most battles of a pair. seconds: the median of
+    a vote."""
+
+    study: str
+    open: bool
+    prompts: int
+    complete: int
+    battles: int
+    judged: int
+    raters: int
+    finished: int
+    met: tuple[int, int]
+    attention_passed: int
+    attention_of: int
+    seconds: float | None
+    hours_left: float
+
+
+def status(study: Study, course: Course, table: pd.DataFrame, now: datetime) -> Status:
+    """table: its raters."""
+    judged, met = course.judged(), course.pairs()
+    every = pairs_of(contender.name for contender in study.contenders)
+    times = [met[pair] for pair in every]
+    seconds = table["median_seconds"].median()
+    left = study.battles - sum(min(n, study.raters) for n in judged.values())
+    each = study.minutes * 60 if pd.isna(seconds) else float(seconds)
+    return Status(
+        study=study.name,
+        open=taking_part(study, course, now),
+        prompts=len(study.items),
+        complete=sum(n >= study.raters for n in judged.values()),
+        battles=study.battles,
+        judged=sum(judged.values()),
+        raters=len(table),
+        finished=int(table["finished"].sum()),
+        met=(min(times, default=0), max(times, default=0)),
+        attention_passed=int(table["attention_passed"].sum()),
+        attention_of=int(table["attention_of"].sum()),
+        seconds=None if pd.isna(seconds) else float(seconds),
+        hours_left=left * each / 3600,
+    )
+
+
+def aliases(study: Study, key: bytes) -> Mapping[str, str]:
+    """Contender → what it is called while the study is open; nobody can tell without the key."""
+    names = sorted(
+        (c.name for c in study.contenders),
+        key=lambda name: hashlib.sha256(key + f"{study.name}/{name}".encode()).digest(),
+    )
+    return {name: f"contender {number}" for number, name in enumerate(names, start=1)}
+
+
+def blind_votes(votes: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    shown = votes[list(SHOWN_BLIND)]
+    return shown.assign(
+        **{side: [names.get(n, n) for n in shown[side]] for side in ("model_a", "model_b")}
+    )
+
+
+def blind_replies(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    shown = table[["prompt_id", "contender", "turn", "reply"]]
+    named = shown.assign(contender=[names.get(n, n) for n in shown["contender"]])
+    # In the order of their new names: the old order would tell.
+    return named.sort_values(["prompt_id", "contender", "turn"], ignore_index=True)

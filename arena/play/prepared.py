@@ -1,0 +1,47 @@
+"""Replies that were written ahead, said as if a host wrote them now.
+
+They go the way of all replies, so that nothing tells them apart. It does not know who wrote them.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+from arena.core.battle.entities import Contender, Reply, Text, Thought
+from arena.core.errors import HostFault
+from arena.core.ports import HostEvent, Hosts
+
+Replies = Mapping[str, tuple[Reply, ...]]
+"""Contender → its replies, one a turn."""
+
+
+class Prepared:
+    """As `core.ports.Hosts`, for one battle. load: what was written for it."""
+
+    def __init__(self, hosts: Hosts, load: Callable[[], Awaitable[Replies]]) -> None:
+        self._hosts = hosts
+        self._load = load
+
+    async def reply(
+        self,
+        contender: Contender,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        seed: int,  # noqa: ARG002 -- as hosts are asked
+        avoid: frozenset[str] = frozenset(),  # noqa: ARG002 -- as hosts are asked
+    ) -> AsyncGenerator[HostEvent, None]:
+        turn = sum(message["role"] == "assistant" for message in messages)
+        replies = (await self._load()).get(contender.name, ())
+        if turn >= len(replies):
+            raise HostFault("A reply that was to be written ahead is missing.", kind="nowhere")
+        if replies[turn].thinking:
+            yield Thought(replies[turn].thinking)
+        yield Text(replies[turn].text)
+        yield replies[turn].facts
+
+    def contenders(self) -> tuple[Contender, ...]:
+        return self._hosts.contenders()
+
+    def families(self) -> frozenset[str]:
+        return self._hosts.families()
+
+    def refusal(self) -> str:
+        return ""

@@ -1,0 +1,86 @@
+"""A study from a file, and as DataFrames: for notebooks, and for the commands about studies.
+
+It does not know how studies are kept, nor how raters are led.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from arena import frames
+from arena import settings as config
+from arena.core.errors import BadInput
+from arena.core.study import file, tables
+from arena.core.study.design import Study
+from arena.exchange.tables import rows_of
+from arena.play.studies import study_of
+
+if TYPE_CHECKING:
+    from arena.core.ports import Ledger
+    from arena.settings import Settings
+
+
+@dataclass(frozen=True)
+class StudyFrames:
+    """A study as tables. As long as it is open contenders go by other names, unless they were
+    asked for."""
+
+    design: Study
+    status: tables.Status
+    prompts: pd.DataFrame
+    replies: pd.DataFrame
+    votes: pd.DataFrame
+    raters: pd.DataFrame
+    blind: bool
+
+    def __repr__(self) -> str:
+        return (
+            f"study {self.design.name!r}: {self.status.judged} of {self.status.battles} battles "
+            f"judged by {self.status.raters} raters{', blind' if self.blind else ''}"
+        )
+
+    def leaderboard(self, **choices: Any) -> pd.DataFrame:
+        """The standings of its votes; choices as of `arena.leaderboard`."""
+        return frames.leaderboard(votes=self.votes, **choices)
+
+
+def read(place: Path) -> Study:
+    """A study's file, with its prompts. Raises FaultyStudy, BadInput."""
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{place} cannot be read ({error}). Name a study's file.") from None
+    where = file.prompts_of(text, place.name)
+    rows = rows_of(place.parent / where) if where else ()
+    return file.parse(text, place.name, rows)
+
+
+def study(name: str, *, unblind: bool = False, **settings: Any) -> StudyFrames:
+    """A study that was opened here: prompts, replies, votes and raters. unblind: with the names of
+    contenders also while it is open. settings: any key of the settings table. Raises
+    ArenaError."""
+    return frames_of(config.given(settings), name, unblind=unblind)
+
+
+def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyFrames:
+    async def gathered(ledger: Ledger) -> StudyFrames:
+        now = datetime.now(UTC)
+        design, course = await study_of(ledger, name)
+        votes = await ledger.votes()
+        votes = votes[votes["study"] == name].reset_index(drop=True)
+        raters = tables.raters(design, course, votes, now)
+        status = tables.status(design, course, raters, now)
+        replies = tables.replies(design, await ledger.written(name))
+        blind = course.open and not unblind
+        if blind:
+            names = tables.aliases(design, await ledger.key())
+            votes, replies = tables.blind_votes(votes, names), tables.blind_replies(replies, names)
+        prompts = tables.prompts(design)
+        return StudyFrames(design, status, prompts, replies, votes, raters, blind)
+
+    return frames.from_ledger(settings, gathered)

@@ -1,0 +1,73 @@
+"""Studies as a rater goes through them: the page, consent, battle after battle, what is said of one.
+
+It knows the use cases of studies and HTTP, not how raters are led.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from arena.core.battle.entities import LETTERS, LONGEST_LABEL
+from arena.core.battle.view import State
+from arena.core.study.page import RaterPage
+from arena.play.referee import Referee
+from arena.web.api.battles import WHOLE, Body, Label
+from arena.web.api.problems import problems
+
+Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7f/]+$")]
+Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
+Passed = Annotated[str, Field(max_length=200)]
+
+
+class Consent(Body):
+    """`passed`: what the rater's link brought; what the study does not ask for is not kept."""
+
+    passed: dict[Label, Passed] = Field(default_factory=dict, max_length=40)
+
+
+class Remark(Body):
+    """What the rater says of a battle that they have judged: only what the study asks."""
+
+    battle: Label
+    reasons: list[Label] = Field(default_factory=list, max_length=30)
+    grades: dict[Seat, Annotated[int, Field(ge=1, le=10), WHOLE]] = Field(default_factory=dict)
+    marks: dict[Seat, Annotated[list[Label], Field(max_length=30)]] = Field(default_factory=dict)
+    comment: Annotated[str, Field(max_length=2000)] = ""
+
+
+def routes(referee: Referee) -> APIRouter:
+    router = APIRouter(tags=["studies"], prefix="/studies/{study}/raters/{rater}")
+    studies = referee.studies
+
+    @router.get("", responses=problems(404, 503))
+    async def page(study: Name, rater: Name) -> RaterPage:
+        """How far the rater is, and what comes next."""
+        return await studies.page(study, rater)
+
+    @router.post("/consent", responses=problems(404, 503, body=True))
+    async def consent(study: Name, rater: Name, given: Consent) -> RaterPage:
+        """The rater takes part. Given again, it changes nothing."""
+        return await studies.consent(study, rater, given.passed)
+
+    @router.post("/battles", status_code=HTTPStatus.CREATED, responses=problems(404, 409, 502, 503))
+    async def battle(study: Name, rater: Name) -> State:
+        """The battle that the rater is at, or the next one. It is voted on as any other, with the
+        header `Arena-Rater: study/rater`."""
+        return await studies.battle(study, rater)
+
+    @router.post("/remarks", responses=problems(404, 503, body=True))
+    async def remark(study: Name, rater: Name, said: Remark) -> RaterPage:
+        """Why, and how good each reply is, as the study asks."""
+        return await studies.remark(
+            study,
+            rater,
+            said.battle,
+            reasons=said.reasons,
+            grades=said.grades,
+            marks=said.marks,
+            comment=said.comment,
+        )
+
+    return router

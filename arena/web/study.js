@@ -1,0 +1,195 @@
+// A rater's way through a study that leads its raters: instructions, battle after battle, what is
+// asked of each, and the end. Which battle comes is the server's; no contender is ever named here.
+
+const RATER = "arena-rater";
+const LONGEST_NAME = 64;
+
+let led = null;
+
+// The rater that the link names: itself, or as panels do; else a name that stays in this browser.
+function raterOf(study) {
+  const kept = hold(() => localStorage, `${RATER} ${study}`);
+  const given = words.get("rater") || words.get("PROLIFIC_PID") || kept;
+  const rater = (given || crypto.getRandomValues(new Uint32Array(3)).join("-")).slice(0, LONGEST_NAME);
+  hold(() => localStorage, `${RATER} ${study}`, rater);
+  return rater;
+}
+
+const studyPath = (rest) =>
+  api(`studies/${encodeURIComponent(led.study)}/raters/${encodeURIComponent(led.rater)}${rest}`);
+
+// What the server answers, or null and why on the status line.
+async function askStudy(rest, body) {
+  const post = body && {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+  const answer = await fetch(studyPath(rest), post || {}).catch(() => null);
+  const told = await answer?.json().catch(() => null);
+  if (answer?.ok) return told;
+  led.refused = answer?.status;
+  led.said = told?.detail ? said(told.detail) : tell("arena.no_answer");
+  return null;
+}
+
+// Whether the page's link is that of a study that leads its raters. Other names are but labels.
+async function lead() {
+  if (!purpose.study) return false;
+  led = { study: purpose.study, rater: raterOf(purpose.study), page: null, battle: "" };
+  led.page = await askStudy("");
+  if (!led.page && led.refused) {
+    led = null;
+    return false;
+  }
+  const url = new URL(location);
+  url.searchParams.set("rater", led.rater);
+  url.searchParams.delete("battle");
+  history.replaceState(history.state, "", url);
+  el.study.hidden = false;
+  el.studyLink.value = `${location.origin}${location.pathname}?${new URLSearchParams({ study: led.study, rater: led.rater })}`;
+  paintSheet();
+  return true;
+}
+
+// Sheets ---------------------------------------------------------------------------------------
+
+function paintSheet(words = {}) {
+  const { page } = led;
+  const phase = page?.phase ?? "away";
+  leave();
+  paintIdle(el);
+  document.documentElement.dataset.led = "sheet";
+  el.studySheet.hidden = false;
+  el.studyAfter.hidden = true;
+  const beginning = phase === "consent";
+  const titles = { consent: page?.study, ready: page?.study, away: tell("arena.arena_away") };
+  el.studyTitle.textContent = words.title ?? titles[phase] ?? tell(`arena.led.${phase}`);
+  const practice = phase === "ready" && page.practice && tell("arena.led.practice");
+  const reads = {
+    consent: page?.instructions,
+    finished: page?.end,
+    waiting: tell("arena.led.waiting_why"),
+    away: led.said,
+  };
+  el.studyText.textContent = words.text ?? reads[phase] ?? (practice || "");
+  el.studyConsent.textContent = beginning ? page.consent : "";
+  el.studyCode.hidden = !page?.code;
+  el.studyCode.querySelector("output").textContent = page?.code ?? "";
+  el.studyBack.hidden = !page?.link;
+  el.studyBack.querySelector("a").href = /^https?:/.test(page?.link ?? "") ? page.link : "";
+  el.studyOwn.hidden = ["finished", "closed", "away"].includes(phase);
+  el.studyGo.hidden = ["finished", "closed"].includes(phase);
+  el.studyGo.textContent = tell(beginning ? "arena.led.agree" : "arena.led.go");
+  paintWay();
+  attend(el.studyTitle, true);
+}
+
+function paintWay() {
+  const { page } = led;
+  if (!page) return;
+  el.studyBar.value = page.total ? page.done / page.total : 0;
+  el.studyCount.textContent = tell("arena.led.progress", { done: page.done, total: page.total });
+  el.studyBreak.hidden = document.documentElement.dataset.led === "sheet";
+}
+
+async function goOn() {
+  if (led.busy) return;
+  led.busy = el.studyGo.disabled = true;
+  try {
+    if (led.page?.phase === "consent") {
+      led.page = await askStudy("/consent", { passed: Object.fromEntries(words) });
+    } else {
+      led.page = await askStudy("");
+    }
+    if (led.page?.phase === "ready" && !(await enter())) led.page = await askStudy("");
+    if (led.page?.phase !== "ready" || !led.battle) paintSheet();
+  } finally {
+    led.busy = el.studyGo.disabled = false;
+  }
+}
+
+async function enter() {
+  led.battle = "";
+  const state = await askStudy("/battles", {});
+  if (!state) return false;
+  led.battle = state.battle;
+  el.studySheet.hidden = el.studyAfter.hidden = true;
+  document.documentElement.dataset.led = "battle";
+  document.documentElement.dataset.arena = "answering";
+  paintWay();
+  scrollTo({ top: 0 });
+  follow(state.battle);
+  attend(el.status);
+  return true;
+}
+
+// After a battle -------------------------------------------------------------------------------
+
+async function judged() {
+  if (led.over === battle.id) return;
+  led.over = battle.id;
+  const seats = battle.state.panes.map(({ seat }) => seat);
+  const void_ = battle.state.phase === "void";
+  led.page = (await askStudy("")) ?? led.page;
+  if (void_) paintSheet({ text: tell("arena.led.void") });
+  else if (asks(led.page.after)) paintQuestions(seats);
+  else goOn();
+}
+
+const asks = ({ reasons, grades, marks, comment }) =>
+  Boolean(reasons?.length || grades || marks?.length || comment);
+
+function paintQuestions(seats) {
+  const { reasons = [], grades = 0, marks = [], comment } = led.page.after;
+  const group = (legend, name, values, many) => {
+    const tags = values.map((value) =>
+      make("button", { type: "button", class: "tag", "aria-pressed": "false", "data-name": name, "data-value": String(value) }, String(value)));
+    for (const tag of tags) {
+      tag.addEventListener("click", () => {
+        const on = tag.getAttribute("aria-pressed") !== "true";
+        if (!many) for (const other of tags) other.setAttribute("aria-pressed", "false");
+        tag.setAttribute("aria-pressed", String(on));
+      });
+    }
+    return make("fieldset", {}, make("legend", {}, legend), ...tags);
+  };
+  const scale = Array.from({ length: grades }, (_, n) => n + 1);
+  el.studyQuestions.replaceChildren(
+    ...reasons.length ? [group(tell("arena.led.reasons"), "reasons", reasons, true)] : [],
+    ...grades ? seats.map((seat) => group(tell("arena.led.grade", { letter: seat }), `grade ${seat}`, scale, false)) : [],
+    ...marks.length ? seats.map((seat) => group(tell("arena.led.marks", { letter: seat }), `marks ${seat}`, marks, true)) : [],
+    ...comment ? [make("label", {}, tell("arena.led.comment"), make("textarea", { rows: "2", maxlength: "2000", dir: "auto" }))] : [],
+  );
+  document.documentElement.dataset.led = "after";
+  el.studyAfter.hidden = false;
+  paintWay();
+  attend(el.studyWhy, true);
+}
+
+function answered() {
+  const pressed = [...el.studyQuestions.querySelectorAll("[aria-pressed=true]")];
+  const of = (name) => pressed.filter(({ dataset }) => dataset.name === name).map(({ dataset }) => dataset.value);
+  const by = (kind) => [...new Set(pressed.map(({ dataset }) => dataset.name))]
+    .filter((name) => name.startsWith(`${kind} `)).map((name) => [name.split(" ")[1], of(name)]);
+  const grades = Object.fromEntries(by("grade").map(([seat, [grade]]) => [seat, Number(grade)]));
+  const comment = el.studyQuestions.querySelector("textarea")?.value.trim() ?? "";
+  return { reasons: of("reasons"), grades, marks: Object.fromEntries(by("marks")), comment };
+}
+
+async function sendAnswers() {
+  const { reasons, grades, marks, comment } = answered();
+  const any = reasons.length || Object.keys(grades).length || Object.keys(marks).length || comment;
+  if (any) await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment });
+  goOn();
+}
+
+function listenToStudy() {
+  el.studyGo.addEventListener("click", goOn);
+  el.studyBreak.addEventListener("click", () => paintSheet({ title: tell("arena.led.paused") }));
+  el.studyLink.addEventListener("focus", () => el.studyLink.select());
+  el.studyAfter.addEventListener("submit", (event) => {
+    event.preventDefault();
+    sendAnswers();
+  });
+}

@@ -1,0 +1,173 @@
+"""Who judges what next: played with raters who come, leave and come back as chance has it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arena.core.battle.entities import Contender
+from arena.core.study.assignment import kept, progress, upcoming
+from arena.core.study.course import Claim, Course, Event, pairs_of
+from arena.core.study.design import BAD, GOOD, Check, Item, Kind, Study
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+CHECK = Check("Which is green?", "Grass.", "Coal.")
+
+
+def study(prompts: int, contenders: int, **how: object) -> Study:
+    items = tuple(Item(f"p{n}", (f"Question {n}?",)) for n in range(prompts))
+    names = tuple(Contender(f"c{n}", f"c{n}") for n in range(contenders))
+    return replace(Study("pilot", items, names), **how)
+
+
+class Crowd:
+    """Raters who go on until nothing is left. leaves: how often one leaves a battle for good."""
+
+    def __init__(self, study: Study, seed: int, leaves: float = 0.0) -> None:
+        self.study, self.rng, self.leaves = study, random.Random(seed), leaves
+        self.events = [Event("opened", START)]
+        self.now, self.number = START, 0
+
+    @property
+    def course(self) -> Course:
+        return Course.of(self.events)
+
+    def asks(self, rater: str) -> Claim | None:
+        self.number += 1
+        claim = upcoming(self.study, self.course, rater, self.now, f"b{self.number}", self.rng)
+        if claim:
+            known = claim.battle in self.course.claims
+            self.events.append(
+                Event("touch", self.now, rater, claim.battle) if known else claim.event
+            )
+        return claim
+
+    def judges(self, rater: str) -> bool:
+        """False where nothing was left for them, or the battle was given away."""
+        claim = self.asks(rater)
+        if not claim:
+            return False
+        self.now += timedelta(minutes=self.rng.choice([1, 1, 1, 90]))
+        if not kept(self.study, self.course, claim.battle, self.now):
+            return True
+        self.events.append(Event("done", self.now, rater, claim.battle))
+        return True
+
+    def play(self, raters: list[str]) -> None:
+        here = list(raters)
+        while here:
+            rater = self.rng.choice(here)
+            if self.rng.random() < self.leaves and len(here) > 1:
+                self.asks(rater)
+                here.remove(rater)
+            elif not self.judges(rater):
+                if progress(self.study, self.course, rater, self.now).waiting:
+                    self.now += self.study.held
+                else:
+                    here.remove(rater)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    prompts=st.integers(1, 12),
+    raters=st.integers(1, 4),
+    contenders=st.integers(2, 5),
+    seed=st.integers(0, 2**31),
+    leaves=st.sampled_from([0.0, 0.1]),
+    others=st.integers(0, 3),
+)
+def test_each_prompt_gets_its_raters_and_each_pair_its_share_whoever_leaves(
+    prompts: int, raters: int, contenders: int, seed: int, leaves: float, others: int
+) -> None:
+    checks = (CHECK,) * others
+    asked = study(prompts, contenders, raters=raters, repeats=min(others, 1), attention=checks)
+    crowd = Crowd(asked, seed, leaves)
+    # So many that enough remain when some have left.
+    crowd.play([f"r{n}" for n in range(3 * raters + 6)])
+    course = crowd.course
+    assert course.judged() == {f"p{n}": raters for n in range(prompts)}
+    done = [c for c in course.claims.values() if c.done and c.kind is Kind.REAL]
+    assert len({(c.rater, c.item) for c in done}) == len(done)
+    if not leaves:
+        ended = [progress(asked, course, f"r{n}", crowd.now) for n in range(3 * raters + 6)]
+        assert all(each.finished for each in ended)
+        met = course.pairs()
+        every = pairs_of(c.name for c in asked.contenders)
+        assert max(met[p] for p in every) - min(met[p] for p in every) <= 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(contenders=st.integers(2, 6), seed=st.integers(0, 2**31))
+def test_for_one_rater_each_contender_sits_left_about_as_often_as_right(
+    contenders: int, seed: int
+) -> None:
+    crowd = Crowd(study(40, contenders, raters=1), seed)
+    crowd.play(["r"])
+    sat = Counter(
+        (place, name) for c in crowd.course.claims.values() for place, name in enumerate(c.seats)
+    )
+    for n in range(contenders):
+        assert abs(sat[0, f"c{n}"] - sat[1, f"c{n}"]) <= 3
+
+
+def test_a_rater_practises_is_checked_between_prompts_and_judges_some_again_seats_swapped() -> None:
+    asked = study(6, 3, raters=1, per_rater=4, repeats=2, practice=CHECK, attention=(CHECK, CHECK))
+    crowd = Crowd(asked, 1)
+    crowd.play(["r"])
+    claims = list(crowd.course.claims.values())
+    kinds = [claim.kind for claim in claims]
+    assert kinds[0] is Kind.PRACTICE
+    assert Counter(kinds) == {Kind.PRACTICE: 1, Kind.REAL: 4, Kind.ATTENTION: 2, Kind.REPEAT: 2}
+    assert kinds[-2:] == [Kind.REPEAT] * 2
+    real = [claim for claim in claims if claim.kind is Kind.REAL]
+    for first, again in zip(real, claims[-2:], strict=False):
+        assert (again.item, again.seats) == (first.item, first.seats[::-1])
+    assert all(set(c.seats) == {GOOD, BAD} for c in claims if c.kind is Kind.ATTENTION)
+    ended = progress(asked, crowd.course, "r", crowd.now)
+    assert (ended.done, ended.total, ended.finished) == (8, 8, True)
+
+
+def test_what_is_left_unjudged_is_given_to_another_and_no_longer_theirs() -> None:
+    crowd = Crowd(study(1, 2, raters=1), 1)
+    left = crowd.asks("slow")
+    assert left
+    assert crowd.asks("next") is None
+    assert progress(crowd.study, crowd.course, "next", crowd.now).waiting
+    crowd.now += timedelta(minutes=31)
+    given_on = crowd.asks("next")
+    assert given_on
+    assert given_on.item == left.item
+    assert kept(crowd.study, crowd.course, left.battle, crowd.now) is None
+    assert crowd.asks("slow") is None
+
+
+def test_whoever_comes_back_goes_on_where_they_were_while_nobody_else_has_it() -> None:
+    crowd = Crowd(study(2, 2, raters=1), 1)
+    first = crowd.asks("r")
+    crowd.now += timedelta(days=2)
+    again = crowd.asks("r")
+    assert first
+    assert again
+    assert again.battle == first.battle
+
+
+def test_a_battle_without_a_result_is_asked_for_again() -> None:
+    crowd = Crowd(study(1, 2, raters=1), 1)
+    first = crowd.asks("r")
+    assert first
+    crowd.events.append(Event("void", crowd.now, "r", first.battle))
+    again = crowd.asks("r")
+    assert again
+    assert (again.item, again.battle != first.battle) == ("p0", True)
+
+
+def test_a_battle_whose_last_vote_is_in_counts_though_nobody_said_so() -> None:
+    crowd = Crowd(study(1, 2, raters=1), 1)
+    claim = crowd.asks("r")
+    assert claim
+    assert Course.of(crowd.events, [claim.battle]).judged() == {"p0": 1}

@@ -1,0 +1,181 @@
+"""A study over HTTP: raters who come by their links, judge what they are given, and leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from arena.core.battle.entities import Contender
+from arena.core.ports import StudyLedger
+from arena.core.study.course import pairs_of
+from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Questions, Study
+from arena.core.study.written import Written, elsewhere
+from arena.play.admission import Caller
+from arena.play.studies import close_study, open_study, study_of
+from tests.playing import Table
+from tests.web.calling import A, Play, problem, voting
+
+NAMES = ("ash", "beech", "cedar", "elm")
+STRENGTH = {name: n for n, name in enumerate(NAMES)}
+CHECK = Check("Which is green?", "Grass is.", "Coal is.")
+STUDY = Study(
+    "trees",
+    tuple(Item(f"p{n}", (f"Question {n}?", "Shorter.")) for n in range(6)),
+    tuple(Contender(name, name) for name in NAMES),
+    raters=4,
+    per_rater=4,
+    practice=CHECK,
+    attention=(CHECK,),
+    after=Questions(reasons=("clear", "true"), grades=5, comment=True),
+    completion=Completion("C0DE", "https://panel.example/?cc=C0DE", ("PROLIFIC_PID",)),
+)
+HIDDEN = (*NAMES, GOOD, BAD, Kind.ATTENTION, Kind.REPEAT)
+
+
+def text(prompt: str, name: str, turn: int) -> str:
+    """What only those who know the study can take for its author's."""
+    return f"Number {STRENGTH[name]} to {prompt}, turn {turn}."
+
+
+async def begun(ledger: StudyLedger, study: Study) -> None:
+    await ledger.keep(
+        study.name,
+        [
+            Written(i.id, n, i.asked, tuple(elsewhere(text(i.id, n, t)) for t in range(2)))
+            for i in study.items
+            for n in NAMES
+        ],
+    )
+    await open_study(ledger, study, datetime.now(UTC))
+
+
+class Rater:
+    """One who reads. robot: always the left one."""
+
+    def __init__(self, client: httpx.AsyncClient, study: str, name: str, *, robot: bool) -> None:
+        self.client, self.name, self.robot = client, name, robot
+        self.path = f"{A}/studies/{study}/raters/{name}"
+        self.link = {"Arena-Rater": f"{study}/{name}"}
+        self.wire: list[str] = []
+
+    async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = await self.client.post(path, json=body, headers=self.link)
+        self.wire.append(answer.text)
+        return answer
+
+    async def judge(self) -> dict[str, Any]:
+        """The next battle; returns the page afterwards."""
+        opened = await self.post(f"{self.path}/battles")
+        if opened.status_code == 201:
+            battle = f"{A}/battles/{opened.json()['battle']}"
+            state = await voting(self.client, battle)
+            self.wire.append(json.dumps(state))
+            said = {seat: texts[0] for seat, texts in state["replies"].items()}
+            worse = "B" if self.robot else min(said, key=lambda seat: self.worth(said[seat]))
+            vote = {"round": 1, "judgement": "drop", "seat": worse, "ballot": state["ballot"]}
+            voted = await self.post(f"{battle}/votes", {**vote, "dwell_ms": 1500})
+            assert voted.status_code == 200, voted.text
+            assert problem(await self.client.get(f"{battle}/reveal"))[0] == 409
+            self.wire.append((await self.client.get(battle)).text)
+            seen = {"battle": opened.json()["battle"], "reasons": ["clear"], "grades": {"A": 3}}
+            assert (await self.post(f"{self.path}/remarks", seen)).status_code == 200
+        return dict((await self.client.get(self.path)).json())
+
+    @staticmethod
+    def worth(reply: str) -> int:
+        words = reply.split()
+        return int(words[1]) if words[1].isdigit() else int("Grass" in reply)
+
+    async def take_part(self) -> dict[str, Any]:
+        page = await self.client.get(self.path)
+        assert page.json()["phase"] == "consent"
+        await self.post(f"{self.path}/consent", {"passed": {"PROLIFIC_PID": self.name, "x": "y"}})
+        while True:
+            told = await self.judge()
+            if told["phase"] == "finished":
+                return told
+            if told["phase"] == "waiting":
+                await asyncio.sleep(0.05)
+
+
+def test_twelve_raters_judge_a_study_to_its_end(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, STUDY)
+        raters = [Rater(client, "trees", f"r{n}", robot=n == 7) for n in range(12)]
+        random.Random(1).shuffle(raters)
+        ends = await asyncio.gather(*(rater.take_part() for rater in raters))
+        assert {(end["code"], end["link"]) for end in ends} == {("C0DE", STUDY.completion.link)}
+        assert not [name for r in raters for name in HIDDEN for w in r.wire if f'"{name}"' in w]
+
+        votes = await at.ledger.votes()
+        votes = votes[votes["study"] == "trees"]
+        ranked = votes[votes["excluded_reason"] == ""]
+        assert Counter(ranked["prompt_id"]) == {item.id: 4 for item in STUDY.items}
+        assert not ranked.duplicated(["rater", "prompt_id"]).any()
+        sides = zip(ranked["model_a"], ranked["model_b"], strict=True)
+        met = Counter(pair for two in sides for pair in pairs_of(two))
+        assert max(met.values()) - min(met.values()) <= 1 and len(met) == 6
+        told = Counter(votes["excluded_reason"])
+        assert told["practice"] == 12
+        robot = votes[(votes["rater"] == "r7")]
+        assert set(robot["winner"]) == {"model_a"}
+        assert set(ranked["reasons"].map(tuple)) == {("clear",)} and set(ranked["grade_a"]) == {3}
+        assert set(ranked["conversation_a"].map(len)) == {4}
+
+        _, course = await study_of(at.ledger, "trees")
+        assert dict(course.raters["r3"].data) == {"PROLIFIC_PID": "r3"}
+        board = (await client.get(f"{A}/leaderboard", params={"study": "trees"})).text
+        assert not [name for name in NAMES if name in board]
+        await close_study(at.ledger, "trees", datetime.now(UTC))
+        board = (await client.get(f"{A}/leaderboard", params={"study": "trees"})).text
+        assert all(name in board for name in NAMES)
+
+    play(scene)
+
+
+def test_a_rater_goes_on_elsewhere_and_after_the_battle_was_lost(play: Play) -> None:
+    study = replace(STUDY, name="again", practice=None, attention=())
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, study)
+        rater = Rater(client, "again", "r", robot=False)
+        await rater.post(f"{rater.path}/consent", {})
+        first = (await rater.post(f"{rater.path}/battles")).json()
+        other = Rater(client, "again", "r", robot=False)
+        assert (await other.post(f"{other.path}/battles")).json()["battle"] == first["battle"]
+        battle = f"{A}/battles/{first['battle']}"
+        state = await voting(client, battle)
+        vote = {"round": 1, "judgement": "drop", "seat": "A", "ballot": state["ballot"]}
+        assert problem(await client.post(f"{battle}/votes", json=vote))[0] == 403
+        await at.referee.abandon(first["battle"], caller=Caller(link="again/r"))
+        assert (await rater.post(f"{rater.path}/battles")).json()["battle"] != first["battle"]
+
+    play(scene)
+
+
+def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
+    study = replace(STUDY, name="strict")
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, study)
+        rater = Rater(client, "strict", "r", robot=False)
+        assert problem(await client.get(f"{A}/studies/none/raters/r"))[0] == 404
+        assert problem(await rater.post(f"{rater.path}/battles"))[0] == 409
+        await rater.post(f"{rater.path}/consent", {})
+        opened = (await rater.post(f"{rater.path}/battles")).json()
+        await voting(client, f"{A}/battles/{opened['battle']}")
+        asked = f"{A}/battles/{opened['battle']}/follow_up"
+        assert problem(await rater.post(asked, {"prompt": "And?"}))[0] == 409
+        early = {"battle": opened["battle"], "reasons": ["clear"]}
+        assert problem(await rater.post(f"{rater.path}/remarks", early))[0] == 400
+        free = {"prompt": "Why?", "study": "strict", "unattended": True}
+        assert "leads its raters" in problem(await client.post(f"{A}/battles", json=free))[1]
+
+    play(scene)
