@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +29,9 @@ class Stopped(Exception):
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "CSV, Parquet, JSON lines or a JSON array, of our own export, of LMArena's releases, or "
-        "with model_a, model_b and winner alone. All files or, if anything is wrong, none; what "
+        "CSV, Parquet, JSON lines or a JSON array: of our own export, of LMArena's releases, "
+        "MT-bench's judgments, PPE, compar:IA or Open WebUI's feedback, or with model_a, model_b "
+        "and winner alone. All files or, if anything is wrong, none; what "
         "is here already is refused."
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
@@ -45,11 +46,12 @@ def run(options: Namespace) -> int:
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
     with Bar() as bar:
-        # Everything is read before anything is written.
-        count = votes.check(lambda name, part: bar.show(f"Reading {name}", part))
         if options.dry_run:
+            count = votes.check(lambda name, part: bar.show(f"Reading {name}", part))
             console.print(f"{_votes(count)} can be read. Nothing was written.")
+            _tell(votes.passed)
             return 0
+        # The ledger writes nothing before everything was read.
         rows = votes.rows(lambda name, part: bar.show(f"Importing {name}", part))
         try:
             with _stopping() as stop:
@@ -67,7 +69,13 @@ def run(options: Namespace) -> int:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED
     console.print(f"{_votes(count)} imported.")
+    _tell(votes.passed)
     return 0
+
+
+def _tell(passed: Mapping[str, int]) -> None:
+    for why, rows in passed.items():
+        console.print(f"Passed over: {rows} with {why}.")
 
 
 @contextmanager
