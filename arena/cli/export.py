@@ -69,6 +69,8 @@ def run(options: Namespace) -> int:
                 "be written and has room."
             ) from None
         errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)", markup=False)
+        _tell(left_out)
+        return 0
     if options.format == "parquet" and sys.stdout.isatty():
         raise BadInput("Parquet is nothing to read on a terminal. Name a file with --output.")
     work(sys.stdout.buffer)

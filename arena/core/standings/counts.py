@@ -147,7 +147,10 @@ class Counts:
             return Entries(cluster, unit[kind], votes, score)
 
         none = np.zeros((0, len(kind)))
-        design = Design(group, place[first], place[second], none, votes, score, squares, entries)
+        tied = votes * (outcome > 1)
+        design = Design(
+            group, place[first], place[second], none, votes, score, squares, tied, entries
+        )
         return names, design
 
     def outcomes(self) -> pd.DataFrame:
