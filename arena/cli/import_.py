@@ -5,14 +5,16 @@ It does not know file formats, nor what a vote needs.
 
 from __future__ import annotations
 
+import pickle
 import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli import INTERRUPTED
@@ -45,14 +47,20 @@ def run(options: Namespace) -> int:
 
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
-    with Bar() as bar:
+    with Bar() as bar, TemporaryFile() as kept:
+        # Everything is read before anything is written, and read once, as that takes longest.
+        count = 0
+        for row in votes.rows(lambda name, part: bar.show(f"Reading {name}", part)):
+            count += 1
+            if not options.dry_run:
+                pickle.dump(row, kept)
         if options.dry_run:
-            count = votes.check(lambda name, part: bar.show(f"Reading {name}", part))
             console.print(f"{_votes(count)} can be read. Nothing was written.")
             _tell(votes.passed)
             return 0
-        # The ledger writes nothing before everything was read.
-        rows = votes.rows(lambda name, part: bar.show(f"Importing {name}", part))
+        kept.seek(0)
+        bar.show("Importing", 0.0)
+        rows = (_next(kept, number / count, bar) for number in range(count))
         try:
             with _stopping() as stop:
                 until = _until(stop, rows)
@@ -76,6 +84,12 @@ def run(options: Namespace) -> int:
 def _tell(passed: Mapping[str, int]) -> None:
     for why, rows in passed.items():
         console.print(f"Passed over: {rows} with {why}.")
+
+
+def _next(kept: IO[bytes], part: float, bar: Bar) -> VoteRow:
+    bar.show("Importing", part)
+    row: VoteRow = pickle.load(kept)  # noqa: S301 -- written above, into a file without a name
+    return row
 
 
 @contextmanager

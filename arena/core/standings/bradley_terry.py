@@ -116,7 +116,8 @@ class Fit:
     def behind(self) -> NDArray[np.bool_]:
         """(K,) it has few votes and lost them all: only the prior lifts it above others, so it
         stands behind those of its group that votes speak for."""
-        return self.few if self.score is None else self.few & (self.score == 0)
+        spoken_for = np.isin(self.group, self.group[~self.few])
+        return self.few & spoken_for & (self.score == 0 if self.score is not None else True)
 
     @property
     def rating(self) -> Floats:
