@@ -59,8 +59,8 @@ def run(options: Namespace) -> int:
             _tell(votes.passed)
             return 0
         kept.seek(0)
-        bar.show("Importing", 0.0)
-        rows = (_next(kept, number / count, bar) for number in range(count))
+        bar.show("Importing", None)
+        rows = (_next(kept) for _ in range(count))
         try:
             with _stopping() as stop:
                 until = _until(stop, rows)
@@ -86,8 +86,7 @@ def _tell(passed: Mapping[str, int]) -> None:
         console.print(f"Passed over: {rows} with {why}.")
 
 
-def _next(kept: IO[bytes], part: float, bar: Bar) -> VoteRow:
-    bar.show("Importing", part)
+def _next(kept: IO[bytes]) -> VoteRow:
     row: VoteRow = pickle.load(kept)  # noqa: S301 -- written above, into a file without a name
     return row
 
