@@ -194,7 +194,9 @@ class _Named:
     """Which votes are of a kind: the last of them in the table."""
 
     def __init__(self, votes: pd.DataFrame) -> None:
-        counted = votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""] if len(votes) else votes
+        counted = (
+            votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""] if len(votes) else votes
+        )
         self._votes = counted
         self._ids = counted["id" if "id" in counted else "battle_id"] if len(votes) else None
 
