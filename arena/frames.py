@@ -22,6 +22,7 @@ from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.board import Board, Query
+from arena.core.standings.bradley_terry import Ties
 from arena.core.standings.covariates import style_columns
 from arena.core.standings.slices import Slice
 from arena.core.standings.votes import TEXT, WINNERS
@@ -104,7 +105,7 @@ def leaderboard(
     rater: str = "",
     since: When | None = None,
     until: When | None = None,
-    ties: Literal["half", "drop"] = "half",
+    ties: Ties = "half",
     bad: Literal["tie", "drop"] = "tie",
     style: bool = False,
     order: bool = False,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def run(options: Namespace) -> int:
     from arena.play.studies import blinded
 
     settings = config.load()
+    left_out: Counter[str] = Counter()
     chosen = Slice.asked(**choice(options))
 
     async def votes(ledger: Ledger, file: IO[bytes]) -> None:
@@ -51,6 +53,7 @@ def run(options: Namespace) -> int:
             chosen,
             strict=options.strict,
             hold_back=None if options.unblind else lambda: blinded(ledger),
+            left_out=left_out,
         )
         async for piece in pieces:
             file.write(piece)
@@ -73,9 +76,21 @@ def run(options: Namespace) -> int:
                 "be written and has room."
             ) from None
         errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)", markup=False)
+        _tell(left_out)
         return 0
     if options.format == "parquet" and sys.stdout.isatty():
         raise BadInput("Parquet is nothing to read on a terminal. Name a file with --output.")
     work(sys.stdout.buffer)
     sys.stdout.buffer.flush()
+    _tell(left_out)
     return 0
+
+
+def _tell(left_out: Counter[str]) -> None:
+    """Why votes are no pairs."""
+    cut = left_out.pop("cut back", 0)
+    if cut:
+        errors.print(f"Cut back to the last turn that both answered: {cut}.")
+    if left_out:
+        reasons = ", ".join(f"{votes} {why}" for why, votes in sorted(left_out.items()))
+        errors.print(f"Votes that are no pairs: {reasons}.")

@@ -5,14 +5,16 @@ It does not know file formats, nor what a vote needs.
 
 from __future__ import annotations
 
+import pickle
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli import INTERRUPTED
@@ -29,8 +31,9 @@ class Stopped(Exception):
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "CSV, Parquet, JSON lines or a JSON array, of our own export, of LMArena's releases, or "
-        "with model_a, model_b and winner alone. All files or, if anything is wrong, none; what "
+        "CSV, Parquet, JSON lines or a JSON array: of our own export, of LMArena's releases, "
+        "MT-bench's judgments, PPE, compar:IA or Open WebUI's feedback, or with model_a, model_b "
+        "and winner alone. All files or, if anything is wrong, none; what "
         "is here already is refused."
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
@@ -44,13 +47,20 @@ def run(options: Namespace) -> int:
 
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
-    with Bar() as bar:
-        # Everything is read before anything is written.
-        count = votes.check(lambda name, part: bar.show(f"Reading {name}", part))
+    with Bar() as bar, TemporaryFile() as kept:
+        # Everything is read before anything is written, and read once, as that takes longest.
+        count = 0
+        for row in votes.rows(lambda name, part: bar.show(f"Reading {name}", part)):
+            count += 1
+            if not options.dry_run:
+                pickle.dump(row, kept)
         if options.dry_run:
             console.print(f"{_votes(count)} can be read. Nothing was written.")
+            _tell(votes.passed)
             return 0
-        rows = votes.rows(lambda name, part: bar.show(f"Importing {name}", part))
+        kept.seek(0)
+        bar.show("Importing", None)
+        rows = (_next(kept) for _ in range(count))
         try:
             with _stopping() as stop:
                 until = _until(stop, rows)
@@ -67,7 +77,18 @@ def run(options: Namespace) -> int:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED
     console.print(f"{_votes(count)} imported.")
+    _tell(votes.passed)
     return 0
+
+
+def _tell(passed: Mapping[str, int]) -> None:
+    for why, rows in passed.items():
+        console.print(f"Passed over: {rows} with {why}.")
+
+
+def _next(kept: IO[bytes]) -> VoteRow:
+    row: VoteRow = pickle.load(kept)  # noqa: S301 -- written above, into a file without a name
+    return row
 
 
 @contextmanager

@@ -42,7 +42,8 @@ def arguments(parser: ArgumentParser) -> None:
     file = "rank the votes of a file, in any format that can be imported, without importing it"
     parser.add_argument("--votes", default="", metavar="FILE", help=file)
     slices(parser)
-    one_of(parser, "--ties", "half", "drop", help="a tie is half a win each, or left out")
+    ties = "a tie is half a win each, left out, or an outcome of its own by Davidson's model"
+    one_of(parser, "--ties", "half", "drop", "davidson", help=ties)
     one_of(parser, "--bad", "tie", "drop", help="both bad is taken for a tie, or left out")
     style = "correct the ratings for length and formatting of the replies"
     parser.add_argument("--style", action="store_true", help=style)

@@ -5,6 +5,7 @@ not know who may have the votes, nor where files come from and go to.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -70,6 +71,7 @@ def export(
     hold_back: UnderWay | None = None,
     public: bool = False,
     textless: bool = False,
+    left_out: Counter[str] | None = None,
 ) -> AsyncGenerator[bytes, None]:
     """The votes of a slice as a file, in pieces, in the order written; those that come in while
     it is read are left out. Memory does not grow with the ledger.
@@ -81,12 +83,15 @@ def export(
     battles to leave out, which are under way and the names in them not yet public; asked when
     it is known which votes there are, so that none of a battle begun since slips through.
     public: raters go by a digest of their token, and addresses of hosts are left empty. textless:
-    nothing that was said or thought. Raises BadInput for an unknown format."""
+    nothing that was said or thought. left_out: where it is counted why ranked votes are no pairs
+    of dpo, and how many pairs were cut back. Raises BadInput for an unknown format."""
     if format not in FORMATS or format == "latex":
         known = ", ".join(name for name in FORMATS if name != "latex")
         raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
     ranked = strict or format == "dpo"
-    return _pieces(ledger, format, slice, ranked, hold_back or _nothing, public, textless)
+    counted = Counter() if left_out is None else left_out
+    asked = hold_back or _nothing
+    return _pieces(ledger, format, slice, ranked, asked, public, textless, counted)
 
 
 async def _nothing() -> Collection[str]:
@@ -101,6 +106,7 @@ async def _pieces(
     hold_back: UnderWay,
     public: bool,
     textless: bool,
+    left_out: Counter[str],
 ) -> AsyncGenerator[bytes, None]:
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
@@ -120,7 +126,7 @@ async def _pieces(
             for name in TEXTS:
                 votes[name] = nothing
             votes["comment"] = ""
-        return made.rows(_shaped(format, ranked, votes))
+        return made.rows(_shaped(format, ranked, votes, left_out))
 
     at = 0
     while at < len(wanted):
@@ -138,10 +144,16 @@ def _rows_of(format: str, strict: bool) -> _Rows:
     return ParquetRows(strict) if format == "parquet" else JsonRows()
 
 
-def _shaped(format: str, strict: bool, votes: pd.DataFrame) -> list[Mapping[str, Any]]:
+def _shaped(
+    format: str, strict: bool, votes: pd.DataFrame, left_out: Counter[str]
+) -> list[Mapping[str, Any]]:
     rows = records(votes.drop(columns="sequence"))
     if format == "dpo":
-        return [pair for row in rows if (pair := dpo.pair(row))]
+        found = [dpo.pair(row) for row in rows]
+        pairs = [pair for pair in found if not isinstance(pair, str)]
+        left_out.update(why for why in found if isinstance(why, str))
+        left_out.update("cut back" for pair in pairs if pair["turns_cut"])
+        return pairs
     shape = lmarena.strict if strict else lmarena.full
     return [shape(row) for row in rows]
 

@@ -11,7 +11,8 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
-from arena.exchange.receiving import EARLIEST_S, LATEST_S, UNBLINDED
+from arena.exchange.receiving import UNBLINDED
+from arena.exchange.values import EARLIEST_S, LATEST_S
 
 METADATA = "conv_metadata"
 

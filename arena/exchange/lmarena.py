@@ -9,9 +9,12 @@ https://huggingface.co/datasets/lmarena-ai/arena-human-preference-140k
 import ast
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+import tokenize
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import zip_longest
+from io import StringIO
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 from arena.core import markdown
@@ -60,8 +63,17 @@ OUTCOMES = {
 }
 """How releases spell an outcome, in small letters → what it is here."""
 
-OLDER_NAMES = {"question_id": "id", "tstamp": "timestamp", "judge": "rater", "judge_hash": "rater"}
+OLDER_NAMES = {
+    "question_id": "prompt_id",
+    "tstamp": "timestamp",
+    "judge": "rater",
+    "judge_hash": "rater",
+}
 """Column of chatbot_arena_conversations and arena-human-preference-100k → its name here."""
+
+TEXTS_SIDE_BY_SIDE = re.compile(r"""['"]\s+['"]""")
+OBJECTS_SIDE_BY_SIDE = re.compile(r"\}\s+\{|array\(")
+"""As arrays are printed: with nothing but space between what they hold."""
 
 FLAGS = {"winner_model_a": "model_a", "winner_model_b": "model_b", "winner_tie": "tie"}
 """Column of arena-human-preference-55k → the outcome where it is 1."""
@@ -140,16 +152,23 @@ def _said(role: str, conversation: Messages) -> list[str]:
 def modern(record: Record) -> dict[str, Any]:
     """A row of any release with the column names of this one. Raises ValueError."""
     made = {OLDER_NAMES.get(name, name): value for name, value in record.items()}
-    if "winner" not in made and made.keys() >= FLAGS.keys():
+    flagged = "winner" not in made and made.keys() >= FLAGS.keys()
+    if flagged:
         true = [outcome for flag, outcome in FLAGS.items() if str(made[flag]) in ("1", "1.0")]
         made["winner"] = true[0] if len(true) == 1 else ""
-        for side in "ab":
-            said = (_texts(made.get(name)) for name in ("prompt", f"response_{side}"))
-            made[f"conversation_{side}"] = [
-                {"role": role, "content": text}
-                for turn in zip(*said, strict=False)
-                for role, text in zip(("user", "assistant"), turn, strict=True)
-            ]
+    for letter, number in zip("ab", "12", strict=True):
+        # PPE numbers the replies, to one prompt; arena-human-preference-55k has lists of both.
+        if flagged:
+            said = [_texts(made.get(name)) for name in ("prompt", f"response_{letter}")]
+        elif f"response_{number}" in made:
+            said = [[made.get(name)] for name in ("prompt", f"response_{number}")]
+        else:
+            continue
+        made[f"conversation_{letter}"] = [
+            {"role": role, "content": text}
+            for turn in zip(*said, strict=False)
+            for role, text in zip(("user", "assistant"), turn, strict=True)
+        ]
     return made
 
 
@@ -159,6 +178,12 @@ def _texts(value: Any) -> list[Any]:
     if not isinstance(texts, list):
         raise ValueError("is no list of texts")
     return texts
+
+
+def until(conversation: Messages, turn: int) -> list[Mapping[str, Any]]:
+    """As much as had been said after so many questions and the replies to them."""
+    asked = accumulate(message["role"] == "user" for message in conversation)
+    return [message for message, number in zip(conversation, asked, strict=True) if number <= turn]
 
 
 def conversation(value: Any) -> list[dict[str, str]]:
@@ -235,12 +260,27 @@ def read_json(value: Any) -> Any:
         return value
     if not value.strip():
         return None
-    for read in (json.loads, ast.literal_eval):
+    readers: list[Callable[[str], Any]] = [json.loads, ast.literal_eval]
+    if TEXTS_SIDE_BY_SIDE.search(value) and _printed(value):
+        readers.pop()  # It would take texts that stand side by side for one.
+    for read in readers:
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             return read(value)
-    if "array(" in value:
+    if len(readers) == 1 or OBJECTS_SIDE_BY_SIDE.search(value):
         raise ValueError(
             "is text of arrays as pandas writes them into CSV; save the file as Parquet or as "
             "JSON lines instead"
         )
     raise ValueError("is no JSON")
+
+
+def _printed(value: str) -> bool:
+    """Two texts follow each other with no comma between."""
+    with suppress(tokenize.TokenError, SyntaxError):
+        kinds = [
+            token.type
+            for token in tokenize.generate_tokens(StringIO(value).readline)
+            if token.type != tokenize.NL
+        ]
+        return (tokenize.STRING, tokenize.STRING) in pairwise(kinds)
+    return False

@@ -16,12 +16,13 @@ from typing import Any, TextIO
 
 from arena.core.errors import BadInput
 from arena.exchange import lmarena, parquet
+from arena.exchange.layouts import LAYOUTS, layout_of
 
 NEEDED = ("model_a", "model_b", "winner")
 WANTED = frozenset(
-    {*lmarena.FIELDS, *lmarena.OLDER_NAMES, *lmarena.FLAGS, "prompt", "response_a", "response_b"}
-    | {"anony"}
-)
+    {*lmarena.FIELDS, *lmarena.OLDER_NAMES, *lmarena.FLAGS, "anony", "turn", "prompt"}
+    | {"response_a", "response_b", "response_1", "response_2"}
+).union(*(layout.read | layout.known_by for layout in LAYOUTS))
 """Columns that are read; others are passed over."""
 
 ROW = "row"
@@ -123,6 +124,8 @@ def _check_columns(name: str, columns: Iterable[Any]) -> None:
         raise BadInput(
             f"{name} has the column {', '.join(sorted(twice))} more than once. Leave one of each."
         )
+    if layout_of(found):
+        return
     known = {lmarena.OLDER_NAMES.get(column, column) for column in found}
     if known >= lmarena.FLAGS.keys():
         known.add("winner")

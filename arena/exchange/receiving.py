@@ -5,10 +5,11 @@ It does not know file formats, nor how the ledger keeps what it gets.
 """
 
 import hashlib
-import math
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ import pandas as pd
 from arena.core.battle.record import KINDS, SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
+from arena.exchange.layouts import Passed, layout_of
 from arena.exchange.reading import lines_of
+from arena.exchange.values import EMPTY, TALK, Wrong, missing, true, value_of, whole
 
 CHANNEL = "import"
 """How imported votes came into this ledger, wherever they were cast."""
@@ -26,24 +29,16 @@ CHANNEL = "import"
 UNBLINDED = "identity"
 """Why votes are not ranked whose voters knew the names; what releases call not anony."""
 
+UNIQUE = re.compile("[0-9a-f]{32}|[0-9a-f-]{36}")
+"""An id that no other place gives as well."""
+
 MOST_TOLD = 20
-LARGEST = 2**31 - 1
-EARLIEST_S = 1e8
-"""Seconds since 1970; a smaller number, such as a year, is something else."""
-
-LATEST_S = 1e11
-"""A larger number, some three thousand years ahead, is not of seconds but of smaller parts."""
-
 Told = Callable[[str, float], None]
 """Called with the name of the file and the part of it that is done (0…1)."""
 
 
 def nobody(name: str, part: float) -> None:
     """Nobody is told."""
-
-
-class Wrong(ValueError):
-    """What is wrong with a row, without its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +52,22 @@ class Votes:
     paths: Sequence[Path]
     now: datetime
     study: str = ""
+    passed: Counter[str] = field(default_factory=Counter)
+    """Rows of the last reading that compare no two contenders, by why"""
 
-    def check(self, told: Told = nobody, taken: Callable[[VoteRow], object] | None = None) -> int:
-        """How many votes there are, every one of them read, and taken if somebody takes them.
-        Raises BadInput with everything that is wrong and where."""
+    def check(self, told: Told = nobody) -> int:
+        """How many votes there are, every one of them read. Raises BadInput as `rows` does."""
+        return sum(1 for _ in self.rows(told))
+
+    def rows(self, told: Told = nobody) -> Iterator[VoteRow]:
+        """One by one, up to the first that is wrong. Raises BadInput at the end with everything
+        that is wrong and where."""
         right, wrong = 0, []
         for path, place, found in self._read(told):
             if isinstance(found, VoteRow):
                 right += 1
-                if taken:
-                    taken(found)
+                if not wrong:
+                    yield found
             else:
                 wrong.append(f"{self._named(path, place)}: {found}")
         if wrong:
@@ -78,19 +79,10 @@ class Votes:
                 f"{', '.join(p.name for p in self.paths)} cannot be read, so none is taken. "
                 f"Correct this, then try again:{listed}{rest}"
             )
-        return right
-
-    def rows(self, told: Told = nobody) -> Iterator[VoteRow]:
-        """One by one. Raises BadInput at the first that is wrong."""
-        for path, place, found in self._read(told):
-            if not isinstance(found, VoteRow):
-                raise BadInput(f"{path.name}, {place}: {found}. Correct it, then try again.")
-            yield found
 
     def frame(self, columns: Sequence[str], told: Told = nobody) -> pd.DataFrame:
-        """Those columns of the ledger. Raises BadInput with everything that is wrong."""
-        rows: list[tuple[Any, ...]] = []
-        self.check(told, lambda row: rows.append(attrgetter(*columns)(row)))
+        """Those columns of the ledger. Raises BadInput as `rows` does."""
+        rows = [attrgetter(*columns)(row) for row in self.rows(told)]
         return pd.DataFrame.from_records(rows, columns=list(columns))
 
     def places(self, ids: Collection[str], told: Told = nobody) -> list[str]:
@@ -107,6 +99,7 @@ class Votes:
     def _read(self, told: Told) -> Iterator[tuple[Path, str, VoteRow | str]]:
         """Each row with its place, or what is wrong there."""
         places = _Places()
+        self.passed.clear()
         for path in self.paths:
             file, empty = _File(path, self.study, self.now), True
             shown = -1.0
@@ -118,7 +111,10 @@ class Votes:
                 try:
                     if line.record is None:
                         raise Wrong(line.fault)
-                    yield path, line.place, places.seated(file.row(line.record, line.number))
+                    for values in file.rows(line.record, line.number):
+                        yield path, line.place, places.seated(values)
+                except Passed as why:
+                    self.passed[str(why)] += 1
                 except Wrong as wrong:
                     yield path, line.place, str(wrong)
             if empty:
@@ -156,19 +152,32 @@ class _File:
     study: str
     now: datetime
     _digest: str = ""
+    _questions: set[str] = field(default_factory=set)
 
-    def row(self, record: Mapping[str, Any], line: int) -> dict[str, Any]:
-        """All columns of the ledger. Raises Wrong."""
+    def rows(self, record: Mapping[str, Any], line: int) -> list[dict[str, Any]]:
+        """All columns of the ledger, of each vote that the record is. Raises Wrong and Passed."""
+        layout = layout_of(record)
+        try:
+            votes = layout.votes(record) if layout else [record]
+        except Passed:
+            raise
+        except ValueError as error:
+            raise Wrong(str(error)) from None
+        return [self._row(vote, line) for vote in votes]
+
+    def _row(self, record: Mapping[str, Any], line: int) -> dict[str, Any]:
         try:
             given = lmarena.modern(record)
         except ValueError as error:
             raise Wrong(f"prompt or response {error}") from None
-        found = {name: value for name, value in given.items() if not _missing(value)}
-        values = _EMPTY | {n: _value(n, value) for n, value in found.items() if n in KINDS}
+        found = {name: value for name, value in given.items() if not missing(value)}
+        values = EMPTY | {n: value_of(n, value) for n, value in found.items() if n in KINDS}
         self._judged(values, found)
-        if not _true(found.get("anony", True), "anony"):
+        if not true(found.get("anony", True), "anony"):
             values["excluded_reason"] = values["excluded_reason"] or UNBLINDED
-        values["id"] = values["id"] or self._id(line)
+        if "question_id" in record:
+            self._asked(values, found)
+        values["id"] = values["id"] or self._digested(line)
         values["ballot_id"] = values["ballot_id"] or values["id"]
         session, order = values["evaluation_session_id"], values["evaluation_order"]
         values["battle_id"] = values["battle_id"] or session or values["id"]
@@ -198,20 +207,38 @@ class _File:
         if said.lower() not in lmarena.OUTCOMES:
             raise Wrong(f"winner is {said!r:.40}; it must be model_a, model_b, tie or both_bad")
         values["winner"] = lmarena.OUTCOMES[said.lower()]
-        talk = [_shaped(side, lmarena.conversation, found) for side in _TALK]
-        values |= dict(zip(_TALK, talk, strict=True))
+        talk = [_shaped(side, lmarena.conversation, found) for side in TALK]
+        values |= dict(zip(TALK, talk, strict=True))
         values["conv_metadata"] = _shaped(
             "conv_metadata", lambda value: lmarena.metadata(value, *talk), found
         )
 
-    def _id(self, line: int) -> str:
+    def _asked(self, values: dict[str, Any], found: Mapping[str, Any]) -> None:
+        """Some releases number their votes by question_id, others their prompts, which many
+        raters judge after each turn. It is a vote's where it is unique like one's, or stands here
+        once and no turn is told; else a rater's votes on two replies are one battle, turn by
+        turn, with what had been said by then."""
+        question = values["prompt_id"]
+        first = question not in self._questions
+        self._questions.add(question)
+        turn = whole(found["turn"], "turn") if "turn" in found else 0
+        if UNIQUE.fullmatch(question) or not turn:
+            values["id"] = values["id"] or (question if first else "")
+            return
+        values["round"] = values["round"] or turn
+        pair = sorted((values["model_a"], values["model_b"]))
+        by_whom = "/".join((question, values["rater"], *pair))
+        values["battle_id"] = values["battle_id"] or self._digested(by_whom)
+        for side in TALK:
+            values[side] = lmarena.until(values[side], turn)
+        if "conv_metadata" not in found:
+            values["conv_metadata"] = lmarena.metadata(None, *(values[side] for side in TALK))
+
+    def _digested(self, what: object) -> str:
         if not self._digest:
             with self.path.open("rb") as file:
                 self._digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(f"{self._digest}/{line}".encode()).hexdigest()[:32]
-
-
-_TALK = ("conversation_a", "conversation_b")
+        return hashlib.sha256(f"{self._digest}/{what}".encode()).hexdigest()[:32]
 
 
 def _shaped(name: str, read: Callable[[Any], Any], found: Mapping[str, Any]) -> Any:
@@ -219,106 +246,3 @@ def _shaped(name: str, read: Callable[[Any], Any], found: Mapping[str, Any]) -> 
         return read(found.get(name))
     except (ValueError, TypeError) as error:
         raise Wrong(f"{name} {error}") from None
-
-
-# Single values ---------------------------------------------------------------------------------
-
-
-_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: []}
-_EMPTY = {
-    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
-}
-"""What stands where a file says nothing."""
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _value(name: str, value: Any) -> Any:
-    kind, _ = KINDS[name]
-    # Conversations and what is counted of them are read together, and later.
-    return _READERS[kind](value, name) if kind in _READERS and name not in _TALK else value
-
-
-def _word(value: Any, name: str) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, (str, int, float)):
-        raise Wrong(f"{name} is no text")
-    text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Wrong(f"{name} holds half a character") from None
-    return text
-
-
-def _true(value: Any, name: str) -> bool:
-    said = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-    try:
-        return said[str(value).strip().lower()]
-    except KeyError:
-        raise Wrong(f"{name} is {value!r:.40}; it must be true or false") from None
-
-
-def _number(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise Wrong(f"{name} is {value!r:.40}, which is no number")
-    return number
-
-
-def _whole(value: Any, name: str) -> int:
-    number = _number(value, name)
-    if not number.is_integer() or abs(number) > LARGEST:
-        raise Wrong(f"{name} is {value!r:.40}; it must be a whole number up to {LARGEST}")
-    return int(number)
-
-
-def _moment(value: Any, name: str) -> datetime:
-    """ISO 8601, UTC where it has no zone, or the time since 1970 in seconds, milliseconds,
-    microseconds or nanoseconds, which are told apart by their size."""
-    moment = value
-    try:
-        if isinstance(moment, str):
-            try:
-                moment = float(moment)
-            except ValueError:
-                moment = datetime.fromisoformat(moment.strip())
-        if not isinstance(moment, datetime):
-            seconds = _number(moment, name)
-            for _ in ("milliseconds", "microseconds", "nanoseconds"):
-                seconds = seconds / 1000 if seconds >= LATEST_S else seconds
-            if not EARLIEST_S <= seconds < LATEST_S:
-                raise ValueError
-            return datetime.fromtimestamp(seconds, UTC)
-        if hasattr(moment, "to_pydatetime"):
-            moment = moment.to_pydatetime(warn=False)
-        zoned: datetime = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return zoned.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None
-
-
-def _texts(value: Any, name: str) -> list[str]:
-    try:
-        texts = list(lmarena.read_json(value) or [])
-    except (ValueError, TypeError):
-        texts = [value, None]
-    if not all(isinstance(text, str) for text in texts):
-        raise Wrong(f"{name} is {value!r:.40}; it must be a list of texts")
-    return texts
-
-
-_READERS: Mapping[type, Callable[[Any, str], Any]] = {
-    str: _word,
-    list: _texts,
-    bool: _true,
-    int: _whole,
-    float: _number,
-    datetime: _moment,
-}

@@ -433,7 +433,7 @@ def test_a_row_that_is_wrong_is_never_handed_on(tmp_path: Path) -> None:
     file.write_text(f"{HEADER}\nx,y,tie\nx,y,oops\n")
     rows = exchange.Votes([file], NOW).rows()
     assert next(rows).winner == "tie"
-    with pytest.raises(BadInput, match=r"votes.csv, line 3: winner is 'oops'"):
+    with pytest.raises(BadInput, match=r"line 3: winner is 'oops'"):
         next(rows)
 
 
@@ -460,3 +460,134 @@ def test_how_far_reading_is_can_be_told(tmp_path: Path) -> None:
     parts: list[float] = []
     exchange.Votes([file], NOW).check(lambda name, part: parts.append(part))
     assert parts == sorted(parts) and 1 < len(parts) <= 101 and parts[-1] == 1
+
+
+# Of other tools --------------------------------------------------------------------------------
+
+
+def test_judgments_of_prompts_are_of_their_prompt_rater_and_turn(tmp_path: Path) -> None:
+    two = {"conversation_a": talk("q", "a1", "on", "a2"), "conversation_b": talk("q", "b1", "on")}
+    rows = [
+        {**MINIMAL, **two, "question_id": 81, "judge": judge, "turn": turn}
+        for judge in ("expert_0", "expert_1")
+        for turn in (1, 2)
+    ]
+    file = tmp_path / "judgments.jsonl"
+    file.write_text("\n".join(map(json.dumps, [*rows, rows[0]])))
+    found = read(file)
+    assert len({row.id for row in found}) == 5 and {row.prompt_id for row in found} == {"81"}
+    assert [(row.rater, row.round) for row in found[:4]] == [
+        (judge, turn) for judge in ("expert_0", "expert_1") for turn in (1, 2)
+    ]
+    battles = [row.battle_id for row in found]
+    assert battles[0] == battles[1] == battles[4] != battles[2] == battles[3]
+    first, second, *_ = found
+    assert (first.conversation_a, first.conv_metadata["turns"]) == (talk("q", "a1"), 1)
+    assert second.conversation_b == talk("q", "b1", "on") and found[4].seat_a == "A2"
+    assert [row.id for row in read(file)] == [row.id for row in found]
+
+
+def test_a_number_of_a_vote_stays_its_id(tmp_path: Path) -> None:
+    own = "0123456789abcdef" * 2
+    row = one(tmp_path, {**MINIMAL, "question_id": own, "turn": 3})
+    assert (row.id, row.battle_id, row.round) == (own, own, 1)
+    file = tmp_path / "votes.csv"
+    file.write_text(f"question_id,{HEADER}\nq,x,y,tie\nq,x,y,tie\n")
+    first, second = read(file)
+    assert first.id == "q" != second.id and first.prompt_id == second.prompt_id == "q"
+
+
+def test_ppe_is_read(tmp_path: Path) -> None:
+    said = {"prompt": "[1, 2] is what?", "response_1": "A list.", "response_2": "Numbers."}
+    row = one(tmp_path, {**MINIMAL, **said, "question_id": "a" * 32, "winner": "tie (bothbad)"})
+    assert row.conversation_a == talk("[1, 2] is what?", "A list.")
+    assert row.conversation_b == talk("[1, 2] is what?", "Numbers.")
+    assert (row.id, row.winner) == ("a" * 32, "both_bad")
+
+
+def feedback(id: str, rating: Any, beside: list[str] | None, **meta: Any) -> dict[str, Any]:
+    """As Open WebUI exports it: y stands first on the screen."""
+    messages = {
+        "q": {"id": "q", "parentId": None, "childrenIds": ["m2", "m1"], "role": "user"},
+        "m1": {"id": "m1", "parentId": "q", "role": "assistant", "selectedModelId": "x"},
+        "m2": {"id": "m2", "parentId": "q", "role": "assistant", "model": "y"},
+    }
+    for key, message in messages.items():
+        message["content"] = f"{key} said"
+    return {
+        "id": id,
+        "user_id": "u",
+        "type": "rating",
+        "data": {"rating": rating, "model_id": "x", "sibling_model_ids": beside},
+        "meta": {"message_id": "m1", **meta},
+        "snapshot": {"chat": {"chat": {"history": {"messages": messages}}}},
+        "created_at": 1730000000,
+    }
+
+
+def test_feedback_of_open_webui_is_read_and_what_compares_nothing_is_counted(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "feedback-history.json"
+    rows = [
+        feedback("f1", 1, ["y"], arena=True),
+        feedback("f2", "-1", ["y", "z"]),
+        feedback("f3", 1, None),
+        feedback("f4", 1, ["x"], arena=True),
+    ]
+    file.write_text(json.dumps(rows))
+    votes = exchange.Votes([file], NOW)
+    first, second, third = votes.rows()
+    assert votes.passed == {"feedback on one reply alone": 2}
+    assert (first.id, first.rater, first.excluded_reason) == ("f1", "u", "")
+    assert (first.model_a, first.model_b, first.winner) == ("y", "x", "model_b")
+    assert first.conversation_a == talk("q said", "m2 said")
+    assert first.conversation_b == talk("q said", "m1 said")
+    assert first.timestamp == datetime.fromtimestamp(1730000000, UTC)
+    assert (second.model_a, second.winner, second.excluded_reason) == ("y", "model_a", "identity")
+    assert (third.model_a, third.model_b, third.winner) == ("x", "z", "model_b")
+    assert second.ballot_id == third.ballot_id == second.battle_id == "f2"
+
+
+def test_votes_of_comparia_are_read(tmp_path: Path) -> None:
+    common = {
+        "model_a_name": "x",
+        "model_b_name": "y",
+        "visitor_id": "v",
+        "conversation_a": [],
+        "conversation_b": [],
+        "timestamp": "2025-02-01T10:00:00",
+        "both_equal": False,
+    }
+    frame = pd.DataFrame(
+        [
+            {**common, "id": 1, "chosen_model_name": "y", "conversation_pair_id": "p1"},
+            {**common, "id": 2, "chosen_model_name": None, "both_equal": True},
+            {**common, "id": 3, "chosen_model_name": None},
+        ]
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    for file in sorted(tmp_path.iterdir()):
+        votes = exchange.Votes([file], NOW)
+        first, second = votes.rows()
+        assert (first.id, first.winner, first.rater) == ("1", "model_b", "v")
+        assert first.battle_id == "p1" and second.winner == "tie"
+        assert votes.passed == {"nothing was chosen": 1}
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "[{'role': 'user', 'content': 'Hi'}\n {'role': 'assistant', 'content': 'Yo'}]",
+        "['one text' 'another']",
+    ],
+)
+def test_arrays_that_were_printed_into_csv_get_advice(tmp_path: Path, printed: str) -> None:
+    text = f'conversation_a,{HEADER}\n"{printed}",x,y,tie\n'
+    assert "save the file as Parquet" in told(tmp_path, text)
+
+
+def test_a_python_list_is_read_whatever_its_texts_hold(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "say 'a' 'b' and {} {}"}]
+    assert one(tmp_path, {**MINIMAL, "conversation_a": repr(said)}).conversation_a == said

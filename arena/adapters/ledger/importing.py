@@ -7,7 +7,7 @@ no more than some hundreds are held in memory. It does not know where they come 
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger import chain
@@ -35,7 +35,7 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
     try:
         with connection.begin_nested():
             connection.execute(written)
-            chain.extend(connection, VOTES.c.id.in_(select(INCOMING.c.id)))
+            chain.extend(connection, exists().where(INCOMING.c.id == VOTES.c.id))
     except IntegrityError:
         _refuse_known(connection)
         raise

@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
-from arena.adapters.ledger.schema import OUTCOME
+from arena.adapters.ledger.schema import OUTCOME, written
 from arena.core.errors import ConfigError
 from arena.core.ports import Condition
 
@@ -119,6 +119,7 @@ class PostgresqlDatabase:
             # What a connection has prepared is lost where a pooler stands in between.
             connect_args={**own, "prepare_threshold": None},
             pool_pre_ping=not patient,
+            json_serializer=written,
             hide_parameters=True,
             **pool,
         )

@@ -4,12 +4,14 @@ a database of any schema so far is brought up to it.
 It does not know connections, nor what is asked of the table.
 """
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
@@ -126,11 +128,22 @@ INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
     sa.Column("place", _WHOLE, sa.Identity(always=True), primary_key=True),
-    *(sa.Column(field.name, field.type, nullable=field.nullable) for field in _FIELDS),
+    *(
+        sa.Column(field.name, field.type, nullable=field.nullable, index=field.name == "id")
+        for field in _FIELDS
+    ),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
 """Where votes that are imported wait until all of them are there."""
+
+
+def written(value: Any) -> str:
+    """A list or dict as JSON; half a character, which is no UTF-8, as its escape."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value)
 
 
 def values_of(row: VoteRow) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
-from arena.adapters.ledger.schema import OUTCOME_LINE
+from arena.adapters.ledger.schema import OUTCOME_LINE, written
 from arena.core.errors import ConfigError
 from arena.core.ports import Condition
 
@@ -96,6 +96,7 @@ class SqliteDatabase:
                 query={"mode": "rw", "uri": "true"},
             ),
             connect_args={"timeout": wait_s},
+            json_serializer=written,
             hide_parameters=True,
             **options,
         )

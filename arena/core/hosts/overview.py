@@ -12,10 +12,12 @@ import pandas as pd
 from arena.core.hosts.report import HostReport
 
 COLUMNS = (
-    *("battle_id", "round", "live", "seat_a", "seat_b", "host_a", "host_b"),
+    *("battle_id", "channel", "round", "live", "seat_a", "seat_b", "host_a", "host_b"),
     *("total_ms_a", "total_ms_b", "conv_metadata"),
 )
 """The ledger's columns that are read here."""
+
+IMPORTED = "import"
 
 NEWEST = 10_000
 """What battles cost is read from so many of the newest votes."""
@@ -48,10 +50,11 @@ class Overview:
 
 def costs(votes: pd.DataFrame, price: float) -> dict[str, BattleCost]:
     """What a battle costs on each host that the votes name. votes: rows of the ledger with at
-    least `COLUMNS`. price: for an hour of a host.
+    least `COLUMNS`; those that were imported cost hosts elsewhere. price: for an hour of a host.
 
     A host is paid for from the first word to the last. Replies of the first round are written
     side by side, so the longest counts; those that joined later are written one by one."""
+    votes = votes[votes["channel"] != IMPORTED]
     if votes.empty:
         return {}
     turns = votes["conv_metadata"].map(lambda metadata: metadata.get("turns", 1))

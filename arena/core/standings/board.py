@@ -12,7 +12,7 @@ from typing import Literal, Self
 import pandas as pd
 
 from arena.core.errors import BadInput
-from arena.core.standings.bradley_terry import Method
+from arena.core.standings.bradley_terry import Method, Ties
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import LABELS, Slice
 from arena.core.when import When
@@ -39,7 +39,7 @@ class Query:
     def asked(
         cls,
         *,
-        ties: Literal["half", "drop"],
+        ties: Ties,
         bad: Literal["tie", "drop"],
         style: bool,
         order: bool,
@@ -66,6 +66,7 @@ class Query:
         told += [f"since {part.since.date().isoformat()}"] if part.since else []
         told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
         told += ["ties left out"] if self.method.ties == "drop" else []
+        told += ["ties by Davidson's model"] if self.method.ties == "davidson" else []
         told += ["both bad left out"] if self.method.bad == "drop" else []
         told += ["corrected for style"] if set(STYLE) <= set(self.covariates) else []
         told += ["corrected for order"] if set(ORDER) <= set(self.covariates) else []

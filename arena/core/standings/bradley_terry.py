@@ -2,8 +2,8 @@
 
 It does not know rows, the ledger, or how the fit is made (`core.standings.fitting`).
 
-Bradley & Terry 1952 (the model); Chiang et al. 2024, arXiv:2403.04132 (its use on human
-preference).
+Bradley & Terry 1952 (the model); Davidson 1970 (with ties); Chiang et al. 2024,
+arXiv:2403.04132 (its use on human preference).
 """
 
 import math
@@ -20,6 +20,7 @@ from arena.core.standings.sums import summed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Ties = Literal["half", "drop", "davidson"]
 
 PRIOR_SD = 1.5
 """Standard deviation, in logits, of the normal prior on a contender's strength (261 points)."""
@@ -30,21 +31,26 @@ MEAN_RATING = 1000.0
 MIN_RATERS = 4
 """Fewer effective raters than this say too little about how much tastes differ."""
 
-CHOICES = {"ties": ("half", "drop"), "bad": ("tie", "drop"), "clusters": ("auto", "battle", "none")}
+CHOICES = {
+    "ties": ("half", "drop", "davidson"),
+    "bad": ("tie", "drop"),
+    "clusters": ("auto", "battle", "none"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """How ratings are made of votes. Raises `BadInput` for a value it cannot be.
 
-    ties: a tie is half a win each, or left out of the fit. bad: both_bad is taken for a tie,
+    ties: a tie is half a win each, left out of the fit, or an outcome of its own by Davidson's
+    model, whose chance is ν√(π_a π_b) beside π_a and π_b (π = exp θ). bad: both_bad is taken for a tie,
     whatever `ties` makes of one, or left out. prior_sd: in logits; infinite for no prior.
     lean: w = lean·K/(N + lean·K) is the weight of the model's own variance beside the observed
     one; 0 never leans on it. clusters: which votes may err together. auto: those of a rater if
     raters are effectively four or more, else those of a battle; none: each vote stands alone,
     and the quantile is the normal one. anchor: the contender whose rating is to be 1000."""
 
-    ties: Literal["half", "drop"] = "half"
+    ties: Ties = "half"
     bad: Literal["tie", "drop"] = "tie"
     prior_sd: float = PRIOR_SD
     lean: float = 10.0
@@ -68,7 +74,7 @@ class Method:
     @property
     def weights(self) -> tuple[float, float]:
         """How many votes a tie and a both_bad are worth in the fit."""
-        ties = float(self.ties == "half")
+        ties = float(self.ties != "drop")
         return ties, ties * (self.bad == "tie")
 
     @property
@@ -92,6 +98,26 @@ class Fit:
     """(K,) degrees of freedom of the t quantile; the same all through a group"""
     prior_sd: float = PRIOR_SD
     anchor: str = ""
+    information: Floats | None = None
+    """(K,) what the votes on each alone say of it, in inverse squared logits; None: not known"""
+    score: Floats | None = None
+    """(K,) votes won, a tie being half of one; None: not known"""
+    tie: float = 0.0
+    """ν of Davidson's model: how likely a tie is beside equals' wins; 0 without it"""
+
+    @property
+    def few(self) -> NDArray[np.bool_]:
+        """(K,) the prior says more of the contender than its votes do."""
+        if self.information is None:
+            return np.zeros(len(self.names), dtype=bool)
+        return self.information < self.prior_sd**-2
+
+    @property
+    def behind(self) -> NDArray[np.bool_]:
+        """(K,) it has few votes and lost them all: only the prior lifts it above others, so it
+        stands behind those of its group that votes speak for."""
+        spoken_for = np.isin(self.group, self.group[~self.few])
+        return self.few & spoken_for & (self.score == 0 if self.score is not None else True)
 
     @property
     def rating(self) -> Floats:

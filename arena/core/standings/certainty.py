@@ -26,7 +26,7 @@ EVEN = 1e-6
 
 def neighbours(fit: Fit) -> pd.DataFrame:
     """One row for each contender and the next one below in its group, from the top, with the
-    columns of `NEIGHBOURS`.
+    columns of `NEIGHBOURS`; none to those that lost all of few votes.
 
     gap: in points. p_right: how likely the upper one is the stronger, from the standard error
     of the difference; ½ for equals. battles_to_settle: about how many more battles between just
@@ -38,9 +38,10 @@ def neighbours(fit: Fit) -> pd.DataFrame:
     the fit expects of it, and one degree of freedom. Then the chance to have settled it by
     that number is one half. Fewer battles do if others fight as well, more if the same raters
     go on voting."""
-    order = np.lexsort((np.array(fit.names, dtype=object), -fit.theta, fit.group))
+    last = fit.behind
+    order = np.lexsort((np.array(fit.names, dtype=object), -fit.theta, last, fit.group))
     upper, lower = order[:-1], order[1:]
-    together = fit.group[upper] == fit.group[lower]
+    together = (fit.group[upper] == fit.group[lower]) & (last[upper] == last[lower])
     upper, lower = upper[together], lower[together]
     gap, df = fit.theta[upper] - fit.theta[lower], fit.df[upper]
     even = gap * POINTS_PER_LOGIT < EVEN

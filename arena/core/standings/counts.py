@@ -128,6 +128,20 @@ class Counts:
         )
         return before, after
 
+    def cells(self) -> tuple[tuple[str, ...], Ints, Ints, Ints, Ints]:
+        """The contenders, and of every kind of vote that there is (C,): the numbers of its two
+        contenders, its outcome as `clusters.OUTCOMES` numbers them, and how many there are."""
+        kind = np.flatnonzero(self._times)
+        first, second = (side[kind // OUTCOMES] for side in sides(len(self._names)))
+        times = self._times.reshape(-1)[kind].astype(np.int64)
+        return tuple(self._names), first, second, kind % OUTCOMES, times
+
+    def strengths(self, times: Ints, method: Method) -> Fit:
+        """As if there were only so many votes of each of `cells`; how sure is not said."""
+        fewer = np.zeros_like(self._times)
+        fewer.reshape(-1)[np.flatnonzero(self._times)] = times
+        return fitting.strengths(*self._designed(fewer, method), method)
+
     def _designed(self, all_times: Floats, method: Method) -> tuple[tuple[str, ...], Design]:
         """all_times: as `_times`."""
         worth = Worth.of(*method.weights)
@@ -147,7 +161,10 @@ class Counts:
             return Entries(cluster, unit[kind], votes, score)
 
         none = np.zeros((0, len(kind)))
-        design = Design(group, place[first], place[second], none, votes, score, squares, entries)
+        tied = votes * (outcome > 1)
+        design = Design(
+            group, place[first], place[second], none, votes, score, squares, tied, entries
+        )
         return names, design
 
     def outcomes(self) -> pd.DataFrame:

@@ -165,6 +165,7 @@ def _designed(
         votes=(number := np.bincount(unit).astype(float)),
         score=number * scores[of_unit],
         squares=number * scores[of_unit] ** 2,
+        tied=number * (new.outcome[of_unit] > 1),
         entries=entries,
     )
     return names, design

@@ -49,6 +49,8 @@ class Design:
     """(U,) of the first"""
     squares: Floats
     """(U,) of the scores of single votes"""
+    tied: Floats
+    """(U,) votes that are ties"""
     entries: Callable[[bool], Entries]
     """by rater (True) or battle (False)"""
 
@@ -69,7 +71,7 @@ def fit(names: tuple[str, ...], design: Design, method: Method) -> tuple[Fit, Ef
     if not size:
         none = np.zeros(0)
         return Fit(names, none, np.zeros((0, 0)), design.group, none), Effects(none, none, np.inf)
-    x, information, p = _mode(design, method)
+    x, information, p, tie = _mode(design, method)
     meat, df, alone = _meat(design, method, p)
     sizes = np.r_[np.bincount(design.group), size]
     votes = np.r_[summed(design.group[design.first], design.votes, 0), design.votes.sum()]
@@ -82,7 +84,16 @@ def fit(names: tuple[str, ...], design: Design, method: Method) -> tuple[Fit, Ef
     covariance = sandwich(information, meat, method.precision, level)
     apart = covariance[:size, :size] * (design.group[:, None] == design.group)
     strengths = Fit(
-        names, x[:size], apart, design.group, df[member][:size], method.prior_sd, method.anchor
+        names,
+        x[:size],
+        apart,
+        design.group,
+        df[member][:size],
+        method.prior_sd,
+        method.anchor,
+        np.diag(information)[:size],
+        _score(design),
+        tie,
     )
     error = np.sqrt(np.maximum(np.diag(covariance)[size:], 0.0))
     return strengths, Effects(x[size:], error, float(df[-1]))
@@ -91,34 +102,89 @@ def fit(names: tuple[str, ...], design: Design, method: Method) -> tuple[Fit, Ef
 def strengths(names: tuple[str, ...], design: Design, method: Method) -> Fit:
     """The mode alone, as if it were certain: half of the work."""
     size = len(names)
-    theta = _mode(design, method)[0][:size] if size else np.zeros(0)
     certain = np.zeros((size, size)), design.group, np.full(size, np.inf)
-    return Fit(names, theta, *certain, method.prior_sd, method.anchor)
+    own = method.prior_sd, method.anchor
+    if not size:
+        return Fit(names, np.zeros(0), *certain, *own)
+    x, information, _, tie = _mode(design, method)
+    return Fit(names, x[:size], *certain, *own, np.diag(information)[:size], _score(design), tie)
 
 
-def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats]:
-    """θ and β as (K + Q,), the information there, and what is expected of each unit, by Newton's
-    method. The prior being the same for all, each group's θ sum to 0; `means` keeps them there
-    without a prior as well."""
-    size, precision = len(design.group), method.precision
+def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats, float]:
+    """θ and β as (K + Q,), the information there, what is expected of each unit, and Davidson's
+    ν, which is fitted in turns with the others; the covariance takes it for known."""
+    x, tie = np.zeros(len(design.group) + len(design.covariates)), 0.0
+    if method.ties != "davidson" or not design.tied.any():
+        return *_mode_with(design, method, x, tie), tie
+    tie = 2 * design.tied.sum() / max(design.votes.sum() - design.tied.sum(), 0.5)
+    for _ in range(100):
+        x, information, p = _mode_with(design, method, x, tie)
+        before, tie = tie, _tie(design, _gap(design, x), tie)
+        if abs(tie - before) < 1e-10 * tie:
+            break
+    return x, information, p, tie
+
+
+def _score(design: Design) -> Floats:
+    """(K,) votes won."""
+    size = len(design.group)
+    lost = design.votes - design.score
+    return summed(design.first, design.score, size) + summed(design.second, lost, size)
+
+
+def _gap(design: Design, x: Floats) -> Floats:
+    """(U,) what stands between the two contenders of each unit."""
+    size = len(design.group)
+    gap: Floats = x[design.first] - x[design.second] + x[size:] @ design.covariates
+    return gap
+
+
+def expected(gap: Floats, tie: float) -> tuple[Floats, Floats, Floats]:
+    """The score that the first is expected to have, a tie being ½; its variance; how likely a
+    tie is. With no ties this is Bradley and Terry's σ, p(1 − p) and 0."""
+    if not tie:
+        p = expit(gap)
+        return p, p * (1 - p), np.zeros(len(gap))
+    weight = np.exp(-np.abs(gap) / 2)
+    total = 1 + weight**2 + tie * weight
+    win, tied = np.where(gap > 0, 1.0, weight**2) / total, tie * weight / total
+    p = win + tied / 2
+    return p, win + tied / 4 - p**2, tied
+
+
+def _tie(design: Design, gap: Floats, tie: float) -> float:
+    """The ν under which as many ties are expected as there are, by Newton's method on log ν."""
+    for _ in range(50):
+        tied = expected(gap, tie)[2]
+        slope = design.votes @ (tied * (1 - tied))
+        step = (design.tied.sum() - design.votes @ tied) / max(slope, 1e-9)
+        tie *= np.exp(np.clip(step, -2, 2))
+        if abs(step) < 1e-12:
+            break
+    return float(tie)
+
+
+def _mode_with(
+    design: Design, method: Method, x: Floats, tie: float
+) -> tuple[Floats, Floats, Floats]:
+    """By Newton's method from x. The prior being the same for all, each group's θ sum to 0;
+    `means` keeps them there without a prior as well."""
+    precision = method.precision
     level = means(design.group, len(design.covariates))
     ridge = precision * np.eye(len(level)) + level
 
-    def gap(x: Floats) -> Floats:
-        gap: Floats = x[design.first] - x[design.second] + x[size:] @ design.covariates
-        return gap
-
     def loss(x: Floats) -> float:
-        at = gap(x)
-        own = design.votes @ np.logaddexp(0, at) - design.score @ at
+        half = _gap(design, x) / 2
+        total = np.logaddexp(half, -half)
+        total = np.logaddexp(total, np.log(tie)) if tie else total
+        own = design.votes @ total - (2 * design.score - design.votes) @ half
         return float(own + precision / 2 * x @ x)
 
-    x = np.zeros(len(level))
     for _ in range(100):
-        p = expit(gap(x))
+        p, variance, _ = expected(_gap(design, x), tie)
         slope = _summed(design, design.score - design.votes * p) - precision * x
         try:
-            step = np.linalg.solve(_information(design, design.votes * p * (1 - p)) + ridge, slope)
+            step = np.linalg.solve(_information(design, design.votes * variance) + ridge, slope)
         except np.linalg.LinAlgError:
             break
         # Far from the mode the quadratic can overshoot; near it a full step always gains.
@@ -126,8 +192,8 @@ def _mode(design: Design, method: Method) -> tuple[Floats, Floats, Floats]:
             step /= 2
         x = x + step
         if np.abs(step).max() < 1e-10:
-            p = expit(gap(x))
-            return x, _information(design, design.votes * p * (1 - p)), p
+            p, variance, _ = expected(_gap(design, x), tie)
+            return x, _information(design, design.votes * variance), p
     raise BadInput(
         "Without a prior these votes leave an effect or a rating unbounded. Give prior_sd a "
         "number, such as 1.5, correct for less, or wait for more votes."

@@ -40,6 +40,7 @@ STANDINGS = {
     **dict.fromkeys(("battles", *_COUNTS), "int64"),
     **dict.fromkeys(("win_rate", "both_bad_rate", *MEASURES), "float64"),
     **dict.fromkeys(("rank_best", "rank_worst", "group"), "Int64"),
+    "few": "bool",
 }
 """Columns of the standings, in order, with their dtypes."""
 
@@ -78,7 +79,9 @@ def standings(
     Ratings are points on the Elo scale around a mean of 1000, `lower` and `upper` their 95 %
     interval, `rank_best` and `rank_worst` the ranks the votes leave open. `group` counts
     from 0 the sets of contenders that are linked by votes; all ranks are within the group and
-    ratings cannot be compared across. Whoever has no vote in the fit comes last, without rank
+    ratings cannot be compared across. `few`: the prior says more of its strength than its votes
+    do, and pulls it towards the mean; one that lost all of few votes stands behind those of its
+    group, whatever its rating. Whoever has no vote in the fit comes last, without rank
     and rating. `votes` are rows (one a pair), `win_rate` counts tie and both_bad as half a win,
     `both_bad_rate` is both_bad by votes; the speeds are medians over replies, NaN where none was
     measured. Raises `BadInput` as `fitting.fit` does."""
@@ -99,6 +102,8 @@ def standings(
     columns = ranked | record | {"contender": pd.array(names, dtype=TEXT)}
     columns["win_rate"] = (record["wins"] + drawn / 2) / votes
     columns["both_bad_rate"] = record["both_bad"] / votes
+    few = dict(zip(fitted.names, fitted.few.tolist(), strict=True))
+    columns["few"] = np.array([few.get(name, False) for name in names], dtype=bool)
     columns |= _by_name(NO_SPEEDS if speeds is None else speeds, names, np.nan)
     return pd.DataFrame({name: columns[name] for name in STANDINGS})
 
@@ -222,7 +227,9 @@ def _places(
     known = np.array([at.get(name, -1) for name in names], dtype=np.int64)
     # Equal records differ in the last bits of their strengths; they share a rank.
     rating = fit.rating.round(6)
-    ahead = (fit.group[:, None] == fit.group) & (rating > rating[:, None])
+    last = fit.behind
+    better = np.where(last == last[:, None], rating > rating[:, None], last < last[:, None])
+    ahead = (fit.group[:, None] == fit.group) & better
     columns: dict[str, Any] = {
         name: pd.arrays.IntegerArray(np.append(of, 0)[known], known < 0)
         for name, of in {"rank": 1 + ahead.sum(axis=1), **whole}.items()

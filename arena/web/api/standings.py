@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from arena import exchange
 from arena.core.codec import records
 from arena.core.standings import board
+from arena.core.standings.bradley_terry import Ties
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
 from arena.web.operators import is_operator
@@ -38,7 +39,7 @@ class Choice(BaseModel):
     since: Time = ""
     until: Time = ""
     ties: Annotated[
-        Literal["half", "drop"], Field(description="Half a win for each, or left out.")
+        Ties, Field(description="Half a win for each, left out, or as Davidson models them.")
     ] = "half"
     bad: Annotated[Literal["tie", "drop"], Field(description="As a tie, or left out.")] = "tie"
     style: Annotated[bool, Field(description="Correct for length and markup.")] = False

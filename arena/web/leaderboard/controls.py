@@ -12,7 +12,7 @@ from gradio.blocks import Block
 
 from arena.core.errors import BadInput
 from arena.core.standings.board import Query
-from arena.core.standings.bradley_terry import Method
+from arena.core.standings.bradley_terry import CHOICES, Method
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import pseudonym
 from arena.web.callers import Callers
@@ -143,10 +143,10 @@ def build(callers: Callers) -> Controls:
         )
         asking["rater"] = gr.Textbox("", visible="hidden", elem_id="board-rater")
     with gr.Row(elem_classes="board-controls"):
-        for field, usual in (("ties", "half"), ("bad", "tie")):
+        for field in ("ties", "bad"):
             asking[field] = gr.Radio(
-                [(label(f"board.{field}_{choice}"), choice) for choice in (usual, "drop")],
-                value=usual,
+                [(label(f"board.{field}_{choice}"), choice) for choice in CHOICES[field]],
+                value=USUAL[field],
                 label=label(f"board.{field}_counts"),
                 interactive=True,
                 elem_id=f"board-{field}",

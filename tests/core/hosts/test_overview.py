@@ -50,7 +50,7 @@ def test_follow_ups_are_paid_for() -> None:
     assert spent(talked) == {"h": (60.0, 0.06, 1)}
 
 
-def test_an_imported_vote_that_does_not_say_how_many_turns_is_of_one() -> None:
+def test_a_vote_that_does_not_say_how_many_turns_is_of_one() -> None:
     assert spent(row("1", 1, "AB", "A", "B", conv_metadata={})) == {"h": (20.0, 0.02, 1)}
 
 
@@ -67,3 +67,7 @@ def test_each_host_is_paid_for_what_it_wrote_and_the_median_battle_counts() -> N
 def test_without_votes_nothing_is_known_and_a_missing_time_is_left_out() -> None:
     assert spent() == {}
     assert spent(row("1", 1, "AB", "A", "B", total_ms_b=float("nan"))) == {"h": (10.0, 0.01, 1)}
+
+
+def test_imported_votes_cost_this_arenas_hosts_nothing() -> None:
+    assert spent(row("1", 1, "AB", "A", "B", channel="import")) == {}

@@ -109,6 +109,15 @@ def test_equal_records_share_a_rank_though_their_strengths_differ_in_the_last_bi
     assert table["rank"].tolist() == [1, 1, 3, 4]
 
 
+def test_one_lost_vote_does_not_stand_above_fifty_and_is_marked() -> None:
+    table = standings(ledger([("a", "b", "model_a")] * 50 + [("a", "c", "model_a")]))
+    assert table["contender"].tolist() == ["a", "b", "c"] and table["rank"].tolist() == [1, 2, 3]
+    assert table["few"].tolist() == [False, False, True]
+    assert table["rank_best"].tolist()[2] <= 2
+    once = [("a", "b", "model_a")] * 50 + [("a", "b", "model_b"), ("a", "c", "model_a")]
+    assert standings(ledger(once))["contender"].tolist() == ["a", "b", "c"]
+
+
 def test_contenders_that_never_met_are_ranked_apart() -> None:
     together = [("x", "y", "model_a"), ("y", "z", "model_a")] * 3
     table = standings(ledger([("p", "q", "model_a"), *together])).set_index("contender")

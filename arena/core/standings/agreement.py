@@ -1,0 +1,248 @@
+"""How far raters agree: with one another, with all others, and with themselves.
+
+It works on rows of votes and does not know who the raters are.
+
+An item is what several people judged alike: the same prompt, turn and two contenders, whichever
+stood first. A judgement is the contender that won, or a tie; both_bad is one of its own.
+Krippendorff 2019, Content Analysis, ch. 12 (alpha, by the library of that name); Cohen 1960 and
+Fleiss 1971 (kappa); intervals are percentiles of a bootstrap over items (Efron 1979).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import krippendorff
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.standings.bradley_terry import LEVEL
+from arena.core.standings.chance import below, seeded
+from arena.core.standings.votes import TEXT, require
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEEDED = ("prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
+JUDGEMENTS = ("first", "second", "tie", "both_bad")
+BOOTSTRAPS = 1000
+
+AGREEMENT = {
+    "measure": TEXT,
+    **dict.fromkeys(("value", "lower", "upper"), "float64"),
+    **dict.fromkeys(("items", "judgements"), "int64"),
+}
+RATERS = {
+    "rater": TEXT,
+    "votes": "int64",
+    **dict.fromkeys(("shared", "repeated"), "int64"),
+    **dict.fromkeys(("agrees", "agrees_lower", "agrees_upper"), "float64"),
+    **dict.fromkeys(("kappa", "agrees_with_self", "first_seat"), "float64"),
+}
+"""Columns, in order, with their dtypes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Votes that count, N, each on an item by a rater.
+
+    item, rater: numbers from 0. judgement: index into JUDGEMENTS."""
+
+    item: Ints
+    rater: Ints
+    judgement: Ints
+    raters: tuple[str, ...]
+
+    @property
+    def table(self) -> Ints:
+        """(items, 4) how often each was judged how; a rater's first judgement of an item only."""
+        first = self.once
+        size = int(self.item.max(initial=-1)) + 1
+        table = np.zeros((size, len(JUDGEMENTS)), dtype=np.int64)
+        np.add.at(table, (self.item[first], self.judgement[first]), 1)
+        return table
+
+    @property
+    def once(self) -> NDArray[np.bool_]:
+        """(N,) the first time that a rater judged an item."""
+        pair = pd.Series(self.item * max(len(self.raters), 1) + self.rater)
+        once: NDArray[np.bool_] = ~pair.duplicated().to_numpy()
+        return once
+
+
+def judged(votes: pd.DataFrame) -> Judged:
+    """Of rows of the ledger with `NEEDED` (superseded ones marked as such); those without a
+    prompt_id or a rater, and those with an excluded_reason, are left out. Raises BadInput."""
+    require(votes, NEEDED)
+    texts = votes[["prompt_id", "rater", "excluded_reason"]].astype(TEXT).fillna("")
+    counts = (texts["prompt_id"] != "") & (texts["rater"] != "") & (texts["excluded_reason"] == "")
+    votes = votes[counts.to_numpy()]
+    a, b, winner = (votes[name].astype(TEXT) for name in ("model_a", "model_b", "winner"))
+    turned = (a > b).to_numpy()
+    first, second = a.where(~turned, b), b.where(~turned, a)
+    key = pd.MultiIndex.from_arrays([votes["prompt_id"], votes["round"], first, second])
+    won = winner.map({"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3}).to_numpy(np.int64)
+    rater, names = pd.factorize(votes["rater"].astype(TEXT))
+    judgement = np.where(turned & (won < 2), 1 - won, won)
+    return Judged(pd.factorize(key)[0], rater, judgement, tuple(names))
+
+
+def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Alpha, Fleiss' kappa, the mean of Cohen's kappas of two raters, and the plain share of
+    pairs of judgements that agree, each with a 95 % interval, in the columns of `AGREEMENT`. Of
+    items that two raters judged at least; NaN without any. Raises BadInput as `judged` does."""
+    found = judged(votes)
+    table = found.table
+    shared = table.sum(axis=1) > 1
+    table, rng = table[shared], seeded(seed)
+    measures: dict[str, Callable[[Ints], float]] = {
+        "alpha": lambda rows: alpha(table[rows]),
+        "fleiss_kappa": lambda rows: fleiss_kappa(table[rows]),
+        "agreement": lambda rows: plain_agreement(table[rows]),
+    }
+    rows = [
+        {"measure": name, **_with_interval(measure, len(table), rng)}
+        for name, measure in measures.items()
+    ]
+    matrix = _matrix(found)[:, shared]
+    pairs = {"measure": "cohen_kappa"} | _with_interval(
+        lambda items: mean_cohen(matrix[:, items]), len(table), rng, times=BOOTSTRAPS // 5
+    )
+    whole = {"items": len(table), "judgements": int(table.sum())}
+    return pd.DataFrame([row | whole for row in (*rows, pairs)]).astype(AGREEMENT)
+
+
+def _with_interval(
+    measure: Callable[[Ints], float], items: int, rng: Random, times: int = BOOTSTRAPS
+) -> dict[str, float]:
+    if items < 2:
+        return {"value": measure(np.arange(items)), "lower": np.nan, "upper": np.nan}
+    drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
+    drawn = drawn[np.isfinite(drawn)]
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    lower, upper = np.quantile(drawn, tails) if len(drawn) else (np.nan, np.nan)
+    return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}
+
+
+def alpha(table: Ints) -> float:
+    """Krippendorff's alpha of nominal judgements, from counts (items, values). NaN without two
+    judgements of one item; where nothing but one value occurs, none can be told."""
+    if not (table.sum(axis=1) > 1).any() or (table.sum(axis=0) > 0).sum() < 2:
+        return float("nan")
+    return float(krippendorff.alpha(value_counts=table, level_of_measurement="nominal"))
+
+
+def fleiss_kappa(table: Ints) -> float:
+    """From counts (items, values); items may have different numbers of judgements, each weighing
+    by its own. NaN where chance alone would agree always."""
+    of_item = table.sum(axis=1)
+    table, of_item = table[of_item > 1], of_item[of_item > 1]
+    if not len(table):
+        return float("nan")
+    share = table.sum(axis=0) / table.sum()
+    by_chance = float(share @ share)
+    seen = float(((table * (table - 1)).sum(axis=1) / (of_item * (of_item - 1))).mean())
+    return (seen - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
+
+
+def plain_agreement(table: Ints) -> float:
+    """The share of pairs of judgements of an item that are the same."""
+    same, pairs = (table * (table - 1)).sum(), table.sum(axis=1)
+    number = (pairs * (pairs - 1)).sum()
+    return float(same / number) if number else float("nan")
+
+
+def cohen_kappa(one: Ints, other: Ints) -> float:
+    """Of two raters' judgements (N,) of the same items. NaN where chance would agree always."""
+    if not len(one):
+        return float("nan")
+    shares = [np.bincount(of, minlength=len(JUDGEMENTS)) / len(of) for of in (one, other)]
+    by_chance = float(shares[0] @ shares[1])
+    seen = float((one == other).mean())
+    return (seen - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
+
+
+def mean_cohen(matrix: Ints) -> float:
+    """Of every two raters (R, items; −1: not judged), each weighing by the items they share."""
+    kappas, weights = [], []
+    for at, one in enumerate(matrix):
+        for other in matrix[at + 1 :]:
+            both = (one >= 0) & (other >= 0)
+            kappa = cohen_kappa(one[both], other[both])
+            if np.isfinite(kappa):
+                kappas.append(kappa)
+                weights.append(int(both.sum()))
+    return float(np.average(kappas, weights=weights)) if kappas else float("nan")
+
+
+MOST_PAIRED = 60
+"""Raters of whom every two are compared: those with the most judgements."""
+
+
+def _matrix(found: Judged) -> Ints:
+    """(R, items) the first judgements of those with the most; −1 for none."""
+    busiest = np.argsort(-np.bincount(found.rater, minlength=1), kind="stable")[:MOST_PAIRED]
+    place = np.full(max(len(found.raters), 1), -1)
+    place[busiest] = np.arange(len(busiest))
+    once = found.once & (place[found.rater] >= 0)
+    matrix = np.full((len(busiest), int(found.item.max(initial=-1)) + 1), -1)
+    matrix[place[found.rater[once]], found.item[once]] = found.judgement[once]
+    return matrix
+
+
+def raters(votes: pd.DataFrame) -> pd.DataFrame:
+    """One row a rater, with the columns of `RATERS`: shared judgements are of items that others
+    judged as well, agrees is the mean share of those others who said the same, with its 95 %
+    interval (Wilson 1927), kappa that against what chance would give, repeated judgements are of
+    items that they judged before, agrees_with_self the share of them that are the same again,
+    first_seat how often the contender shown first won among those votes that were decided. NaN
+    where there is none. Raises BadInput as `judged` does."""
+    found = judged(votes)
+    table, once = found.table, found.once
+    number = len(found.raters)
+    others = table[found.item].sum(axis=1) - 1
+    same = (table[found.item, found.judgement] - 1) / np.maximum(others, 1)
+    shared = once & (others > 0)
+    count = np.bincount(found.rater[shared], minlength=number)
+    agrees = _mean(found.rater[shared], same[shared], number)
+    share = table.sum(axis=0) / max(table.sum(), 1)
+    chance = _mean(found.rater[shared], share[found.judgement[shared]], number)
+    first = {(i, r): j for i, r, j in zip(*_rows(found, once), strict=True)}
+    again = ~once
+    repeats = [first[i, r] == j for i, r, j in zip(*_rows(found, again), strict=True)]
+    decided = votes[votes["winner"].isin(["model_a", "model_b"])]
+    seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
+    lower, upper = _wilson(agrees, count)
+    columns = {
+        "rater": np.array(found.raters, dtype=object),
+        "votes": np.bincount(found.rater, minlength=number),
+        "shared": count,
+        "repeated": np.bincount(found.rater[again], minlength=number),
+        "agrees": agrees,
+        "agrees_lower": lower,
+        "agrees_upper": upper,
+        "kappa": (agrees - chance) / np.where(chance < 1, 1 - chance, np.nan),
+        "agrees_with_self": _mean(found.rater[again], np.array(repeats, dtype=float), number),
+        "first_seat": seat.reindex(list(found.raters)).to_numpy(float),
+    }
+    made = pd.DataFrame({name: columns[name] for name in RATERS}).astype(RATERS)
+    return made.sort_values("agrees", kind="stable", ignore_index=True)
+
+
+def _rows(found: Judged, which: NDArray[np.bool_]) -> list[list[int]]:
+    return [of[which].tolist() for of in (found.item, found.rater, found.judgement)]
+
+
+def _mean(by: Ints, values: Floats, number: int) -> Floats:
+    """(number,) NaN for none."""
+    count = np.bincount(by, minlength=number).astype(float)
+    total = np.bincount(by, values, minlength=number)
+    return total / np.where(count > 0, count, np.nan)
+
+
+def _wilson(share: Floats, number: Ints) -> tuple[Floats, Floats]:
+    z2, n = 1.959964**2, np.maximum(number, 1)
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+    return middle - half, middle + half

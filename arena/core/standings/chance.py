@@ -1,0 +1,38 @@
+"""Many numbers at once from one seeded source. It does not know what is simulated."""
+
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv, ndtri
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def seeded(seed: int) -> Random:
+    """The same numbers again from the same seed."""
+    return Random(seed)  # noqa: S311 -- simulation keeps no secret
+
+
+def uniform(rng: Random, *shape: int) -> Floats:
+    """Between 0 and 1, neither of them."""
+    bits = np.frombuffer(rng.randbytes(8 * int(np.prod(shape))), dtype=np.uint64)
+    drawn: Floats = ((bits >> np.uint64(11)).astype(float) + 0.5) / 2**53
+    return drawn.reshape(shape)
+
+
+def normal(rng: Random, *shape: int) -> Floats:
+    drawn: Floats = ndtri(uniform(rng, *shape))
+    return drawn
+
+
+def chi_squared(rng: Random, df: float, number: int) -> Floats:
+    drawn: Floats = 2 * gammaincinv(df / 2, uniform(rng, number))
+    return drawn
+
+
+def below(rng: Random, number: int, *shape: int) -> Ints:
+    """Whole numbers from 0 to number − 1."""
+    drawn: Ints = (uniform(rng, *shape) * number).astype(np.int64)
+    return drawn

@@ -1,0 +1,175 @@
+"""Standings that weigh raters by how reliable they are, and standings without each of them.
+
+It works on rows of votes and does not know who the raters are.
+
+Each rater votes by the strengths with a chance of their own, else at random: the noisy
+Bradley–Terry model of Bugakova et al. 2019 (Aggregation of pairwise comparisons with reduction of
+biases, arXiv:1906.03711), akin to CrowdBT (Chen et al. 2013, WSDM); here without its bias terms,
+as seats are drawn by lot. Fitted by the EM algorithm (Dempster, Laird & Rubin 1977), with a Beta
+prior on the chances.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from arena.core.standings import fitting
+from arena.core.standings.bradley_terry import Fit, Method, line_up
+from arena.core.standings.clusters import Worth
+from arena.core.standings.counts import Counts
+from arena.core.standings.fitting import Design, Entries
+from arena.core.standings.votes import TEXT, counting, read
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RELIABILITY = {"rater": TEXT, "votes": "int64", "reliability": "float64"}
+WEIGHED = {"contender": TEXT, **dict.fromkeys(("rating", "rating_weighed", "move"), "float64")}
+WITHOUT = {
+    "rater": TEXT,
+    "votes": "int64",
+    "moved": TEXT,
+    "by": "float64",
+    "first_place": TEXT,
+    "order_changed": "bool",
+}
+"""Columns, in order, with their dtypes."""
+
+PRIOR = (4.0, 1.0)
+"""Of reliability: as if of four votes by the strengths and one at random were known."""
+
+MOST_LEFT_OUT = 200
+"""Raters that are left out one by one: those with the most votes."""
+
+
+def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ratings with raters weighed by reliability beside the plain ones, best first, in the columns
+    of `WEIGHED`; and the raters, least reliable first, in those of `RELIABILITY`: the chance that
+    a vote of theirs follows the strengths and not chance, from 0 to 1. votes: rows with
+    `votes.OUTCOME_COLUMNS`; those without a rater are taken for one person's. A tie is half a win
+    for each, or left out. Raises BadInput as `votes.read` does."""
+    new = read(votes)
+    kept = counting(votes["excluded_reason"])[0]
+    rater, names = pd.factorize(
+        (votes if kept is None else votes[kept])["rater"].astype(TEXT).fillna("")
+    )
+    half = replace(method, ties="drop" if method.ties == "drop" else "half")
+    worth = Worth.of(*half.weights)
+    # Half a vote for each in a tie, so that every entry is decided.
+    combination = new.each(np.arange(len(new.outcome)))
+    weight, score = worth.votes[new.outcome], worth.score[new.outcome]
+    a, b = new.model_a, new.model_b
+    times = new.times * weight
+    listed, place, group = line_up(new.names, a, b, times, times * score, half)
+    size, raters = len(new.outcome), len(names)
+    key, count = np.unique(rater * size + combination, return_counts=True)
+    who, what = np.divmod(key, size)
+    number = count * weight[what]
+    chance = np.full(raters, PRIOR[0] / sum(PRIOR))
+    fit = None
+    for _ in range(200):
+        before = chance
+        share = np.ones(len(key))
+        if fit is not None:
+            gap = fit.theta[place[a[what]]] - fit.theta[place[b[what]]]
+            p = expit(gap)
+            # A tie is half of each: so is what it says of its rater.
+            share = sum(
+                part * _by_strength(chance[who], of)
+                for part, of in ((score[what], p), (1 - score[what], 1 - p))
+            )
+            total = np.bincount(who, number, minlength=raters)
+            follows = np.bincount(who, number * share, minlength=raters)
+            chance = (follows + PRIOR[0] - 1 + 1e-9) / (total + sum(PRIOR) - 2 + 2e-9)
+        used = np.bincount(what, number * share, minlength=size)
+        won = np.bincount(what, number * share * score[what], minlength=size)
+        fit = _strengths(listed, place, group, a, b, used, won, half)
+        if share.min(initial=1.0) < 1 and np.abs(chance - before).max(initial=0.0) < 1e-7:
+            break
+    plain = Counts.of(votes).fit(half)
+    assert fit is not None
+    rating = pd.Series(plain.rating, index=list(plain.names))
+    table = pd.DataFrame({"contender": list(fit.names), "rating_weighed": fit.rating})
+    table["rating"] = table["contender"].map(rating)
+    table["move"] = table["rating_weighed"] - table["rating"]
+    table = table.sort_values("rating_weighed", ascending=False, kind="stable", ignore_index=True)
+    votes_of = np.bincount(rater, minlength=raters)
+    found = pd.DataFrame({"rater": list(names), "votes": votes_of, "reliability": chance})
+    found = found.sort_values("reliability", kind="stable", ignore_index=True)
+    return table[list(WEIGHED)].astype(WEIGHED), found.astype(RELIABILITY)
+
+
+def _by_strength(chance: Floats, p: Floats) -> Floats:
+    """How likely a vote followed the strengths, given how it went and how likely that was."""
+    followed: Floats = chance * p
+    return followed / (followed + (1 - chance) / 2)
+
+
+def _strengths(
+    names: tuple[str, ...],
+    place: Ints,
+    group: Ints,
+    a: Ints,
+    b: Ints,
+    votes: Floats,
+    score: Floats,
+    method: Method,
+) -> Fit:
+    nothing = Entries(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))
+    met = votes > 0
+    first, second, votes, score = place[a[met]], place[b[met]], votes[met], score[met]
+    none = np.zeros((0, len(votes)))
+    design = Design(
+        group, first, second, none, votes, score, score, np.zeros(len(votes)), lambda _: nothing
+    )
+    return fitting.strengths(names, design, method)
+
+
+def without_each(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
+    """One row a rater, whoever moves most first, with the columns of `WITHOUT`: without their
+    votes the contender `moved` moves most, `by` so many points, `first_place` is first, and the
+    order is another or not. Of the `MOST_LEFT_OUT` raters with the most votes, of votes that
+    count; empty with fewer than two raters. Raises BadInput as `Counts.of` does."""
+    counts = Counts.of(votes)
+    all_fit = counts.fit(method)
+    counted = votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""]
+    sizes = counted["rater"].astype(TEXT).value_counts()
+    sizes = sizes[sizes.index != ""].head(MOST_LEFT_OUT)
+    rows = []
+    before = _ratings(all_fit)
+    for rater, size in sizes.items() if len(sizes) > 1 else ():
+        own = counted[counted["rater"] == rater]
+        after = _ratings(counts.moved(own, method)[0])
+        moves = (after - before.reindex(after.index)).dropna()
+        if moves.empty:
+            continue
+        most = moves.abs().idxmax()
+        same = before[before.index.isin(after.index)]
+        rows.append(
+            {
+                "rater": rater,
+                "votes": int(size),
+                "moved": most,
+                "by": moves[most],
+                "first_place": after.idxmax(),
+                "order_changed": _order(same) != _order(after),
+            }
+        )
+    table = pd.DataFrame(rows, columns=list(WITHOUT)).astype(WITHOUT)
+    order = table["by"].abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order].reset_index(drop=True)
+
+
+def _ratings(fit: Fit) -> "pd.Series[float]":
+    here = fit.group == 0
+    return pd.Series(
+        fit.rating[here], index=[n for n, at in zip(fit.names, here, strict=True) if at]
+    )
+
+
+def _order(ratings: "pd.Series[float]") -> list[str]:
+    order = np.argsort(-ratings.round(6).to_numpy(), kind="stable")
+    return [str(ratings.index[at]) for at in order]

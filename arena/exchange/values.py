@@ -1,0 +1,123 @@
+"""Single values of a row from elsewhere: texts, times, numbers, however files write them.
+
+It does not know what a row is, nor which columns it needs.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from arena.core.battle.record import KINDS
+from arena.exchange import lmarena
+
+LARGEST = 2**31 - 1
+EARLIEST_S = 1e8
+"""Seconds since 1970; a smaller number, such as a year, is something else."""
+
+LATEST_S = 1e11
+"""A larger number, some three thousand years ahead, is not of seconds but of smaller parts."""
+
+TALK = ("conversation_a", "conversation_b")
+
+
+class Wrong(ValueError):
+    """What is wrong with a row, without its place."""
+
+
+_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: []}
+EMPTY = {name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()}
+"""What stands where a file says nothing."""
+
+
+def missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def value_of(name: str, value: Any) -> Any:
+    kind, _ = KINDS[name]
+    # Conversations and what is counted of them are read together, and later.
+    return _READERS[kind](value, name) if kind in _READERS and name not in TALK else value
+
+
+def _word(value: Any, name: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, (str, int, float)):
+        raise Wrong(f"{name} is no text")
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong(f"{name} holds half a character") from None
+    return text
+
+
+def true(value: Any, name: str) -> bool:
+    said = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+    try:
+        return said[str(value).strip().lower()]
+    except KeyError:
+        raise Wrong(f"{name} is {value!r:.40}; it must be true or false") from None
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Wrong(f"{name} is {value!r:.40}, which is no number")
+    return number
+
+
+def whole(value: Any, name: str) -> int:
+    number = _number(value, name)
+    if not number.is_integer() or abs(number) > LARGEST:
+        raise Wrong(f"{name} is {value!r:.40}; it must be a whole number up to {LARGEST}")
+    return int(number)
+
+
+def _moment(value: Any, name: str) -> datetime:
+    """ISO 8601, UTC where it has no zone, or the time since 1970 in seconds, milliseconds,
+    microseconds or nanoseconds, which are told apart by their size."""
+    moment = value
+    try:
+        if isinstance(moment, str):
+            try:
+                moment = float(moment)
+            except ValueError:
+                moment = datetime.fromisoformat(moment.strip())
+        if not isinstance(moment, datetime):
+            seconds = _number(moment, name)
+            for _ in ("milliseconds", "microseconds", "nanoseconds"):
+                seconds = seconds / 1000 if seconds >= LATEST_S else seconds
+            if not EARLIEST_S <= seconds < LATEST_S:
+                raise ValueError
+            return datetime.fromtimestamp(seconds, UTC)
+        if hasattr(moment, "to_pydatetime"):
+            moment = moment.to_pydatetime(warn=False)
+        zoned: datetime = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    try:
+        texts = list(lmarena.read_json(value) or [])
+    except (ValueError, TypeError):
+        texts = [value, None]
+    if not all(isinstance(text, str) for text in texts):
+        raise Wrong(f"{name} is {value!r:.40}; it must be a list of texts")
+    return texts
+
+
+_READERS: Mapping[type, Callable[[Any, str], Any]] = {
+    str: _word,
+    list: _texts,
+    bool: true,
+    int: whole,
+    float: _number,
+    datetime: _moment,
+}

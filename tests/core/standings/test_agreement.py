@@ -1,0 +1,118 @@
+"""Agreement, held against published tables, the library and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.core.standings.agreement import (
+    AGREEMENT,
+    RATERS,
+    agreement,
+    alpha,
+    cohen_kappa,
+    fleiss_kappa,
+    plain_agreement,
+    raters,
+)
+
+KRIPPENDORFF = np.array(  # Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, C.
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
+        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
+    ]
+)
+FLEISS = np.array(  # Fleiss 1971, the table of ten subjects and fourteen raters that is taught.
+    [
+        [0, 0, 0, 0, 14],
+        [0, 2, 6, 4, 2],
+        [0, 0, 3, 5, 6],
+        [0, 3, 9, 2, 0],
+        [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0],
+        [3, 2, 6, 3, 0],
+        [2, 5, 3, 2, 2],
+        [6, 5, 2, 1, 0],
+        [0, 2, 2, 3, 7],
+    ]
+)
+
+
+def table_of(ratings: np.ndarray) -> np.ndarray:
+    return np.array([[(unit == v).sum() for v in range(1, 6)] for unit in ratings.T])
+
+
+def votes(*rows: tuple[str, str, str, str, str]) -> pd.DataFrame:
+    """(prompt, rater, a, b, winner)"""
+    made = pd.DataFrame(rows, columns=["prompt_id", "rater", "model_a", "model_b", "winner"])
+    return made.assign(round=1, excluded_reason="")
+
+
+def test_alpha_is_the_published_one() -> None:
+    assert alpha(table_of(KRIPPENDORFF)) == pytest.approx(0.743, abs=5e-4)
+
+
+def test_fleiss_kappa_is_the_published_one() -> None:
+    assert fleiss_kappa(FLEISS) == pytest.approx(0.210, abs=5e-4)
+
+
+def test_cohens_kappa_is_the_published_one() -> None:
+    """Of 50 proposals 20 are yes for both, 15 no for both, 5 and 10 split: 0.4."""
+    one = np.repeat([0, 0, 1, 1], [20, 5, 10, 15])
+    other = np.repeat([0, 1, 0, 1], [20, 5, 10, 15])
+    assert cohen_kappa(one, other) == pytest.approx(0.4)
+
+
+def test_with_two_raters_alpha_nears_cohens_kappa() -> None:
+    rng = np.random.default_rng(1)
+    one = rng.integers(0, 3, 4000)
+    other = np.where(rng.random(4000) < 0.7, one, rng.integers(0, 3, 4000))
+    table = np.zeros((4000, 4), int)
+    for judged in (one, other):
+        table[np.arange(4000), judged] += 1
+    assert alpha(table) == pytest.approx(cohen_kappa(one, other), abs=2e-3)
+    assert plain_agreement(table) == pytest.approx((one == other).mean())
+
+
+def test_seats_do_not_matter_and_a_second_judgement_is_not_another_raters() -> None:
+    found = votes(
+        ("p1", "r1", "x", "y", "model_a"),
+        ("p1", "r2", "y", "x", "model_b"),
+        ("p1", "r1", "x", "y", "model_b"),
+        ("p2", "r1", "x", "y", "tie"),
+        ("p2", "r2", "x", "y", "tie"),
+        ("p3", "r1", "x", "y", "tie"),
+        ("", "r9", "x", "y", "tie"),
+    )
+    table = agreement(found).set_index("measure")
+    assert (table["items"] == 2).all() and (table["judgements"] == 4).all()
+    assert table["value"].to_dict() == dict.fromkeys(table.index, 1.0)
+    each = raters(found).set_index("rater")
+    assert each.loc["r1", ["shared", "repeated"]].tolist() == [2, 1]
+    assert each.loc["r1", "agrees_with_self"] == 0 and np.isnan(each.loc["r2", "agrees_with_self"])
+
+
+def test_a_rater_who_guesses_is_found_and_intervals_hold_the_value() -> None:
+    rng = np.random.default_rng(2)
+    rows = []
+    for item in range(60):
+        truth = rng.choice(["model_a", "model_b", "tie"])
+        for rater in ("r1", "r2", "r3", "robot"):
+            said = truth if rng.random() < 0.8 else rng.choice(["model_a", "model_b", "tie"])
+            rows.append((f"p{item}", rater, "x", "y", "model_a" if rater == "robot" else said))
+    table = agreement(votes(*rows))
+    assert list(table.columns) == list(AGREEMENT)
+    assert (table["lower"] < table["value"]).all() and (table["value"] < table["upper"]).all()
+    each = raters(votes(*rows))
+    assert list(each.columns) == list(RATERS)
+    assert each.loc[0, "rater"] == "robot" and each.loc[0, "first_seat"] == 1
+    assert each.loc[0, "kappa"] < 0.2 < each.loc[1, "kappa"]
+
+
+def test_where_nobody_shares_an_item_nothing_is_known() -> None:
+    table = agreement(votes(("p1", "r1", "x", "y", "tie")))
+    assert table["value"].isna().all() and (table["items"] == 0).all()
+    assert agreement(votes())["value"].isna().all() and raters(votes()).empty

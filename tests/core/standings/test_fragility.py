@@ -1,0 +1,77 @@
+"""The fewest votes that hold an order, held against every removal there is."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.counts import Counts
+from arena.core.standings.fragility import fragility
+from tests.core.tables import chance_votes, ledger
+
+
+def found(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
+    return fragility(Counts.of(votes), votes, method)
+
+
+def gap(votes: pd.DataFrame, upper: str, lower: str, method: Method = Method()) -> float:
+    fit = Counts.of(votes).fit(method)
+    theta = dict(zip(fit.names, fit.theta, strict=True))
+    return float(theta.get(upper, 0.0) - theta.get(lower, 0.0))
+
+
+def fewest(votes: pd.DataFrame, upper: str, lower: str) -> int:
+    """By trying every removal, the small ones first."""
+    for number in range(1, len(votes)):
+        for left_out in combinations(votes.index, number):
+            if gap(votes.drop(index=list(left_out)), upper, lower) < 0:
+                return number
+    raise AssertionError("nothing turns them round")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_smaller_removal_turns_neighbours_round(seed: int) -> None:
+    votes = chance_votes(14, 3, 4, seed=seed)
+    for row in found(votes).dropna(subset="votes").itertuples():
+        if row.votes < 4:
+            assert row.votes == fewest(votes, row.upper, row.lower)
+
+
+def test_of_two_contenders_one_more_than_the_lead_has_to_go() -> None:
+    votes = ledger([("a", "b", "model_a")] * 12 + [("b", "a", "model_a")] * 7)
+    first, second = found(votes).to_dict("records")
+    assert first["first_place"] and not second["first_place"]
+    assert first["votes"] == second["votes"] == 6 and first["share"] == pytest.approx(6 / 19)
+    assert len(first["which"]) == 6 and set(first["which"]) <= set(map(str, range(12)))
+
+
+@pytest.mark.parametrize("ties", ["half", "drop", "davidson"])
+def test_a_refit_without_the_named_votes_confirms_it(ties: str) -> None:
+    votes = chance_votes(400, 6, 30, seed=5).assign(id=[f"v{n}" for n in range(400)])
+    method = Method(ties=ties)  # type: ignore[arg-type]
+    table = found(votes, method)
+    named = table[table["votes"] <= 20]
+    assert len(named)
+    for row in named.itertuples():
+        assert len(set(row.which)) == row.votes
+        without = votes[~votes["id"].isin(row.which)]
+        assert gap(without, row.upper, row.lower, method) < 0
+        assert row.gap_without < 0 <= row.gap
+
+
+def test_the_last_of_a_group_and_whoever_never_met_have_no_rival() -> None:
+    votes = ledger([("a", "b", "model_a"), ("c", "d", "model_a")])
+    table = found(votes)
+    assert table["votes"].isna().all() and not table["which"].any()
+    assert found(ledger([])).empty
+
+
+def test_many_votes_are_no_more_work_than_few() -> None:
+    votes = chance_votes(100_000, 12, 500, seed=2)
+    table = found(votes)
+    assert len(table) == 12 and (table["gap_without"].dropna() < 0).all()
+    assert np.isfinite(table.loc[0, "share"])

@@ -1,0 +1,58 @@
+"""How many raters and prompts tell a difference, held against the closed form and reality."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy.stats import norm
+
+from arena.core.errors import BadInput
+from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
+from arena.core.standings.plan import PLAN, Assumed, assumptions, power, table
+from tests.core.tables import chance_votes, ledger
+
+
+def test_without_tastes_or_ties_the_power_is_that_of_a_test_of_proportions() -> None:
+    """Of two contenders: the log odds of n votes have the error 1 / √(n p (1 − p))."""
+    plain = Assumed(gap=80, contenders=2, per_prompt=1, ties=0, taste=0, suit=0)
+    gap = 80 / POINTS_PER_LOGIT
+    p = 1 / (1 + math.exp(-gap))
+    expected = norm.sf(1.96 - gap * math.sqrt(200 * p * (1 - p)))
+    found = power(plain, 200, 200, times=150)
+    assert found["power"] == pytest.approx(expected, abs=0.12)
+    assert found["power_lower"] < expected < found["power_upper"] + 0.05
+
+
+def test_more_prompts_and_more_raters_tell_more() -> None:
+    made = table(Assumed(gap=60), (4, 24), (10, 160), times=40)
+    assert list(made.columns) == list(PLAN) and made["votes"].tolist() == [30, 480, 30, 480]
+    few, some, _, most = made["power"]
+    assert few < some <= most and most > 0.35
+    assert made["half_width"].iloc[-1] < made["half_width"].iloc[0] / 2
+
+
+def test_no_difference_is_seldom_told() -> None:
+    assert power(Assumed(gap=1e-6, taste=0.3), 20, 60, times=100)["power"] <= 0.07
+
+
+def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
+    votes = chance_votes(90, 3, 6, seed=1, battle=1).assign(
+        prompt_id=[str(n // 3) for n in range(90)]
+    )
+    seen, raters, prompts = assumptions(votes, Assumed())
+    assert (seen.contenders, seen.per_prompt, raters, prompts) == (3, 3, 6, 30)
+    assert seen.gap > 0 and seen.taste == Assumed().taste
+    with pytest.raises(BadInput):
+        assumptions(ledger([("a", "b", "tie")]).assign(prompt_id=""), Assumed())
+
+
+@pytest.mark.parametrize("wrong", [{"gap": 0}, {"contenders": 1}, {"ties": 1}, {"suit": -1}])
+def test_what_cannot_be_assumed_is_told(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadInput):
+        Assumed(**wrong)  # type: ignore[arg-type]
+
+
+def test_too_few_raters_are_told() -> None:
+    with pytest.raises(BadInput, match="raters of each prompt"):
+        power(Assumed(per_prompt=4), 3, 10)
