@@ -277,12 +277,18 @@ class Referee:
                 yield batch
 
     async def export(
-        self, format: str, slice: Slice = Slice(), **how: bool
+        self, format: str, slice: Slice = Slice(), *, strict: bool = False, textless: bool = False
     ) -> AsyncGenerator[bytes, None]:
-        """The votes as a file, without those whose names nobody was told. how: see exchange."""
-        hold_back = self.scoreboard.held_back
-        how |= {"public": True}
-        pieces = exchange.export(self._ledger, format, slice, hold_back=hold_back, **how)
+        """The votes as a file, without those whose names nobody was told; see exchange."""
+        pieces = exchange.export(
+            self._ledger,
+            format,
+            slice,
+            strict=strict,
+            hold_back=self.scoreboard.held_back,
+            public=True,
+            textless=textless,
+        )
         async with aclosing(pieces):
             async for piece in pieces:
                 yield piece
