@@ -277,17 +277,11 @@ class Referee:
                 yield batch
 
     async def export(
-        self, format: str, slice: Slice = Slice(), *, strict: bool = False, textless: bool = False
+        self, format: str, slice: Slice = Slice(), **how: Any
     ) -> AsyncGenerator[bytes, None]:
-        """The votes as a file, without those whose names nobody was told; see exchange."""
+        """The votes as a file, without those whose names nobody was told. how: see exchange."""
         pieces = exchange.export(
-            self._ledger,
-            format,
-            slice,
-            strict=strict,
-            hold_back=self.scoreboard.held_back,
-            public=True,
-            textless=textless,
+            self._ledger, format, slice, hold_back=self.scoreboard.held_back, public=True, **how
         )
         async with aclosing(pieces):
             async for piece in pieces:
