@@ -118,7 +118,7 @@ def _left(study: Study, course: Course, rater: str, now: datetime) -> tuple[int,
     for item in (item.id for item in study.items if not own.get(item.id)):
         if item in theirs or done[item] + held[item] < study.raters:
             left += 1
-        elif item not in own and done[item] < study.raters:
+        elif done[item] < study.raters:
             waiting += 1
     judged = sum(own.values())
     return left, bool(waiting) and not left and judged < study.quota
