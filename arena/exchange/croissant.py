@@ -48,7 +48,6 @@ def metadata(
         "license": licence,
         "datePublished": published,
         "version": "1.0.0",
-        "url": f"https://example.org/{name}",
         "citeAs": f"{name} ({published[:4]})",
         "distribution": [
             {

@@ -87,8 +87,13 @@ def test_each_prompt_gets_its_raters_and_each_pair_its_share_whoever_leaves(
     checks = (CHECK,) * others
     asked = study(prompts, contenders, raters=raters, repeats=min(others, 1), attention=checks)
     crowd = Crowd(asked, seed, leaves)
-    # So many that enough remain when some have left.
     crowd.play([f"r{n}" for n in range(3 * raters + 6)])
+    # Where those who are left have seen it all, others come.
+    for n in range(20):
+        if sum(crowd.course.judged().values()) < asked.battles:
+            crowd.leaves = 0.0
+            crowd.now += asked.held
+            crowd.play([f"late{n}"])
     course = crowd.course
     assert course.judged() == {f"p{n}": raters for n in range(prompts)}
     done = [c for c in course.claims.values() if c.done and c.kind is Kind.REAL]
