@@ -14,14 +14,21 @@ from arena.exchange.text import CsvRows, JsonRows, to_json
 def write(table: pd.DataFrame, place: Path) -> None:
     """In the format that its name says."""
     if place.suffix == ".parquet":
-        nested = {name: table[name].map(_flat) for name in table if table[name].dtype == object}
-        table.assign(**nested).to_parquet(place, index=False)
+        flat = table.copy()
+        for name in table.columns[[kind.name == "object" for kind in table.dtypes]]:
+            flat[name] = table[name].map(_flat)
+        flat.to_parquet(place, index=False)
         return
+    place.write_bytes(written(table, place.suffix))
+
+
+def written(table: pd.DataFrame, suffix: str) -> bytes:
+    """As text: .csv or .jsonl."""
     names = [str(name) for name in table]
     values = [[_plain(value) for value in table[name]] for name in names]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    made = JsonRows() if place.suffix == ".jsonl" else CsvRows(names)
-    place.write_bytes(made.rows(rows) + made.end())
+    made = JsonRows() if suffix == ".jsonl" else CsvRows(names)
+    return made.rows(rows) + made.end()
 
 
 def _flat(value: Any) -> Any:

@@ -67,7 +67,7 @@ def test_raters_who_ask_at_once_get_each_prompt_to_its_number_of_raters(url: str
     course = on(url, lambda ledger: ledger.move("pilot", lambda e, j: (Course.of(e, j), [])))
     assert course.judged() == {item.id: 3 for item in STUDY.items}
     assert max(Counter((c.rater, c.item) for c in course.claims.values()).values()) == 1
-    assert max(course.pairs().values()) - min(course.pairs().values()) <= 1
+    assert max(course.pairs().values()) - min(course.pairs().values()) <= 2
 
 
 def test_a_battle_whose_last_vote_is_here_is_told_though_nobody_said_so(url: str) -> None:

@@ -52,6 +52,9 @@ def vote(
         "conversation_a": talk("Why?", "So."),
         "conversation_b": talk("Why?", "Thus."),
         "thinking_a": ["", "Let me see."],
+        "reasons": ["clear", ""],
+        "marks_a": [],
+        "marks_b": ["false"],
         "thinking_b": [],
         "conv_metadata": {"sum_user_tokens": 1, "sum_assistant_a_tokens": 7, "turns": 1},
     }

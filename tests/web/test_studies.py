@@ -121,7 +121,7 @@ def test_twelve_raters_judge_a_study_to_its_end(play: Play) -> None:
         assert not ranked.duplicated(["rater", "prompt_id"]).any()
         sides = zip(ranked["model_a"], ranked["model_b"], strict=True)
         met = Counter(pair for two in sides for pair in pairs_of(two))
-        assert max(met.values()) - min(met.values()) <= 1 and len(met) == 6
+        assert max(met.values()) - min(met.values()) <= 2 and len(met) == 6
         told = Counter(votes["excluded_reason"])
         assert told["practice"] == 12
         robot = votes[(votes["rater"] == "r7")]

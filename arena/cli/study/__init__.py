@@ -11,4 +11,6 @@ COMMANDS = {
     "close": "let nobody judge any more; from then on everything may be seen",
     "status": "how far a study is, and what is still needed",
     "export": "write a study's prompts, replies, votes and raters to a folder",
+    "release": "write a folder to publish: data, method, card, metadata",
+    "rebuild": "make every table of a release anew from it alone, and compare",
 }

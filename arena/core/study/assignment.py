@@ -135,18 +135,29 @@ def _attention(study: Study, rater: str) -> tuple[list[int], list[int]]:
 def _matched(
     study: Study, holding: Sequence[Claim], item: str, rng: random.Random
 ) -> tuple[str, ...]:
-    """The contenders whose pairs have met least, on this prompt among equals."""
-    met = Counter(pair for claim in holding for pair in pairs_of(claim.seats))
-    here = Counter(
-        pair for claim in holding if claim.item == item for pair in pairs_of(claim.seats)
-    )
+    """The contenders that this prompt's raters are at, as long as fewer judge them than are to;
+    else those whose pairs have met least."""
+    sets = Counter((claim.item, frozenset(claim.seats)) for claim in holding)
+    begun = [
+        (number, sorted(names))
+        for (at, names), number in sets.items()
+        if at == item and number < study.alike
+    ]
+    if begun:
+        return tuple(max(begun)[1])
+    met = Counter[tuple[str, str]]()
+    for (_, names), number in sets.items():
+        for pair in pairs_of(names):
+            # As often as they are going to meet here.
+            met[pair] += max(number, min(study.alike, study.raters))
+    here = {pair for at, names in sets if at == item for pair in pairs_of(names)}
     names = [contender.name for contender in study.contenders]
     rng.shuffle(names)
 
     def weight(chosen: tuple[str, ...]) -> tuple[int, int, int]:
         pairs = pairs_of(chosen)
         times = [met[pair] for pair in pairs]
-        return sum(times), max(times), sum(here[pair] for pair in pairs)
+        return sum(times), max(times), len(here.intersection(pairs))
 
     return min(islice(combinations(names, study.size), MOST_SETS), key=weight)
 

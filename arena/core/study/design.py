@@ -87,7 +87,8 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """raters: how many judge each prompt. per_rater: prompts that one rater judges at most, 0 for
+    """raters: how many judge each prompt. alike: so many of them the same replies, so that it can be
+    told how far they agree. per_rater: prompts that one rater judges at most, 0 for
     all. repeats: prompts that each rater judges again at the end, seats swapped. hold: minutes
     that a battle stays a rater's. ahead: replies are written before, else while raters wait.
     minutes: what a battle takes, as far as it is known before."""
@@ -98,6 +99,7 @@ class Study:
     format: str = "elimination"
     size: int = 2
     raters: int = 3
+    alike: int = 2
     per_rater: int = 0
     repeats: int = 0
     hold: int = 30

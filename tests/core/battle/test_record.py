@@ -97,14 +97,7 @@ def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:
 
 
 def test_what_the_ballot_knows_is_in_every_row() -> None:
-    known = {
-        "rater": "r",
-        "channel": "api",
-        "dwell_ms": 900,
-        "study": "s",
-        "prompt_id": "p",
-        "language": "en",
-    }
+    known = {"rater": "r", "channel": "api", "dwell_ms": 900, "study": "s", "language": "en"}
     for row in recorded(voted(opened(3, Format.ELIMINATION), TIE), **known):
         assert {name: getattr(row, name) for name in known} == known
         assert (row.timestamp, row.battle_id, row.evaluation_session_id) == (

@@ -1,0 +1,226 @@
+"""The release of a study: a folder that says all of it, from which every table can be made anew.
+
+It does not know how a study was run, nor where it is published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment
+
+from arena import frames, studies
+from arena.core.codec import encode
+from arena.core.errors import BadInput
+from arena.core.standings.board import Query
+from arena.core.study.design import Completion, Study
+from arena.exchange import croissant, personal
+from arena.exchange.folder import write, written
+
+if TYPE_CHECKING:
+    from arena.core.ports import Ledger
+    from arena.settings import Settings
+
+WHAT = {
+    "prompts.jsonl": "what was asked",
+    "replies.jsonl": "what every contender answered, with versions, digests, seeds and options",
+    "votes.parquet": "one row a pair that was judged, in the columns of the arena's ledger",
+    "raters.csv": "who judged how much, how fast, and whether they read",
+    "standings.csv": "the ratings, made of the votes",
+}
+WHY = {
+    "practice": "of the battle that each rater practises on",
+    "attention": "of checks whether somebody reads",
+    "repeat": "of prompts that a rater judged again",
+    "identity": "where a reply said who wrote it",
+    "superseded": "that were taken back",
+    "abuse": "of somebody who voted more often than people do",
+}
+SAID = ("conversation_a", "conversation_b")
+TEXTS = {"prompts": ("prompt",), "replies": ("reply",), "votes": ("comment",)}
+DIGITS = 6
+"""Of figures that are compared on another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something in a text that may be about a person."""
+
+    table: str
+    row: int
+    column: str
+    kind: str
+    text: str
+
+
+def screened(found: studies.StudyFrames) -> list[Found]:
+    """What somebody has to look at before it is published."""
+    texts = [
+        (table, row, column, text)
+        for table, columns in TEXTS.items()
+        for column in columns
+        for row, text in enumerate(getattr(found, table)[column])
+    ]
+    if not found.design.ahead:
+        texts += [
+            ("votes", row, side, message["content"])
+            for side in SAID
+            for row, said in enumerate(found.votes[side])
+            for message in said
+        ]
+    return [
+        Found(table, row, column, each.kind, text[each.start : each.end])
+        for table, row, column, text in texts
+        for each in personal.findings(text or "")
+    ]
+
+
+def release(
+    settings: Settings, name: str, folder: Path, *, licence: str, mask: bool
+) -> list[Found]:
+    """Write it. mask: put the kind in the place of what was found, else keep it. Raises BadInput
+    where the study is open."""
+    found = studies.frames_of(settings, name)
+    if found.status.open or found.blind:
+        raise BadInput(f"{name} is open. Close it first: arena study close {name}")
+
+    async def key(ledger: Ledger) -> bytes:
+        return await ledger.key()
+
+    names = _names(found, frames.from_ledger(settings, key))
+    findings = screened(found)
+    tables = _tables(found, names, personal.masked if mask else str)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, table in tables.items():
+        write(table, folder / file)
+    write(standings(folder), folder / "standings.csv")
+    tables["standings.csv"] = pd.read_csv(folder / "standings.csv")
+    _told(found, folder, tables, licence, mask, len(findings))
+    return findings
+
+
+def standings(folder: Path) -> pd.DataFrame:
+    """Of the votes of a release, alone."""
+    board = frames.board_of_rows(pd.read_parquet(folder / "votes.parquet"), Query())
+    numbers = board.standings.select_dtypes("float64").columns
+    return board.standings.assign(**{name: board.standings[name].round(DIGITS) for name in numbers})
+
+
+def rebuilt(folder: Path) -> list[str]:
+    """What is not as it was written: files whose digest is another one, tables that come out
+    otherwise. Raises BadInput where this is no release."""
+    try:
+        sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        wrong = []
+        for line in sums:
+            digest, _, file = line.partition("  ")
+            if _digest(folder / file) != digest:
+                wrong.append(f"{file} is not the file that was released")
+        again = written(standings(folder), ".csv")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} is no release of a study ({error}).") from None
+    if again != (folder / "standings.csv").read_bytes():
+        wrong.append("standings.csv comes out otherwise")
+    return wrong
+
+
+def _names(found: studies.StudyFrames, key: bytes) -> Mapping[str, str]:
+    """Rater → a number; nobody who knows raters' names can tell whose it is."""
+
+    def place(rater: str) -> bytes:
+        return hmac.digest(key, f"release {found.design.name}/{rater}".encode(), "sha256")
+
+    raters = sorted({*found.raters["rater"], *found.votes["rater"]}, key=place)
+    return {rater: f"rater {number}" for number, rater in enumerate(raters, start=1)}
+
+
+def _tables(
+    found: studies.StudyFrames, names: Mapping[str, str], text: Any
+) -> dict[str, pd.DataFrame]:
+    votes = found.votes.assign(
+        rater=found.votes["rater"].map(names),
+        host_a="",
+        host_b="",
+        comment=found.votes["comment"].map(text),
+    )
+    for side in SAID:
+        votes[side] = votes[side].map(
+            lambda said: [{**message, "content": text(message["content"])} for message in said]
+        )
+    raters = found.raters.drop(columns=[*found.design.completion.passed, "joined_at"])
+    return {
+        "prompts.jsonl": found.prompts.assign(prompt=found.prompts["prompt"].map(text)),
+        "replies.jsonl": found.replies.assign(host="", reply=found.replies["reply"].map(text)),
+        "votes.parquet": votes,
+        "raters.csv": raters.assign(rater=raters["rater"].map(names)).sort_values("rater"),
+    }
+
+
+def _told(
+    found: studies.StudyFrames,
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    licence: str,
+    mask: bool,
+    number: int,
+) -> None:
+    """The card, the method, the metadata, and the digests of all."""
+    now = datetime.now(UTC)
+    excluded = Counter(filter(None, found.votes["excluded_reason"]))
+    design = replace(found.design, completion=Completion(passed=found.design.completion.passed))
+    method = {
+        "study": encode(design, Study),
+        "released_at": now.isoformat(),
+        "arena": _version("progressive-arena"),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in ("numpy", "pandas", "scipy")},
+        "excluded": excluded,
+        "standings": "Bradley-Terry, normal prior of 1.5 logits, sandwich covariance by rater",
+        "personal_data": {"found": number, "masked": mask},
+    }
+    (folder / "method.json").write_text(json.dumps(method, indent=2, default=str) + "\n", "utf-8")
+    template = Path(__file__).parent / "exchange" / "card.md.j2"
+    # Not HTML but Markdown: nothing is to be escaped.
+    plain = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    card = plain.from_string(template.read_text("utf-8"))
+    told = card.render(
+        study=found.design,
+        status=found.status,
+        licence=licence,
+        tables={file: (len(table), WHAT[file]) for file, table in tables.items()},
+        standings=tables["standings.csv"].dropna(subset="rating").itertuples(),
+        excluded=excluded,
+        why=WHY,
+        found=number,
+        masked=mask,
+    )
+    (folder / "README.md").write_text(told + "\n", "utf-8")
+    digests = {file: (_digest(folder / file), table) for file, table in tables.items()}
+    about = f"Blind comparisons of {len(found.design.contenders)} language models."
+    described = croissant.metadata(found.design.name, about, licence, f"{now.date()}", digests)
+    (folder / "croissant.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+    files = sorted((*tables, "README.md", "croissant.json", "method.json"))
+    sums = "".join(f"{_digest(folder / file)}  {file}\n" for file in files)
+    (folder / "SHA256SUMS").write_text(sums, "utf-8")
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "from its sources"

@@ -1,0 +1,174 @@
+"""A study's tables, and its release: what is in it, and that every table comes out the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import arena
+from arena.adapters.ledger import SqlLedger
+from arena.cli import main
+from arena.core.battle import record, rules
+from arena.core.battle.entities import Contender, Judgement, Verdict
+from arena.core.errors import BadInput
+from arena.core.study.assignment import upcoming
+from arena.core.study.course import Course, Event
+from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study
+from arena.core.study.staging import battle_of, check_of
+from arena.core.study.written import Written, elsewhere, of_check
+from arena.play.studies import close_study, open_study
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+NAMES = ("ash", "beech", "cedar")
+CHECK = Check("Which is green?", "Grass.", "Coal.")
+STUDY = Study(
+    "trees",
+    tuple(Item(f"p{n}", (f"Question {n}?",)) for n in range(4)),
+    tuple(Contender(name, name) for name in NAMES),
+    attention=(CHECK,),
+    after=Questions(reasons=("clear",), grades=5),
+    completion=Completion("SECRET", "", ("PROLIFIC_PID",)),
+)
+
+
+async def judged(ledger: SqlLedger, study: Study = STUDY) -> None:
+    """The study, opened and judged by three raters: the later in the alphabet, the better."""
+    said = {n: f"I am {n[0]} of the trees; write to {n}@example.org." for n in NAMES}
+    await ledger.keep(
+        study.name,
+        [Written(i.id, n, i.asked, (elsewhere(said[n]),)) for i in study.items for n in NAMES],
+    )
+    await open_study(ledger, study, AT)
+    for number in range(3):
+        rater = f"r{number}"
+        came = Event("consent", AT, rater, data={"PROLIFIC_PID": f"pid-{number}"})
+        await ledger.move(study.name, lambda *_, came=came: (None, [came]))
+        while await one(ledger, study, rater, said):
+            pass
+
+
+async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str]) -> bool:
+    events = await ledger.move(study.name, lambda events, _: (events, []))
+    id = f"b{len(events)}"
+    claim = upcoming(study, Course.of(events), rater, AT, id, random.Random(len(events)))
+    if not claim:
+        return False
+    battle = battle_of(study, claim)
+    check = check_of(study, claim.kind, claim.item)
+    replies = of_check(check) if check else {n: (elsewhere(said[n]),) for n in NAMES}
+    for seat in battle.seats:
+        battle = rules.answer(battle, seat.letter, replies[seat.contender.name][0])
+    worse = min(battle.seats, key=lambda s: (s.contender.name == GOOD, s.contender.name))
+    moved = rules.vote(battle, 1, Verdict(Judgement.DROP, worse.letter), f"ballot-{id}")
+    cast = record.Ballot(f"ballot-{id}", AT + timedelta(minutes=1), rater, dwell_ms=2000)
+    await ledger.append(record.rows(moved, cast))
+    remark = Event("remark", AT, rater, id, data={"reasons": ["clear"], "grades": {"A": 5}})
+    news = [claim.event, Event("done", AT, rater, id), remark]
+    await ledger.move(study.name, lambda *_: (None, news))
+    return True
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    async def run() -> None:
+        ledger = SqlLedger(url)
+        await ledger.open()
+        await judged(ledger)
+        await ledger.close()
+
+    asyncio.run(run())
+    return url
+
+
+def close(url: str) -> None:
+    async def run() -> None:
+        ledger = SqlLedger(url)
+        await ledger.open()
+        await close_study(ledger, "trees", AT)
+        await ledger.close()
+
+    asyncio.run(run())
+
+
+def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
+    url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = arena.study("trees", DATABASE_URL=url)
+    assert found.blind and (found.status.judged, found.status.complete) == (12, 4)
+    assert set(found.votes.loc[found.votes["excluded_reason"] == "", "model_a"]) <= {
+        f"contender {n}" for n in (1, 2, 3)
+    }
+    assert not {"digest_a", "ttft_ms_a", "options_a"} & set(found.votes)
+    assert main(["study", "status", "trees"]) == 0
+    assert main(["study", "export", "trees", str(tmp_path / "out")]) == 0
+    assert main(["leaderboard"]) == 0
+    assert main(["export"]) == 0
+    told = capsys.readouterr().out
+    assert not [name for name in NAMES if name in told]
+    assert "12 of 12" in told and "3 of 3 attention checks passed" in told
+    assert len(pd.read_csv(tmp_path / "out" / "votes.csv")) == 15
+    assert arena.votes(["id"], DATABASE_URL=url).empty
+    assert len(arena.votes(["id"], unblind=True, DATABASE_URL=url)) == 15
+    shown = arena.study("trees", unblind=True, DATABASE_URL=url)
+    assert list(shown.leaderboard()["contender"]) == [*NAMES[::-1]]
+    assert set(shown.votes["reasons"].map(tuple)) == {("clear",)}
+    assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
+
+
+def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "release"
+    assert main(["study", "release", "trees", str(folder), "--personal", "mask"]) == 1
+    assert "Close it first" in capsys.readouterr().err
+    close(url)
+    assert main(["study", "release", "trees", str(folder)]) == 1
+    assert "email ash@example.org" in capsys.readouterr().err and not folder.exists()
+    assert main(["study", "release", "trees", str(folder), "--personal", "mask"]) == 0
+    everything = b"".join(file.read_bytes() for file in folder.iterdir()).decode(errors="replace")
+    assert not [hidden for hidden in ("SECRET", "pid-", "@example", '"r1"') if hidden in everything]
+    votes = pd.read_parquet(folder / "votes.parquet")
+    assert not [text for text in votes["conversation_a"] if "@example" in text]
+    assert set(votes["rater"]) == {f"rater {n}" for n in range(1, 4)}
+    standings = pd.read_csv(folder / "standings.csv")
+    assert list(standings["contender"]) == [*NAMES[::-1]]
+    described = json.loads((folder / "croissant.json").read_text())
+    assert {each["name"] for each in described["distribution"]} >= {"votes.parquet", "raters.csv"}
+    assert main(["study", "rebuild", str(folder)]) == 0
+    changed = votes.assign(winner="model_a")
+    changed.to_parquet(folder / "votes.parquet")
+    assert main(["study", "rebuild", str(folder)]) == 1
+    told = capsys.readouterr().err
+    assert "votes.parquet is not the file" in told and "standings.csv comes out otherwise" in told
+
+
+def test_what_is_no_release_and_what_is_no_study_is_said(url: str, tmp_path: Path) -> None:
+    assert main(["study", "rebuild", str(tmp_path)]) == 1
+    with pytest.raises(BadInput, match="no study 'none'"):
+        arena.study("none", DATABASE_URL=url)
+
+
+def test_a_study_is_opened_again_only_as_it_was(url: str) -> None:
+    async def run() -> None:
+        ledger = SqlLedger(url)
+        await ledger.open()
+        with pytest.raises(BadInput, match="another name"):
+            await open_study(ledger, replace(STUDY, raters=2), AT)
+        fresh = replace(STUDY, name="new", items=STUDY.items[:1])
+        with pytest.raises(BadInput, match="3 replies are not written"):
+            await open_study(ledger, fresh, AT)
+        await close_study(ledger, "trees", AT)
+        await open_study(ledger, STUDY, AT)
+        await ledger.close()
+
+    asyncio.run(run())
