@@ -64,6 +64,11 @@ async def run(options: Namespace) -> int:
             hosted = replace(settings, models=(options.model,), roster=None)
             with Bar() as bar:
                 async with reaching(hosted, bar.readiness, engine=False) as house:
+                    if not house.hosts.contenders():
+                        raise BadInput(
+                            f"No host has {options.model!r:.60}. Pull it there, or name another "
+                            "one. " + " ".join(house.hosts.problems)
+                        )
                     judge = Judge(house.hosts, ledger, options.model)
                     done = 0
                     async for read in judge.judge(wanted, datetime.now(UTC)):
