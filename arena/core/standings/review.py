@@ -4,7 +4,7 @@ It puts together what `fragility`, `simultaneous`, `stages`, `agreement` and `re
 does not know where votes are kept, nor how any of it is drawn.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
@@ -32,55 +32,80 @@ TIES = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Review:
-    """Tables, each in the columns that its module names; empty where votes tell nothing.
+class Scrutiny:
+    """Tables of the votes alone, each in the columns that its module names.
 
-    fragility: `fragility.FRAGILITY`. order: `simultaneous.ORDER`. ties: `TIES`, with how likely a
-    tie is between equals as `tie_share`. stages: `stages.STAGES`. few: contenders of whom the
-    prior says more than their votes. agreement, raters: `agreement.AGREEMENT`, `agreement.RATERS`.
-    reliability, weighed, without_each: `reliability.RELIABILITY`, `reliability.WEIGHED`,
-    `reliability.WITHOUT`. votes: how many count."""
+    fragility: `fragility.FRAGILITY`. order: `simultaneous.ORDER`. ties: `TIES`, and with what
+    chance equals tie as `tie_share`. few: contenders of whom the prior says more than their
+    votes. votes: how many count."""
 
     fragility: pd.DataFrame
     order: pd.DataFrame
     ties: pd.DataFrame
     tie_share: float
-    stages: pd.DataFrame
     few: tuple[str, ...]
+    votes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Review:
+    """All of it; tables are empty where votes tell nothing.
+
+    fragility, order, ties, tie_share, few, votes: as in `Scrutiny`. stages: `stages.STAGES`.
+    agreement, raters: `agreement.AGREEMENT`, `agreement.RATERS`. reliability, weighed,
+    without_each: `reliability.RELIABILITY`, `reliability.WEIGHED`, `reliability.WITHOUT`."""
+
+    fragility: pd.DataFrame
+    order: pd.DataFrame
+    ties: pd.DataFrame
+    tie_share: float
+    few: tuple[str, ...]
+    votes: int
+    stages: pd.DataFrame
     agreement: pd.DataFrame
     raters: pd.DataFrame
     reliability: pd.DataFrame
     weighed: pd.DataFrame
     without_each: pd.DataFrame
-    votes: int
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by its name."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: of for name, of in found.items() if isinstance(of, pd.DataFrame)}
+
+
+def scrutinised(votes: pd.DataFrame, method: Method = Method()) -> Scrutiny:
+    """Of rows of the ledger, superseded ones marked as such. Raises BadInput for rows that cannot
+    be counted."""
+    counts = Counts.of(votes)
+    fit = counts.fit(method)
+    return Scrutiny(
+        fragility(counts, votes, method),
+        whole_order(fit),
+        *_ties(counts, method),
+        tuple(name for name, few in zip(fit.names, fit.few, strict=True) if few),
+        counts.total,
+    )
 
 
 def review_of(votes: pd.DataFrame, method: Method = Method()) -> Review:
-    """Of rows of the ledger, superseded ones marked as such; columns of `NEEDED` that are missing
-    are taken for empty. Raises BadInput for rows that cannot be counted."""
+    """As `scrutinised`; columns of `NEEDED` that are missing are taken for empty."""
     missing = [name for name in NEEDED if name not in votes and name != "timestamp"]
     votes = votes.assign(**{name: 1 if name == "round" else "" for name in missing})
-    if "ballot_id" in missing:
-        votes["ballot_id"] = votes["battle_id"] if "battle_id" not in missing else ""
-    if "id" in missing:
-        votes["id"] = votes["battle_id"]
-    counts = Counts.of(votes)
-    fit = counts.fit(method)
-    ties, share = _ties(counts, method)
+    for name in ("ballot_id", "id"):
+        if name in missing:
+            votes[name] = votes["battle_id"]
+    own = scrutinised(votes, method)
     weighed, reliable = reliability.weighed(votes, method)
     return Review(
-        fragility=fragility(counts, votes, method),
-        order=whole_order(fit),
-        ties=ties,
-        tie_share=share,
+        **{one.name: getattr(own, one.name) for one in fields(own)},
         stages=stages(votes, method),
-        few=tuple(name for name, few in zip(fit.names, fit.few, strict=True) if few),
         agreement=agreement.agreement(votes),
         raters=agreement.raters(votes),
         reliability=reliable,
         weighed=weighed,
         without_each=reliability.without_each(votes, method),
-        votes=counts.total,
     )
 
 
