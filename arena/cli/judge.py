@@ -49,10 +49,13 @@ async def run(options: Namespace) -> int:
     from arena.core.standings.judge import family, findings
     from arena.core.standings.slices import Slice
     from arena.play.judging import Judge, cases, verdicts
+    from arena.play.studies import blinded
 
     settings = config.load()
     async with ledger_of(settings) as ledger:
-        wanted, people = await cases(ledger, Slice.asked(**choice(options)), options.model)
+        hidden = frozenset() if options.unblind else await blinded(ledger)
+        chosen = Slice.asked(**choice(options))
+        wanted, people = await cases(ledger, chosen, options.model, hidden)
         if not wanted:
             raise BadInput(
                 "There is nothing to judge: no vote that is ranked has both replies. Play battles, "

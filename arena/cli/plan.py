@@ -58,7 +58,8 @@ def run(options: Namespace) -> int:
     if options.of_votes or options.votes:
         labels = {name: said for name, said in choice(options).items() if name != "ties"}
         file = Path(options.votes) if options.votes else None
-        votes = frames.rows_of(config.load(), Slice.asked(**labels), file)
+        chosen = Slice.asked(**labels)
+        votes = frames.rows_of(config.load(), chosen, file, unblind=options.unblind)
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))

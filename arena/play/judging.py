@@ -69,10 +69,12 @@ class Case:
     row: Mapping[str, Any]
 
 
-async def cases(ledger: Ledger, chosen: Slice, model: str) -> tuple[list[Case], pd.DataFrame]:
+async def cases(
+    ledger: Ledger, chosen: Slice, model: str, hidden: frozenset[str] = frozenset()
+) -> tuple[list[Case], pd.DataFrame]:
     """What there is for a model to judge, each two replies once, and people's votes on it: item,
     rater, model_a, model_b, winner, length_a, length_b. Only votes that are ranked and have both
-    replies."""
+    replies, of battles that are not hidden."""
     found: dict[str, Case] = {}
     rows: list[dict[str, Any]] = []
     labels = await ledger.votes(("sequence", "ballot_id", "supersedes", "excluded_reason"))
@@ -81,7 +83,8 @@ async def cases(ledger: Ledger, chosen: Slice, model: str) -> tuple[list[Case], 
     after = 0
     while len(votes := await ledger.votes(PEOPLE, after=after, limit=ROWS_AT_ONCE)):
         after = int(votes["sequence"].iloc[-1])
-        for row in chosen.of(votes[votes["sequence"].isin(counts)]).to_dict("records"):
+        seen = votes["sequence"].isin(counts) & ~votes["battle_id"].isin(hidden)
+        for row in chosen.of(votes[seen]).to_dict("records"):
             talk = row["conversation_a"], row["conversation_b"]
             if not all(said and said[-1]["role"] == "assistant" for said in talk):
                 continue
