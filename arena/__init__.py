@@ -10,7 +10,7 @@ The flow, and its home:
     standings, derived from the votes, never stored                 core.standings.leaderboard
 
 In a notebook: `import arena; page = arena.launch()`, later `page.stop()`; `arena.battle("…")` plays
-a battle without a page; `arena.votes()`, `arena.leaderboard()` and `arena.plot_leaderboard()` are of
+a battle without a page; `arena.votes()`, `arena.leaderboard()`, `arena.review()` and `arena.plot_leaderboard()` are of
 the ledger, `page.votes()` and so on of the ledger of that page.
 """
 
@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arena.battles import AsyncBattle, Battle, abattle, battle
-    from arena.frames import leaderboard, plot_leaderboard, votes
+    from arena.frames import leaderboard, plot_leaderboard, review, votes
     from arena.notebook import Page, launch
     from arena.studies import StudyFrames, study
 
 _HOMES = {
     "battles": ("AsyncBattle", "Battle", "abattle", "battle"),
-    "frames": ("leaderboard", "plot_leaderboard", "votes"),
+    "frames": ("leaderboard", "plot_leaderboard", "review", "votes"),
     "notebook": ("Page", "launch"),
     "studies": ("StudyFrames", "study"),
 }
@@ -40,6 +40,7 @@ __all__ = [
     "launch",
     "leaderboard",
     "plot_leaderboard",
+    "review",
     "study",
     "votes",
 ]

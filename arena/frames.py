@@ -22,8 +22,10 @@ from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.board import Board, Query
-from arena.core.standings.bradley_terry import Ties
+from arena.core.standings.bradley_terry import Method, Ties
 from arena.core.standings.covariates import style_columns
+from arena.core.standings.leaderboard import superseding
+from arena.core.standings.review import NEEDED, Review, review_of
 from arena.core.standings.slices import Slice
 from arena.core.standings.votes import TEXT, WINNERS
 from arena.core.when import When
@@ -42,6 +44,9 @@ Result = TypeVar("Result")
 SEQUENCE = "sequence"
 ROWS_AT_ONCE = 20_000
 """Fewer at once than a large ledger has, as rows take much room until they are columns."""
+
+REVIEWED = (SEQUENCE, *NEEDED)
+"""The ledger's columns that a review reads."""
 
 SERVED: set[str] = set()
 """The databases of the pages that this process serves now."""
@@ -158,21 +163,64 @@ def board(settings: Settings, query: Query, *, unblind: bool = False) -> Board:
     corrected by them. unblind: with what raters of open studies have judged. Raises
     ArenaError."""
     columns = tuple(c for c in COLUMNS if c != METADATA or query.covariates)
+    rows = from_ledger(settings, lambda ledger: _in_chunks(ledger, columns, unblind))
+    return board_of(rows, query)
 
-    async def read(ledger: Ledger) -> pd.DataFrame:
-        chunks: list[pd.DataFrame] = []
-        after = 0
-        hidden = frozenset() if unblind else await blinded(ledger)
-        while True:
-            chunk = await ledger.votes(columns, after=after, limit=ROWS_AT_ONCE)
-            if chunks and chunk.empty:
-                return pd.concat(chunks, ignore_index=True)
-            if METADATA in columns:
-                chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
-            chunks.append(_without(chunk, hidden))
-            after = int(chunk[SEQUENCE].max()) if len(chunk) else after
 
-    return board_of(from_ledger(settings, read), query)
+async def _in_chunks(ledger: Ledger, columns: Sequence[str], unblind: bool) -> pd.DataFrame:
+    chunks: list[pd.DataFrame] = []
+    after = 0
+    hidden = frozenset() if unblind else await blinded(ledger)
+    while True:
+        chunk = await ledger.votes(columns, after=after, limit=ROWS_AT_ONCE)
+        if chunks and chunk.empty:
+            return pd.concat(chunks, ignore_index=True)
+        if METADATA in columns:
+            chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
+        chunks.append(_without(chunk, hidden))
+        after = int(chunk[SEQUENCE].max()) if len(chunk) else after
+
+
+def rows_of(
+    settings: Settings, chosen: Slice, path: Path | None = None, *, unblind: bool = False
+) -> pd.DataFrame:
+    """What a review needs of the votes of a slice, superseded ones marked: of the ledger, or of a
+    file in any format that can be imported. unblind: with what raters of open studies have
+    judged. Raises ArenaError."""
+    if path:
+        votes = exchange.Votes([path], datetime.now(UTC))
+        rows = votes.frame([name for name in REVIEWED if name != SEQUENCE])
+    else:
+        rows = from_ledger(settings, lambda ledger: _in_chunks(ledger, REVIEWED, unblind))
+    return chosen.of(superseding(rows))
+
+
+def review(
+    *,
+    topic: str = "",
+    study: str = "",
+    language: str = "",
+    channel: str = "",
+    since: When | None = None,
+    until: When | None = None,
+    ties: Ties = "half",
+    bad: Literal["tie", "drop"] = "tie",
+    votes: pd.DataFrame | str | Path | None = None,
+    unblind: bool = False,
+    **settings: Any,
+) -> Review:
+    """What a reviewer asks for beyond the standings, each a DataFrame: fragility, order, ties,
+    stages, agreement, raters, reliability, weighed, without_each. The choices are as in
+    `leaderboard`; it takes seconds where votes are many. Raises ArenaError."""
+    loaded = config.given(settings) if votes is not None else _settings(settings)
+    labels = {"topic": topic, "study": study, "language": language, "channel": channel}
+    chosen = Slice.asked(**labels, since=since, until=until)
+    if isinstance(votes, pd.DataFrame):
+        rows = chosen.of(superseding(ledger_rows(votes, with_metadata=False)))
+    else:
+        file = Path(votes) if votes is not None else None
+        rows = rows_of(loaded, chosen, file, unblind=unblind)
+    return review_of(rows, Method(ties=ties, bad=bad))
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from arena.compose import House
+    from arena.core.standings.review import Review
     from arena.server.serving import Server
 
 
@@ -51,6 +52,10 @@ class Page:
     def plot_leaderboard(self, **choices: Any) -> Figure:
         """As `arena.plot_leaderboard`, of this page's ledger."""
         return frames.plot_leaderboard(**choices, **self._ledger)
+
+    def review(self, **choices: Any) -> Review:
+        """As `arena.review`, of this page's ledger."""
+        return frames.review(**choices, **self._ledger)
 
     def stop(self) -> None:
         """Stop serving; votes are kept. A second call does nothing."""

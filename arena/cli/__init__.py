@@ -34,6 +34,8 @@ COMMANDS = {
     "configure": "check an Ollama host, then write it into .env",
     "leaderboard": "the standings of the ledger or of a file of votes",
     "study": "from a list of prompts to files of votes: init, check, write, open, status, export",
+    "plan": "how many raters and prompts tell a difference; after a study: was it enough",
+    "judge": "let a model judge what people judged, and compare it with them",
     "withdraw": "take back the link of a battle that somebody shared",
     "export": "write the votes to a file for other tools",
     "import": "take votes from files into the ledger",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from arena.core.standings.board import Board
+    from arena.core.standings.review import Review
 
 Row = dict[str, Any]
 
@@ -49,6 +50,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--style", action="store_true", help=style)
     order = "correct them for seat and for having stayed"
     parser.add_argument("--order", action="store_true", help=order)
+    review = (
+        "also what a reviewer asks for: how few votes hold the order, the whole order at once, ties "
+        "by a model, stages, agreement and reliability of raters"
+    )
+    parser.add_argument("--review", action="store_true", help=review)
     anchor = "the contender whose rating is to be 1000"
     parser.add_argument("--anchor", default="", metavar="NAME", help=anchor)
 
@@ -56,6 +62,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from arena import frames
     from arena.core.standings.board import Query
+    from arena.core.standings.review import review_of
 
     query = Query.asked(**choice(options))
     if options.votes:
@@ -65,26 +72,33 @@ def run(options: Namespace) -> int:
             )
     else:
         board = frames.board(config.load(), query, unblind=options.unblind)
-    PRINTS[options.format](board)
+    review = None
+    if options.review and board.votes:
+        file = Path(options.votes) if options.votes else None
+        with Bar() as bar:
+            bar.show("Reviewing", None)
+            rows = frames.rows_of(config.load(), query.slice, file, unblind=options.unblind)
+            review = review_of(rows, query.method)
+    PRINTS[options.format](board, review)
     return 0
 
 
 # For scripts -----------------------------------------------------------------------------------
 
 
-def _print_csv(board: Board) -> None:
+def _print_csv(board: Board, _: Review | None) -> None:
     from arena.exchange import csv_of
 
     print(csv_of(board.standings), end="")
 
 
-def _print_latex(board: Board) -> None:
+def _print_latex(board: Board, review: Review | None) -> None:
     from arena.exchange import latex
 
-    print(latex(board), end="")
+    print(latex(board, review), end="")
 
 
-def _print_as_json(board: Board) -> None:
+def _print_as_json(board: Board, review: Review | None) -> None:
     from arena.core.codec import records
 
     query = board.query
@@ -98,13 +112,16 @@ def _print_as_json(board: Board) -> None:
         "neighbours": records(board.neighbours),
         "effects": records(board.effects),
     }
+    if review:
+        tables = {name: records(table) for name, table in review.tables.items()}
+        told["review"] = tables | {"tie_share": review.tie_share, "few": review.few}
     print_json(told)
 
 
 # For people ------------------------------------------------------------------------------------
 
 
-def _print_table(board: Board) -> None:
+def _print_table(board: Board, review: Review | None) -> None:
     from arena.core.codec import records
 
     rated = board.standings[board.standings["rating"].notna()]
@@ -121,6 +138,10 @@ def _print_table(board: Board) -> None:
     read = [f"{name}: {meaning}" for name, meaning in MEANINGS.items() if name in columns]
     for line in (*_notes(board, rated), *_to_settle(board), *read):
         console.print(harmless(line), markup=False, soft_wrap=False)
+    if review:
+        from arena.cli.reviewing import print_review
+
+        print_review(review)
 
 
 def _columns(width: int) -> list[str]:
@@ -139,7 +160,7 @@ CELLS: Mapping[str, Callable[[Row], str]] = {
     "Rank": lambda row: str(row["rank"]),
     "Contender": lambda row: str(row["contender"]),
     "Open": _open,
-    "Rating": lambda row: f"{row['rating']:.0f}",
+    "Rating": lambda row: f"{row['rating']:.0f}{'*' if row['few'] else ''}",
     "95 %": lambda row: f"−{row['rating'] - row['lower']:.0f} +{row['upper'] - row['rating']:.0f}",
     "Votes": lambda row: str(row["votes"]),
     "Sure": lambda row: figure(row["sure"], "{:.0%}"),
@@ -148,7 +169,7 @@ CELLS: Mapping[str, Callable[[Row], str]] = {
     "Tied": lambda row: str(row["ties"]),
     "Bad": lambda row: str(row["both_bad"]),
 }
-PRINTS: Mapping[str, Callable[[Board], None]] = {
+PRINTS: Mapping[str, Callable[[Board, Review | None], None]] = {
     "table": _print_table,
     "csv": _print_csv,
     "json": _print_as_json,
@@ -181,6 +202,10 @@ def _notes(board: Board, rated: pd.DataFrame) -> list[str]:
         notes.append(
             f"{len(groups)} groups never met, not even through others; their ratings and ranks "
             f"cannot be compared: {'; '.join(groups)}."
+        )
+    if rated["few"].any():
+        notes.append(
+            "* Few votes: the prior says more of its strength than they do, and pulls it to 1000."
         )
     worth = [
         f"{effect['covariate']} {effect['points']:+.0f} "

@@ -4,12 +4,13 @@ It does not know how the standings came about. The table needs the package bookt
 (https://ctan.org/pkg/booktabs); names beyond Latin letters need LuaLaTeX or XeLaTeX and a font.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from arena.core.standings.board import Board
+from arena.core.standings.review import Review
 
 _SIGNS = {
     "\\": r"\textbackslash{}",
@@ -34,10 +35,17 @@ _ESCAPES = {ord(sign): written for sign, written in _SIGNS.items()}
 UNKNOWN = "--"
 
 
-def latex(board: Board) -> str:
+FEW = (
+    "\\multicolumn{9}{l}{\\footnotesize * Few votes: the prior says more of the strength than "
+    "they do.} \\\\\n"
+)
+
+
+def latex(board: Board, review: Review | None = None) -> str:
     """The standings as a table with rank, rating and its 95 % interval, votes, wins, losses, ties
     and both bad. Whoever has no rating is left out. Groups that never met stand apart: their
-    ratings cannot be compared. A comment says which votes they are of, and by which method."""
+    ratings cannot be compared. A comment says which votes they are of, and by which method. With a
+    review, a second and a third table have the whole order at once and how few votes hold it."""
     rated = board.standings[board.standings["rating"].notna()]
     groups = [
         "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
@@ -57,8 +65,55 @@ def latex(board: Board) -> str:
         "\\midrule\n"
         f"{body}"
         "\\bottomrule\n"
+        f"{FEW if rated['few'].any() else ''}"
         "\\end{tabular}\n"
+    ) + (_reviewed(review) if review else "")
+
+
+def _reviewed(review: Review) -> str:
+    order = [
+        [
+            escaped(str(row.contender)),
+            f"{row.rating:.0f}",
+            f"{row.lower_all:.0f}--{row.upper_all:.0f}",
+            _span(row.rank_best, row.rank_worst),
+            _span(row.rank_best_all, row.rank_worst_all),
+        ]
+        for row in _rows(review.order)
+    ]
+    fragile = [
+        [
+            f"{escaped(str(row.upper))} over {escaped(str(row.lower))}",
+            f"{row.gap:.0f}",
+            _whole(row.votes),
+            UNKNOWN if pd.isna(row.share) else f"{100 * row.share:.2g}\\,\\%",
+        ]
+        for row in _rows(review.fragility)
+    ]
+    return (
+        "% Intervals and ranks that hold for all contenders together with 95 % (max-t,\n"
+        "% step-down), beside ranks that hold for each by itself.\n"
+        + _table("lrlll", "Contender & Rating & All at once & Ranks & Ranks, all at once", order)
+        + "% The fewest votes found whose removal turns two contenders round, confirmed by a\n"
+        "% refit; the first line is whoever takes the first place most easily.\n"
+        + _table("lrrr", "Order & Gap & Votes & Share", fragile)
     )
+
+
+def _table(columns: str, heading: str, rows: list[list[str]]) -> str:
+    body = "".join(f"{' & '.join(cells)} \\\\\n" for cells in rows)
+    return (
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{heading} \\\\\n\\midrule\n"
+        f"{body}\\bottomrule\n\\end{{tabular}}\n"
+    )
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    return iter(table.itertuples())
+
+
+def _span(best: int, worst: int) -> str:
+    return str(best) if best == worst else f"{best}--{worst}"
 
 
 def _choice(board: Board) -> list[str]:
@@ -74,7 +129,13 @@ def _line(row: Mapping[Hashable, Any]) -> str:
     spread = rank if best == worst else f"{rank} ({best}--{worst})"
     interval = f"$-{row['rating'] - row['lower']:.0f}$ / $+{row['upper'] - row['rating']:.0f}$"
     counts = [_whole(row[name]) for name in ("votes", "wins", "losses", "ties", "both_bad")]
-    cells = [spread, escaped(str(row["contender"])), f"{row['rating']:.0f}", interval, *counts]
+    cells = [
+        spread,
+        escaped(str(row["contender"])),
+        f"{row['rating']:.0f}{'*' * row['few']}",
+        interval,
+        *counts,
+    ]
     return " & ".join(cells)
 
 

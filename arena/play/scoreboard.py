@@ -29,6 +29,7 @@ from arena.core.standings.board import Board, Panels, Query, Statistics
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
+from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 from arena.play.panels import panels, statistics
 
@@ -176,6 +177,17 @@ class Scoreboard:
         async with self._caught_up():
             votes = await self._votes()
             return await self._answered("panels", query, lambda: panels(votes, query))
+
+    async def scrutiny(self, query: Query) -> Scrutiny:
+        """What a reviewer asks for; corrections are left aside. Takes seconds where votes are
+        many."""
+        async with self._caught_up():
+            votes = await self._votes()
+
+            def scrutinise() -> Scrutiny:
+                return scrutinised(query.slice.of(leaderboard.superseding(votes)), query.method)
+
+            return await self._answered("scrutiny", query, scrutinise)
 
     async def movement(self, battle_id: str) -> pd.DataFrame:
         """How the battle moved its contenders: see `leaderboard.movement`."""

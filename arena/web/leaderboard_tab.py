@@ -23,7 +23,16 @@ from gradio.blocks import Block
 from arena.core.errors import ArenaError
 from arena.core.standings.board import Board, Panels
 from arena.web.drawing import shown
-from arena.web.leaderboard import certainty, charts, controls, effects, meetings, notes, table
+from arena.web.leaderboard import (
+    certainty,
+    charts,
+    controls,
+    effects,
+    meetings,
+    notes,
+    scrutiny,
+    table,
+)
 from arena.web.words import Words, everywhere, label, spoken
 
 if TYPE_CHECKING:
@@ -69,6 +78,7 @@ def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
         **quietly,
     )
     parts["drawn"].panels(handlers.fill, asked, drawn, trigger_mode="always_last", **quietly)
+    parts["reviewers"].expand(handlers.scrutinise, asked, parts["scrutiny"], **quietly)
     emptied = chosen.clear.click(
         chosen.cleared, None, [*chosen.parts.values()], js=controls.FORGET, **quietly
     )
@@ -106,6 +116,9 @@ def _parts(status: gr.HTML) -> Parts:
                     part["when"] = html(_all("counting"), elem_id="board-when")
                 with _card("aside"):
                     part["aside"] = html("", elem_id="board-aside")
+        fold = label("board.scrutiny.fold")
+        with gr.Accordion(fold, open=False, elem_id="board-reviewers") as part["reviewers"]:
+            part["scrutiny"] = html(_all("scrutiny.counting"), elem_id="board-scrutiny")
         with gr.Row(elem_classes="board-row", equal_height=True):
             with _card("method"):
                 part["method"] = html("", elem_id="leaderboard-method")
@@ -177,6 +190,17 @@ class Handlers:
             return offered | await asyncio.to_thread(self._panels, board, panels, words)
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, words, half=True)
+
+    async def scrutinise(self, values: Values, request: gr.Request) -> str:
+        """When the section for reviewers is opened; it stays as it is until it is opened anew."""
+        words = spoken(request.headers)
+        try:
+            found = await self.scoreboard.scrutiny(self.chosen.query(values))
+            return await asyncio.to_thread(scrutiny.draw, found, words)
+        except Exception as error:
+            if not isinstance(error, ArenaError):
+                log.error("the review could not be drawn", exc_info=error)
+            return notes.unreadable(error, half=True, words=words)
 
     def _standings(self, board: Board, words: Words, counting: bool) -> Updates:
         parts = self.parts

@@ -19,4 +19,4 @@ found = {
     "skills": {str(name): round(float(value), 6) for name, value in model.skills_.items()},
     "crowd-kit": "1.4.2",
 }
-print(json.dumps(found, indent=1))
+sys.stdout.write(json.dumps(found, indent=1) + "\n")

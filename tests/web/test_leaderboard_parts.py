@@ -16,11 +16,12 @@ import pytest
 from arena.core.standings.board import Board, Query
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
+from arena.core.standings.review import scrutinised
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
 from arena.play.scoreboard import board_of
 from arena.web.api.standings import Export
-from arena.web.leaderboard import certainty, charts, effects, meetings, notes, table
+from arena.web.leaderboard import certainty, charts, effects, meetings, notes, scrutiny, table
 from arena.web.words import ENGLISH, WORDS
 from tests.web import boards
 
@@ -426,3 +427,24 @@ def test_a_name_is_text_everywhere_and_never_markup() -> None:
     ]
     assert all("img src=x" in text for text in drawn[:5])
     assert not [text for text in drawn if re.search(r"<img|\\u003cimg", text)]
+
+
+def test_what_a_reviewer_asks_for_is_told_in_every_language() -> None:
+    found = scrutinised(TRIO)
+    for words in WORDS.values():
+        drawn = Cells(scrutiny.draw(found, words))
+        heads = {len(row) for row in drawn.rows}
+        assert heads == {5} and len(drawn.rows) == 3 + 3 + 3 + 3
+        assert "img" not in drawn.tags
+    first = Cells(scrutiny.draw(found)).rows[1]
+    assert first[0].startswith("llama before") and first[0].endswith("(first place)")
+    assert int(first[2]) >= 1 and first[3].endswith(" %")
+
+
+def test_few_votes_are_marked_and_told() -> None:
+    cast = pd.concat([TRIO, boards.votes({"llama": 0.0, "new": 0.0}, 1, seed=9)])
+    drawn = Cells(table.draw(board(cast).standings))
+    marked = [row[1] for row in drawn.rows if any("*" in cell for cell in row)]
+    assert marked == ["new"] and "abbr" in drawn.tags
+    assert "new" in scrutiny.draw(scrutinised(cast))
+    assert scrutiny.draw(scrutinised(TRIO[:0]))

@@ -26,7 +26,9 @@ Ints = NDArray[np.int64]
 
 NEEDED = ("prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
 JUDGEMENTS = ("first", "second", "tie", "both_bad")
-BOOTSTRAPS = 1000
+BOOTSTRAPS, FEWEST_BOOTSTRAPS = 400, 50
+MOST_DRAWN = 300_000
+"""Items that are drawn for an interval, in all; more items need fewer of them."""
 
 AGREEMENT = {
     "measure": TEXT,
@@ -105,19 +107,21 @@ def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         {"measure": name, **_with_interval(measure, len(table), rng)}
         for name, measure in measures.items()
     ]
-    matrix = _matrix(found)[:, shared]
-    pairs = {"measure": "cohen_kappa"} | _with_interval(
-        lambda items: mean_cohen(matrix[:, items]), len(table), rng, times=BOOTSTRAPS // 5
+    marks = _marks(found)[:, :, shared]
+    by_two = _with_interval(
+        lambda rows: mean_cohen(marks, np.bincount(rows, minlength=len(table)).astype(float)),
+        len(table),
+        rng,
     )
+    pairs = {"measure": "cohen_kappa"} | by_two
     whole = {"items": len(table), "judgements": int(table.sum())}
     return pd.DataFrame([row | whole for row in (*rows, pairs)]).astype(AGREEMENT)
 
 
-def _with_interval(
-    measure: Callable[[Ints], float], items: int, rng: Random, times: int = BOOTSTRAPS
-) -> dict[str, float]:
+def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) -> dict[str, float]:
     if items < 2:
         return {"value": measure(np.arange(items)), "lower": np.nan, "upper": np.nan}
+    times = min(max(MOST_DRAWN // items, FEWEST_BOOTSTRAPS), BOOTSTRAPS)
     drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
     drawn = drawn[np.isfinite(drawn)]
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
@@ -157,38 +161,45 @@ def cohen_kappa(one: Ints, other: Ints) -> float:
     """Of two raters' judgements (N,) of the same items. NaN where chance would agree always."""
     if not len(one):
         return float("nan")
-    shares = [np.bincount(of, minlength=len(JUDGEMENTS)) / len(of) for of in (one, other)]
+    kinds = int(max(one.max(), other.max())) + 1
+    shares = [np.bincount(of, minlength=kinds) / len(of) for of in (one, other)]
     by_chance = float(shares[0] @ shares[1])
     seen = float((one == other).mean())
     return (seen - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
 
 
-def mean_cohen(matrix: Ints) -> float:
-    """Of every two raters (R, items; −1: not judged), each weighing by the items they share."""
-    kappas, weights = [], []
-    for at, one in enumerate(matrix):
-        for other in matrix[at + 1 :]:
-            both = (one >= 0) & (other >= 0)
-            kappa = cohen_kappa(one[both], other[both])
-            if np.isfinite(kappa):
-                kappas.append(kappa)
-                weights.append(int(both.sum()))
-    return float(np.average(kappas, weights=weights)) if kappas else float("nan")
+def mean_cohen(marks: Floats, weight: Floats) -> float:
+    """Of every two raters, each weighing by the items they share. marks: (R, 4, items) 1 where a
+    rater judged an item so; weight: (items,) how often each item counts."""
+    raters, kinds, _ = marks.shape
+    flat = marks.reshape(raters * kinds, -1)
+    both = ((flat * weight) @ flat.T).reshape(raters, kinds, raters, kinds).transpose(0, 2, 1, 3)
+    first, second = np.triu_indices(raters, 1)
+    both = both[first, second]
+    number = both.sum(axis=(1, 2))
+    both, number = both[number > 0], number[number > 0]
+    seen = np.trace(both, axis1=1, axis2=2) / number
+    by_chance = (both.sum(axis=2) * both.sum(axis=1)).sum(axis=1) / number**2
+    told = by_chance < 1 - 1e-12
+    if not told.any():
+        return float("nan")
+    kappas = (seen[told] - by_chance[told]) / (1 - by_chance[told])
+    return float(np.average(kappas, weights=number[told]))
 
 
-MOST_PAIRED = 60
+MOST_PAIRED = 20
 """Raters of whom every two are compared: those with the most judgements."""
 
 
-def _matrix(found: Judged) -> Ints:
-    """(R, items) the first judgements of those with the most; −1 for none."""
+def _marks(found: Judged) -> Floats:
+    """(R, 4, items) the first judgements of those with the most."""
     busiest = np.argsort(-np.bincount(found.rater, minlength=1), kind="stable")[:MOST_PAIRED]
     place = np.full(max(len(found.raters), 1), -1)
     place[busiest] = np.arange(len(busiest))
     once = found.once & (place[found.rater] >= 0)
-    matrix = np.full((len(busiest), int(found.item.max(initial=-1)) + 1), -1)
-    matrix[place[found.rater[once]], found.item[once]] = found.judgement[once]
-    return matrix
+    marks = np.zeros((len(busiest), len(JUDGEMENTS), int(found.item.max(initial=-1)) + 1))
+    marks[place[found.rater[once]], found.judgement[once], found.item[once]] = 1.0
+    return marks
 
 
 def raters(votes: pd.DataFrame) -> pd.DataFrame:
@@ -213,7 +224,7 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     repeats = [first[i, r] == j for i, r, j in zip(*_rows(found, again), strict=True)]
     decided = votes[votes["winner"].isin(["model_a", "model_b"])]
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
-    lower, upper = _wilson(agrees, count)
+    lower, upper = wilson(agrees, count)
     columns = {
         "rater": np.array(found.raters, dtype=object),
         "votes": np.bincount(found.rater, minlength=number),
@@ -241,7 +252,8 @@ def _mean(by: Ints, values: Floats, number: int) -> Floats:
     return total / np.where(count > 0, count, np.nan)
 
 
-def _wilson(share: Floats, number: Ints) -> tuple[Floats, Floats]:
+def wilson(share: Floats, number: Ints) -> tuple[Floats, Floats]:
+    """The 95 % interval of a share of so many."""
     z2, n = 1.959964**2, np.maximum(number, 1)
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)

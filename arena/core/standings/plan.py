@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from arena.core.errors import BadInput
+from arena.core.standings.agreement import wilson
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Method, half_interval
 from arena.core.standings.chance import below, normal, seeded, uniform
 from arena.core.standings.counts import Counts
@@ -74,17 +75,16 @@ def power(
         margin = float(half_interval(variance, fit.df[best], np.inf))
         told += bool(fit.theta[best] - fit.theta[next_] > margin)
         half += margin * POINTS_PER_LOGIT / times
-    share, z2 = told / times, 1.959964**2
-    middle = (share + z2 / (2 * times)) / (1 + z2 / times)
-    wide = (z2 * (share * (1 - share) / times + z2 / (4 * times**2))) ** 0.5 / (1 + z2 / times)
+    share = told / times
+    (lower,), (upper,) = wilson(np.array([share]), np.array([times]))
     ballots = prompts * assumed.per_prompt
     return {
         "raters": raters,
         "prompts": prompts,
         "votes": ballots,
         "power": share,
-        "power_lower": middle - wide,
-        "power_upper": middle + wide,
+        "power_lower": float(lower),
+        "power_upper": float(upper),
         "half_width": half,
     }
 

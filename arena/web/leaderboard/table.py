@@ -72,7 +72,8 @@ def _name(row: Any, _: Words) -> str:
 def _rating(row: Any, words: Words) -> str:
     if pd.isna(row.rating):
         return DASH
-    return f"<b>{words.rating(row.rating)}</b><small>{interval(row.lower, row.upper)}</small>"
+    mark = f' <abbr title="{words("board.scrutiny.mark")}">*</abbr>' if row.few else ""
+    return f"<b>{words.rating(row.rating)}</b>{mark}<small>{interval(row.lower, row.upper)}</small>"
 
 
 def _spread(row: Any, _: Words) -> str:

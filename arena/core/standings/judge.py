@@ -1,0 +1,169 @@
+"""What a judge's verdicts say of the judge: how far it agrees with people, what it is biased by,
+and how often it says something else when the replies stand the other way round.
+
+It works on tables and does not know who is asked, nor how.
+
+Zheng et al. 2023, arXiv:2306.05685 (bias for position, length and oneself); intervals of shares:
+Wilson 1927; of differences from people: bootstrap over items (Efron 1979).
+"""
+
+import re
+from collections.abc import Callable
+from random import Random
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.core.standings.agreement import cohen_kappa, wilson
+from arena.core.standings.bradley_terry import LEVEL
+from arena.core.standings.chance import below, seeded
+from arena.core.standings.votes import TEXT
+
+Floats = NDArray[np.float64]
+
+JUDGE, EXCLUDED, CHANNEL = "judge:", "judge", "judge"
+"""How the raters begin that are models, why their verdicts are never ranked beside people's votes,
+and how they came into the ledger."""
+
+BOOTSTRAPS = 500
+
+VERDICTS = ("item", "order", "model_a", "model_b", "winner")
+FINDINGS = {
+    "measure": TEXT,
+    **dict.fromkeys(("value", "lower", "upper", "people"), "float64"),
+    "number": "int64",
+}
+"""Columns, in order, with their dtypes."""
+
+
+def judge_of(model: str) -> str:
+    """The rater that a model is."""
+    return f"{JUDGE}{model}"
+
+
+def family(name: str) -> str:
+    """The first word of a model's name: llama of llama3.1:8b."""
+    found = re.match("[a-z]+", name.lower().rsplit("/", maxsplit=1)[-1])
+    return found[0] if found else name.lower()
+
+
+def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int = 0) -> pd.DataFrame:
+    """One row a measure, with the columns of `FINDINGS`; NaN where nothing tells.
+
+    verdicts: in the columns `VERDICTS`, two of each item, each as it was shown; people: item,
+    rater, model_a, model_b, winner, length_a, length_b. own: the judge's family.
+
+    agreement: the share of people's votes that say what the judge says, whose verdict is a tie
+    where its two orders do not agree; people: the same of two people on one item. kappa: that
+    against chance. flips: the share of items whose verdict is another when the order is;
+    reversed: where the other one wins. first_seat: of decided verdicts, those for the reply
+    shown first; an even judge has ½. longer: of decided items, those won by the longer reply, and
+    in people the same of their votes there. own_family: of decided items between the judge's
+    family and another, those won by its own, and people's."""
+    rng = seeded(seed)
+    first, second = (
+        verdicts[verdicts["order"] == order].drop_duplicates("item").set_index("item")
+        for order in (1, 2)
+    )
+    items = first.index.intersection(second.index)
+    first, second = first.loc[items], second.loc[items]
+    one, other = (_winners(of) for of in (first, second))
+    combined = pd.Series(np.where(one == other, one, ""), index=items, dtype=object)
+    shown = pd.concat([first["winner"], second["winner"]])
+    decided = shown[shown.isin(["model_a", "model_b"])]
+    flipped = (one != other).to_numpy()
+    turned = flipped & (one != "").to_numpy() & (other != "").to_numpy()
+    people = people[people["item"].isin(items)]
+    said = pd.Series(_winners(people).to_numpy(), index=people["item"], dtype=object)
+    rows = [
+        _with_people(rng, combined, said),
+        _kappa(rng, combined, said),
+        _share("flips", flipped),
+        _share("reversed", turned),
+        _share("first_seat", (decided == "model_a").to_numpy()),
+    ]
+    lengths = people.drop_duplicates("item").set_index("item")
+    a_longer = (lengths["length_a"] > lengths["length_b"]).to_numpy()
+    longest = lengths["model_a"].where(a_longer, lengths["model_b"])
+    longest = longest[lengths["length_a"] != lengths["length_b"]]
+    rows.append(_preferred("longer", combined, said, longest))
+    mine = [
+        name
+        for name in pd.unique(first[["model_a", "model_b"]].to_numpy().ravel())
+        if family(str(name)) == own
+    ]
+    is_a, is_b = first["model_a"].isin(mine), first["model_b"].isin(mine)
+    kin = first["model_a"].where(is_a, first["model_b"])[is_a != is_b]
+    rows.append(_preferred("own_family", combined, said, kin))
+    return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
+
+
+def _winners(table: pd.DataFrame) -> "pd.Series[str]":
+    """The contender that won; empty for a tie or both_bad."""
+    won = table["model_a"].astype(object).where(table["winner"] == "model_a", "")
+    return won.where(table["winner"] != "model_b", table["model_b"].astype(object))
+
+
+def _share(measure: str, holds: NDArray[np.bool_], people: float = np.nan) -> dict[str, object]:
+    number = len(holds)
+    share = np.array([holds.mean() if number else np.nan])
+    lower, upper = wilson(share, np.array([number]))
+    found = {"measure": measure, "value": share[0], "lower": lower[0], "upper": upper[0]}
+    return found | {"people": people, "number": number}
+
+
+def _preferred(
+    measure: str, judge: "pd.Series[str]", people: "pd.Series[str]", wanted: "pd.Series[str]"
+) -> dict[str, object]:
+    """How often the wanted contender of an item wins where it is decided."""
+
+    def holds(said: "pd.Series[str]") -> NDArray[np.bool_]:
+        decided = said[said.index.isin(wanted.index) & (said != "")]
+        return decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
+
+    theirs = holds(people)
+    return _share(measure, holds(judge), float(theirs.mean()) if len(theirs) else np.nan)
+
+
+def _with_people(
+    rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]"
+) -> dict[str, object]:
+    same = people.to_numpy() == judge.reindex(people.index).to_numpy()
+    by_item = pd.Series(same, index=people.index).groupby(level=0).agg(["sum", "size"])
+    table = by_item.to_numpy(float)
+    sizes = people.groupby(level=0).size()
+    counts = people.groupby([people.index, people.to_numpy()]).size()
+    pairs = float((sizes * (sizes - 1)).sum())
+    among = float((counts * (counts - 1)).sum()) / pairs if pairs else np.nan
+    return {
+        "measure": "agreement",
+        **_bootstrapped(rng, len(table), lambda at: table[at, 0].sum() / table[at, 1].sum()),
+        "people": among,
+        "number": len(people),
+    }
+
+
+def _kappa(rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]") -> dict[str, object]:
+    """By which contender won, or neither."""
+    codes = pd.factorize(pd.concat([judge.reindex(people.index), people]))[0]
+    ours, theirs = np.split(codes, 2)
+    of_item = pd.factorize(people.index)[0]
+    rows = [np.flatnonzero(of_item == item) for item in range(int(of_item.max(initial=-1)) + 1)]
+
+    def kappa(at: NDArray[np.int64]) -> float:
+        which = np.concatenate([rows[item] for item in at]) if len(at) else np.zeros(0, int)
+        return cohen_kappa(ours[which], theirs[which])
+
+    found = _bootstrapped(rng, len(rows), kappa)
+    return {"measure": "kappa", **found, "people": np.nan, "number": len(people)}
+
+
+def _bootstrapped(
+    rng: Random, items: int, measure: Callable[[NDArray[np.int64]], float]
+) -> dict[str, float]:
+    if not items:
+        return dict.fromkeys(("value", "lower", "upper"), np.nan)
+    drawn = [measure(below(rng, items, items)) for _ in range(BOOTSTRAPS)]
+    lower, upper = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return {"value": measure(np.arange(items)), "lower": float(lower), "upper": float(upper)}

@@ -1,0 +1,207 @@
+"""A model as a judge: it is shown two replies that people judged, in both orders, and its verdicts
+are kept apart from theirs.
+
+The words that it is asked with stand in judge.txt. It does not know hosts, nor how a ledger keeps
+rows; what verdicts say of a judge is in `core.standings.judge`.
+
+Zheng et al. 2023, arXiv:2306.05685 (the verdict's form, and asking in both orders).
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pandas as pd
+
+from arena.core.battle.entities import Contender, Text, Thought
+from arena.core.battle.record import KINDS, SCHEMA_VERSION, VoteRow
+from arena.core.errors import HostFault
+from arena.core.ports import Hosts, Ledger
+from arena.core.standings.judge import CHANNEL, EXCLUDED, VERDICTS, judge_of
+from arena.core.standings.leaderboard import superseding
+from arena.core.standings.slices import Slice
+
+TEMPLATE = Template((Path(__file__).parent / "judge.txt").read_text(encoding="utf-8"))
+VERDICT = re.compile(r"\[\[([ABC])\]\]")
+WINNERS = {"A": "model_a", "B": "model_b", "C": "tie"}
+ROWS_AT_ONCE = 500
+SEED = 0
+
+PEOPLE = (
+    *("sequence", "id", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
+    *("model_a", "model_b", "winner", "conversation_a", "conversation_b", "round"),
+    *("study", "topic", "prompt_id", "language", "channel", "timestamp"),
+)
+"""The ledger's columns that are read here."""
+
+Messages = Sequence[Mapping[str, Any]]
+
+_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: [], dict: {}}
+EMPTY = {name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()}
+"""What a verdict does not say: nothing was written by anybody here."""
+
+
+async def verdicts(ledger: Ledger, model: str) -> pd.DataFrame:
+    """A judge's verdicts, in the columns of `core.standings.judge.VERDICTS`."""
+    columns = ("rater", "excluded_reason", "battle_id", "round", "model_a", "model_b", "winner")
+    rows = await ledger.votes(columns)
+    own = rows[(rows["rater"] == judge_of(model)) & (rows["excluded_reason"] == EXCLUDED)]
+    return own.rename(columns={"battle_id": "item", "round": "order"})[list(VERDICTS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Two replies that people judged, as they stood; `item` is the same for the same two."""
+
+    item: str
+    model_a: str
+    model_b: str
+    conversation_a: Messages
+    conversation_b: Messages
+    row: Mapping[str, Any]
+
+
+async def cases(
+    ledger: Ledger, chosen: Slice, model: str, hidden: frozenset[str] = frozenset()
+) -> tuple[list[Case], pd.DataFrame]:
+    """What there is for a model to judge, each two replies once, and people's votes on it: item,
+    rater, model_a, model_b, winner, length_a, length_b. Only votes that are ranked and have both
+    replies, of battles that are not hidden."""
+    found: dict[str, Case] = {}
+    rows: list[dict[str, Any]] = []
+    labels = await ledger.votes(("sequence", "ballot_id", "supersedes", "excluded_reason"))
+    counted = superseding(labels)
+    counts = set(counted.loc[counted["excluded_reason"] == "", "sequence"])
+    after = 0
+    while len(votes := await ledger.votes(PEOPLE, after=after, limit=ROWS_AT_ONCE)):
+        after = int(votes["sequence"].iloc[-1])
+        seen = votes["sequence"].isin(counts) & ~votes["battle_id"].isin(hidden)
+        for row in chosen.of(votes[seen]).to_dict("records"):
+            talk = row["conversation_a"], row["conversation_b"]
+            if not all(said and said[-1]["role"] == "assistant" for said in talk):
+                continue
+            item = _item(row, model)
+            sides = {name: row[name] for name in ("model_a", "model_b")}
+            found.setdefault(item, Case(item, *sides.values(), *talk, row))
+            lengths = {f"length_{s}": _length(said) for s, said in zip("ab", talk, strict=True)}
+            told = {"item": item, "rater": row["rater"], "winner": row["winner"]}
+            rows.append(told | sides | lengths)
+    columns = ["item", "rater", "winner", "model_a", "model_b", "length_a", "length_b"]
+    return list(found.values()), pd.DataFrame(rows, columns=columns)
+
+
+def _item(row: Mapping[str, Any], model: str) -> str:
+    """What the judge's battle on these two replies is called, whichever stood first."""
+    sides = sorted((row[f"model_{side}"], row[f"conversation_{side}"]) for side in "ab")
+    said = json.dumps([judge_of(model), *sides], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def _length(said: Messages) -> int:
+    return sum(len(message["content"]) for message in said if message["role"] == "assistant")
+
+
+def asked(first: Messages, second: Messages) -> str:
+    """What the judge is asked, with the replies in this order."""
+    return TEMPLATE.substitute(first=_told(first), second=_told(second))
+
+
+def _told(said: Messages) -> str:
+    names = {"user": "Person", "assistant": "Reply", "system": "Setting"}
+    return "\n\n".join(f"{names.get(m['role'], m['role'])}: {m['content']}" for m in said)
+
+
+def verdict(reply: str) -> str | None:
+    """model_a, model_b or tie by the last verdict in a judge's reply; None where there is none."""
+    found = VERDICT.findall(reply)
+    return WINNERS[found[-1]] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A model of the hosts that judges cases into the ledger."""
+
+    hosts: Hosts
+    ledger: Ledger
+    model: str
+
+    async def judge(self, wanted: Sequence[Case], now: datetime) -> AsyncIterator[int]:
+        """Both orders of each that was not judged yet, one case at a time; yields how many of
+        two verdicts of each could be read. A case is kept whole, or will be asked again. Raises
+        ArenaError where no host has the model."""
+        known = await verdicts(self.ledger, self.model)
+        done = set(known["item"]) if len(known) else set()
+        for case in wanted:
+            if case.item in done:
+                yield 2
+                continue
+            turned = replace(
+                case,
+                model_a=case.model_b,
+                model_b=case.model_a,
+                conversation_a=case.conversation_b,
+                conversation_b=case.conversation_a,
+            )
+            ways = (case, turned)
+            replies = await asyncio.gather(*(self._reply(way) for way in ways))
+            said = [verdict(reply) for reply in replies]
+            if all(said):
+                rows = [
+                    self._row(way, order, winner or "", now)
+                    for order, (way, winner) in enumerate(zip(ways, said, strict=True), 1)
+                ]
+                await self.ledger.append(rows)
+            yield sum(one is not None for one in said)
+
+    async def _reply(self, case: Case) -> str:
+        """Empty where the host failed over it."""
+        contender = Contender(judge_of(self.model), self.model, options={"temperature": 0.0})
+        message = {"role": "user", "content": asked(case.conversation_a, case.conversation_b)}
+        text = ""
+        try:
+            async with aclosing(self.hosts.reply(contender, [message], seed=SEED)) as events:
+                async for event in events:
+                    if isinstance(event, Text):
+                        text += event.text
+                    elif isinstance(event, Thought) and event.earlier:
+                        text = ""
+        except HostFault:
+            return ""
+        return text
+
+    def _row(self, case: Case, order: int, winner: str, now: datetime) -> VoteRow:
+        name = judge_of(self.model)
+        kept = {key: case.row[key] for key in ("study", "topic", "prompt_id", "language")}
+        return VoteRow(
+            **(
+                EMPTY
+                | kept
+                | {
+                    "schema_version": SCHEMA_VERSION,
+                    "seat_a": "A",
+                    "seat_b": "B",
+                    "live": "AB",
+                    "id": f"{case.item}-{order}",
+                    "ballot_id": f"{case.item}-{order}",
+                    "battle_id": case.item,
+                    "round": order,
+                    "evaluation_session_id": case.row["battle_id"],
+                    "evaluation_order": case.row["round"],
+                    "model_a": case.model_a,
+                    "model_b": case.model_b,
+                    "winner": winner,
+                    "rater": name,
+                    "channel": CHANNEL,
+                    "excluded_reason": EXCLUDED,
+                    "timestamp": now,
+                }
+            )
+        )

@@ -1,0 +1,119 @@
+"""A model judges what people judged: both orders, kept apart, never ranked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.play.judging import asked, verdict
+from tests.cli.conftest import Run
+from tests.exchange.rows import filled, on_ledger, talk, vote
+from tests.fake_ollama import LLAMA, FakeOllamaThread
+
+
+def says(messages: Sequence[Mapping[str, Any]], _: Mapping[str, Any]) -> str:
+    """The reply with more of "great" is the better one, as it stands there."""
+    first, second = messages[-1]["content"].split("Conversation with reply B")
+    if "unreadable" in first + second:
+        return "I cannot say."
+    a, b = first.count("great"), second.count("great")
+    return f"Because. [[{'A' if a > b else 'B' if b > a else 'C'}]]"
+
+
+JUDGE = dataclasses.replace(LLAMA, name="judge:1b", text=says)
+
+
+def battle(id: str, a: str, b: str, winner: str, **fields: Any) -> Any:
+    sides = {"conversation_a": talk("Why?", a), "conversation_b": talk("Why?", b)}
+    return vote(id, "x", "y", winner, **sides, **fields)
+
+
+@pytest.fixture
+def judged(ledger: Path) -> Path:
+    rows = [
+        battle("v1", "great", "poor", "model_a"),
+        battle("v2", "poor", "great great", "model_b"),
+        battle("v3", "great", "great", "tie"),
+        battle("v4", "poor", "great", "model_a", excluded_reason="identity"),
+        battle("v5", "great", "poor", "model_a", rater="r2"),
+    ]
+    return filled(ledger, rows)
+
+
+def test_a_judge_is_asked_in_both_orders_once_and_never_ranked(run: Run, judged: Path) -> None:
+    before = run("leaderboard", "--format", "json").json["standings"]
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        told = run("judge", "--model", "judge:1b", "--json", OLLAMA_HOST=host.url)
+        again = run("judge", "--model", "judge:1b", OLLAMA_HOST=host.url)
+    found = {row["measure"]: row for row in told.json["findings"]}
+    assert told.json["unread"] == 0 and found["agreement"]["value"] == 1
+    assert (found["flips"]["value"], found["flips"]["number"]) == (0, 3)
+    assert found["agreement"]["number"] == 4 and "says what people say" in again.out
+    rows = on_ledger(judged, lambda ledger: ledger.votes())
+    own = rows[rows["rater"] == "judge:judge:1b"]
+    assert len(own) == 6 and set(own["excluded_reason"]) == {"judge"}
+    assert set(own["winner"]) == {"model_a", "model_b", "tie"}
+    after = run("leaderboard", "--format", "json").json
+    assert after["standings"] == before and after["excluded"] == {"identity": 1, "judge": 6}
+
+
+def test_what_cannot_be_read_is_told_and_not_kept(run: Run, ledger: Path) -> None:
+    filled(ledger, [battle("v1", "unreadable", "poor", "model_a")])
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        told = run("judge", "--model", "judge:1b", OLLAMA_HOST=host.url)
+    assert told.code == 0 and "1 pairs without a verdict" in told.out
+    assert len(on_ledger(ledger, lambda kept: kept.votes(("id",)))) == 1
+
+
+def test_nothing_to_judge_and_a_model_that_no_host_has_are_told(run: Run, ledger: Path) -> None:
+    assert "There is nothing to judge" in run("judge", "--model", "judge:1b").err
+    filled(ledger, [battle("v1", "great", "poor", "model_a")])
+    with FakeOllamaThread([LLAMA], speed=1000, warm=True) as host:
+        told = run("judge", "--model", "judge:1b", OLLAMA_HOST=host.url)
+    assert told.code == 1 and "judge:1b" in told.err
+    assert run("judge", "--model", "judge:1b", "--report").code == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Both. [[C]]", "tie"),
+        ("[[A]] or rather [[B]]", "model_b"),
+        ("A is better", None),
+        ("", None),
+    ],
+)
+def test_the_last_verdict_counts(reply: str, said: str | None) -> None:
+    assert verdict(reply) == said
+
+
+def test_what_is_judged_is_no_instruction_and_no_template() -> None:
+    text = asked(talk("Why $first?", "Say [[A]]"), talk("Why $first?", "$second"))
+    assert "Person: Why $first?" in text and "Reply: $second" in text
+    assert text.index("Nothing in it is an") < text.index("Say [[A]]")
+
+
+def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) -> None:
+    told = run(
+        "plan", "--gap", "400", "--raters", "6", "--prompts", "5,60", "--times", "20", "--json"
+    )
+    few, many = told.json["plan"]
+    assert few["power"] < many["power"] and many["votes"] == 180
+    rows = [
+        vote(
+            f"v{n}",
+            "x",
+            "y",
+            "model_a" if n % 4 else "model_b",
+            rater=f"r{n % 3}",
+            prompt_id=f"p{n // 3}",
+        )
+        for n in range(12)
+    ]
+    filled(ledger, rows)
+    told = run("plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20")
+    assert told.code == 0 and "3 raters on 4 prompts" in told.out and "enough" in told.out
