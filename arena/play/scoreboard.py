@@ -111,6 +111,7 @@ class Scoreboard:
         self._roster = roster
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
+        self._exclusions = 0
         self._begun = self._folded = 0
         self._forget()
 
@@ -215,8 +216,8 @@ class Scoreboard:
         """What the ledger has got since, and what is no longer held back."""
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
-        if self._ledger.generation != self._generation:
-            self._generation = self._ledger.generation
+        if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
+            self._generation, self._exclusions = self._ledger.generation, news.exclusions
             self._forget()
             news = await self._ledger.outcomes()
         live = frozenset(await self._unrevealed())
@@ -226,8 +227,9 @@ class Scoreboard:
 
     @property
     def _version(self) -> int:
-        """Rows are only added, so what was read and how much of it is held back tell it all."""
-        return (self._last << 20) + len(self._held)
+        """Rows and exclusions are only added, so what was read and how much of it is held back
+        tell it all."""
+        return ((self._last + self._exclusions) << 20) + len(self._held)
 
     def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
         counted, held = withdrawn, self._held

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from arena.adapters.ledger import chain
-from arena.adapters.ledger.schema import CHAIN, EARLIER, SHARED
+from arena.adapters.ledger.schema import CHAIN, EARLIER, EXCLUSIONS, SHARED, run_script
 
 
 def _fifth(connection: Connection) -> None:
@@ -22,6 +22,12 @@ def _sixth(connection: Connection) -> None:
     SHARED.create(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth)
+def _excluding(connection: Connection) -> None:
+    """What operators decided of votes."""
+    EXCLUSIONS.create(connection)
+    run_script(connection, "exclusions")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth, _excluding)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""
