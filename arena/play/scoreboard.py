@@ -22,7 +22,7 @@ import pandas as pd
 
 from arena.core.battle.entities import Contender
 from arena.core.errors import BadInput
-from arena.core.ports import Ledger
+from arena.core.ports import Exclusion, Ledger
 from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
 from arena.core.standings.board import Board, Panels, Query, Statistics
@@ -30,6 +30,8 @@ from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
+from arena.play import audits
+from arena.play.audits import Audit, audited
 from arena.play.panels import panels, statistics
 
 Answer = TypeVar("Answer")
@@ -45,6 +47,8 @@ COLUMNS = (
     *("thinking_tokens_a", "thinking_tokens_b", "thinking_ms_a", "thinking_ms_b"),
 )
 """What slices, effects and panels need of a vote."""
+
+AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
@@ -195,6 +199,16 @@ class Scoreboard:
             held = len(self._held)
             return await self._answered("statistics", Query(), lambda: statistics(votes, held))
 
+    async def audit(self) -> Audit:
+        """Of all votes that may be seen; copies of prompts are not looked for."""
+        async with self._caught_up():
+            votes = await self._votes()
+            return await self._answered("audit", Query(), lambda: audited(votes))
+
+    async def exclusions(self) -> list[Exclusion]:
+        """Every decision of operators so far."""
+        return await self._ledger.exclusions()
+
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""
         return frozenset(await self._unrevealed())
@@ -252,7 +266,7 @@ class Scoreboard:
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""
         while True:
-            chunk = await self._ledger.votes(COLUMNS, after=self._read, limit=CHUNK)
+            chunk = await self._ledger.votes(AUDITED, after=self._read, limit=CHUNK)
             if chunk.empty:
                 break
             numbers = await _to_the_end(asyncio.to_thread(effects.style_columns, chunk))

@@ -13,11 +13,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from json import JSONDecodeError
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    delete,
+    false,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -154,7 +165,7 @@ class SqlLedger:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
         known = {"sequence": "int64", **DTYPES}
         dtypes = {name: known[name] for name in columns or DTYPES}
-        asked = {name: VOTES.c[name] for name in dtypes}
+        asked: dict[str, ColumnElement[Any]] = {name: VOTES.c[name] for name in dtypes}
         if "excluded_reason" in asked:
             asked["excluded_reason"] = exclusions.REASON
         wanted = select(*asked.values()).order_by(VOTES.c.sequence)
