@@ -72,8 +72,27 @@ def tokens(text: str) -> tuple[str, ...]:
     return found
 
 
+def users(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(part.partition(":")[::2] for part in words(text))
+    if any(not (name and password) for name, password in pairs) or len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return pairs
+
+
 def networks(text: str) -> tuple[str, ...]:
     return tuple(str(ip_network(part, strict=False)) for part in words(text))
+
+
+def header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]*", text):
+        raise ValueError
+    return text
+
+
+def issuer(text: str) -> str:
+    if text and not re.match(r"https://[\w.-]+|http://(127\.0\.0\.1|localhost)\b", text):
+        raise ValueError
+    return text
 
 
 def file(text: str) -> Path | None:

@@ -61,6 +61,7 @@ def _database(text: str) -> str:
 
 
 _HOST = "an IP, host:port or http(s) URL, without user or password"
+_BY_PROXY = "one that a proxy of ARENA_PROXIES sets, which has to be set as well"
 _TOKENS = "as many bearer tokens as there are hosts at most, comma-separated"
 _OLLAMA = f"{_HOST}, and without a path such as /api or /v1, which the arena adds itself"
 
@@ -125,6 +126,18 @@ class Settings:
         allowed.networks,
         "comma-separated addresses or networks, or empty for none",
     )
+    password: str = _key("ARENA_PASSWORD", "", str, "any text, or empty for none", secret=True)
+    users: tuple[tuple[str, str], ...] = _key(
+        "ARENA_USERS", "", allowed.users, "comma-separated name:password, or empty", secret=True
+    )
+    account_header: str = _key(
+        "ARENA_ACCOUNT_HEADER", "", allowed.header, "a header such as X-Remote-User, or empty"
+    )
+    openid: str = _key(
+        "ARENA_OPENID", "", allowed.issuer, "the https address of an OpenID provider, or empty"
+    )
+    openid_client: str = _key("ARENA_OPENID_CLIENT", "", str, "the id that it knows the arena by")
+    openid_secret: str = _key("ARENA_OPENID_SECRET", "", str, "the secret of that", secret=True)
     stop_s: float = _key("ARENA_STOP", "30", allowed.number(0, 3600), "seconds, 0 to 3600")
     timeout_s: float = _key("ARENA_TIMEOUT", "180", allowed.number(1, 3600), "seconds, 1 to 3600")
     first_token_s: float = _key(
@@ -209,6 +222,11 @@ class Settings:
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
     port: int = _key("ARENA_PORT", "7860", allowed.whole(0, 65535), "0 (any free port) to 65535")
 
+    @property
+    def gated(self) -> bool:
+        """Not everybody may come in."""
+        return bool(self.password or self.users or self.account_header or self.openid)
+
     def hosts(self) -> tuple[HostAddress, ...]:
         """The Ollama hosts that were asked for; empty when none was. Raises ConfigError."""
         key, named = ("OLLAMA_HOSTS", self.ollama_hosts)
@@ -267,6 +285,10 @@ def load(
     settings = Settings(**values)
     settings.hosts()
     settings.others()
+    if settings.account_header and not settings.proxies:
+        raise _wrong("ARENA_ACCOUNT_HEADER", settings.account_header, _BY_PROXY)
+    if settings.openid and not settings.openid_client:
+        raise _wrong("ARENA_OPENID_CLIENT", "", "the id that the OpenID provider gave the arena")
     return settings
 
 

@@ -6,24 +6,30 @@ a battle, only its id, version and phase.
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TypeVar
 
+from arena.core.battle import view
 from arena.core.battle.entities import Battle, Phase
 from arena.core.errors import StaleVote, UnknownBattle
-from arena.core.ports import Event
+from arena.core.ports import Delta, Event, Piece
 
 T = TypeVar("T")
 
 KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0
+NEVER_USED = 1_000_000
+"""A number of an event that no battle reaches by itself."""
 
 
 class MemoryBattles:
     """`core.ports.Battles` in a dict; battles untouched for a day are forgotten, and so are
-    keys and names. forgotten: called with the id of each battle then."""
+    keys and names. forgotten: called with the id of each battle then. kept: called with each
+    battle before its move is acknowledged."""
 
     def __init__(
         self,
@@ -31,6 +37,7 @@ class MemoryBattles:
         keep_s: float = KEEP_S,
         clock: Callable[[], float] = time.monotonic,
         forgotten: Callable[[str], None] = lambda battle_id: None,
+        kept: Callable[[Battle], None] = lambda battle: None,
     ) -> None:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
@@ -39,6 +46,7 @@ class MemoryBattles:
         self._keep_s = keep_s
         self._clock = clock
         self._forgotten = forgotten
+        self._kept = kept
 
     async def load(self, battle_id: str) -> Battle:
         self._forget_old()
@@ -56,13 +64,18 @@ class MemoryBattles:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
         self._battles[battle.id] = (self._clock(), battle)
         self._battles.move_to_end(battle.id)
+        self._kept(battle)
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
         return frozenset(battle.id for battle in self.not_over())
 
     async def unrevealed(self) -> frozenset[str]:
-        return frozenset(battle.id for battle in self._without(Phase.DECIDED))
+        return frozenset(battle.id for battle in self.undecided())
+
+    def undecided(self) -> list[Battle]:
+        """Those under way, and those that ended without a result."""
+        return self._without(Phase.DECIDED)
 
     def not_over(self) -> list[Battle]:
         """The battles that are neither decided nor void."""
@@ -120,7 +133,7 @@ def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[
 
 @dataclass(slots=True)
 class _Channel:
-    events: list[Event] = field(default_factory=list)
+    events: list[tuple[int, Event]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     viewers: int = 0
 
@@ -135,10 +148,11 @@ class MemoryFeed:
 
     async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:  # noqa: ARG002 -- no other replica
         channel = self._channels.setdefault(battle_id, _Channel())
-        channel.events.append(event)
+        number = channel.events[-1][0] + 1 if channel.events else 1
+        channel.events.append((number, event))
         channel.changed.set()
         channel.changed = asyncio.Event()
-        return len(channel.events)
+        return number
 
     async def follow(
         self, battle_id: str, after: int = 0
@@ -148,9 +162,9 @@ class MemoryFeed:
         try:
             while not self._closed:
                 changed = channel.changed
-                batch = list(enumerate(channel.events[after:], start=after + 1))
+                batch = channel.events[bisect_right(channel.events, after, key=itemgetter(0)) :]
                 if batch:
-                    after += len(batch)
+                    after = batch[-1][0]
                     yield batch
                     continue
                 try:
@@ -164,11 +178,23 @@ class MemoryFeed:
     def told(self, battle_id: str) -> tuple[Event, ...]:
         """All events of the battle so far."""
         channel = self._channels.get(battle_id)
-        return tuple(channel.events) if channel else ()
+        return tuple(event for _, event in channel.events) if channel else ()
 
     def take_up(self, battle_id: str, events: Iterable[Event]) -> None:
         """Go on after the events that another process told."""
-        self._channels[battle_id] = _Channel(list(events))
+        self._channels[battle_id] = _Channel(list(enumerate(events, start=1)))
+
+    def found_again(self, battle: Battle) -> None:
+        """Go on where nobody knows what was told. All text comes under the first numbers, so that
+        whoever has it does not get it again, and how things are beyond all that were ever used."""
+        channel = self._channels[battle.id] = _Channel()
+        pieces = tuple(
+            Piece(seat.letter, turn, reply.text)
+            for seat in battle.seats
+            for turn, reply in enumerate(seat.replies)
+        )
+        channel.events = [(1, Delta(pieces))] if pieces else []
+        channel.events.append((NEVER_USED, view.state(battle)))
 
     def viewers(self, battle_id: str) -> int:
         channel = self._channels.get(battle_id)

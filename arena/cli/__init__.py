@@ -39,6 +39,8 @@ COMMANDS = {
     "withdraw": "take back the link of a battle that somebody shared",
     "export": "write the votes to a file for other tools",
     "import": "take votes from files into the ledger",
+    "audit": "find raters whose votes are improbable, and what ranks would be without them",
+    "exclude": "list what is not ranked because an operator says so; exclude, and include again",
     "verify": "find votes that were changed, taken out or put in, and tell the ledger's head",
     "backup": "copy the ledger into a file while the arena runs, and check the copy",
     "restore": "put a copy back in the ledger's place, and check it",

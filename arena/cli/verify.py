@@ -13,7 +13,7 @@ from arena.core.ports import Verified
 
 
 def _head(text: str) -> str:
-    if not re.fullmatch(r"\d+:[0-9a-f]{64}", text):
+    if not re.fullmatch(r"\d+:[0-9a-f]{64}(\+\d+:[0-9a-f]{64})?", text):
         raise ArgumentTypeError("a head is a number and 64 hex digits, as verify tells it")
     return text
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.journal import Journal
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
+from arena.core.battle import rules
+from arena.core.battle.entities import Battle, Phase
 from arena.core.errors import NotInstalled
 from arena.core.hosts.sharing import Peers
 from arena.core.ports import Battles, Condition, Feed, RateLimits
+from arena.play.writer import FAULT
 from arena.settings import Settings
 
 Forgotten = Callable[[str], None]
@@ -43,13 +47,16 @@ def stores_of(settings: Settings, forgotten: Forgotten) -> Stores:
 
 
 class MemoryStores:
-    """One process. parking: the file in which battles under way wait for the next one."""
+    """One process. parking: the file in which battles under way wait for the next one; beside it
+    stands what is found again after a crash."""
 
     def __init__(self, parking: Path, forgotten: Forgotten) -> None:
         self._parking = parking
         self._forgotten = forgotten
         self._feed = MemoryFeed()
-        self._battles = MemoryBattles(forgotten=self._forget)
+        self._battles = MemoryBattles(forgotten=self._forget, kept=self._keep)
+        place = parking.with_name(f"{parking.stem}.moves")
+        self._journal = Journal(place, self._battles.undecided)
         self.battles: Battles = self._battles
         self.feed: Feed = self._feed
         self.limits: RateLimits = MemoryLimits()
@@ -59,13 +66,25 @@ class MemoryStores:
         """Memory can always be used."""
 
     def take_up(self) -> None:
+        for left in self._journal.take_up():
+            # Nobody knows what was shown of a round that was being written.
+            writing = left.phase is Phase.ANSWERING
+            battle = rules.void(left, FAULT) if writing else left
+            self._battles.take_up(battle)
+            self._feed.found_again(battle)
+            self._journal.keep(battle)
         for parked in unpark(self._parking):
             self._battles.take_up(parked.battle)
             self._feed.take_up(parked.battle.id, parked.events)
+            self._journal.keep(parked.battle)
 
     async def close(self) -> None:
-        left = self._battles.not_over()
+        left = self._battles.undecided()
         park(self._parking, [Parked(battle, self._feed.told(battle.id)) for battle in left])
+        self._journal.close()
+
+    def _keep(self, battle: Battle) -> None:
+        self._journal.keep(battle)
 
     def _forget(self, battle_id: str) -> None:
         self._feed.forget(battle_id)

@@ -63,12 +63,12 @@ class ConfigError(ArenaError):
 
 
 class NotInstalled(ConfigError):
-    """What the setting names needs a package that only the extra `replicas` brings."""
+    """What the setting names needs a package that only an extra brings."""
 
-    def __init__(self, key: str, error: ImportError) -> None:
+    def __init__(self, key: str, error: ImportError, extra: str = "replicas") -> None:
         super().__init__(
             f"{key} names what needs a package that is missing here ({error}). Install it with "
-            "its extra: pip install 'progressive-arena[replicas]'."
+            f"its extra: pip install 'progressive-arena[{extra}]'."
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
@@ -172,6 +173,31 @@ class Outcomes:
     rows: pd.DataFrame
     withdrawn: pd.DataFrame
     last: int
+    exclusions: int = 0
+    """How many decisions on exclusions it heeds."""
+
+
+OPERATOR = "operator"
+"""The reason why a vote is not ranked that an operator excluded."""
+RATER, BALLOT = "rater", "ballot"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """What an operator decided of all votes of a rater, or of those of a ballot (`kind`): that they
+    are excluded, or included again."""
+
+    kind: str
+    subject: str
+    excluded: bool
+    reason: str
+    decided_at: datetime
+
+
+def standing(decisions: Iterable[Exclusion]) -> list[Exclusion]:
+    """Those that hold now: the last one on each that excludes it."""
+    last = {(each.kind, each.subject): each for each in decisions}
+    return [each for each in last.values() if each.excluded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +265,12 @@ class Ledger(StudyLedger, Protocol):
     generation: int
     """Another number where another ledger has taken the place of the one that was read before;
     its votes are others under the same numbers."""
+
+    async def exclude(self, decisions: Sequence[Exclusion]) -> None:
+        """Durable when it returns; from then on votes and outcomes heed them."""
+
+    async def exclusions(self) -> list[Exclusion]:
+        """All decisions so far, in their order."""
 
     async def share(self, battle: str, owner: str, told: str) -> None:
         """Keep what the battle's link shows; what was kept before is replaced."""

@@ -22,7 +22,7 @@ import pandas as pd
 
 from arena.core.battle.entities import Contender
 from arena.core.errors import BadInput
-from arena.core.ports import Ledger
+from arena.core.ports import Exclusion, Ledger
 from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
 from arena.core.standings.board import Board, Panels, Query, Statistics
@@ -31,6 +31,8 @@ from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
+from arena.play import audits
+from arena.play.audits import Audit, audited
 from arena.play.panels import panels, statistics
 
 Answer = TypeVar("Answer")
@@ -46,6 +48,8 @@ COLUMNS = (
     *("thinking_tokens_a", "thinking_tokens_b", "thinking_ms_a", "thinking_ms_b"),
 )
 """What slices, effects and panels need of a vote."""
+
+AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
@@ -112,6 +116,7 @@ class Scoreboard:
         self._roster = roster
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
+        self._exclusions = 0
         self._begun = self._folded = 0
         self._forget()
 
@@ -206,6 +211,16 @@ class Scoreboard:
             held = len(self._held)
             return await self._answered("statistics", Query(), lambda: statistics(votes, held))
 
+    async def audit(self) -> Audit:
+        """Of all votes that may be seen; copies of prompts are not looked for."""
+        async with self._caught_up():
+            votes = await self._votes()
+            return await self._answered("audit", Query(), lambda: audited(votes))
+
+    async def exclusions(self) -> list[Exclusion]:
+        """Every decision of operators so far."""
+        return await self._ledger.exclusions()
+
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""
         return frozenset(await self._unrevealed())
@@ -227,8 +242,8 @@ class Scoreboard:
         """What the ledger has got since, and what is no longer held back."""
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
-        if self._ledger.generation != self._generation:
-            self._generation = self._ledger.generation
+        if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
+            self._generation, self._exclusions = self._ledger.generation, news.exclusions
             self._forget()
             news = await self._ledger.outcomes()
         live = frozenset(await self._unrevealed())
@@ -238,8 +253,9 @@ class Scoreboard:
 
     @property
     def _version(self) -> int:
-        """Rows are only added, so what was read and how much of it is held back tell it all."""
-        return (self._last << 20) + len(self._held)
+        """Rows and exclusions are only added, so what was read and how much of it is held back
+        tell it all."""
+        return ((self._last + self._exclusions) << 20) + len(self._held)
 
     def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
         counted, held = withdrawn, self._held
@@ -262,7 +278,7 @@ class Scoreboard:
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""
         while True:
-            chunk = await self._ledger.votes(COLUMNS, after=self._read, limit=CHUNK)
+            chunk = await self._ledger.votes(AUDITED, after=self._read, limit=CHUNK)
             if chunk.empty:
                 break
             numbers = await _to_the_end(asyncio.to_thread(effects.style_columns, chunk))

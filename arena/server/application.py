@@ -15,12 +15,13 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from arena.compose import House
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, NotInstalled
 from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web import shared as shared_page
 from arena.web.bodies import Bodies
 from arena.web.callers import Sessions
+from arena.web.gate import Admitted, Gate
 from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
 
@@ -65,6 +66,14 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Sessions, key=house.ledger.key)
     replica.install(app)
+    if admitted := _admitted(house.settings):
+        app.add_middleware(
+            Gate,
+            admitted=admitted,
+            key=house.ledger.key,
+            take=house.stores.limits.take,
+            root_path="" if shared else house.settings.root_path,
+        )
     if names := _names(house.settings, shared):
         app.add_middleware(Hostnames, names=names)
     api.install(
@@ -96,10 +105,28 @@ def exposure(settings: Settings, shared: bool) -> str:
         "how many ballots one may cast (ARENA_BALLOTS_PER_HOUR)": settings.ballots_per_hour,
     }
     missing = " or ".join(what for what, limit in limits.items() if not limit)
-    lacks = f"no password, and no limit on {missing}" if missing else "no password"
+    lacks = [] if settings.gated else ["no password"]
+    lacks += [f"no limit on {missing}"] if missing else []
+    if not lacks:
+        return ""
+    who = "signs in" if settings.gated else "has its address"
     return (
-        f"Others can reach this page, and there is {lacks}: whoever has its address can play, vote "
-        "and read what it shows. See docs/SECURITY.md."
+        f"Others can reach this page, and there is {', and '.join(lacks)}: whoever {who} can "
+        "play, vote and read what it shows. See docs/SECURITY.md."
+    )
+
+
+def _admitted(settings: Settings) -> Admitted:
+    """Raises ConfigError where a library is missing."""
+    openid = None
+    if settings.openid:
+        try:
+            from arena.web.openid import OpenId
+        except ImportError as error:
+            raise NotInstalled("ARENA_OPENID", error, "openid") from error
+        openid = OpenId(settings.openid, settings.openid_client, settings.openid_secret)
+    return Admitted(
+        settings.password, dict(settings.users), settings.account_header, settings.proxies, openid
     )
 
 

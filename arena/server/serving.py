@@ -18,10 +18,12 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from arena.addresses import reached_at
 from arena.core.errors import ArenaError, ConfigError
 from arena.server.connection import Connection
+from arena.web.gate import Peers
 
 log = logging.getLogger(__name__)
 
@@ -129,13 +131,14 @@ class Server:
     ) -> None:
         self._sock = sock
         self._thread: threading.Thread | None = None
+        if proxies:
+            app = ProxyHeadersMiddleware(app, list(proxies))
         config = uvicorn.Config(
-            app,
+            Peers(app),
             http=Connection,
             log_level="warning",
             access_log=False,
-            proxy_headers=bool(proxies),
-            forwarded_allow_ips=list(proxies),
+            proxy_headers=False,
             timeout_graceful_shutdown=CLOSE_S,
             ws="none",
             lifespan="on",

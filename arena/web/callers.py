@@ -47,13 +47,13 @@ class Callers:
     async def of(self, request: AnyRequest, brought: str = "", link: str = "") -> Caller:
         """brought, link: what came in the body, where headers and cookies cannot."""
         key = await self._key()
-        told = (request.headers.get(SESSION, ""), *_cookies(request, _cookie(key)), brought)
+        told = (request.headers.get(SESSION, ""), *cookies(request, cookie(key)), brought)
         raters = (_rater(key, text) for text in told)
-        address = _address(request)
+        address = address_of(request)
         return Caller(
             rater=next(filter(None, raters), ""),
-            network=address and _hash(key, f"{datetime.now(UTC).date()} {address}"),
-            place=address and _hash(key, address),
+            network=address and digest(key, f"{datetime.now(UTC).date()} {address}"),
+            place=address and digest(key, address),
             link=link or unquote(request.headers.get(LINK, "")),
         )
 
@@ -62,12 +62,12 @@ class Callers:
         it; the same name from the same place means the same."""
         if caller.rater:
             return caller
-        known = _hash(await self._key(), f"{caller.place} {label}") if label else ""
+        known = digest(await self._key(), f"{caller.place} {label}") if label else ""
         return replace(caller, rater=known or secrets.token_hex(12), begun=True)
 
     async def session(self, rater: str) -> str:
         """What whoever is to be this rater brings."""
-        return _signed(await self._key(), rater)
+        return session_of(await self._key(), rater)
 
     async def keep(
         self, response: Response, rater: str, path: str = "/", *, secure: bool = False
@@ -76,7 +76,7 @@ class Callers:
         script can read."""
         response.headers[SESSION] = session = await self.session(rater)
         response.set_cookie(
-            _cookie(await self._key()),
+            cookie(await self._key()),
             session,
             max_age=YEAR_S,
             path=path,
@@ -116,12 +116,14 @@ class Sessions:
         return [header for header in given.raw_headers if header[0] == b"set-cookie"]
 
 
-def _hash(key: bytes, text: str) -> str:
+def digest(key: bytes, text: str) -> str:
+    """Nobody without the key can make it."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
 
-def _signed(key: bytes, rater: str) -> str:
-    return f"{rater}.{_hash(key, f'session {rater}')}"
+def session_of(key: bytes, rater: str) -> str:
+    """What whoever is to be this rater brings."""
+    return f"{rater}.{digest(key, f'session {rater}')}"
 
 
 def _rater(key: bytes, session: str) -> str:
@@ -129,16 +131,16 @@ def _rater(key: bytes, session: str) -> str:
     if not session.isascii():
         return ""
     rater = session.partition(".")[0]
-    return rater if hmac.compare_digest(_signed(key, rater), session) else ""
+    return rater if hmac.compare_digest(session_of(key, rater), session) else ""
 
 
-def _cookie(key: bytes) -> str:
+def cookie(key: bytes) -> str:
     """Its name. A browser keeps cookies of all ports of a machine together, and each may have
     another arena."""
-    return f"arena_{_hash(key, 'cookie')[:8]}"
+    return f"arena_{digest(key, 'cookie')[:8]}"
 
 
-def _cookies(request: AnyRequest, name: str) -> Iterator[str]:
+def cookies(request: AnyRequest, name: str) -> Iterator[str]:
     """All of that name: one may be for a battle alone."""
     for part in request.headers.get("cookie", "").split(";"):
         known, _, value = part.strip().partition("=")
@@ -146,7 +148,7 @@ def _cookies(request: AnyRequest, name: str) -> Iterator[str]:
             yield value
 
 
-def _address(request: AnyRequest) -> str:
+def address_of(request: AnyRequest) -> str:
     if not request.client:
         return ""
     told = str(request.client.host)

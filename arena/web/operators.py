@@ -1,6 +1,6 @@
 """Who may see hosts and speeds, which can tell who is who in a blind battle.
 
-There are no accounts yet. So an operator is whoever sits at this machine: the page is bound to a
+An account says nothing of that. An operator is whoever sits at this machine: the page is bound to a
 loopback address, has no public link, and the request was not passed on by a proxy or a tunnel.
 It does not know what operators are shown.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from starlette.middleware.gzip import GZipMiddleware
 
-from arena.web import arena_tab, embedding, hosts_tab, leaderboard_tab
+from arena.web import arena_tab, embedding, hosts_tab, leaderboard_tab, raters_tab
 from arena.web.callers import Callers
 from arena.web.front import Front
 from arena.web.headers import Headers, of_page
@@ -66,6 +66,8 @@ def build(
             if overview:
                 with gr.Tab(label("tabs.hosts"), id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)
+                with gr.Tab(label("tabs.raters"), id="raters") as raters:
+                    raters_tab.build(raters, referee.scoreboard)
     return page
 
 

@@ -177,7 +177,8 @@ def test_the_tab_and_the_route_are_only_on_a_private_loopback_page(
         local = TestClient(app, base_url="http://127.0.0.1:7860", client=("127.0.0.1", 5000))
         answer = await asyncio.to_thread(local.get, "/api/arena/hosts")
         page = await asyncio.to_thread(local.get, "/config")
-        assert ('"hosts-refresh"' in page.text) is there
+        for button in ("hosts-refresh", "raters-audit"):
+            assert (f'"{button}"' in page.text) is there
         file = {"files": ("x.html", b"<b>")}
         refused = await asyncio.to_thread(local.post, "/gradio_api/upload", files=file)
         assert refused.status_code == refused.json()["status"] == 403, "no file is taken"

@@ -11,12 +11,13 @@ from arena.adapters.ledger import chain
 from arena.adapters.ledger.schema import (
     CHAIN,
     EARLIER,
+    EXCLUSIONS,
     SHARED,
     STUDY_EVENTS,
     STUDY_REPLIES,
     VOTES,
     add_columns,
-    run,
+    run_script,
 )
 from arena.core.battle.record import REMARKED
 
@@ -39,7 +40,7 @@ def _seventh(connection: Connection) -> None:
     _remarks(connection)
     STUDY_EVENTS.create(connection)
     STUDY_REPLIES.create(connection)
-    run(connection, "studies_append_only")
+    run_script(connection, "studies_append_only")
 
 
 def _remarks(connection: Connection) -> None:
@@ -49,6 +50,12 @@ def _remarks(connection: Connection) -> None:
     add_columns(connection, dict(zip(REMARKED, kinds, strict=True)))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth, _seventh)
+def _eighth(connection: Connection) -> None:
+    """What operators decided of votes."""
+    EXCLUSIONS.create(connection)
+    run_script(connection, "exclusions")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth, _seventh, _eighth)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

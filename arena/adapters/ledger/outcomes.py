@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
+from arena.adapters.ledger import exclusions
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import EMPTY, OUTCOME, VOTES
 from arena.core.ports import Outcomes
@@ -37,15 +38,18 @@ def read(connection: Connection, database: Database, after: int) -> Outcomes:
     """As `core.ports.Ledger.outcomes`. Nothing ever appears below a number that was read, so
     what is found up to `last` is the same whatever is written meanwhile."""
     last = max(after, connection.scalar(select(func.max(VOTES.c.sequence))) or 0)
+    decided = exclusions.count(connection)
     if last == after:
-        return Outcomes(NOTHING.copy(), NOTHING.copy(), last)
+        return Outcomes(NOTHING.copy(), NOTHING.copy(), last, decided)
     rows = frame(database.outcomes(connection, after, last))
     superseded = connection.scalars(_superseded(after, last)).all()
     if superseded:
         rows["excluded_reason"] = _superseded_where(rows, superseded)
     again = connection.scalars(_withdrawn(after, last)).all() if after else []
     withdrawn = frame(database.outcomes_of(connection, again)) if again else NOTHING.copy()
-    return Outcomes(rows, withdrawn, last)
+    if decided:
+        rows, withdrawn = (exclusions.applied(connection, each) for each in (rows, withdrawn))
+    return Outcomes(rows, withdrawn, last, decided)
 
 
 def frame(pieces: Iterable[bytes]) -> pd.DataFrame:

@@ -124,6 +124,19 @@ STUDY_REPLIES = sa.Table(
     sa.UniqueConstraint("study", "prompt_id", "contender", "asked"),
     sqlite_autoincrement=True,
 )
+EXCLUSIONS = sa.Table(
+    "vote_exclusions",
+    _SCHEMA,
+    sa.Column("number", _WHOLE, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("subject", sa.Text(), nullable=False),
+    sa.Column("excluded", sa.Boolean(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("decided_at", UtcTime, nullable=False),
+    sa.Column("after", _WHOLE, nullable=False),
+    sa.Column("digest", sa.Text(), nullable=False),
+)
+"""What operators decided of raters and ballots after so many votes; see `exclusions`."""
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),
@@ -184,12 +197,13 @@ _OUTCOMES = {
 
 def _first(connection: sa.Connection) -> None:
     VOTES.create(connection)
-    run(connection, "append_only")
+    run_script(connection, "append_only")
 
 
-def run(connection: sa.Connection, script: str) -> None:
-    """A script beside this file, in the database's own words."""
-    text = Path(__file__).with_name(f"{script}_{connection.dialect.name}.sql").read_text("utf-8")
+def run_script(connection: sa.Connection, name: str) -> None:
+    """The statements of this file for the database, each after an empty line."""
+    file = Path(__file__).with_name(f"{name}_{connection.dialect.name}.sql")
+    text = file.read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("--"))
     for statement in "\n".join(lines).split("\n\n"):
         connection.exec_driver_sql(" ".join(statement.split()))

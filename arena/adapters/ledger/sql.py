@@ -9,18 +9,30 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from json import JSONDecodeError
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    delete,
+    false,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import chain, importing, outcomes, studies
+from arena.adapters.ledger import chain, exclusions, importing, outcomes, studies
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
@@ -30,7 +42,7 @@ from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import REMARKED, VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
-from arena.core.ports import Condition, Outcomes, Verified
+from arena.core.ports import Condition, Exclusion, Outcomes, Verified
 from arena.core.study.course import Event
 from arena.core.study.written import Written
 
@@ -154,11 +166,14 @@ class SqlLedger:
     ) -> pd.DataFrame:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
         known = {"sequence": "int64", **DTYPES}
-        asked = [*(columns or DTYPES)]
-        remarked = not set(REMARKED).isdisjoint(asked)
+        wished = [*(columns or DTYPES)]
+        remarked = not set(REMARKED).isdisjoint(wished)
         beside = ("battle_id", "seat_a", "seat_b") if remarked else ()
-        dtypes = {name: known[name] for name in dict.fromkeys((*asked, *beside))}
-        wanted = select(*(VOTES.c[name] for name in dtypes)).order_by(VOTES.c.sequence)
+        dtypes = {name: known[name] for name in dict.fromkeys((*wished, *beside))}
+        asked: dict[str, ColumnElement[Any]] = {name: VOTES.c[name] for name in dtypes}
+        if "excluded_reason" in asked:
+            asked["excluded_reason"] = exclusions.REASON
+        wanted = select(*asked.values()).order_by(VOTES.c.sequence)
         if after:
             wanted = wanted.where(VOTES.c.sequence > after)
         if battle:
@@ -170,7 +185,7 @@ class SqlLedger:
             values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
             columns = zip(dtypes.items(), values, strict=True)
             votes = pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
-            return studies.with_remarks(db, votes)[asked] if remarked else votes
+            return studies.with_remarks(db, votes)[wished] if remarked else votes
 
         return await self._do(read)
 
@@ -179,8 +194,30 @@ class SqlLedger:
         return await self._do(lambda db: outcomes.read(db, self._database, after))
 
     async def verify(self, head: str = "") -> Verified:
-        """Whether every vote is as it was written. head: one that was told before."""
-        return await self._do(lambda db: chain.verify(db, head), self._patient)
+        """Whether every vote, and every exclusion, is as it was written. head: one that was told
+        before."""
+        of_votes, _, of_exclusions = head.partition("+")
+
+        def check(db: Connection) -> Verified:
+            votes = chain.verify(db, of_votes)
+            decided, faults = exclusions.verify(db, of_exclusions)
+            heads = "+".join(filter(None, (votes.head, decided)))
+            return replace(votes, head=heads, faults=(*votes.faults, *faults))
+
+        return await self._do(check, self._patient)
+
+    async def exclude(self, decisions: Sequence[Exclusion]) -> None:
+        """As `core.ports.Ledger.exclude`."""
+
+        def decide(db: Connection) -> None:
+            self._database.take_turns(db)
+            exclusions.write(db, decisions)
+
+        await self._do(decide, writing=True)
+
+    async def exclusions(self) -> list[Exclusion]:
+        """As `core.ports.Ledger.exclusions`."""
+        return await self._do(exclusions.told)
 
     async def share(self, battle: str, owner: str, told: str) -> None:
         """As `core.ports.Ledger.share`."""

@@ -1,0 +1,114 @@
+"""Every move of a battle on the disk before it is acknowledged, for an arena that keeps its battles
+in memory and may be killed; the next start finds those that were not decided.
+
+A process has a file of its own, locked as long as it lives; what a process left that is gone is
+taken up by whoever comes first. It is not waited for the disk itself, so a machine that loses
+its power may lose the last moves, but never a vote. It does not know what a move is.
+"""
+
+import json
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from arena.core.battle.entities import Battle, Phase
+from arena.core.codec import Unreadable, decode, encode
+
+if sys.platform != "win32":
+    import fcntl
+
+log = logging.getLogger(__name__)
+
+LARGEST = 16 * 1024**2
+"""Bytes after which what is over is left out."""
+
+
+class Journal:
+    """path: what the files' names begin with, beside the ledger. kept: the battles to go on with
+    when the file is written anew."""
+
+    def __init__(self, path: Path, kept: Callable[[], Iterable[Battle]]) -> None:
+        self._path = path
+        self._kept = kept
+        self._file: int | None = None
+        self._own = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
+        self._size = 0
+        self._largest = LARGEST
+
+    def keep(self, battle: Battle) -> None:
+        """What cannot be written is told in the log: the battle goes on while the process lives."""
+        line = _line(battle)
+        try:
+            if self._file is None or self._size + len(line) > self._largest:
+                self._begin()
+            if self._file is not None:
+                self._size += os.write(self._file, line)
+        except OSError as error:
+            log.warning("a battle would not survive a crash: %s (%s)", self._own, error.strerror)
+
+    def take_up(self) -> list[Battle]:
+        """The battles that were left by processes that are gone, as they were after their last
+        move; those that were decided are not among them. Their files are gone then."""
+        found: dict[str, Battle] = {}
+        for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
+            if left == self._own:
+                continue
+            try:
+                handle = os.open(left, os.O_RDWR)
+            except OSError:
+                continue
+            with os.fdopen(handle, "rb") as file:
+                if _is_ours(file.fileno()):
+                    for battle in filter(None, map(_battle, file)):
+                        known = found.get(battle.id)
+                        if known is None or known.version < battle.version:
+                            found[battle.id] = battle
+                    left.unlink(missing_ok=True)
+        return [battle for battle in found.values() if battle.phase is not Phase.DECIDED]
+
+    def close(self) -> None:
+        """Nothing is to be found again."""
+        if self._file is not None:
+            self._own.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+    def _begin(self) -> None:
+        """A new file, with what goes on. The old one's name is taken last of all."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._own.with_name(f"{self._own.name}.new")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        _is_ours(handle)
+        self._size = sum(os.write(handle, _line(battle)) for battle in self._kept())
+        self._largest = max(LARGEST, 2 * self._size)
+        draft.replace(self._own)
+        if self._file is not None:
+            os.close(self._file)
+        self._file = handle
+
+
+def _line(battle: Battle) -> bytes:
+    return json.dumps(encode(battle, Battle)).encode() + b"\n"
+
+
+def _battle(line: bytes) -> Battle | None:
+    """None for one that was being written, or that this arena cannot read."""
+    try:
+        read: Battle = decode(json.loads(line), Battle)
+    except (Unreadable, ValueError):
+        return None
+    return read
+
+
+def _is_ours(file: int) -> bool:
+    """Nobody else has it open who lives. On Windows others are only trusted to come at other times."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

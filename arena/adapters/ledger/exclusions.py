@@ -1,0 +1,121 @@
+"""Which votes an operator has excluded, and why: decisions that are only ever added to, each linked
+to the one before it and to the votes that there were.
+
+A later decision on the same rater or ballot takes the place of an earlier one, so each is
+reversible. It does not know why somebody decides.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select
+
+from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
+from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
+
+_BY_KIND = {RATER: VOTES.c.rater, BALLOT: VOTES.c.ballot_id}
+
+
+def _current(kind: str) -> Select[str]:
+    """Who or what is excluded now."""
+    newest = select(func.max(EXCLUSIONS.c.number)).group_by(EXCLUSIONS.c.kind, EXCLUSIONS.c.subject)
+    return select(EXCLUSIONS.c.subject).where(
+        EXCLUSIONS.c.number.in_(newest), EXCLUSIONS.c.kind == kind, EXCLUSIONS.c.excluded
+    )
+
+
+_EXCLUDED = or_(*(column.in_(_current(kind)) for kind, column in _BY_KIND.items()))
+
+REASON: ColumnElement[str] = case(
+    (and_(VOTES.c.excluded_reason == EMPTY, _EXCLUDED), OPERATOR), else_=VOTES.c.excluded_reason
+).label("excluded_reason")
+"""Of a vote, as it is now. What was not ranked already keeps its reason."""
+
+
+def told(connection: Connection) -> list[Exclusion]:
+    """All decisions, in their order."""
+    rows = connection.execute(select(EXCLUSIONS).order_by(EXCLUSIONS.c.number)).all()
+    return [Exclusion(r.kind, r.subject, r.excluded, r.reason, r.decided_at) for r in rows]
+
+
+def write(connection: Connection, decisions: Sequence[Exclusion]) -> None:
+    """In a transaction that no other writes beside."""
+    number, digest = _end(connection)
+    links = select(CHAIN.c.sequence, CHAIN.c.digest).order_by(CHAIN.c.sequence.desc())
+    votes = connection.execute(links.limit(1)).first()
+    for decided in decisions:
+        number += 1
+        row: dict[str, Any] = {
+            "number": number,
+            "kind": decided.kind,
+            "subject": decided.subject,
+            "excluded": decided.excluded,
+            "reason": decided.reason,
+            "decided_at": decided.decided_at.astimezone(UTC),
+            "after": votes.sequence if votes else 0,
+        }
+        digest = _digest(digest, votes.digest if votes else "", list(row.values()))
+        connection.execute(insert(EXCLUSIONS), {**row, "digest": digest})
+
+
+def count(connection: Connection) -> int:
+    return connection.scalar(select(func.max(EXCLUSIONS.c.number))) or 0
+
+
+def applied(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `outcomes`, with what is excluded now."""
+    raters = connection.scalars(_current(RATER)).all()
+    ballots = _current(BALLOT)
+    few = select(VOTES.c.sequence).where(VOTES.c.ballot_id.in_(ballots))
+    out = rows["rater"].isin(raters) | rows["sequence"].isin(connection.scalars(few).all())
+    reasons = rows["excluded_reason"]
+    out &= reasons == ""
+    if out.any():
+        if OPERATOR not in reasons.cat.categories:
+            reasons = reasons.cat.add_categories(OPERATOR)
+        return rows.assign(excluded_reason=reasons.mask(out, OPERATOR))
+    return rows
+
+
+def verify(connection: Connection, head: str) -> tuple[str, list[str]]:
+    """The head of the decisions, and what is wrong with them. head: one that was told before."""
+    links = select(EXCLUSIONS, CHAIN.c.digest.label("votes")).outerjoin(
+        CHAIN, CHAIN.c.sequence == EXCLUSIONS.c.after
+    )
+    faults: list[str] = []
+    before, heads = "", {""}
+    number = 0
+    for row in connection.execute(links.order_by(EXCLUSIONS.c.number)):
+        number += 1
+        if row.number != number:
+            faults.append(f"exclusion {number} is missing")
+            number = row.number
+        elif _digest(before, row.votes or "", _values(row)) != row.digest:
+            faults.append(f"exclusion {number}, or a vote before it, was changed")
+        before = row.digest
+        heads.add(f"{number}:{row.digest}")
+    if head not in heads:
+        faults.append(f"the head {head} of exclusions is not in it: they were changed")
+    return f"{number}:{before}" if number else "", faults
+
+
+def _values(row: Row[Any]) -> list[Any]:
+    return [
+        *(row.number, row.kind, row.subject, row.excluded, row.reason),
+        *(row.decided_at, row.after),
+    ]
+
+
+def _end(connection: Connection) -> tuple[int, str]:
+    newest = select(EXCLUSIONS.c.number, EXCLUSIONS.c.digest)
+    last = connection.execute(newest.order_by(EXCLUSIONS.c.number.desc()).limit(1)).first()
+    return (last.number, last.digest) if last else (0, "")
+
+
+def _digest(before: str, votes: str, values: Sequence[Any]) -> str:
+    said = json.dumps([before, votes, *values], default=lambda moment: moment.isoformat())
+    return hashlib.sha256(said.encode()).hexdigest()

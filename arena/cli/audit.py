@@ -1,0 +1,93 @@
+"""`arena audit`: raters whose votes no judge of replies would cast, and what ranks would be without.
+
+It does not know how they are found.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from arena import settings as config
+from arena.cli.arguments import as_json
+from arena.cli.terminal import console, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from arena.core.audit.search import Finding
+    from arena.core.ports import Ledger
+    from arena.play.audits import Move
+
+AT_ONCE = 2000
+"""Votes with their conversations, of which only a digest of the prompt is kept."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Of votes that count. What it finds accuses nobody yet: look at the votes, then exclude "
+        "with `arena exclude --rater`. Exit code 1 where somebody was found."
+    )
+    as_json(parser, "what was found")
+
+
+def run(options: Namespace) -> int:
+    from arena import frames
+    from arena.core.audit.search import ALPHA
+    from arena.play.audits import audited
+
+    found = audited(frames.from_ledger(config.load(), _votes))
+    report = found.report
+    if options.json:
+        print_json(asdict(found))
+    else:
+        if report.findings:
+            console.print(table("Improbable voters", _FOUND, report.findings, ("Rater", "What")))
+        if found.moves:
+            console.print(table("Ranks without them", _MOVES, found.moves, ("Contender",)))
+        console.print(
+            f"{report.ballots:,} ballots of {report.raters:,} raters, whose tastes differ by "
+            f"{report.taste:.2f} logits; {len(report.findings)} found. The chance to accuse "
+            f"anybody who judges by a taste of their own is at most {ALPHA:.0%}."
+        )
+    return 1 if report.findings else 0
+
+
+async def _votes(ledger: Ledger) -> pd.DataFrame:
+    import pandas as pd
+
+    from arena.play.audits import COLUMNS, TALK, with_prompts
+
+    chunks: list[pd.DataFrame] = []
+    after = 0
+    while not chunks or len(chunks[-1]):
+        rows = await ledger.votes(("sequence", *COLUMNS, TALK), after=after, limit=AT_ONCE)
+        after = int(rows["sequence"].max()) if len(rows) else after
+        chunks.append(with_prompts(rows))
+    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+
+
+SAID = {
+    "for": "keeps {about}, whatever it writes",
+    "against": "drops {about}, whatever it writes",
+    "place": "goes by place {about} from the left",
+    "random": "drops anybody alike",
+    "haste": "votes faster than anybody reads",
+    "burst": "casts in bursts",
+    "copy": "agrees with {about} on everything",
+    "ring": "one of many who vote {about} together",
+}
+_FOUND: dict[str, Callable[[Finding], str]] = {
+    "Rater": lambda f: f.rater,
+    "What": lambda f: SAID[f.kind].format(about=f.about),
+    "Ballots": lambda f: f"{f.ballots:,}",
+    "Evidence": lambda f: f"10^{f.evidence:.0f}",
+}
+_MOVES: dict[str, Callable[[Move], str]] = {
+    "Contender": lambda m: m.contender,
+    "With": lambda m: str(m.before),
+    "Without": lambda m: str(m.after),
+}

@@ -1,0 +1,57 @@
+"""`arena bench rigging`: votes that it takes to move the first rank by one, as a table.
+
+It draws what `arena.bench.rigging` measures, and does not know how that is done.
+"""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+
+from arena.cli.arguments import number, to_json
+from arena.cli.terminal import Bar, figure, table, told
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "Plays a simulated arena; needs no host and no ledger. The same seed gives the same "
+        "figures."
+    )
+    number(parser, "--contenders", 3, 30, 8, "of normal strengths")
+    number(parser, "--raters", 20, 5000, 200, "who are honest and disagree")
+    number(parser, "--ballots", 5, 500, 40, "of each, on average")
+    number(parser, "--size", 2, 3, 3, "contenders of a battle, 2 or 3")
+    number(parser, "--limit", 1, 1_000_000, 600, "ballots of a network in an hour")
+    number(parser, "--seed", 0, 2**31, 1, "of all chance")
+    to_json(parser)
+
+
+def run(options: Namespace) -> int:
+    from arena.bench import rigging
+    from arena.bench.attackers import Crowd
+
+    crowd = Crowd(
+        contenders=options.contenders,
+        honest=options.raters,
+        ballots=options.ballots,
+        size=options.size,
+        seed=options.seed,
+    )
+    with Bar() as bar:
+        rows = list(rigging.run(crowd, options.limit, bar.show))
+    more = f"over {rigging.MOST}"
+    columns = {
+        "Defence": lambda r: r.defence,
+        "Raters": lambda r: figure(r.raters or None, "{:.0f}"),
+        "Ballots": lambda r: figure(r.ballots, "{:,.0f}", more if r.raters else ""),
+        "Votes": lambda r: figure(r.votes, "{:,.0f}"),
+        "Of all": lambda r: figure(r.share, "{:.2%}"),
+        "Hours": lambda r: figure(r.hours, "{:.1f}", ""),
+    }
+    words = (
+        "Until the second is first. Of all: of the honest votes. Hours: of one network within the "
+        f"limit of ballots. {rigging.PUBLISHED}"
+    )
+    drawn = table("To move the first rank by one", columns, rows, ("Defence",))
+    told(
+        options.json, {"rows": [*map(asdict, rows)], "published": rigging.PUBLISHED}, [drawn], words
+    )
+    return 0

@@ -1,0 +1,230 @@
+"""What an audit looks for, and how sure it is: each rater, each ring and each pair of raters is
+tested in many ways, and all of it together accuses anybody falsely with probability ALPHA at most
+(Bonferroni on e-processes; Vovk & Wang 2021, arXiv:1912.06116).
+
+That holds as far as its picture of honest raters does: they choose the weakest by Luce's rule with
+strengths of the fit and a normal taste, whose width is learnt from those who are not found. It
+does not know what is done about what it finds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logsumexp, ndtri
+from scipy.stats.qmc import Halton
+
+from arena.core.audit import evidence
+from arena.core.audit.ballots import Ballots, read
+from arena.core.audit.evidence import Evidence
+from arena.core.standings.bradley_terry import Method
+from arena.core.standings.counts import Counts
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+ALPHA = 0.05
+PASSES = 3
+"""Whoever was found is left out of the fit and of the tastes, and all are looked at again."""
+PLACE_TASTE = 0.5
+"""Of how much people favour a place, in logits."""
+HASTE = 0.25
+"""So often anybody may vote without reading."""
+CALM_S, BURST_S = 15.0, 3.0
+"""Nobody casts more than a ballot each 15 s for long; a burst has one each 3 s."""
+AGREE, COPY = 0.7, 0.99
+"""How often two agree on the same prompt and contenders, and a copy does."""
+DRAWS = 256
+"""Tastes for all contenders at once that are tried for who clicks at random."""
+SHARES = (0.01, 0.05, 0.2)
+MEMBER = 0.95
+"""How probable it must be that a rater is of a ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """kind: for, against, place, random, haste, burst, copy or ring. about: whom or what it
+    concerns. evidence: the e-value as a power of ten; 2 is a hundred to one."""
+
+    rater: str
+    kind: str
+    about: str
+    evidence: float
+    ballots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """taste: how much raters differ, in logits."""
+
+    findings: tuple[Finding, ...]
+    raters: int
+    ballots: int
+    taste: float
+
+    @property
+    def found(self) -> frozenset[str]:
+        return frozenset(finding.rater for finding in self.findings)
+
+
+def audit(votes: pd.DataFrame) -> Report:
+    """votes: as `ballots.read` takes them, with what the fit needs, and none that was superseded."""
+    ballots = read(votes)
+    found: dict[str, Finding] = {}
+    taste = 0.0
+    for _ in range(PASSES):
+        honest = ~np.isin(ballots.raters, list(found))[ballots.rater]
+        before = {*found}
+        strength = _strengths(votes[~votes["rater"].isin(before)], ballots)
+        taste, tests = _tests(ballots, strength, honest)
+        sure = np.log(max(1, len(ballots.raters) * len(tests)) / ALPHA)
+        found = {}
+        for kind, about, told in tests:
+            for at in np.flatnonzero(told.highest > sure):
+                _keep(found, ballots, int(told.group[at]), kind, about, told.highest[at])
+        for kind, about, rater, much in (*_rings(ballots, tests, found, sure), *_copies(ballots)):
+            _keep(found, ballots, rater, kind, about, much)
+        if {*found} == before:
+            break
+    order = sorted(found.values(), key=lambda finding: -finding.evidence)
+    return Report(tuple(order), len(ballots.raters), len(ballots.rater), taste)
+
+
+Test = tuple[str, str, Evidence]
+
+
+def _keep(
+    found: dict[str, Finding], ballots: Ballots, rater: int, kind: str, about: str, much: float
+) -> None:
+    """The strongest finding of each rater."""
+    name, power = ballots.raters[rater], float(much / np.log(10))
+    if name not in found or found[name].evidence < power:
+        found[name] = Finding(name, kind, about, power, int((ballots.rater == rater).sum()))
+
+
+def _strengths(votes: pd.DataFrame, ballots: Ballots) -> Floats:
+    """(K,) of the fit; 0 for whom it does not know."""
+    fit = Counts.of(votes).fit(Method(clusters="none"))
+    known = dict(zip(fit.names, fit.theta.tolist(), strict=True))
+    return np.array([known.get(name, 0.0) for name in ballots.names])
+
+
+def _tests(ballots: Ballots, strength: Floats, honest: Bools) -> tuple[float, list[Test]]:
+    """The taste of the honest, and every test."""
+    weak = np.where(ballots.there, np.exp(-strength[ballots.live]), 0.0)
+    everybody = weak.sum(axis=1)
+    offsets: list[tuple[Ints, Floats, Bools]] = []
+    likely = np.zeros(len(evidence.TASTES))
+    for contender in range(len(ballots.names)):
+        row, place = np.nonzero(ballots.live == contender)
+        own = weak[row, place]
+        offset, kept = np.log((everybody[row] - own) / own), ballots.dropped[row] != place
+        of = honest[row]
+        offset = offset + evidence.level(offset[of], kept[of])
+        offsets.append((row, offset, kept))
+        likely += evidence.taste_of(offset[of], kept[of], ballots.rater[row[of]])
+    taste = evidence.TASTES[int(likely.argmax())]
+    tests: list[Test] = []
+    for name, (row, offset, kept) in zip(ballots.names, offsets, strict=True):
+        rater = ballots.rater[row]
+        both = evidence.bent(offset, kept, rater, taste)
+        tests += zip(("for", "against"), (name, name), both, strict=True)
+    tests += _places(ballots, honest)
+    tests.append(("random", "", _random(ballots, strength, taste)))
+    tests.append(("haste", "", _haste(ballots)))
+    tests.append(("burst", "", _bursts(ballots)))
+    return taste, tests
+
+
+def _places(ballots: Ballots, honest: Bools) -> Iterator[Test]:
+    """Seats are drawn at random, so whoever has one opinion on places has none on replies."""
+    several = ballots.there.sum(axis=1)
+    for place in range(ballots.live.shape[1]):
+        row = np.flatnonzero(ballots.there[:, place])
+        kept, offset = ballots.dropped[row] != place, np.zeros(len(row))
+        for size in np.unique(several[row]):
+            alike = several[row] == size
+            offset[alike] = evidence.odds(kept[alike & honest[row]])
+        rater = ballots.rater[row]
+        for told in evidence.bent(offset, kept, rater, PLACE_TASTE):
+            yield "place", str(place + 1), told
+
+
+def _random(ballots: Ballots, strength: Floats, taste: float) -> Evidence:
+    """Who drops anybody alike, where no taste would."""
+    tastes = taste * ndtri(Halton(len(strength), scramble=False).random(DRAWS + 1)[1:])
+    count = len(ballots.raters)
+    likely = np.zeros((count, DRAWS))
+    uniform = np.zeros(count)
+    for part in np.array_split(np.arange(len(ballots.rater)), len(ballots.rater) // 20_000 + 1):
+        live, rater = ballots.live[part], ballots.rater[part]
+        weakness = np.where(live[..., None] >= 0, -(strength + tastes).T[live], -np.inf)
+        own = weakness[np.arange(len(part)), ballots.dropped[part]]
+        np.add.at(likely, rater, own - logsumexp(weakness, axis=1))
+        np.add.at(uniform, rater, -np.log((live >= 0).sum(axis=1)))
+    much = uniform - (logsumexp(likely, axis=1) - np.log(DRAWS))
+    return Evidence(np.arange(count), much, much, np.bincount(ballots.rater, minlength=count))
+
+
+def _haste(ballots: Ballots) -> Evidence:
+    known = np.flatnonzero(~np.isnan(ballots.unread))
+    hasty = ballots.unread[known]
+    ratio = hasty * np.log(0.95 / HASTE) + (1 - hasty) * np.log(0.05 / (1 - HASTE))
+    return evidence.steady(ratio, ballots.rater[known])
+
+
+def _bursts(ballots: Ballots) -> Evidence:
+    gap = np.diff(ballots.seconds)
+    same = np.diff(ballots.rater) == 0
+    faster = 1 / BURST_S - 1 / CALM_S
+    return evidence.steady(
+        np.log(CALM_S / BURST_S) - faster * np.maximum(gap[same], 0.0), ballots.rater[1:][same]
+    )
+
+
+Found = Iterator[tuple[str, str, int, float]]
+
+
+def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding], sure: float) -> Found:
+    """Raters who are for or against the same contender, of whom none stands out alone: a share of
+    all is taken to be of the ring, and the product of what each says then is an e-value."""
+    alone = {at for at, name in enumerate(ballots.raters) if name in found}
+    for kind, about, told in tests:
+        if kind not in ("for", "against"):
+            continue
+        others = ~np.isin(told.group, list(alone))
+        group, much = told.group[others], told.now[others]
+        mixed = [np.logaddexp(np.log1p(-share), np.log(share) + much) for share in SHARES]
+        together = [each.sum() - np.log(len(SHARES)) for each in mixed]
+        if not len(group) or logsumexp(together) < sure:
+            continue
+        best = int(np.argmax(together))
+        member = np.exp(np.log(SHARES[best]) + much - mixed[best])
+        for rater in group[member > MEMBER]:
+            yield "ring", f"{kind} {about}", int(rater), float(logsumexp(together))
+
+
+def _copies(ballots: Ballots) -> Found:
+    """Pairs who judged the same prompts and contenders, and agree more than two people do."""
+    if ballots.prompt is None or not len(ballots.rater):
+        return
+    own = pd.DataFrame({"rater": ballots.rater, "prompt": ballots.prompt})
+    own["live"] = [tuple(sorted(live[live >= 0])) for live in ballots.live]
+    own["out"] = ballots.live[np.arange(len(own)), ballots.dropped]
+    own = own[own["prompt"] >= 0].drop_duplicates(["rater", "prompt", "live"])
+    several = own.groupby(["prompt", "live"])["rater"].transform("size")
+    own = own[(several > 1) & (several <= 50)]
+    both = own.merge(own, on=["prompt", "live"])
+    both = both[both["rater_x"] < both["rater_y"]]
+    agree = np.log((1 - COPY) / (1 - AGREE)) + (both["out_x"] == both["out_y"]) * np.log(
+        COPY / AGREE * (1 - AGREE) / (1 - COPY)
+    )
+    sure = np.log(max(1, len(ballots.raters) ** 2) / ALPHA)
+    for pair, much in both.assign(much=agree).groupby(["rater_x", "rater_y"])["much"].sum().items():
+        one, other = np.asarray(pair).tolist()
+        if much > sure:
+            yield "copy", ballots.raters[other], one, float(much)
+            yield "copy", ballots.raters[one], other, float(much)

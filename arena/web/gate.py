@@ -1,0 +1,264 @@
+"""Who may come in, where a setting says so: by one password, by users of the arena's own, by the
+account that a reverse proxy names, or by OpenID Connect. Whoever has an account is one rater by it.
+
+Nobody is let in by a fault, and nobody's vote counts less for one: who is in stays in while what
+they signed in with is away. It does not know what is behind it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from markupsafe import Markup
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from arena.core.errors import ArenaError
+from arena.web.api.problems import problem
+from arena.web.callers import SESSION, Key, address_of, cookie, cookies, digest, session_of
+from arena.web.drawing import drawn
+from arena.web.words import spoken
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from arena.web.openid import OpenId
+
+OPEN = ("/healthz", "/readyz")
+ASK, START, BACK = "/gate", "/gate/start", "/gate/back"
+PEER = "arena.peer"
+"""In a scope: the address that the connection comes from, whoever it is for."""
+MONTH_S = 30 * 24 * 3600
+LARGEST = 4096
+TRIES, WINDOW_S = 10, 60.0
+"""Wrong passwords from one network."""
+
+STYLE = Markup(Path(__file__).with_suffix(".css").read_text("utf-8"))  # noqa: S704 -- ours
+
+Take = Callable[[str, int, float], Awaitable[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What lets somebody in; empty where that is no way. users: passwords by name. header: in which
+    a proxy from one of `proxies` names the account."""
+
+    password: str = ""
+    users: Mapping[str, str] | None = None
+    header: str = ""
+    proxies: Sequence[str] = ()
+    openid: OpenId | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.password or self.users or self.header or self.openid)
+
+    def account(self, name: str, password: str) -> str | None:
+        """Whose password this is, empty for everybody's; None where it is nobody's."""
+        known = (self.users or {}).get(name, "")
+        if _same(password, known):
+            return name
+        return "" if _same(password, self.password) else None
+
+    def named_by_proxy(self, scope: Scope) -> str:
+        told = Headers(scope=scope).get(self.header, "").strip() if self.header else ""
+        return told if told and self._is_proxy(scope.get(PEER) or "") else ""
+
+    def _is_proxy(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in ip_network(network) for network in self.proxies)
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one as soon as somebody is not to be let in any more."""
+        told = repr((self.password, self.users, self.openid and self.openid.issuer))
+        return sha256(told.encode()).hexdigest()
+
+
+class Gate:
+    """take: counts tries. root_path: as the page's."""
+
+    def __init__(
+        self, app: ASGIApp, admitted: Admitted, key: Key, take: Take, root_path: str = ""
+    ) -> None:
+        self._app = app
+        self._admitted = admitted
+        self._key = key
+        self._take = take
+        self._root = root_path
+        self._fingerprint = admitted.fingerprint
+        self._shut: dict[str, float] = {}
+        """Networks with too many wrong tries, and until when."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "").removeprefix(self._root)
+        if scope["type"] != "http" or path in OPEN:
+            await self._app(scope, receive, send)
+            return
+        try:
+            key = await self._key()
+            account = await self._account(scope, key)
+            if path in (ASK, START, BACK):
+                answer = await self._answer(path, Request(scope, receive), key)
+            elif account is None:
+                answer = await self._refuse(Request(scope))
+            else:
+                await self._app(_as(scope, account, key), receive, send)
+                return
+        except ArenaError as error:
+            answer = problem(error.status, error.title, error.public)
+        await answer(scope, receive, send)
+
+    async def _account(self, scope: Scope, key: bytes) -> str | None:
+        """Empty for somebody without one, None for nobody who may come in."""
+        if told := self._admitted.named_by_proxy(scope):
+            return told
+        request = Request(scope)
+        for told in cookies(request, _name(key)):
+            if (account := self._read(key, told)) is not None:
+                return account
+        if request.headers.get("authorization", "").startswith("Basic "):
+            return await self._tried(request, key, *_basic(request))
+        return None
+
+    async def _tried(self, request: Request, key: bytes, name: str, password: str) -> str | None:
+        here, now = digest(key, f"gate {address_of(request)}"), time.monotonic()
+        self._shut = {place: until for place, until in self._shut.items() if until > now}
+        if here in self._shut:
+            raise TooManyTries(self._shut[here] - now)
+        account = self._admitted.account(name, password)
+        if account is None and (wait := await self._take(f"gate:{here}", TRIES, WINDOW_S)):
+            self._shut[here] = now + wait
+            raise TooManyTries(wait)
+        return account
+
+    async def _answer(self, path: str, request: Request, key: bytes) -> Response:
+        openid = self._admitted.openid
+        if path == START and openid:
+            return await openid.start(request, f"{request.base_url}{BACK[1:]}", key)
+        if path == BACK and openid:
+            return self._in(request, key, await openid.finish(request, key), "")
+        if request.method != "POST":
+            return RedirectResponse(f"{self._root}/", 303)
+        length = request.headers.get("content-length", "")
+        if not length.isdigit() or int(length) > LARGEST:
+            return problem(413, "Too large", "A name and a password are shorter.")
+        form = parse_qs((await request.body()).decode("utf-8", "replace"))
+        name, password, after = (form.get(field, [""])[0] for field in ("name", "word", "after"))
+        account = await self._tried(request, key, name, password)
+        if account is None:
+            return self._page(request, wrong=True, after=after)
+        return self._in(request, key, account, after)
+
+    def _in(self, request: Request, key: bytes, account: str, after: str) -> Response:
+        """Let in, and led to where they wanted to go, which is here."""
+        here = after if after.startswith("/") and after[1:2] not in ("/", "\\") else "/"
+        answer = RedirectResponse(f"{self._root}{here}", 303)
+        until = f"{int(time.time()) + MONTH_S}"
+        told = f"{account.encode().hex()}.{until}"
+        answer.set_cookie(
+            _name(key),
+            f"{told}.{self._sign(key, told)}",
+            max_age=MONTH_S,
+            path=f"{self._root}/",
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+    def _read(self, key: bytes, told: str) -> str | None:
+        said, _, sign = told.rpartition(".")
+        account, _, until = said.partition(".")
+        if not told.isascii() or not hmac.compare_digest(sign, self._sign(key, said)):
+            return None
+        return bytes.fromhex(account).decode() if int(until) > time.time() else None
+
+    def _sign(self, key: bytes, told: str) -> str:
+        return digest(key, f"gate {self._fingerprint} {told}")
+
+    async def _refuse(self, request: Request) -> Response:
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            path = request.url.path.removeprefix(self._root) or "/"
+            query = f"?{request.url.query}" if request.url.query else ""
+            return self._page(request, after=f"{path}{query}")
+        said = "Sign in on the arena's page first."
+        if self._admitted.password or self._admitted.users:
+            said += " Programs send name and password as HTTP Basic authentication."
+        return problem(401, "Not signed in", said)
+
+    def _page(self, request: Request, *, after: str, wrong: bool = False) -> Response:
+        words = spoken(request.headers)
+        page = drawn(
+            "gate",
+            words,
+            action=f"{self._root}{ASK}",
+            start=f"{self._root}{START}" if self._admitted.openid else "",
+            names=bool(self._admitted.users),
+            asks=bool(self._admitted.password or self._admitted.users),
+            after=after,
+            wrong=wrong,
+            style=STYLE,
+        )
+        return HTMLResponse(page, 401, {"Cache-Control": "no-store"})
+
+
+class TooManyTries(ArenaError):
+    status = 429
+    title = "Too many tries"
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"Too many wrong passwords. Try again in {wait_s:.0f} s.")
+
+
+class Peers:
+    """Keeps the address of a connection before proxies say for whom they ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if client := scope.get("client"):
+            scope[PEER] = client[0]
+        await self._app(scope, receive, send)
+
+
+def _as(scope: Scope, account: str, key: bytes) -> Scope:
+    """The account is the rater, whatever session is brought along."""
+    if not account:
+        return scope
+    session = session_of(key, digest(key, f"account {account}"))
+    own = SESSION.lower().encode()
+    kept = [(name, value) for name, value in scope["headers"] if name != own]
+    return {**scope, "headers": [*kept, (own, session.encode())]}
+
+
+def _same(given: str, known: str) -> bool:
+    one, other = (sha256(text.encode()).digest() for text in (given, known))
+    return bool(known) and hmac.compare_digest(one, other)
+
+
+def _name(key: bytes) -> str:
+    return f"{cookie(key)}_gate"
+
+
+def _basic(request: Request) -> tuple[str, str]:
+    told = request.headers["authorization"].removeprefix("Basic ")
+    try:
+        name, _, password = base64.b64decode(told, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return name, password

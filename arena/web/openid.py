@@ -1,0 +1,95 @@
+"""Signing in by OpenID Connect, with a code and PKCE; what was asked waits in a signed cookie.
+
+It does not know what an account may do.
+"""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
+from typing import Any
+
+import httpx
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.starlette_client import OAuth
+from joserfc.errors import JoseError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arena.core.errors import ArenaError
+from arena.web.callers import cookie, cookies, digest
+
+WAITS_S = 600
+
+
+class SignInFault(ArenaError):
+    status = 503
+    title = "Signing in failed"
+
+
+class OpenId:
+    """issuer: below which its configuration stands."""
+
+    def __init__(self, issuer: str, client_id: str, client_secret: str) -> None:
+        self.issuer = issuer.rstrip("/")
+        self._client: Any = OAuth().register(
+            "arena",
+            client_id=client_id,
+            client_secret=client_secret,
+            server_metadata_url=f"{self.issuer}/.well-known/openid-configuration",
+            client_kwargs={"scope": "openid", "code_challenge_method": "S256", "timeout": 10},
+        )
+
+    async def start(self, request: Request, back: str, key: bytes) -> Response:
+        """To the provider. Raises SignInFault."""
+        waiting: dict[str, Any] = {}
+        request.scope["session"] = waiting
+        try:
+            answer: Response = await self._client.authorize_redirect(request, back)
+        except (AuthlibBaseError, httpx.HTTPError, RuntimeError, ValueError) as error:
+            raise _away(error) from error
+        told = urlsafe_b64encode(json.dumps(waiting).encode()).decode().rstrip("=")
+        answer.set_cookie(
+            _name(key),
+            f"{told}.{digest(key, f'openid {told}')}",
+            max_age=WAITS_S,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+    async def finish(self, request: Request, key: bytes) -> str:
+        """The account, as the provider names it for good. Raises SignInFault."""
+        request.scope["session"] = next(
+            (kept for told in cookies(request, _name(key)) if (kept := _waiting(key, told))), {}
+        )
+        try:
+            token = await self._client.authorize_access_token(request)
+            return f"{self.issuer} {token['userinfo']['sub']}"
+        except (AuthlibBaseError, JoseError, httpx.HTTPError) as error:
+            raise _away(error) from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise SignInFault(
+                "Signing in took too long or was not begun here. Try again."
+            ) from error
+
+
+def _away(error: Exception) -> SignInFault:
+    return SignInFault(
+        "The place to sign in does not answer, or refused it. Whoever is signed in goes on "
+        f"playing; try again in a moment. ({type(error).__name__})"
+    )
+
+
+def _name(key: bytes) -> str:
+    return f"{cookie(key)}_openid"
+
+
+def _waiting(key: bytes, told: str) -> dict[str, Any]:
+    said, _, sign = told.rpartition(".")
+    if told.isascii() and hmac.compare_digest(sign, digest(key, f"openid {said}")):
+        with suppress(ValueError):
+            kept: dict[str, Any] = json.loads(urlsafe_b64decode(f"{said}=="))
+            return kept
+    return {}

@@ -1,0 +1,62 @@
+"""The Raters tab, for operators: what they excluded and why, and what an audit of the votes finds.
+
+Nothing of it is in the page before the tab is opened. It does not know how votes are audited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from arena.core.errors import ArenaError
+from arena.core.ports import Exclusion, standing
+from arena.web import operators
+from arena.web.drawing import drawn, shown
+from arena.web.words import ENGLISH, Words, label, spoken
+
+if TYPE_CHECKING:
+    from arena.play.audits import Audit
+    from arena.play.scoreboard import Scoreboard
+
+COMMAND = "arena exclude --rater … --because …"
+
+
+def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
+    """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
+    with gr.Row(equal_height=True):
+        gr.HTML(shown("raters_title"), apply_default_css=False, js_on_load=None)
+        search = gr.Button(
+            label("raters.audit"), elem_id="raters-audit", size="sm", scale=0, min_width=110
+        )
+    raters = gr.HTML("", elem_id="raters", apply_default_css=False, js_on_load=None)
+
+    def handler(ask: Callable[[Words], Awaitable[str]]) -> Callable[[gr.Request], Awaitable[str]]:
+        async def show(request: gr.Request) -> str:
+            words = spoken(request.headers)
+            try:
+                if not operators.is_operator(request):
+                    raise operators.OperatorsOnly
+                return await ask(words)
+            except ArenaError as error:
+                title, reason = escape(words.said(error.title)), escape(words.said(str(error)))
+                return f"<p><b>{title}.</b> {reason}</p>"
+
+        return show
+
+    async def excluded(words: Words) -> str:
+        return draw(await scoreboard.exclusions(), None, words)
+
+    async def audited(words: Words) -> str:
+        return draw(await scoreboard.exclusions(), await scoreboard.audit(), words)
+
+    quietly: dict[str, Any] = {"outputs": raters, "queue": False, "show_progress": "hidden"}
+    tab.select(handler(excluded), **quietly, api_visibility="private")
+    search.click(handler(audited), **quietly, api_visibility="private")
+
+
+def draw(decided: Sequence[Exclusion], audit: Audit | None, words: Words = ENGLISH) -> str:
+    """audit: None where none was asked for."""
+    return drawn("raters", words, excluded=standing(decided), audit=audit, command=COMMAND)

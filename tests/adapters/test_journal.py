@@ -1,0 +1,138 @@
+"""Battles are found again after a process was killed, as they were after their last acknowledged
+move; those of a process that lives are its own."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from arena import settings as config
+from arena.adapters.journal import Journal
+from arena.compose.stores import MemoryStores, stores_of
+from arena.core.battle.entities import Battle, Format, Phase
+from arena.core.battle.rules import open_battle
+from arena.core.battle.view import State
+from arena.core.ports import Delta, Event
+from tests.adapters.ledgers import program
+from tests.core.battle.play import contenders, drop, opened, voted
+
+SAVES = """
+import asyncio, sys
+from pathlib import Path
+from arena.adapters.journal import Journal
+from arena.core.battle.entities import Format
+from tests.core.battle.play import opened
+journal = Journal(Path(sys.argv[1]), lambda: [])
+journal.keep(opened(3, Format.KNOCKOUT))
+journal.keep(opened(3, Format.ELIMINATION))
+print("kept", flush=True)
+sys.stdin.read()
+"""
+
+OPENED = open_battle("battle", Format.ELIMINATION, contenders(3), "Why?", 0)
+ANSWERED = opened(3, Format.ELIMINATION)
+
+
+def killed(place: Path) -> subprocess.Popen[str]:
+    """A process that kept two moves of a battle."""
+    there = program(SAVES, place)
+    assert there.stdout and there.stdout.readline() == "kept\n"
+    return there
+
+
+def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is_left(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "arena.db.moves"
+    journal = Journal(place, list)
+    there = killed(place)
+    try:
+        assert journal.take_up() == []
+    finally:
+        there.kill()
+        there.communicate()
+    (found,) = journal.take_up()
+    assert (found.id, found.phase) == (OPENED.id, Phase.VOTING)
+    assert journal.take_up() == [] and not list(tmp_path.iterdir())
+
+
+def test_a_line_that_was_cut_off_costs_only_that_move(tmp_path: Path) -> None:
+    place = tmp_path / "moves"
+    dead = Journal(place, list)
+    dead.keep(OPENED)
+    (file,) = tmp_path.iterdir()
+    left = tmp_path / "moves.1-dead"
+    left.write_bytes(file.read_bytes() + file.read_bytes()[:40])
+    dead.close()
+    assert Journal(place, list).take_up() == [OPENED]
+
+
+def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.adapters.journal.LARGEST", 5000)
+    kept: list[Battle] = [OPENED]
+    journal = Journal(tmp_path / "moves", lambda: kept)
+    for _ in range(50):
+        journal.keep(OPENED)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size < 20_000 and file.stat().st_mode & 0o077 == 0
+    journal.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_lets_battles_go_on(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    Journal(tmp_path / "file" / "moves", list).keep(OPENED)
+
+
+def left_by(stores: MemoryStores) -> None:
+    """As if its process had been killed: its lock is gone, and nothing was put in order."""
+    journal = stores._journal
+    place = journal._own.with_name("arena.db.moves.1-dead")
+    place.write_bytes(journal._own.read_bytes())
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("battle", "phase"),
+    [(OPENED, Phase.VOID), (ANSWERED, Phase.VOTING), (voted(ANSWERED, drop("A")), Phase.VOTING)],
+    ids=["being answered", "to be judged", "judged once"],
+)
+def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
+    tmp_path: Path, battle: Battle, phase: Phase
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+
+    async def told(stores: MemoryStores, after: int) -> list[Event]:
+        async for batch in stores.feed.follow(battle.id, after):
+            return [event for _, event in batch]
+        return []
+
+    async def scene() -> None:
+        before, after = (stores_of(settings, lambda _: None) for _ in range(2))
+        assert isinstance(before, MemoryStores) and isinstance(after, MemoryStores)
+        before._battles.take_up(battle)
+        before._keep(battle)
+        left_by(before)
+        after.take_up()
+        found = await after.battles.load(battle.id)
+        assert found.phase is phase
+        assert battle.id in await after.battles.unrevealed(), "no vote of it is given away"
+        everything = await told(after, 0)
+        assert any(isinstance(event, Delta) for event in everything) == bool(
+            battle.seats[0].replies
+        )
+        # A page that had the text is told only how things are.
+        (state,) = await told(after, 57)
+        assert isinstance(state, State) and state.phase == phase.value
+        await after.close()
+        another = stores_of(settings, lambda _: None)
+        another.take_up()
+        assert battle.id in await another.battles.unrevealed(), "also after an ordinary restart"
+        await another.close()
+
+    asyncio.run(scene())

@@ -1,0 +1,112 @@
+"""An audit among honest raters who disagree: whom it finds, whom it never accuses, what it spares."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.bench.attackers import ATTACKS, Attack, Crowd
+from arena.core.audit import evidence
+from arena.core.audit.search import ALPHA, audit
+from arena.play.audits import audited, with_prompts
+
+
+def kinds(crowd: Crowd) -> dict[str, set[str]]:
+    """Attack → the kinds by which its raters were found; "" is the honest ones."""
+    found: dict[str, set[str]] = {}
+    for finding in audit(crowd.votes()).findings:
+        name = finding.rater.rpartition("-")[0].replace("honest", "")
+        found.setdefault(name, set()).add(finding.kind)
+    return found
+
+
+def test_honest_raters_who_disagree_are_not_accused() -> None:
+    crowd = Crowd(honest=150, taste=0.8, seed=3)
+    report = audit(crowd.votes())
+    assert not report.findings and report.raters == 150
+    assert 0.6 <= report.taste <= 1.0, "it learns how much they disagree"
+
+
+@pytest.mark.parametrize(
+    ("attack", "kind"),
+    [
+        (Attack("loyal", 3, 400, knows=1.0), "for"),
+        (Attack("left", 3, 60, how="left"), "place"),
+        (Attack("fast", 3, 60, pause_s=1.0), "burst"),
+        (Attack("blind", 3, 60, how="unread"), "haste"),
+    ],
+)
+def test_each_kind_of_attacker_is_found_by_what_it_does(attack: Attack, kind: str) -> None:
+    found = kinds(Crowd(honest=100, seed=5, attacks=[attack]))
+    assert set(found) == {attack.name} and kind in found[attack.name]
+
+
+def test_a_ring_of_whom_none_stands_out_is_found_together() -> None:
+    ring = Attack("ring", 20, 50, knows=1.0)
+    crowd = Crowd(honest=150, seed=6, attacks=[ring])
+    audit = audited(crowd.votes())
+    found = {finding.rater for finding in audit.report.findings}
+    assert len(found) >= 10 and all(name.startswith("ring") for name in found)
+    target = crowd.names()[-1]
+    assert any(target in finding.about for finding in audit.report.findings)
+
+
+def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
+    seeds = {"one": 7, "two": 7, "three": 8, "four": 9}
+    rows = [
+        {
+            **dict.fromkeys(("ballot_id", "battle_id"), f"{rater}/{prompt}"),
+            "rater": rater,
+            "model_a": "x",
+            "model_b": "y",
+            "seat_a": "A",
+            "seat_b": "B",
+            "winner": winner,
+            "supersedes": "",
+            "excluded_reason": "",
+            "timestamp": datetime(2026, 3, 1 + prompt % 28, tzinfo=UTC),
+            "conversation_a": [{"role": "user", "content": f"Why  {prompt}?"}],
+        }
+        for rater, seed in seeds.items()
+        for prompt, winner in enumerate(
+            np.random.default_rng(seed).choice(["model_a", "model_b"], 60)
+        )
+    ]
+    report = audit(with_prompts(pd.DataFrame(rows)))
+    assert {(f.rater, f.kind, f.about) for f in report.findings} == {
+        ("one", "copy", "two"),
+        ("two", "copy", "one"),
+    }
+
+
+def test_nothing_is_found_where_nothing_was_cast() -> None:
+    assert not audited(pd.DataFrame()).report.findings
+
+
+def test_evidence_against_the_honest_passes_a_bound_as_seldom_as_it_promises() -> None:
+    """Ville's inequality, of bets on raters with a taste, at their highest ever."""
+    rng = np.random.default_rng(2)
+    raters, events, taste = 4000, 60, 0.6
+    group = np.repeat(np.arange(raters), events)
+    own = rng.normal(scale=taste, size=raters)[group]
+    offset = rng.normal(size=len(group))
+    happened = rng.random(len(group)) < 1 / (1 + np.exp(-offset - own))
+    for told in evidence.bent(offset, happened, group, taste):
+        assert (told.highest > np.log(1 / ALPHA)).mean() < ALPHA
+    gaps = evidence.steady(np.log(5) - (1 / 3 - 1 / 15) * rng.exponential(15, len(group)), group)
+    assert (gaps.highest > np.log(1 / ALPHA)).mean() < ALPHA
+
+
+@pytest.mark.slow
+def test_of_all_attackers_at_once_most_are_found_and_hardly_anybody_else() -> None:
+    found: dict[str, int] = {}
+    for seed in range(3):
+        for finding in audit(Crowd(seed=seed, attacks=ATTACKS).votes()).findings:
+            name = finding.rater.rpartition("-")[0]
+            found[name] = found.get(name, 0) + 1
+    assert found.get("honest", 0) <= 1
+    for name in ("always left", "in a burst", "without reading"):
+        assert found[name] == 15
