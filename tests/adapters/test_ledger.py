@@ -90,6 +90,8 @@ def test_it_is_the_port_that_the_core_names() -> None:
     names = {n for n, value in vars(Ledger).items() if callable(value) and not n.startswith("_")}
     assert names == {
         "append",
+        "exclude",
+        "exclusions",
         "add",
         "votes",
         "outcomes",

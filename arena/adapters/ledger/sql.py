@@ -13,26 +13,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from json import JSONDecodeError
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    delete,
-    false,
-    func,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import chain, exclusions, importing, outcomes, studies
+from arena.adapters.ledger import chain, exclusions, importing, outcomes, studies, votes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
@@ -40,7 +29,7 @@ from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, SHARED, VOTES, v
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
 from arena.adapters.ledger.sqlite import SqliteDatabase
 from arena.adapters.ledger.writer import Writer
-from arena.core.battle.record import REMARKED, VoteRow
+from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault, NotInstalled
 from arena.core.ports import Condition, Exclusion, Outcomes, Verified
 from arena.core.study.course import Event
@@ -165,29 +154,8 @@ class SqlLedger:
         self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
     ) -> pd.DataFrame:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
-        known = {"sequence": "int64", **DTYPES}
-        wished = [*(columns or DTYPES)]
-        remarked = not set(REMARKED).isdisjoint(wished)
-        beside = ("battle_id", "seat_a", "seat_b") if remarked else ()
-        dtypes = {name: known[name] for name in dict.fromkeys((*wished, *beside))}
-        asked: dict[str, ColumnElement[Any]] = {name: VOTES.c[name] for name in dtypes}
-        if "excluded_reason" in asked:
-            asked["excluded_reason"] = exclusions.REASON
-        wanted = select(*asked.values()).order_by(VOTES.c.sequence)
-        if after:
-            wanted = wanted.where(VOTES.c.sequence > after)
-        if battle:
-            wanted = wanted.where(VOTES.c.battle_id == battle)
-        if limit:
-            wanted = wanted.limit(limit)
-
-        def read(db: Connection) -> pd.DataFrame:
-            values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
-            columns = zip(dtypes.items(), values, strict=True)
-            votes = pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in columns})
-            return studies.with_remarks(db, votes)[wished] if remarked else votes
-
-        return await self._do(read)
+        wanted = columns or [*DTYPES]
+        return await self._do(lambda db: votes.read(db, wanted, after, battle, limit))
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
