@@ -15,14 +15,19 @@ import pandas as pd
 from arena import frames
 from arena import settings as config
 from arena.core.errors import BadInput
+from arena.core.standings import agreement
+from arena.core.standings.leaderboard import superseding
 from arena.core.study import file, tables
-from arena.core.study.design import Study
+from arena.core.study.design import Kind, Study
 from arena.exchange.tables import rows_of
 from arena.play.studies import study_of
 
 if TYPE_CHECKING:
     from arena.core.ports import Ledger
     from arena.settings import Settings
+
+ALIKE = ("agrees", "agrees_lower", "agrees_upper", "kappa", "agrees_with_self", "first_seat")
+"""Of `agreement.RATERS`, what stands beside each rater."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class StudyFrames:
     replies: pd.DataFrame
     votes: pd.DataFrame
     raters: pd.DataFrame
+    agreement: pd.DataFrame
     blind: bool
 
     def __repr__(self) -> str:
@@ -72,8 +78,13 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         now = datetime.now(UTC)
         design, course = await study_of(ledger, name)
         votes = await ledger.votes()
-        votes = votes[votes["study"] == name].reset_index(drop=True)
+        own = await ledger.battles_of([name])
+        votes = votes[votes["battle_id"].isin(own)].reset_index(drop=True)
         raters = tables.raters(design, course, votes, now)
+        judged = _with_repeats(votes)
+        agreed = agreement.agreement(judged)
+        alike = agreement.raters(judged)[["rater", *ALIKE]]
+        raters = raters.merge(alike, how="left", on="rater")
         status = tables.status(design, course, raters, now)
         replies = tables.replies(design, await ledger.written(name))
         blind = course.open and not unblind
@@ -81,6 +92,13 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
             names = tables.aliases(design, await ledger.key())
             votes, replies = tables.blind_votes(votes, names), tables.blind_replies(replies, names)
         prompts = tables.prompts(design)
-        return StudyFrames(design, status, prompts, replies, votes, raters, blind)
+        return StudyFrames(design, status, prompts, replies, votes, raters, agreed, blind)
 
     return frames.from_ledger(settings, gathered)
+
+
+def _with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
+    """Votes as agreement is told by them: what a rater judged again among them."""
+    told = superseding(votes)
+    again = told["excluded_reason"] == Kind.REPEAT
+    return told.assign(excluded_reason=told["excluded_reason"].mask(again, ""))

@@ -32,6 +32,7 @@ STUDY = Study(
     "trees",
     tuple(Item(f"p{n}", (f"Question {n}?",)) for n in range(4)),
     tuple(Contender(name, name) for name in NAMES),
+    alike=3,
     attention=(CHECK,),
     after=Questions(reasons=("clear",), grades=5),
     completion=Completion("SECRET", "", ("PROLIFIC_PID",)),
@@ -122,6 +123,9 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     shown = arena.study("trees", unblind=True, DATABASE_URL=url)
     assert list(shown.leaderboard()["contender"]) == [*NAMES[::-1]]
     assert set(shown.votes["reasons"].map(tuple)) == {("clear",)}
+    assert list(shown.raters["agrees"]) == [1.0] * 3
+    agreed = shown.agreement.set_index("measure")["value"]
+    assert agreed["agreement"] == 1.0
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
 
 

@@ -170,6 +170,12 @@ def answered(url: str, words: list[str]) -> tuple[str, str]:
     kind = {"content-type": "application/json"} if body else {}
     with httpx.Client(base_url=url, headers=kind, trust_env=False, timeout=60) as client:
         answer = client.request(method, path, content=body)
-    unknown = answer.status_code == 404 and re.search("no longer on the|is shared", answer.text)
-    assert answer.is_success or ("BATTLE" in f"{path}{body}" and unknown), (words, answer.text)
-    return method, path.partition("?")[0].replace("BATTLE", "{battle_id}")
+    unknown = answer.status_code == 404 and re.search(
+        "no longer on the|is shared|no study", answer.text
+    )
+    assert answer.is_success or (re.search("BATTLE|STUDY", f"{path}{body}") and unknown), (
+        words,
+        answer.text,
+    )
+    path = path.partition("?")[0].replace("BATTLE", "{battle_id}")
+    return method, path.replace("STUDY", "{study}").replace("RATER", "{rater}")

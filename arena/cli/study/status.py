@@ -27,6 +27,8 @@ def run(options: Namespace) -> int:
         print_json(asdict(told))
         return 0
     state = "open" if told.open else "closed"
+    alpha = found.agreement[found.agreement["measure"] == "alpha"].iloc[0]
+    value, *ends = (figure(float(alpha[name]), "{:.2f}") for name in ("value", "lower", "upper"))
     for line in (
         f"{told.study} is {state}",
         f"  prompts  {told.complete:,} of {told.prompts:,} have all their raters",
@@ -34,6 +36,7 @@ def run(options: Namespace) -> int:
         f"  raters   {told.raters:,} came, {told.finished:,} have finished",
         f"  pairs    have met {told.met[0]} to {told.met[1]} times",
         f"  checks   {told.attention_passed} of {told.attention_of} attention checks passed",
+        f"  agree    Krippendorff's alpha {value}, 95 % interval {' to '.join(ends)}",
         f"  a vote   {figure(told.seconds)} s, the median of raters",
         f"  needed   {told.hours_left:.1f} h of people",
     ):
@@ -43,6 +46,8 @@ def run(options: Namespace) -> int:
         "Judged": lambda row: f"{row.judged} of {row.of}",
         "Checks": lambda row: f"{row.attention_passed} of {row.attention_of}",
         "Seconds": lambda row: figure(row.median_seconds),
+        "Agrees": lambda row: figure(row.agrees, "{:.2f}"),
+        "First seat": lambda row: figure(row.first_seat, "{:.2f}"),
     }
     rows = found.raters.itertuples()
     if len(found.raters):

@@ -139,18 +139,18 @@ def _matched(
     else those whose pairs have met least."""
     sets = Counter((claim.item, frozenset(claim.seats)) for claim in holding)
     begun = [
-        (number, sorted(names))
-        for (at, names), number in sets.items()
+        (number, sorted(meeting))
+        for (at, meeting), number in sets.items()
         if at == item and number < study.alike
     ]
     if begun:
         return tuple(max(begun)[1])
     met = Counter[tuple[str, str]]()
-    for (_, names), number in sets.items():
-        for pair in pairs_of(names):
+    for (_, meeting), number in sets.items():
+        for pair in pairs_of(meeting):
             # As often as they are going to meet here.
             met[pair] += max(number, min(study.alike, study.raters))
-    here = {pair for at, names in sets if at == item for pair in pairs_of(names)}
+    here = {pair for at, meeting in sets if at == item for pair in pairs_of(meeting)}
     names = [contender.name for contender in study.contenders]
     rng.shuffle(names)
 
