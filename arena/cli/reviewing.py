@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 MOST_ROWS, MOST_IDS = 20, 1
+NAMES = {
+    "alpha": "Krippendorff’s alpha",
+    "fleiss_kappa": "Fleiss’ kappa",
+    "cohen_kappa": "Cohen’s kappa, mean of two",
+    "agreement": "the same, of all pairs",
+}
 
 
 def _percent(name: str) -> Callable[[Row], str]:
@@ -144,12 +150,6 @@ TABLES: Mapping[str, tuple[str, Mapping[str, Callable[[Row], str]], str]] = {
     ),
 }
 TEXTS = ("Order", "Contender", "Measure", "Rater", "Without", "Moves most", "First", "Such as")
-NAMES = {
-    "alpha": "Krippendorff’s alpha",
-    "fleiss_kappa": "Fleiss’ kappa",
-    "cohen_kappa": "Cohen’s kappa, mean of two",
-    "agreement": "the same, of all pairs",
-}
 
 
 def print_review(review: Review) -> None:

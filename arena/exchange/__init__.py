@@ -150,7 +150,7 @@ def _shaped(
     rows = records(votes.drop(columns="sequence"))
     if format == "dpo":
         found = [dpo.pair(row) for row in rows]
-        pairs = [pair for pair in found if not isinstance(pair, str)]
+        pairs: list[Mapping[str, Any]] = [pair for pair in found if not isinstance(pair, str)]
         left_out.update(why for why in found if isinstance(why, str))
         left_out.update("cut back" for pair in pairs if pair["turns_cut"])
         return pairs

@@ -62,7 +62,7 @@ class Votes:
     def rows(self, told: Told = nobody) -> Iterator[VoteRow]:
         """One by one, up to the first that is wrong. Raises BadInput at the end with everything
         that is wrong and where."""
-        right, wrong = 0, []
+        right, wrong = 0, list[str]()
         for path, place, found in self._read(told):
             if isinstance(found, VoteRow):
                 right += 1

@@ -23,6 +23,7 @@ import pandas as pd
 
 from arena.core.battle.entities import Contender, Text, Thought
 from arena.core.battle.record import KINDS, SCHEMA_VERSION, VoteRow
+from arena.core.codec import records
 from arena.core.errors import HostFault
 from arena.core.ports import Hosts, Ledger
 from arena.core.standings.judge import CHANNEL, EXCLUDED, VERDICTS, judge_of
@@ -45,7 +46,9 @@ PEOPLE = (
 Messages = Sequence[Mapping[str, Any]]
 
 _NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: [], dict: {}}
-EMPTY = {name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()}
+EMPTY: Mapping[str, Any] = {
+    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
+}
 """What a verdict does not say: nothing was written by anybody here."""
 
 
@@ -84,13 +87,13 @@ async def cases(
     while len(votes := await ledger.votes(PEOPLE, after=after, limit=ROWS_AT_ONCE)):
         after = int(votes["sequence"].iloc[-1])
         seen = votes["sequence"].isin(counts) & ~votes["battle_id"].isin(hidden)
-        for row in chosen.of(votes[seen]).to_dict("records"):
+        for row in records(chosen.of(votes[seen])):
             talk = row["conversation_a"], row["conversation_b"]
             if not all(said and said[-1]["role"] == "assistant" for said in talk):
                 continue
             item = _item(row, model)
             sides = {name: row[name] for name in ("model_a", "model_b")}
-            found.setdefault(item, Case(item, *sides.values(), *talk, row))
+            found.setdefault(item, Case(item, row["model_a"], row["model_b"], *talk, row))
             lengths = {f"length_{s}": _length(said) for s, said in zip("ab", talk, strict=True)}
             told = {"item": item, "rater": row["rater"], "winner": row["winner"]}
             rows.append(told | sides | lengths)
@@ -182,7 +185,7 @@ class Judge:
         kept = {key: case.row[key] for key in ("study", "topic", "prompt_id", "language")}
         return VoteRow(
             **(
-                EMPTY
+                dict(EMPTY)
                 | kept
                 | {
                     "schema_version": SCHEMA_VERSION,

@@ -103,19 +103,16 @@ def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         "fleiss_kappa": lambda rows: fleiss_kappa(table[rows]),
         "agreement": lambda rows: plain_agreement(table[rows]),
     }
+    marks = _marks(found)[:, :, shared]
+    measures["cohen_kappa"] = lambda rows: mean_cohen(
+        marks, np.bincount(rows, minlength=len(table)).astype(float)
+    )
+    whole = {"items": len(table), "judgements": int(table.sum())}
     rows = [
-        {"measure": name, **_with_interval(measure, len(table), rng)}
+        {"measure": name, **_with_interval(measure, len(table), rng), **whole}
         for name, measure in measures.items()
     ]
-    marks = _marks(found)[:, :, shared]
-    by_two = _with_interval(
-        lambda rows: mean_cohen(marks, np.bincount(rows, minlength=len(table)).astype(float)),
-        len(table),
-        rng,
-    )
-    pairs = {"measure": "cohen_kappa"} | by_two
-    whole = {"items": len(table), "judgements": int(table.sum())}
-    return pd.DataFrame([row | whole for row in (*rows, pairs)]).astype(AGREEMENT)
+    return pd.DataFrame(rows).astype(AGREEMENT)
 
 
 def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) -> dict[str, float]:

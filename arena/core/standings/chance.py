@@ -28,8 +28,7 @@ def normal(rng: Random, *shape: int) -> Floats:
 
 
 def chi_squared(rng: Random, df: float, number: int) -> Floats:
-    drawn: Floats = 2 * gammaincinv(df / 2, uniform(rng, number))
-    return drawn
+    return (2 * gammaincinv(df / 2, uniform(rng, number))).astype(float, copy=False)
 
 
 def below(rng: Random, number: int, *shape: int) -> Ints:

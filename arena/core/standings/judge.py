@@ -120,7 +120,8 @@ def _preferred(
 
     def holds(said: "pd.Series[str]") -> NDArray[np.bool_]:
         decided = said[said.index.isin(wanted.index) & (said != "")]
-        return decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
+        same: NDArray[np.bool_] = decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
+        return same
 
     theirs = holds(people)
     return _share(measure, holds(judge), float(theirs.mean()) if len(theirs) else np.nan)

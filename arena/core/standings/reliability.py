@@ -21,6 +21,7 @@ from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import Design, Entries
+from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, counting, read
 
 Floats = NDArray[np.float64]
@@ -77,15 +78,13 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
             gap = fit.theta[place[a[what]]] - fit.theta[place[b[what]]]
             p = expit(gap)
             # A tie is half of each: so is what it says of its rater.
-            share = sum(
-                part * _by_strength(chance[who], of)
-                for part, of in ((score[what], p), (1 - score[what], 1 - p))
-            )
-            total = np.bincount(who, number, minlength=raters)
-            follows = np.bincount(who, number * share, minlength=raters)
+            share = score[what] * _by_strength(chance[who], p)
+            share += (1 - score[what]) * _by_strength(chance[who], 1 - p)
+            total = summed(who, number, raters)
+            follows = summed(who, number * share, raters)
             chance = (follows + PRIOR[0] - 1 + 1e-9) / (total + sum(PRIOR) - 2 + 2e-9)
-        used = np.bincount(what, number * share, minlength=size)
-        won = np.bincount(what, number * share * score[what], minlength=size)
+        used = summed(what, number * share, size)
+        won = summed(what, number * share * score[what], size)
         fit = _strengths(listed, place, group, a, b, used, won, half)
         if share.min(initial=1.0) < 1 and np.abs(chance - before).max(initial=0.0) < 1e-7:
             break
@@ -146,7 +145,7 @@ def without_each(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame
         moves = (after - before.reindex(after.index)).dropna()
         if moves.empty:
             continue
-        most = moves.abs().idxmax()
+        most = str(moves.abs().idxmax())
         same = before[before.index.isin(after.index)]
         rows.append(
             {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import pandas as pd
 
 from arena.core.standings import agreement, reliability
-from arena.core.standings.bradley_terry import Fit, Method
+from arena.core.standings.bradley_terry import Method, Ties
 from arena.core.standings.counts import Counts
 from arena.core.standings.fragility import fragility
 from arena.core.standings.simultaneous import whole_order
@@ -111,13 +111,11 @@ def review_of(votes: pd.DataFrame, method: Method = Method()) -> Review:
 
 def _ties(counts: Counts, method: Method) -> tuple[pd.DataFrame, float]:
     """Each way to count ties, and how likely one is between equals by Davidson's model."""
-    fits: dict[str, Fit] = {
-        way: counts.fit(replace(method, ties=way))  # type: ignore[arg-type]
-        for way in ("half", "drop", "davidson")
-    }
+    ways: tuple[Ties, ...] = ("half", "drop", "davidson")
+    fits = {way: counts.fit(replace(method, ties=way)) for way in ways}
     davidson = fits["davidson"]
     table = pd.DataFrame({"contender": list(davidson.names), "rating_davidson": davidson.rating})
-    for way in ("half", "drop"):
+    for way in ways[:2]:
         known = pd.Series(fits[way].rating, index=list(fits[way].names), dtype=float)
         table[f"rating_{way}"] = table["contender"].map(known).astype(float)
     table["lower_davidson"] = davidson.rating - davidson.half_width

@@ -117,7 +117,8 @@ def _read(votes: pd.DataFrame, names: list[str], method: Method) -> _Stages:
 def _chances(read: _Stages, theta: Floats) -> Floats:
     """(B, K) how likely each in play is to be dropped."""
     worth: Floats = np.exp(-theta) * read.member
-    return worth / worth.sum(axis=1, keepdims=True)
+    shares: Floats = worth / worth.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _mode(read: _Stages, precision: float) -> tuple[Floats, Floats]:
