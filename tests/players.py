@@ -57,12 +57,12 @@ class Player:
     def now(self) -> Story | None:
         return self.stories[-1] if self.stories else None
 
-    async def play_until(self, enough: Callable[[], bool]) -> None:
+    async def play_until(self, enough: Callable[[], bool], longest_s: float = LONGEST_S) -> None:
         """Battle after battle; the last one is played to its end."""
         for number in count():
             if enough():
                 return
-            async with asyncio.timeout(LONGEST_S):
+            async with asyncio.timeout(longest_s):
                 await self.play(("elimination", "knockout")[number % 2])
 
     async def play(self, format: str) -> None:

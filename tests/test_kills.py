@@ -20,8 +20,10 @@ from tests.players import Player
 from tests.running import running
 
 PLAYERS = 6
-LIFE_S = 2.5
+LIFE_S = 4.0
 """How long it lives at most before it is killed, once a battle can be had."""
+LONGEST_S = 3600.0
+"""Of a battle, which may live through many starts of the arena."""
 
 Found = tuple[Counter[str], list[str], dict[tuple[str, int], int]]
 """How battles ended, what players were refused, and the rows of each vote that they were told of."""
@@ -44,7 +46,9 @@ async def killed(folder: Path, points: int, seed: int) -> Found:
             for _ in range(PLAYERS)
         ]
         players = [Player(client) for client in clients]
-        playing = [group.create_task(player.play_until(lambda: over)) for player in players]
+        playing = [
+            group.create_task(player.play_until(lambda: over, LONGEST_S)) for player in players
+        ]
         for point in range(points + 1):
             app = running(folder, "--port", port, **settings)
             there = await asyncio.to_thread(app.__enter__)

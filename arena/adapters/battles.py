@@ -8,7 +8,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TypeVar
@@ -22,8 +22,6 @@ T = TypeVar("T")
 
 KEEP_S = 24 * 3600
 HEARTBEAT_S = 5.0
-NEVER_USED = 1_000_000
-"""A number of an event that no battle reaches by itself."""
 
 
 class MemoryBattles:
@@ -180,13 +178,21 @@ class MemoryFeed:
         channel = self._channels.get(battle_id)
         return tuple(event for _, event in channel.events) if channel else ()
 
-    def take_up(self, battle_id: str, events: Iterable[Event]) -> None:
-        """Go on after the events that another process told."""
-        self._channels[battle_id] = _Channel(list(enumerate(events, start=1)))
+    def last(self, battle_id: str) -> int:
+        """The number of the last of them; 0 where there is none."""
+        channel = self._channels.get(battle_id)
+        return channel.events[-1][0] if channel and channel.events else 0
+
+    def take_up(self, battle_id: str, events: Sequence[Event], last: int = 0) -> None:
+        """Go on after the events that another process told. last: the number of the last one,
+        where they are not numbered from 1."""
+        start = last - len(events) + 1 if last else 1
+        self._channels[battle_id] = _Channel(list(enumerate(events, start=start)))
 
     def found_again(self, battle: Battle) -> None:
         """Go on where nobody knows what was told. All text comes under the first numbers, so that
-        whoever has it does not get it again, and how things are beyond all that were ever used."""
+        whoever has it does not get it again, and how things are by a number beyond all that were
+        ever used, also where this is not the first time: the time in ms."""
         channel = self._channels[battle.id] = _Channel()
         pieces = tuple(
             Piece(seat.letter, turn, reply.text)
@@ -194,7 +200,7 @@ class MemoryFeed:
             for turn, reply in enumerate(seat.replies)
         )
         channel.events = [(1, Delta(pieces))] if pieces else []
-        channel.events.append((NEVER_USED, view.state(battle)))
+        channel.events.append((time.time_ns() // 1_000_000, view.state(battle)))
 
     def viewers(self, battle_id: str) -> int:
         channel = self._channels.get(battle_id)

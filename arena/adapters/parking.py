@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A battle with all that its viewers were told."""
+    """A battle with all that its viewers were told, and the number of the last of it."""
 
     battle: Battle
     events: tuple[Event, ...]
+    last: int = 0
 
 
 def park(path: Path, battles: Sequence[Parked]) -> None:

@@ -75,12 +75,13 @@ class MemoryStores:
             self._journal.keep(battle)
         for parked in unpark(self._parking):
             self._battles.take_up(parked.battle)
-            self._feed.take_up(parked.battle.id, parked.events)
+            self._feed.take_up(parked.battle.id, parked.events, parked.last)
             self._journal.keep(parked.battle)
 
     async def close(self) -> None:
         left = self._battles.undecided()
-        park(self._parking, [Parked(battle, self._feed.told(battle.id)) for battle in left])
+        told, last = self._feed.told, self._feed.last
+        park(self._parking, [Parked(each, told(each.id), last(each.id)) for each in left])
         self._journal.close()
 
     def _keep(self, battle: Battle) -> None:

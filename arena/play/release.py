@@ -11,7 +11,7 @@ from arena.core.errors import ArenaError
 from arena.core.standings.slices import Slice
 
 LEVELS = ("nothing", "standings", "votes", "all")
-NOTHING, STANDINGS, _, ALL = LEVELS
+NOTHING, STANDINGS, VOTES, ALL = LEVELS
 
 
 class Withheld(ArenaError):
@@ -31,6 +31,12 @@ class Release:
     @property
     def textless(self) -> bool:
         return self.what != ALL
+
+    def gives(self, format: str) -> bool:
+        """Whether such a file is to be had at all."""
+        if format == "latex":
+            return self.what != NOTHING
+        return self.what == ALL or (self.what == VOTES and format != "dpo")
 
     def standings(self) -> None:
         """Raises Withheld where they are not to be had as a file."""

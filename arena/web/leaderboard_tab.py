@@ -22,6 +22,7 @@ from gradio.blocks import Block
 
 from arena.core.errors import ArenaError
 from arena.core.standings.board import Board, Panels
+from arena.play.release import Release
 from arena.web.drawing import shown
 from arena.web.leaderboard import (
     certainty,
@@ -33,6 +34,7 @@ from arena.web.leaderboard import (
     scrutiny,
     table,
 )
+from arena.web.operators import is_operator
 from arena.web.words import Words, everywhere, label, spoken
 
 if TYPE_CHECKING:
@@ -51,8 +53,11 @@ html = partial(gr.HTML, apply_default_css=False, js_on_load=None)
 plot = partial(gr.Plot, show_label=False, container=False, elem_classes="board-plot")
 
 
-def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
-    """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`)."""
+def build(
+    tab: gr.Tab, scoreboard: Scoreboard, callers: Callers, release: Release = Release()
+) -> None:
+    """Fill `tab`, which must be open (`with gr.Tab(…) as tab:`). release: what others than
+    operators may download."""
     with gr.Column(elem_id="board"):
         with gr.Row(elem_id="board-head"):
             html(_all("title", "h2"))
@@ -60,7 +65,7 @@ def build(tab: gr.Tab, scoreboard: Scoreboard, callers: Callers) -> None:
         with gr.Accordion(label("board.choice"), open=False, elem_id="board-choice"):
             chosen = controls.build(callers)
         parts = _parts(status)
-    handlers = Handlers(scoreboard, chosen, parts)
+    handlers = Handlers(scoreboard, chosen, parts, release)
     quietly: dict[str, Any] = {
         "queue": False,
         "show_progress": "hidden",
@@ -154,6 +159,7 @@ class Handlers:
     scoreboard: Scoreboard
     chosen: controls.Controls
     parts: Parts
+    release: Release
 
     async def draw(self, values: Values, request: gr.Request) -> Any:
         """The standings, unless the page has them already; at first, those that this tab of the
@@ -171,9 +177,10 @@ class Handlers:
             board = await self.scoreboard.board(query)
             if not board.votes:
                 return self._without(board, words) | back | {self.parts["drawn"]: now}
+            release = None if is_operator(request) else self.release
             counting = not isinstance(before, dict) or before.get("choice") != choice
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
-            drawn = await asyncio.to_thread(self._standings, board, words, counting)
+            drawn = await asyncio.to_thread(self._standings, board, words, counting, release)
             return drawn | back | {self.parts["drawn"]: now}
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, words, half=False)
@@ -202,7 +209,9 @@ class Handlers:
                 log.error("the review could not be drawn", exc_info=error)
             return notes.unreadable(error, half=True, words=words)
 
-    def _standings(self, board: Board, words: Words, counting: bool) -> Updates:
+    def _standings(
+        self, board: Board, words: Words, counting: bool, release: Release | None
+    ) -> Updates:
         parts = self.parts
         standings = board.standings
         met = standings[standings["votes"] > 0]
@@ -220,7 +229,7 @@ class Handlers:
             parts["meetings"]: meetings.draw(board.head_to_head, met["contender"].tolist(), words),
             parts["aside"]: notes.all_counted(board, words),
             parts["method"]: notes.method(board.query, words),
-            parts["files"]: notes.downloads(board.query, words),
+            parts["files"]: notes.downloads(board.query, words, release),
         }
 
     def _panels(self, board: Board, panels: Panels, words: Words) -> Updates:

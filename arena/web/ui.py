@@ -62,7 +62,8 @@ def build(
             with gr.Tab(label("tabs.arena"), id="arena"):
                 arena_tab.build(referee, channel)
             with gr.Tab(label("tabs.leaderboard"), id="leaderboard") as leaderboard:
-                leaderboard_tab.build(leaderboard, referee.scoreboard, Callers(referee.key))
+                callers, release = Callers(referee.key), referee.rules.release
+                leaderboard_tab.build(leaderboard, referee.scoreboard, callers, release)
             if overview:
                 with gr.Tab(label("tabs.hosts"), id="hosts") as hosts:
                     hosts_tab.build(hosts, overview)

@@ -15,6 +15,7 @@ from arena.compose.stores import MemoryStores, stores_of
 from arena.core.battle.entities import Battle, Format, Phase
 from arena.core.battle.rules import open_battle
 from arena.core.battle.view import State
+from arena.core.battle.view import state as state_of
 from arena.core.ports import Delta, Event
 from tests.adapters.ledgers import program
 from tests.core.battle.play import contenders, drop, opened, voted
@@ -134,5 +135,36 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
         another.take_up()
         assert battle.id in await another.battles.unrevealed(), "also after an ordinary restart"
         await another.close()
+
+    asyncio.run(scene())
+
+
+def test_a_page_is_told_how_things_are_after_each_of_several_crashes_and_restarts(
+    tmp_path: Path,
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+
+    async def last(stores: MemoryStores) -> int:
+        async for batch in stores.feed.follow(ANSWERED.id):
+            return batch[-1][0]
+        return 0
+
+    async def scene() -> None:
+        numbers = [0]
+        for crashes in (True, True, False, True):
+            stores = stores_of(settings, lambda _: None)
+            assert isinstance(stores, MemoryStores)
+            stores.take_up()
+            if len(numbers) == 1:
+                stores._battles.take_up(ANSWERED)
+                stores._keep(ANSWERED)
+            await stores.feed.publish(ANSWERED.id, state_of(ANSWERED))
+            numbers.append(await last(stores))
+            assert numbers[-1] > numbers[-2]
+            await asyncio.sleep(0.002)
+            if crashes:
+                left_by(stores)
+            else:
+                await stores.close()
 
     asyncio.run(scene())

@@ -19,6 +19,7 @@ from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
 from arena.core.standings.review import scrutinised
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
+from arena.play.release import Release
 from arena.play.scoreboard import board_of
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, scrutiny, table
@@ -448,3 +449,18 @@ def test_few_votes_are_marked_and_told() -> None:
     assert marked == ["new"] and "abbr" in drawn.tags
     assert "new" in scrutiny.draw(scrutinised(cast))
     assert scrutiny.draw(scrutinised(TRIO[:0]))
+
+
+@pytest.mark.parametrize(
+    ("what", "given"),
+    [("nothing", set()), ("standings", {"latex"}), ("votes", {*notes.FILES} - {"dpo"})],
+)
+def test_files_that_are_not_given_away_are_no_links_but_say_so(what: str, given: set[str]) -> None:
+    drawn = notes.downloads(Query(), release=Release(what))
+    found = Anchors(drawn).addresses
+    assert len(found) == len(given)
+    assert drawn.count("Not given away by this arena.") == len(notes.FILES) - len(given)
+    assert ("Votes of today" in drawn) == (what == "votes")
+    release = Release("all", after_h=6, least=1000)
+    told = notes.downloads(Query(), release=release)
+    assert "last 6 hours" in told and "1,000 votes" in told

@@ -10,6 +10,7 @@ import pandas as pd
 from arena.core.errors import ArenaError, BadInput
 from arena.core.standings.board import Board, Query
 from arena.core.standings.covariates import ORDER, STYLE
+from arena.play.release import Release
 from arena.web.drawing import drawn
 from arena.web.leaderboard.charts import on_front, rated_with
 from arena.web.leaderboard.controls import FIELDS, link
@@ -139,9 +140,17 @@ def method(query: Query, words: Words = ENGLISH) -> str:
     return drawn("method", words, query=query, covariates=[names[c] for c in query.covariates])
 
 
-def downloads(query: Query, words: Words = ENGLISH) -> str:
-    """Links to the same votes as files, relative, so that they hold behind any prefix."""
-    return drawn("files", words, files=FILES, chosen=link(query))
+def downloads(query: Query, words: Words = ENGLISH, release: Release | None = None) -> str:
+    """Links to the same votes as files, relative, so that they hold behind any prefix. release: what
+    whoever looks may have, and when; None for all of it now."""
+    given = {
+        name: release is None or release.gives(asked.split("&")[0].removeprefix("format="))
+        for name, asked in FILES.items()
+    }
+    later = release is not None and any(given[name] for name in FILES if name != "latex")
+    return drawn(
+        "files", words, files=FILES, chosen=link(query), given=given, later=later, release=release
+    )
 
 
 def _unmeasured(standings: pd.DataFrame, key: str) -> str:
