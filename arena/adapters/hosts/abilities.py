@@ -27,10 +27,11 @@ THINKS_BY_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """Of one model. thinks: None where no host tells. always_thinks: also when told not
+    """Of one model. sees: it takes images. thinks: None where no host tells. always_thinks: also when told not
     to. unopened: its replies may close thinking that nothing in them opened."""
 
     chats: bool = True
+    sees: bool = False
     thinks: bool | None = None
     always_thinks: bool = False
     unopened: bool = False
@@ -100,6 +101,7 @@ def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:
     thinks = "thinking" in named
     return Abilities(
         chats="completion" in named,
+        sees="vision" in named,
         thinks=thinks,
         always_thinks=stubborn,
         # A host that knows how it thinks parts it itself.

@@ -85,6 +85,13 @@ class Fleet:
             and not s.sits_out(contender.name)
         ]
 
+    def seeing(self) -> frozenset[str]:
+        def sees(contender: Contender) -> bool:
+            told = self.abilities(contender.model).sees
+            return told if contender.sees is None else contender.sees
+
+        return frozenset(c.name for c in self.contenders() if sees(c))
+
     def families(self) -> frozenset[str]:
         models = [
             name
@@ -206,7 +213,7 @@ class Fleet:
         self._knowledge.seen_thinking(self._found(model))
 
     def request(
-        self, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
+        self, contender: Contender, messages: Sequence[Mapping[str, Any]], seed: int
     ) -> Request:
         """As the contender is asked, but for what is the host's own."""
         options = {**self._options, "seed": seed, **contender.options}

@@ -152,8 +152,7 @@ class HostPool:
         await self.look()
 
     async def refresh(self) -> None:
-        """Look again, and begin to load what should be loaded and is not, if that is for this
-        replica to do."""
+        """Look again, and begin to load what is missing, if that is for this replica to do."""
         await self.look()
         now = self._clock()
         for state in self._fleet.up() if self._watch.leading else ():
@@ -166,6 +165,9 @@ class HostPool:
 
     def contenders(self) -> tuple[Contender, ...]:
         return self._fleet.contenders()
+
+    def seeing(self) -> frozenset[str]:
+        return self._fleet.seeing()
 
     def families(self) -> frozenset[str]:
         return self._fleet.families()
@@ -197,7 +199,7 @@ class HostPool:
     async def reply(
         self,
         contender: Contender,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Mapping[str, Any]],
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from arena.core.battle.entities import Battle, Judgement, Phase, Seat
-from arena.core.battle.outcome import pairs, placings, unblinded
+from arena.core.battle.outcome import altered, pairs, placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
 from arena.core.errors import NotYet
 
@@ -46,6 +46,9 @@ class State:
     place: int = 0
     ballot: str = ""
     undo: bool = False
+    system: str = ""
+    temperature: float | None = None
+    images: int = 0
 
     def goes_on(self, before: State | None) -> bool:
         """The same replies are waited for as in the state before."""
@@ -86,6 +89,9 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
         place=place,
         ballot=ballot(battle),
         undo=can_undo(battle),
+        system=battle.origin.terms.system,
+        temperature=battle.origin.terms.temperature,
+        images=len(battle.origin.terms.images),
     )
 
 
@@ -153,8 +159,8 @@ class RevealedSeat:
 class Reveal:
     """The end of a battle, best place first. votes: the pairs that were judged, without those
     of ballots that were taken back; `both_bad` of them found nobody good enough. `counted` is
-    False where a reply that was judged gave its identity away, so that ballots are kept but not
-    ranked. unopposed: the champion never met anybody."""
+    False where a reply that was judged gave its identity away, or where the battle's terms `altered`
+    a contender, so that ballots are kept but not ranked. unopposed: the champion never met anybody."""
 
     battle: str
     outcome: str
@@ -163,6 +169,7 @@ class Reveal:
     counted: bool
     both_bad: int = 0
     unopposed: bool = False
+    altered: bool = False
 
 
 def reveal(battle: Battle) -> Reveal:
@@ -178,6 +185,7 @@ def reveal(battle: Battle) -> Reveal:
     }
     seats = sorted(battle.seats, key=lambda s: (places[s.letter], s.letter))
     judged = [winner for played in battle.rounds for _, _, winner in pairs(played)]
+    changed = altered(battle)
     unopposed = bool(battle.champions) and battle.rounds[-1].verdict.judgement is Judgement.BAD
     return Reveal(
         battle=battle.id,
@@ -186,9 +194,10 @@ def reveal(battle: Battle) -> Reveal:
             _revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False))) for s in seats
         ),
         votes=len(judged),
-        counted=not any(unblinded(battle, played) for played in battle.rounds),
+        counted=not (changed or any(unblinded(battle, played) for played in battle.rounds)),
         both_bad=judged.count("both_bad"),
         unopposed=unopposed,
+        altered=changed,
     )
 
 
