@@ -58,6 +58,7 @@ class House:
             tls=tls_of(settings),
             thought_tokens=settings.think_tokens,
             remote=settings.remote_models,
+            watts=settings.watts,
             longest_queue=settings.queue,
             peers=self.stores.peers,
         )

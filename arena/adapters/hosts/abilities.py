@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 
 from arena.adapters.hosts.host import ListedModel, ShownModel
 from arena.adapters.hosts.state import HostState
-from arena.core.battle.entities import Contender
+from arena.core.battle.entities import Card, Contender
 from arena.core.errors import HostFault
 
 log = logging.getLogger(__name__)
 
 CANNOT_STOP = frozenset({"gptoss", "gpt-oss"})
 """Families that think whatever they are told."""
+
+LONGEST_LICENSE = 80
+"""Characters of a licence's name."""
 
 THINKS_BY_NAME = re.compile(
     r"(?:^|[-_/:.])(?:r1|qwq|think\w*|reason\w*)(?:$|[-_/:.\d])", re.IGNORECASE
@@ -88,6 +91,23 @@ class Knowledge:
     def weights(self) -> dict[str, str]:
         """Digest of a model → that of its weights, as far as known."""
         return {key: able.shown.weights for key, able in self._known.items()}
+
+
+def card_of(listed: ListedModel | None, shown: ShownModel) -> Card:
+    size, families, context = 0, shown.families, shown.context_length
+    if listed:
+        size, families = listed.size, (*families, *listed.families)
+        context = context or listed.context_length
+    on_disk = f"{size / 1e9:.1f} GB" if size else ""
+    family = families[0] if families else ""
+    return Card(shown.parameter_size or on_disk, family, _license(shown.license), context)
+
+
+def _license(text: str) -> str:
+    """Its name: the first line, with the version that may stand below it."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    dated = lines[1:] and lines[1].lower().startswith("version")
+    return ", ".join(lines[: 2 if dated else 1])[:LONGEST_LICENSE]
 
 
 def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:

@@ -98,9 +98,21 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What a host tells of a model, for people; empty and 0 where it does not. size: of its
+    parameters, or of its file."""
+
+    size: str = ""
+    family: str = ""
+    license: str = ""
+    context_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete. Times in milliseconds, speed in tokens per second. `output_tokens`
-    are the reply's, `thinking_tokens` those before it; `think` and `options` are what was sent."""
+    are the reply's, `thinking_tokens` those before it; `think` and `options` are what was sent.
+    `watts`: what the host draws, where that was measured."""
 
     host: str
     done_reason: str
@@ -118,6 +130,8 @@ class Finished:
     thinking_tokens: int | None = None
     thinking_ms: float | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    card: Card = Card()
+    watts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from arena.core.battle.entities import Battle, Judgement, Phase, Seat
+from arena.core.battle.cost import Cost, cost
+from arena.core.battle.entities import Battle, Card, Judgement, Phase, Seat
 from arena.core.battle.outcome import altered, pairs, placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
 from arena.core.errors import NotYet
@@ -136,7 +137,7 @@ class RevealedSeat:
     """A contender unmasked. Times in ms, speeds in tokens/s, tokens and time of thought summed
     over its replies; None where it never answered, or did not think. `fell_in` is the round it
     was voted out in, 0 for none. `think`: how it was told to think; `thinking`: what it thought
-    before each reply."""
+    before each reply. `card`, `quantization`: of its model, as its host told them then."""
 
     letter: str
     name: str
@@ -153,6 +154,8 @@ class RevealedSeat:
     thinking_tokens: int | None = None
     thinking_ms: float | None = None
     thinking: tuple[str, ...] = ()
+    quantization: str = ""
+    card: Card = Card()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ class Reveal:
     both_bad: int = 0
     unopposed: bool = False
     altered: bool = False
+    cost: Cost = Cost()
 
 
 def reveal(battle: Battle) -> Reveal:
@@ -198,6 +202,7 @@ def reveal(battle: Battle) -> Reveal:
         both_bad=judged.count("both_bad"),
         unopposed=unopposed,
         altered=changed,
+        cost=cost(battle),
     )
 
 
@@ -232,6 +237,8 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
         thinking_tokens=sum(thought) if thought else None,
         thinking_ms=sum(pondered) if pondered else None,
         thinking=tuple(r.thinking for r in seat.replies if r.thinking),
+        quantization=facts[-1].quantization if facts else "",
+        card=facts[-1].card if facts else Card(),
     )
 
 
