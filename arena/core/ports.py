@@ -61,6 +61,9 @@ class Hosts(Protocol):
     def contenders(self) -> tuple[Contender, ...]:
         """The roster as far as it can play now, with the models' exact names."""
 
+    def roster(self) -> tuple[Contender, ...]:
+        """All of it that hosts have, also what cannot play now."""
+
     def seeing(self) -> frozenset[str]:
         """Names of those contenders that take images."""
 

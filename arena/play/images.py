@@ -53,7 +53,7 @@ class Showing:
     def __init__(self, hosts: Hosts, images: Images) -> None:
         self._hosts = hosts
         self._images = images
-        self.contenders, self.seeing = hosts.contenders, hosts.seeing
+        self.contenders, self.roster, self.seeing = hosts.contenders, hosts.roster, hosts.seeing
         self.families, self.refusal = hosts.families, hosts.refusal
 
     async def reply(

@@ -71,7 +71,7 @@ class Referee:
         hosts = Showing(hosts, self.images)
         self.links = Links(battles, ledger, self.images, now)
         self.studies = Studies(ledger, battles, lambda: self.rounds, self._rng, now)
-        self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.contenders)
+        self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.roster)
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,

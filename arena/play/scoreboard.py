@@ -18,6 +18,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -161,6 +162,13 @@ class Scoreboard:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
         what is kept counted, whatever their number; anything else reads the rows once."""
         roster = [contender.name for contender in self._roster()]
+        board = await self._asked(query, roster)
+        voted = set(board.standings["contender"]) if board.votes else set()
+        # Where hosts are not known yet, or the ledger is another arena's, nobody is retired.
+        known = not voted.isdisjoint(roster)
+        return replace(board, retired=frozenset(voted.difference(roster) if known else ()))
+
+    async def _asked(self, query: Query, roster: Sequence[str]) -> Board:
         if query.slice.everything and not query.covariates:
             async with self._caught_up():
                 speeds = await self._speeds()

@@ -77,6 +77,9 @@ class Fleet:
             return self._playable
         return tuple(c for c in self._playable if self.homes(c))
 
+    def roster(self) -> tuple[Contender, ...]:
+        return self._playable
+
     def homes(self, contender: Contender) -> list[HostState]:
         """The hosts that take the contender now, but for breakers and free slots."""
         pairs = self.fit()

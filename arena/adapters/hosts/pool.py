@@ -167,6 +167,9 @@ class HostPool:
     def contenders(self) -> tuple[Contender, ...]:
         return self._fleet.contenders()
 
+    def roster(self) -> tuple[Contender, ...]:
+        return self._fleet.roster()
+
     def seeing(self) -> frozenset[str]:
         return self._fleet.seeing()
 
