@@ -163,7 +163,8 @@ class Scoreboard:
         what is kept counted, whatever their number; anything else reads the rows once."""
         roster = [contender.name for contender in self._roster()]
         board = await self._asked(query, roster)
-        voted = set(board.standings["contender"]) if board.votes else set()
+        of = board.standings
+        voted = set(of.loc[of["votes"] > 0, "contender"]) if board.votes else set()
         # Where hosts are not known yet, or the ledger is another arena's, nobody is retired.
         known = not voted.isdisjoint(roster)
         return replace(board, retired=frozenset(voted.difference(roster) if known else ()))
