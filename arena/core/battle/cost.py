@@ -33,9 +33,10 @@ def cost(battle: Battle) -> Cost:
             place = (reply.facts.host, turn, "" if seat.letter in together else seat.letter)
             busy[place] = max(busy[place], reply.facts.total_ms / 1000)
             replies.append(reply)
-    watts = {reply.facts.host: reply.facts.watts for reply in replies}
-    joules = [seconds * (watts[host] or 0.0) for (host, *_), seconds in busy.items()]
-    known = bool(watts) and None not in watts.values()
+    told = {reply.facts.host: reply.facts.watts for reply in replies}
+    watts = {host: drawn for host, drawn in told.items() if drawn is not None}
+    joules = [seconds * watts.get(place[0], 0.0) for place, seconds in busy.items()]
+    known = bool(told) and len(watts) == len(told)
     counts = [n for reply in replies for n in _tokens(reply)]
     tokens = None if None in counts or not counts else sum(filter(None, counts))
     return Cost(tokens, sum(busy.values()), sum(joules) / HOUR_S if known else None)
