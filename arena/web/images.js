@@ -6,7 +6,7 @@ const MOST_IMAGES = 3;
 
 // The chosen files, each as base64 of a JPEG; what is no image is left out.
 async function readImages(files) {
-  const read = await Promise.all([...files].slice(0, MOST_IMAGES).map((file) => smaller(file).catch(() => null)));
+  const read = await Promise.all(files.slice(0, MOST_IMAGES).map((file) => smaller(file).catch(() => null)));
   return read.filter(Boolean);
 }
 
@@ -37,7 +37,7 @@ function listenToImages(el, told) {
     }));
   };
   el.images.addEventListener("change", async () => {
-    const { files } = el.images;
+    const files = [...el.images.files];
     const images = await readImages(files);
     el.images.value = "";
     if (images.length < Math.min(files.length, MOST_IMAGES)) say(el, tell("arena.images_unread"), "error");

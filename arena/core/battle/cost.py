@@ -31,7 +31,7 @@ def cost(battle: Battle) -> Cost:
     for seat in battle.seats:
         for turn, reply in enumerate(seat.replies):
             place = (reply.facts.host, turn, "" if seat.letter in together else seat.letter)
-            busy[place] = max(busy[place], reply.facts.total_ms / 1000)
+            busy[place] = max(busy[place], (reply.facts.total_ms or 0.0) / 1000)
             replies.append(reply)
     told = {reply.facts.host: reply.facts.watts for reply in replies}
     watts = {host: drawn for host, drawn in told.items() if drawn is not None}
