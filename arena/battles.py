@@ -10,10 +10,10 @@ import asyncio
 import hashlib
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock, Thread
@@ -24,7 +24,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from arena import settings as config
 from arena.compose import House
-from arena.core.battle.entities import Format, Judgement, Phase
+from arena.core.battle.entities import Format, Judgement, Phase, Terms
 from arena.core.battle.view import State, in_play
 from arena.core.errors import BadInput, NoCapacity, NotYet, Over
 from arena.core.ports import Readiness
@@ -53,6 +53,9 @@ class Asked:
     topic: str = ""
     study: str = ""
     rater: str = ""
+    system: str = ""
+    temperature: float | None = None
+    images: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,8 @@ class _Blind(ABC, Generic[Told]):
                 topic=asked.topic,
                 study=asked.study,
                 session=asked.rater,
+                terms=Terms(asked.system, asked.temperature),
+                images=asked.images,
                 unattended=True,
                 caller=self._caller,
             )
@@ -276,6 +281,9 @@ def battle(
     topic: str = "",
     study: str = "",
     rater: str = "",
+    system: str = "",
+    temperature: float | None = None,
+    images: Sequence[bytes] = (),
     **settings: Any,
 ) -> Battle:
     """Open a battle on the hosts that the settings name, without a page, and wait until its
@@ -283,24 +291,18 @@ def battle(
     `pick("A")`, `tie()`, `bad()`, `follow_up(…)` and `undo()` move it, `reveal()` has the names.
 
     size: contenders, instead of the usual number. rater: who votes, where several do here.
-    settings: any key of the settings table. Raises ArenaError."""
-    asked = Asked(prompt, format, size, topic, study, rater)
+    system, temperature: for all contenders alike, in place of their own. images: the bytes of
+    files, for models that see. settings: any key of the settings table. Raises ArenaError."""
+    asked = Asked(prompt, format, size, topic, study, rater, system, temperature, images)
     return Battle(_settled(settings), asked)
 
 
-async def abattle(
-    prompt: str,
-    *,
-    format: str = Format.ELIMINATION,
-    size: int | None = None,
-    topic: str = "",
-    study: str = "",
-    rater: str = "",
-    **settings: Any,
-) -> AsyncBattle:
-    """`battle` for programs with an event loop of their own: this and every move is awaited."""
-    asked = Asked(prompt, format, size, topic, study, rater)
-    return await AsyncBattle(await asyncio.to_thread(_settled, settings)).opened(asked)
+async def abattle(prompt: str, **choices: Any) -> AsyncBattle:
+    """`battle`, with the same choices and settings, for programs with an event loop of their own:
+    this and every move is awaited."""
+    own = {field.name: choices.pop(field.name) for field in fields(Asked) if field.name in choices}
+    asked = Asked(prompt, **own)
+    return await AsyncBattle(await asyncio.to_thread(_settled, choices)).opened(asked)
 
 
 def _settled(overrides: Mapping[str, Any]) -> Playing:

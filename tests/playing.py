@@ -12,6 +12,7 @@ from typing import Self
 
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
+from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle import roster
@@ -127,6 +128,7 @@ class Table:
     ledger: SqlLedger
     battles: Battles
     feed: Feed
+    hosts: Sequence[FakeOllama]
 
     @asynccontextmanager
     async def battle(
@@ -162,10 +164,16 @@ async def table(
     await ledger.open()
     battles, feed = battles or MemoryBattles(), feed or MemoryFeed()
     referee = Referee(
-        hosts=pool, battles=battles, feed=feed, limits=MemoryLimits(), ledger=ledger, rules=rules
+        hosts=pool,
+        battles=battles,
+        feed=feed,
+        limits=MemoryLimits(),
+        ledger=ledger,
+        rules=rules,
+        cleaned=cleaned,
     )
     try:
-        yield Table(referee, pool, ledger, battles, feed)
+        yield Table(referee, pool, ledger, battles, feed, hosts)
     finally:
         await referee.close()
         await pool.close()

@@ -6,16 +6,23 @@ It draws what the house tells. It does not know adapters or Gradio.
 from __future__ import annotations
 
 import gc
+import io
 import logging
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from getpass import getpass
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import segno
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
 
 if TYPE_CHECKING:
     from arena.core.ports import Readiness
+    from arena.settings import Settings
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -26,6 +33,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     settings = config.load(ARENA_PORT=options.port)
+    if options.share and sys.stdin.isatty():
+        settings = asked(settings, ARENA_PORT=options.port)
     # What is imported stays; looking through it for garbage takes a fifth of the start. The app
     # enables it again.
     gc.disable()
@@ -63,13 +72,39 @@ def run(options: Namespace) -> int:
     return 0
 
 
+def asked(settings: Settings, **given: Any) -> Settings:
+    """With what whoever sits at the terminal types where the public would meet no limit."""
+    questions: Mapping[str, tuple[object, str, Callable[[str], str]]] = {
+        "ARENA_PASSWORD": (settings.gated, "password for visitors (empty for none)", getpass),
+        "ARENA_OPENS_PER_MINUTE": (
+            settings.opens_per_minute,
+            "battles one may open a minute (empty for no limit)",
+            input,
+        ),
+    }
+    for key, (there, question, ask) in questions.items():
+        if not there and (typed := ask(f"  share   {question}: ").strip()):
+            given[key] = typed
+    return config.load(**given)
+
+
 def _share(sock: socket) -> None:
     from arena.server import serving
 
     try:
-        console.print(f"  public  [bold]{serving.share(sock)}[/bold]")
+        link = serving.share(sock)
     except serving.NoPublicLink as error:
         errors.print(f"  public  {error}", style="yellow", markup=False)
+        return
+    console.print(f"  public  [bold]{link}[/bold]")
+    console.print(scannable(link), markup=False, highlight=False)
+
+
+def scannable(link: str) -> str:
+    """The link as a QR code of the terminal's characters."""
+    code = io.StringIO()
+    segno.make(link, micro=False).terminal(code, compact=True)
+    return code.getvalue()
 
 
 class Terminal:

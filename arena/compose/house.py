@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from arena.adapters.hosts import HostPool
+from arena.adapters.images import cleaned
 from arena.adapters.language import language_of
 from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import options_of, timeouts_of, tls_of
@@ -57,6 +58,7 @@ class House:
             tls=tls_of(settings),
             thought_tokens=settings.think_tokens,
             remote=settings.remote_models,
+            watts=settings.watts,
             longest_queue=settings.queue,
             peers=self.stores.peers,
         )
@@ -86,6 +88,7 @@ class House:
             ),
             readiness=lambda: self.readiness,
             language=language_of,
+            cleaned=cleaned,
         )
         self.metrics.watch(self.referee, self.hosts.reports)
         self.tried = asyncio.Event()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
@@ -46,19 +46,26 @@ class Hosts(Protocol):
     def reply(
         self,
         contender: Contender,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Mapping[str, Any]],
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
     ) -> AsyncGenerator[HostEvent, None]:
         """Stream one reply; ends after `Finished`, or raises `HostFault`/`UnknownModel`.
 
-        messages: [{"role": "system"|"user"|"assistant", "content": str}, …]. `avoid` names
+        messages: [{"role": "system"|"user"|"assistant", "content": str}, …], with "images", each
+        as base64, where it comes with some. `avoid` names
         hosts that failed this reply already; they are used only if there is no other.
         `seed` is the same for all contenders of a battle."""
 
     def contenders(self) -> tuple[Contender, ...]:
         """The roster as far as it can play now, with the models' exact names."""
+
+    def roster(self) -> tuple[Contender, ...]:
+        """All of it that hosts have, also what cannot play now."""
+
+    def seeing(self) -> frozenset[str]:
+        """Names of those contenders that take images."""
 
     def families(self) -> frozenset[str]:
         """Words by which a reply may give away a model here; see core.battle.names."""
@@ -280,6 +287,16 @@ class Ledger(StudyLedger, Protocol):
 
     async def unshare(self, battle: str) -> None:
         """Forget it."""
+
+    async def keep_images(self, kept: Mapping[str, bytes]) -> None:
+        """Keep these images by their digests, for some days unless they are held on to. Raises
+        NoCapacity."""
+
+    async def hold_images(self, digests: Sequence[str]) -> None:
+        """A vote names them: keep them as long as votes."""
+
+    async def images(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """Those that are kept, by digest."""
 
     async def writable(self) -> None:
         """Raises `LedgerFault` where a vote could not be made durable now."""

@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 500
 LABELS_AT_ONCE = 20_000
 
 SUPERSEDED = "superseded"
-TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b")
+TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
 Sequences = NDArray[np.int64]
 UnderWay = Callable[[], Awaitable[Collection[str]]]
@@ -123,6 +123,7 @@ async def _pieces(
             votes = votes.assign(rater=raters, host_a="", host_b="")
         if textless:
             nothing: Any = pd.Series([[]] * len(votes), index=votes.index, dtype=object)
+            votes = votes.assign(system="")
             for name in TEXTS:
                 votes[name] = nothing
             votes["comment"] = ""

@@ -36,8 +36,9 @@ def pair(row: Mapping[str, Any]) -> dict[str, Any] | str:
     begun = same.index(False)
     if not begun or chosen[begun - 1]["role"] != "user":
         return "begun differently"
+    told = [{"role": "system", "content": row["system"]}] if row["system"] else []
     return {
-        "prompt": chosen[:begun],
+        "prompt": [*told, *chosen[:begun]],
         "chosen": chosen[begun:],
         "rejected": rejected[begun:],
         "id": row["id"],
@@ -50,6 +51,7 @@ def pair(row: Mapping[str, Any]) -> dict[str, Any] | str:
         "topic": row["topic"],
         "language": row["language"],
         "turns_cut": max(map(_turns, whole)) - _turns(chosen),
+        "images": row["images"],
     }
 
 

@@ -35,7 +35,7 @@ COLUMNS = tuple(
 FIELDS = tuple(KINDS)
 """Of the ledger, in its order: LMArena's first, then ours."""
 
-LISTS = ("thinking_a", "thinking_b", "reasons", "marks_a", "marks_b")
+LISTS = ("thinking_a", "thinking_b", "reasons", "marks_a", "marks_b", "images")
 """Of these, lists of texts."""
 
 TOKENS = tuple(
@@ -87,8 +87,8 @@ def full(row: Record) -> dict[str, Any]:
     the time keeps its zone, and what is derived or not known here is left out."""
     a, b = row["conversation_a"], row["conversation_b"]
     shaped = {
-        "conversation_a": _messages(a),
-        "conversation_b": _messages(b),
+        "conversation_a": _messages(a, row["images"]),
+        "conversation_b": _messages(b, row["images"]),
         "conv_metadata": _metadata(row["conv_metadata"], a, b),
     }
     return {**{name: row[name] for name in FIELDS}, **shaped}
@@ -99,7 +99,7 @@ def strict(row: Record) -> dict[str, Any]:
     sorted these prompts."""
     a, b = row["conversation_a"], row["conversation_b"]
     derived = {
-        "full_conversation": _turns(_messages(a), _messages(b)),
+        "full_conversation": _turns(*(_messages(side, row["images"]) for side in (a, b))),
         "category_tag": None,
         "timestamp": row["timestamp"].replace(tzinfo=None),
     }
@@ -107,9 +107,14 @@ def strict(row: Record) -> dict[str, Any]:
     return {name: made[name] for name in COLUMNS}
 
 
-def _messages(conversation: Messages) -> list[dict[str, Any]]:
+def _messages(conversation: Messages, images: Sequence[str]) -> list[dict[str, Any]]:
+    """images: digests of those that came with the first message."""
     part = {"type": "text", "image": None, "mimeType": None}
-    return [{"role": m["role"], "content": [{**part, "text": m["content"]}]} for m in conversation]
+    made = [{"role": m["role"], "content": [{**part, "text": m["content"]}]} for m in conversation]
+    seen = {"type": "image", "text": None, "mimeType": "image/jpeg"}
+    if made:
+        made[0]["content"][:0] = [{**seen, "image": digest} for digest in images]
+    return made
 
 
 def _turns(a: Messages, b: Messages) -> list[dict[str, Any]]:

@@ -11,11 +11,20 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Format, Origin
+from arena.core.battle.entities import (
+    LETTERS,
+    LONGEST_LABEL,
+    MIN_CONTENDERS,
+    Battle,
+    Format,
+    Origin,
+    Terms,
+)
 from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
+from arena.play.images import seeing
 from arena.play.line import Line
 from arena.play.release import Release
 from arena.play.scoreboard import Scoreboard
@@ -29,6 +38,10 @@ BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that are drawn as nothing."""
 _HALF = re.compile("[\ud800-\udfff]")
 
+HOTTEST = 2
+"""The highest temperature that hosts of all kinds take."""
+IMAGED_PER_HOUR = 120
+"""Battles with images that one rater, or one network, may open where openings are limited."""
 SEEDS = 2**31
 OPENING_LOOKS, OPENING_LOOK_S = 100, 0.05
 
@@ -92,9 +105,8 @@ class Admission:
 
     def prompt(self, text: str) -> str:
         """The prompt as it is sent. Raises BadInput."""
-        text = text.strip()
-        longest = self._rules.max_prompt
-        if "\0" in text or (not text.isascii() and _HALF.search(text)):
+        text, longest = text.strip(), self._rules.max_prompt
+        if _no_text(text):
             raise BadInput(
                 "The prompt has a sign that is no text (NUL, or half a character). Please remove it."
             )
@@ -106,6 +118,25 @@ class Admission:
                 "shorten it."
             )
         return text
+
+    def terms(self, terms: Terms, prompt: str) -> Terms:
+        """The terms as they hold for this prompt, with which the system prompt shares the room.
+        Raises BadInput."""
+        system, warmth = terms.system.strip(), terms.temperature
+        length, longest = len(prompt + system), self._rules.max_prompt
+        if _no_text(system):
+            raise BadInput(
+                "The system prompt has a sign that is no text (NUL, or half a character). Please "
+                "remove it."
+            )
+        if length > longest:
+            raise BadInput(
+                f"Prompt and system prompt have {length:,} characters together; at most "
+                f"{longest:,} fit. Please shorten one of them."
+            )
+        if warmth is not None and not 0 <= warmth <= HOTTEST:
+            raise BadInput(f"The temperature has to be from 0 to {HOTTEST}.")
+        return replace(terms, system=system)
 
     async def opened(self, key: str, battle_id: str, asked: str) -> Battle | None:
         """The battle that another request opens under this key, or has opened; None where the
@@ -132,8 +163,9 @@ class Admission:
             return there
         raise NoCapacity("This battle is still being opened. Please try again in a moment.")
 
-    async def admit(self, caller: Caller) -> None:
-        """Raises NoCapacity when no battle can be had now, RateLimited."""
+    async def admit(self, caller: Caller, images: int) -> None:
+        """Raises NoCapacity when no battle can be had now, RateLimited; BadInput where there are
+        images that too few can see."""
         ready = self._readiness()
         if self.closed:
             raise NoCapacity("The arena is being restarted. Please try again in a minute.")
@@ -153,6 +185,16 @@ class Admission:
                     f"again in {wait:.0f} s.",
                     retry_after_s=wait,
                 )
+            if images and (wait := await self._limits.take(f"see/{who}", IMAGED_PER_HOUR, 3600.0)):
+                raise RateLimited(
+                    f"At most {IMAGED_PER_HOUR} battles an hour can be opened with images from one "
+                    f"place. Please try again in {wait:.0f} s, or ask without one.",
+                    retry_after_s=wait,
+                )
+        if images and len(self._hosts.seeing()) < MIN_CONTENDERS:
+            raise BadInput(
+                "Fewer than two of the models here can see images. Please ask without one."
+            )
 
     async def battle(
         self, battle_id: str, format: str, prompt: str, size: int | None, origin: Origin
@@ -164,7 +206,7 @@ class Admission:
                 raise BadInput(f"The {name} is too long; {LONGEST_LABEL} characters fit.")
         policy = self._rules.policy
         drawn = draw(
-            eligible(self._hosts.contenders(), origin.topic),
+            eligible(seeing(self._hosts, origin.terms), origin.topic),
             size or self._rules.battle_size,
             await self._scoreboard.votes(),
             self._rng,
@@ -196,6 +238,10 @@ class Admission:
             log.exception("ballots cannot be counted")
             return False
         return any(waits)
+
+
+def _no_text(text: str) -> bool:
+    return "\0" in text or bool(not text.isascii() and _HALF.search(text))
 
 
 def _format(text: str) -> Format:

@@ -1,10 +1,13 @@
-"""The links of finished battles: made and taken back by whoever played.
+"""What a battle's addresses show beside its state: the images of its prompt; and the links of
+finished battles, made and taken back by whoever played.
 
 It does not know how a shared battle looks.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from arena.core.battle.sharing import Shared, shared
@@ -13,13 +16,17 @@ from arena.core.errors import NotYours, UnknownBattle
 from arena.core.ports import Battles, Ledger
 from arena.play import ballots
 from arena.play.admission import Caller
+from arena.play.images import Images
 
 
 class Links:
     """Kept with the votes, so that they outlast the battles."""
 
-    def __init__(self, battles: Battles, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, battles: Battles, ledger: Ledger, images: Images, now: Callable[[], datetime]
+    ) -> None:
         self._battles = battles
+        self._images = images
         self._ledger = ledger
         self._now = now
 
@@ -29,9 +36,19 @@ class Links:
         battle = await self._battles.load(battle_id)
         ballots.own(battle, caller)
         told = shared(battle, f"{self._now().date()}", with_prompts=with_prompts)
+        if with_prompts:
+            images = await self._images.read(battle.origin.terms.images)
+            told = replace(told, images=tuple(b64encode(image).decode() for image in images))
         text = json.dumps(encode(told, Shared))
         await self._ledger.share(battle_id, battle.origin.owner, text)
         return told
+
+    async def image(self, battle_id: str, number: int) -> bytes:
+        """One that came with the battle's prompt, counted from 1. Raises UnknownBattle."""
+        images = (await self._battles.load(battle_id)).origin.terms.images
+        if not 0 < number <= len(images):
+            raise UnknownBattle("There is no such image in this battle.")
+        return (await self._images.read(images[number - 1 : number]))[0]
 
     async def shown(self, battle_id: str) -> Shared:
         """Raises UnknownBattle where it is not shared."""

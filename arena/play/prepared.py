@@ -40,6 +40,12 @@ class Prepared:
     def contenders(self) -> tuple[Contender, ...]:
         return self._hosts.contenders()
 
+    def roster(self) -> tuple[Contender, ...]:
+        return self._hosts.roster()
+
+    def seeing(self) -> frozenset[str]:
+        return self._hosts.seeing()
+
     def families(self) -> frozenset[str]:
         return self._hosts.families()
 

@@ -9,23 +9,23 @@ import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 
-from arena import exchange
 from arena.core.battle import record, rules, view
-from arena.core.battle.entities import Battle, Format, Origin, Phase, Verdict
+from arena.core.battle.entities import Battle, Format, Origin, Phase, Terms, Verdict
 from arena.core.battle.view import State
 from arena.core.errors import StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
-from arena.core.standings.slices import Slice
 from arena.play import ballots
 from arena.play.admission import Admission, Caller, RefereeRules
+from arena.play.images import Images, Showing
 from arena.play.links import Links
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
@@ -51,6 +51,7 @@ class Referee:
         rules: RefereeRules = RefereeRules(),
         readiness: Callable[[], Readiness] = lambda: Readiness(True, "Ready"),
         language: Callable[[str], str] = lambda text: record.UNDETERMINED,
+        cleaned: Callable[[bytes], bytes] = bytes,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -66,9 +67,11 @@ class Referee:
         self._rng = rng or random.SystemRandom()
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self.links = Links(battles, ledger, now)
+        self.images = Images(ledger, cleaned)
+        hosts = Showing(hosts, self.images)
+        self.links = Links(battles, ledger, self.images, now)
         self.studies = Studies(ledger, battles, lambda: self.rounds, self._rng, now)
-        self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.contenders)
+        self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.roster)
         self.rounds = Rounds(
             hosts=hosts,
             battles=battles,
@@ -100,30 +103,34 @@ class Referee:
         topic: str = "",
         study: str = "",
         session: str = "",
+        terms: Terms = Terms(),
+        images: Sequence[bytes] = (),
         unattended: bool = False,
         key: str = "",
         alias: str = "",
         caller: Caller = Caller(),
     ) -> State:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the
-        rule's. topic: only those for it take part. key: a second opening with the same key gets
+        rule's. topic: only those for it take part. terms: for all alike. images: files. key: a second opening with the same key gets
         the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias:
         a name for the battle, until a later one gets it. caller: who is limited, and moves it
         from then on. Raises BadInput for what cannot be used, NoCapacity when no battle can be
         had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
+        terms = self._admission.terms(terms, prompt)
         battle_id = str(uuid.uuid4())
-        asked = key and ballots.digest(prompt, format, size, topic, study, session, unattended)
+        what = (topic, study, session, unattended)
+        seen = [sha256(image).hexdigest() for image in images]
+        asked = key and ballots.digest(prompt, format, size, *what, *astuple(terms), *seen)
         if key and (there := await self._admission.opened(key, battle_id, asked)):
             return view.state(there)
         try:
             await self._ledger.writable()
             await self.studies.free(study)
-            await self._admission.admit(caller)
+            await self._admission.admit(caller, len(terms.images or images))
+            terms = replace(terms, images=terms.images or await self.images.taken(images))
             place = caller.place if caller.begun else ""
-            origin = Origin(
-                topic, study, session, unattended, asked=asked, owner=caller.rater, place=place
-            )
+            origin = Origin(*what, asked=asked, owner=caller.rater, place=place, terms=terms)
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
@@ -140,7 +147,7 @@ class Referee:
         return await self.rounds.go_on(battle)
 
     async def again(self, battle_id: str, *, caller: Caller = Caller()) -> State:
-        """The same first prompt, format and purpose with a new draw."""
+        """The same first prompt, format, terms and purpose with a new draw."""
         old = await self._battles.load(battle_id)
         return await self.open(
             old.prompts[0],
@@ -149,6 +156,7 @@ class Referee:
             topic=old.origin.topic,
             study=old.origin.study,
             session=old.origin.session,
+            terms=old.origin.terms,
             caller=caller,
         )
 
@@ -276,17 +284,6 @@ class Referee:
             async for batch in batches:
                 yield batch
 
-    async def export(
-        self, format: str, slice: Slice = Slice(), **how: Any
-    ) -> AsyncGenerator[bytes, None]:
-        """The votes as a file, without those whose names nobody was told. how: see exchange."""
-        pieces = exchange.export(
-            self._ledger, format, slice, hold_back=self.scoreboard.held_back, public=True, **how
-        )
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield piece
-
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
         await asyncio.gather(self._ledger.writable(), self.under_way())
@@ -323,6 +320,8 @@ class Referee:
         self, battle: Battle, round: int, verdict: Verdict, cast: record.Ballot
     ) -> State:
         moved = rules.vote(battle, round, verdict, cast.id)
+        if battle.origin.terms.images:
+            await self._ledger.hold_images(battle.origin.terms.images)
         if await self._ledger.append(record.rows(moved, cast)):
             self.counted["ballots"] += 1
         else:

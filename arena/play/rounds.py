@@ -17,6 +17,7 @@ from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Delta, Feed, Hosts
+from arena.play.images import seeing
 from arena.play.line import Line
 from arena.play.stage import Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
@@ -192,7 +193,8 @@ class Rounds:
         """Another contender in this seat, or the battle without it where none is left; None
         where something of the battle was shown, too few would remain, or a study says who meets."""
         seated = {seat.contender.name for seat in battle.seats}
-        spare = [c for c in self._hosts.contenders() if c.name not in seated]
+        able = seeing(self._hosts, battle.origin.terms)
+        spare = [c for c in able if c.name not in seated]
         enough = spare or len(battle.seats) > MIN_CONTENDERS
         drawn = letter and enough and not battle.origin.rater
         if not drawn or battle.rounds or len(battle.prompts) > 1:

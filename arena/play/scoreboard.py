@@ -1,11 +1,13 @@
 """The scoreboard: the ledger's votes counted once and kept counted, and every question about them.
 
 Votes of battles whose names nobody was told are held back, since the one who plays could read
-from them who is who. It does not know where votes are kept, how a battle goes, or how a board is drawn.
+from them who is who. It does not know where votes are kept, how a battle goes, or how a
+board is drawn.
 """
 
 import asyncio
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -15,11 +17,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pandas as pd
 
+from arena import exchange
 from arena.core.battle.entities import Contender
 from arena.core.errors import BadInput
 from arena.core.ports import Exclusion, Ledger
@@ -30,6 +34,7 @@ from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
 from arena.core.standings.review import Scrutiny, scrutinised
+from arena.core.standings.slices import Slice
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 from arena.play import audits
 from arena.play.audits import Audit, audited
@@ -157,6 +162,14 @@ class Scoreboard:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
         what is kept counted, whatever their number; anything else reads the rows once."""
         roster = [contender.name for contender in self._roster()]
+        board = await self._asked(query, roster)
+        of = board.standings
+        voted = set(of.loc[of["votes"] > 0, "contender"]) if board.votes else set()
+        # Where hosts are not known yet, or the ledger is another arena's, nobody is retired.
+        known = not voted.isdisjoint(roster)
+        return replace(board, retired=frozenset(voted.difference(roster) if known else ()))
+
+    async def _asked(self, query: Query, roster: Sequence[str]) -> Board:
         if query.slice.everything and not query.covariates:
             async with self._caught_up():
                 speeds = await self._speeds()
@@ -220,6 +233,18 @@ class Scoreboard:
     async def exclusions(self) -> list[Exclusion]:
         """Every decision of operators so far."""
         return await self._ledger.exclusions()
+
+    async def export(
+        self, format: str, slice: Slice = Slice(), **how: Any
+    ) -> AsyncGenerator[bytes, None]:
+        """The votes as a file, without those whose names nobody was told. how: see exchange."""
+        hold_back = self.held_back
+        pieces = exchange.export(
+            self._ledger, format, slice, hold_back=hold_back, public=True, **how
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
 
     async def held_back(self) -> frozenset[str]:
         """The battles whose votes nobody may see yet."""

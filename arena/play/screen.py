@@ -72,7 +72,7 @@ class Screen:
         for piece in writer.between(self._watched[letter], level):
             reply = piece.seat, piece.turn
             if reply not in self._telltales:
-                self._telltales[reply] = Telltale(self._battle.prompts, writer.families)
+                self._telltales[reply] = Telltale(self._battle.said, writer.families)
             told = self._telltales[reply].feed(piece.text) or told
         self._watched[letter] = level
         return told

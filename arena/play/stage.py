@@ -110,7 +110,8 @@ class Stage:
             return held
         if held and held.task:
             held.task.cancel()
-        writer = Writer(battle.seat(letter), battle.prompts, self._hosts.families())
+        families, terms = self._hosts.families(), battle.origin.terms
+        writer = Writer(battle.seat(letter), battle.prompts, families, terms)
         writer.task = asyncio.create_task(writer.write(self._hosts, battle.seed))
         self._writers[letter] = writer
         return writer

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
-from arena.core.battle.entities import Finished, Reply, Seat, Text, Thought
+from arena.core.battle.entities import Finished, Reply, Seat, Terms, Text, Thought
 from arena.core.battle.identity import names_itself
 from arena.core.battle.marks import shown
 from arena.core.battle.pace import Track
@@ -77,6 +78,7 @@ class Writer:
     seat: Seat
     prompts: tuple[str, ...]
     families: frozenset[str] = frozenset()
+    terms: Terms = Terms()
     stage: str = "waiting"
     place: int = 0
     shown: bool = False
@@ -129,12 +131,20 @@ class Writer:
                 return
 
     async def _attempt(self, hosts: Hosts, seed: int, avoid: frozenset[str], retries: int) -> None:
-        messages = _history(self.seat, self.prompts)
-        for prompt in self.prompts[len(self.seat.replies) :]:
-            messages.append({"role": "user", "content": prompt})
+        contender = self.terms.given(self.seat.contender)
+        messages: list[dict[str, Any]] = []
+        if contender.system:
+            messages.append({"role": "system", "content": contender.system})
+        for turn, prompt in enumerate(self.prompts):
+            images = {"images": self.terms.images} if self.terms.images and not turn else {}
+            messages.append({"role": "user", "content": prompt, **images})
+            if turn < len(self.seat.replies):
+                text = self.seat.replies[turn].text
+                messages.append({"role": "assistant", "content": text})
+                continue
             self.texts.append("")
             self.thoughts.append("")
-            stream = hosts.reply(self.seat.contender, messages, seed=seed, avoid=avoid)
+            stream = hosts.reply(contender, messages, seed=seed, avoid=avoid)
             async with aclosing(stream) as events:
                 async for event in events:
                     self._hear(event, retries)
@@ -163,7 +173,8 @@ class Writer:
                 self.thoughts[-1] += text
             case Finished() as facts:
                 text, thought = self.texts[-1], self.thoughts[-1]
-                told = names_itself(text, self.prompts, self.families) or shown(text, self.prompts)
+                said = (self.terms.system, *self.prompts)
+                told = names_itself(text, said, self.families) or shown(text, said)
                 self.replies.append(Reply(text, facts, retries, told or self.spoilt, thought))
 
     def _take_back(self) -> None:
@@ -173,12 +184,3 @@ class Writer:
         self.thoughts[-1] += text
         self.spoilt = self.spoilt or bool(seen)
         self.texts[-1] = f"{seen}\n\n" if seen else ""
-
-
-def _history(seat: Seat, prompts: Sequence[str]) -> list[dict[str, str]]:
-    system = seat.contender.system
-    messages = [{"role": "system", "content": system}] if system else []
-    for prompt, reply in zip(prompts, seat.replies, strict=False):
-        messages.append({"role": "user", "content": prompt})
-        messages.append({"role": "assistant", "content": reply.text})
-    return messages

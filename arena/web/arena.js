@@ -21,6 +21,8 @@ let painting = null;
 let cost = 0;
 let host = { ready: false };
 let due = null;
+let images = [];
+let paintChosen = null;
 
 function hold(storage, key, value) {
   try {
@@ -48,7 +50,7 @@ const purpose = { study: words.get("study") ?? "", topic: words.get("topic") ?? 
 // The battle's address, so that Back, a reload and another day come to it.
 function address(id, change = "pushState") {
   const url = new URL(location);
-  for (const used of ["battle", ...(id ? ["prompt", "format", "models"] : [])]) url.searchParams.delete(used);
+  for (const used of ["battle", ...(id ? ["prompt", "format", "models", "system", "temperature"] : [])]) url.searchParams.delete(used);
   if (id) url.searchParams.set("battle", id);
   if (url.href !== location.href) history[change](history.state, "", url);
 }
@@ -283,7 +285,8 @@ function settle(answer) {
 function open() {
   const format = el.formats.querySelector("input:checked")?.value ?? "";
   say(el, "");
-  opened({ prompt: el.prompt.value, format, size: Number(el.models.value) });
+  const temperature = el.temperature.value === "" ? null : el.temperature.valueAsNumber;
+  opened({ prompt: el.prompt.value, format, size: Number(el.models.value), system: el.system.value, temperature, images });
 }
 
 function opened(what) {
@@ -293,8 +296,8 @@ function opened(what) {
 
 function again() {
   if (!battle) return;
-  const { prompts: [prompt], format, panes } = battle.state;
-  const what = { prompt, format, size: panes.length };
+  const { prompts: [prompt], format, panes, system = "", temperature = null } = battle.state;
+  const what = { prompt, format, size: panes.length, system, temperature, images: [] };
   if (battle.kept) opened(what);
   else ask(() => trigger("again"), { battle: battle.id }, (answer) => entered(answer, what));
 }
@@ -306,6 +309,7 @@ function entered(answer, { prompt, format }) {
   address(answer.battle);
   write(el.prompt, "");
   write(el.followUp, "");
+  paintChosen([]);
   document.documentElement.dataset.arena = "answering";
   scrollTo({ top: 0 });
   follow(answer.battle);
@@ -416,16 +420,18 @@ function press(key) {
   return true;
 }
 
-// What a link asks for: `prompt`, `format`, `models`, `topic`, beside `study` and `battle`.
+// What a link asks for: `prompt`, `format`, `models`, `topic`, `system`, `temperature`, beside `study` and `battle`.
 function prefill() {
   if (words.get("prompt")) write(el.prompt, words.get("prompt"));
   [...el.formats.querySelectorAll("input")].find(({ value }) => value === words.get("format"))?.click();
   if ([...el.models.options].some(({ value }) => value === words.get("models"))) el.models.value = words.get("models");
   el.topic.value = purpose.topic;
-  el.options.open = Boolean(words.get("models"));
+  for (const name of ["system", "temperature"]) el[name].value = words.get(name) ?? "";
+  el.options.open = ["models", "system", "temperature"].some((name) => words.get(name));
 }
 
 function listen() {
+  paintChosen = listenToImages(el, (chosen) => { images = chosen; });
   el.send.addEventListener("click", open);
   el.sendFollowUp.addEventListener("click", followUp);
   el.equal.addEventListener("click", () => vote("tie"));

@@ -31,6 +31,7 @@ SCRIPTS = (
     "mine.js",
     "share.js",
     "study.js",
+    "images.js",
     "arena.js",
 )
 

@@ -21,8 +21,15 @@ LARGEST_BODY = 256 * 1024
 BYTES_PER_CHARACTER = 12
 """A character outside of the basic plane that JSON writes as two escapes."""
 
+LARGEST_IMAGES = 4 * 1024**2
+"""Bytes of a body that may have images in it."""
+WITH_IMAGES = ("/api/arena/battles", "/gradio_api/run/predict")
+"""How the paths end where it may: those that open battles."""
+
 ROOM = 64 * 1024**2
 """Bytes of all bodies that are held at once."""
+ROOM_FOR_IMAGES = 32 * 1024**2
+"""Of all that are larger than others may be, which leave the others their room."""
 
 WHOLE_S = 30.0
 """How long a body may take to come; 100 kB on a slow phone take ten seconds."""
@@ -42,7 +49,7 @@ class Bodies:
     def __init__(self, app: ASGIApp, longest_prompt: int) -> None:
         self._app = app
         self._largest = max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
-        self._held = 0
+        self._held = self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
@@ -50,35 +57,42 @@ class Bodies:
             await self._app(scope, receive, send)
             return
         body = bytearray()
+        told = headers.get(b"content-length", b"")
+        length = int(told) if told.isdigit() else 0
+        large = self._largest < length <= LARGEST_IMAGES and scope["path"].endswith(WITH_IMAGES)
+        self._large += length if large else 0
         try:
-            if refused := await self._take(headers, receive, body):
+            if refused := await self._take(length, receive, body, large):
                 await _hang_up(refused, scope, receive, send)
             elif wrong := _unreadable(headers, body):
                 await problem(400, UNUSABLE, wrong)(scope, receive, send)
             else:
                 await self._app(scope, _with(bytes(body), receive), send)
         finally:
-            self._held -= len(body)
+            self._large -= length if large else 0
+            self._held -= 0 if large else len(body)
 
     async def _take(
-        self, headers: Mapping[bytes, bytes], receive: Receive, body: bytearray
+        self, length: int, receive: Receive, body: bytearray, large: bool
     ) -> Response | None:
-        """Fill in the body; if it is not taken whole, why."""
-        told = headers.get(b"content-length", b"")
-        if told.isdigit() and int(told) > self._largest:
+        """Fill in the body; if it is not taken whole, why. length: as it was announced."""
+        most = length if large else self._largest
+        if length > most:
             return refusal(413, HANG_UP)
+        if large and self._large > ROOM_FOR_IMAGES:
+            return refusal(503, HANG_UP | {"Retry-After": "2"})
         more = True
         try:
             async with asyncio.timeout(WHOLE_S):
                 while more:
                     message = await receive()
                     piece = message.get("body", b"")
-                    if len(body) + len(piece) > self._largest:
+                    if len(body) + len(piece) > most:
                         return refusal(413, HANG_UP)
-                    if self._held + len(piece) > ROOM:
+                    if not large and self._held + len(piece) > ROOM:
                         return refusal(503, HANG_UP | {"Retry-After": "2"})
                     body += piece
-                    self._held += len(piece)
+                    self._held += 0 if large else len(piece)
                     more = message.get("more_body", False)
                     if message["type"] == "http.disconnect":
                         return refusal(408, HANG_UP)  # Nobody is there to read it.

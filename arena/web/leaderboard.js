@@ -30,7 +30,7 @@ function nameCharts() {
 
 // A menu that is left by the keyboard would stay open over the fields below it.
 function closeMenu({ target }) {
-  if (!target.closest?.("#board-choice") || target.tagName !== "INPUT") return;
+  if (!target.closest?.(":is(#board-choice, #board-open)") || target.tagName !== "INPUT") return;
   target.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
 }
 

@@ -62,8 +62,9 @@ def build(
         with gr.Row(elem_id="board-head"):
             html(_all("title", "h2"))
             status = html(_all("counting"), elem_id="board-status")
+        there = controls.build_open()
         with gr.Accordion(label("board.choice"), open=False, elem_id="board-choice"):
-            chosen = controls.build(callers)
+            chosen = controls.build(callers, there)
         parts = _parts(status)
     handlers = Handlers(scoreboard, chosen, parts, release)
     quietly: dict[str, Any] = {
@@ -169,8 +170,9 @@ class Handlers:
             before = values[self.parts["drawn"]]
             kept = before.get("kept") if isinstance(before, dict) else None
             back = self.chosen.again(kept) if isinstance(kept, dict) else {}
-            query = self.chosen.query({**values, **back})
-            choice = controls.link(query)
+            chosen = {**values, **back}
+            query, retired = self.chosen.query(chosen), bool(chosen[self.chosen.retired])
+            choice = controls.link(query) + "&retired" * retired
             now = {"version": await self.scoreboard.version(), "choice": choice}
             if before == now:
                 return gr.skip()
@@ -180,7 +182,8 @@ class Handlers:
             release = None if is_operator(request) else self.release
             counting = not isinstance(before, dict) or before.get("choice") != choice
             # Drawing takes tens of milliseconds, for which no battle's stream should wait.
-            drawn = await asyncio.to_thread(self._standings, board, words, counting, release)
+            seen = board if retired else board.without_retired()
+            drawn = await asyncio.to_thread(self._standings, seen, words, counting, release)
             return drawn | back | {self.parts["drawn"]: now}
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, words, half=False)
@@ -194,7 +197,8 @@ class Handlers:
             offered = self.chosen.offered(panels.choices)
             if not board.votes:
                 return offered
-            return offered | await asyncio.to_thread(self._panels, board, panels, words)
+            seen = board if values[self.chosen.retired] else board.without_retired()
+            return offered | await asyncio.to_thread(self._panels, seen, panels, words)
         except Exception as error:  # noqa: BLE001 -- told and logged there
             return self._failed(error, words, half=True)
 

@@ -7,13 +7,21 @@ whatever goes wrong comes back as one kind sentence. It does not know how the pa
 from __future__ import annotations
 
 import logging
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from arena.core.battle.entities import LETTERS, LONGEST_LABEL, MAX_CONTENDERS, Format, Judgement
+from arena.core.battle.entities import (
+    LETTERS,
+    LONGEST_LABEL,
+    MAX_CONTENDERS,
+    Format,
+    Judgement,
+    Terms,
+)
 from arena.core.errors import ArenaError, BadInput, HostFault
 from arena.play.admission import Caller
 from arena.web import unmasking
@@ -56,6 +64,21 @@ class Ask:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self._wrong(name)
         return value
+
+    def number(self, name: str) -> float | None:
+        value = self.fields.get(name)
+        if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)):
+            raise self._wrong(name)
+        return value
+
+    def images(self) -> list[bytes]:
+        value = self.fields.get("images")
+        if not isinstance(value, list) or not all(isinstance(image, str) for image in value):
+            raise self._wrong("images")
+        try:
+            return [b64decode(image, validate=True) for image in value]
+        except ValueError:
+            raise self._wrong("images") from None
 
     @property
     def battle(self) -> str:
@@ -107,7 +130,8 @@ class Moves:
 
     @_move
     async def open(self, ask: Ask) -> Answer:
-        """prompt, format, size (0 as usual), topic, study → battle, and the session if it is to be brought again."""
+        """prompt, format, size (0 as usual), topic, study, system, temperature (null as usual),
+        images (base64) → battle, and the session if it is to be brought again."""
         caller = await self._callers.with_session(ask.caller)
         state = await self._referee.open(
             ask.text("prompt"),
@@ -115,6 +139,8 @@ class Moves:
             size=ask.whole("size", 0, MAX_CONTENDERS) or None,
             topic=ask.text("topic", longest=LONGEST_LABEL),
             study=ask.text("study", longest=LONGEST_LABEL),
+            terms=Terms(ask.text("system"), ask.number("temperature")),
+            images=ask.images(),
             caller=caller,
         )
         return {"battle": state.battle, **await self._begun(caller)}

@@ -21,7 +21,8 @@ function elements() {
   const ids = {
     send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
     asked: "asked", askedLine: "asked-line", askedText: "asked-text", told: "told", seats: "seats", equal: "equal", bad: "bad",
-    options: "options", models: "models", topic: "topic",
+    options: "options", models: "models", topic: "topic", system: "system", temperature: "temperature", askedTerms: "asked-terms", askedImages: "asked-images",
+    images: "images", imagesChosen: "images-chosen",
     mine: "mine", mineSearch: "mine-search", mineList: "mine-list", mineClear: "mine-clear",
     share: "share", shareBox: "share-box", sharePrompt: "share-prompt", shareMade: "share-made",
     shareLink: "share-link", shareCopy: "share-copy", shareSaid: "share-said", shareMake: "share-make",
@@ -151,6 +152,26 @@ function paintSwiped(el) {
   }
 }
 
+// The images that came with the first prompt, from where the server keeps them.
+function paintImages(box, { battle: id, images = 0 }) {
+  if (box.dataset.of === `${id} ${images}`) return;
+  box.dataset.of = `${id} ${images}`;
+  box.replaceChildren(...Array.from({ length: images }, (_, index) => {
+    const src = new URL(`api/arena/battles/${encodeURIComponent(id)}/images/${index + 1}`, document.baseURI).href;
+    const image = make("img", { src, alt: tell("arena.image", { number: index + 1 }) });
+    image.addEventListener("error", () => image.remove());
+    return image;
+  }));
+}
+
+// What all contenders were given alike beside the prompts.
+function terms({ system, temperature }) {
+  return [
+    system && tell("arena.asked_system", { system }),
+    (temperature ?? null) !== null && tell("arena.asked_temperature", { number: temperature }),
+  ].filter(Boolean).join("\n");
+}
+
 // Draws all but the texts. `names` maps letters to contenders, and is null before the reveal.
 function paintState(el, state, names) {
   const live = living(state);
@@ -161,6 +182,9 @@ function paintState(el, state, names) {
   root.dataset.followUp = state.phase === "voting" && state.follow_up;
   el.roundLabel.textContent = roundLabel(state);
   el.askedLine.textContent = el.askedText.textContent = state.prompts[0];
+  el.askedTerms.textContent = terms(state);
+  el.askedTerms.hidden = !el.askedTerms.textContent;
+  paintImages(el.askedImages, state);
   const seats = new Map(state.panes.map((pane) => [pane.seat, pane]));
   for (const [seat, pane] of el.panes) {
     pane.root.dataset.seated = seats.has(seat);

@@ -1,5 +1,6 @@
-// The table of standings sorts by its headings, and stays sorted when it is drawn anew. Runs inside
-// its component, which lends `element` and `watch`.
+// The table of standings sorts by its headings, shows only names that are searched for, and stays
+// so when it is drawn anew; a row opens the card of its model. Runs inside its component, which
+// lends `element` and `watch`.
 
 let key = "rank";
 let descending = false;
@@ -31,7 +32,47 @@ function sort() {
   }
 }
 
+const everyRow = () => [...element.querySelectorAll("tbody tr:not(.board-group)")];
+
+function find() {
+  const words = (document.getElementById("board-find")?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  let found = 0;
+  for (const row of everyRow()) {
+    const name = row.cells[1].dataset.by.toLowerCase();
+    row.hidden = !words.every((word) => name.includes(word));
+    found += !row.hidden;
+  }
+  const none = element.querySelector(".board-none");
+  if (none) none.hidden = found > 0;
+}
+
+// All that the table knows of a model, also the columns that a phone has no room for.
+function openCard(row) {
+  const card = element.querySelector("dialog");
+  const heads = [...element.querySelectorAll("thead th")];
+  card.querySelector("h3").textContent = row.cells[1].dataset.by;
+  const facts = heads.flatMap((head, at) => {
+    if (head.dataset.key === "contender") return [];
+    const name = document.createElement("dt");
+    const value = document.createElement("dd");
+    name.textContent = head.textContent;
+    value.textContent = (row.cells[at].querySelector("b") ?? row.cells[at]).textContent;
+    return [name, value];
+  });
+  card.querySelector("dl").replaceChildren(...facts);
+  card.showModal();
+}
+
+function drawn() {
+  sort();
+  find();
+}
+
+document.addEventListener("input", ({ target }) => target.id === "board-find" && find());
+
 element.addEventListener("click", (event) => {
+  const row = event.target.closest("tbody tr:not(.board-group)");
+  if (row && !getSelection().toString()) openCard(row);
   const head = event.target.closest("thead th");
   if (!head) return;
   const numbers = !["contender", "rank", "rank_best"].includes(head.dataset.key);
@@ -40,5 +81,5 @@ element.addEventListener("click", (event) => {
   sort();
 });
 
-sort();
-watch("value", sort);
+drawn();
+watch("value", drawn);

@@ -56,6 +56,8 @@ def vote(
         "marks_a": [],
         "marks_b": ["false"],
         "thinking_b": [],
+        "system": "",
+        "images": [],
         "conv_metadata": {"sum_user_tokens": 1, "sum_assistant_a_tokens": 7, "turns": 1},
     }
     return replace(full_row(), **{**ordinary, **fields})  # type: ignore[arg-type]

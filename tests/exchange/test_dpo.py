@@ -44,6 +44,12 @@ def test_what_is_not_decided_is_no_pair(winner: str) -> None:
     assert made(winner, talk("Why?", "A"), talk("Why?", "B")) is None
 
 
+def test_what_all_were_told_and_shown_alike_belongs_to_the_prompt() -> None:
+    found = pair(asdict(vote(system="Be brief.", images=["0" * 64])))
+    assert found and found["prompt"][0] == {"role": "system", "content": "Be brief."}
+    assert found["images"] == ["0" * 64]
+
+
 def test_with_histories_of_their_own_the_prompt_is_the_first_question() -> None:
     found = made("model_b", talk("q1", "a1", "q2", "a2"), talk("q1", "b1", "q2", "b2"))
     assert found and found["prompt"] == talk("q1")

@@ -310,7 +310,7 @@ def test_any_text_comes_back_as_it_went_out(
 @pytest.mark.parametrize("optional", [True, False])
 def test_every_column_comes_back(tmp_path: Path, format: str, optional: bool) -> None:
     missing = {} if optional else dict.fromkeys(OPTIONAL)
-    row = replace(vote(), **missing)  # type: ignore[arg-type]
+    row = replace(vote(system="Be brief.", images=["0" * 64]), **missing)  # type: ignore[arg-type]
     file = tmp_path / f"votes.{format}"
     written([row], format, file)
     assert read(file) == [replace(row, channel="import")]

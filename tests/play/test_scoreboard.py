@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from arena.adapters.ledger import SqlLedger
+from arena.core.battle.entities import Contender
 from arena.core.battle.record import VoteRow
 from arena.core.standings import covariates as effects
 from arena.core.standings.board import Board, Query
@@ -61,7 +62,8 @@ class Scene:
     def __init__(self, ledger: SqlLedger) -> None:
         self.ledger = ledger
         self.live: set[str] = set()
-        self.board = Scoreboard(ledger, self._under_way)
+        self.roster: tuple[Contender, ...] = ()
+        self.board = Scoreboard(ledger, self._under_way, lambda: self.roster)
         self._number = 0
 
     async def _under_way(self) -> frozenset[str]:
@@ -312,5 +314,25 @@ def test_what_a_failing_or_broken_off_read_has_not_kept_is_read_again(
             with pytest.raises(ValueError, match="unreadable"):
                 await at.board.statistics()
         assert (await at.board.statistics()).votes == 1
+
+    played(tmp_path, scene)
+
+
+def test_whoever_left_the_roster_is_not_shown_and_their_votes_count(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        for _ in range(3):
+            await at.cast("x", "y", "model_a")
+            await at.cast("y", "z", "model_a")
+        assert (await at.board.board(Query())).retired == frozenset(), "no hosts are known yet"
+        at.roster = tuple(Contender(name, name) for name in "xz")
+        whole = await at.board.board(Query())
+        assert whole.retired == {"y"} and whole.votes == 6
+        seen = whole.without_retired()
+        assert list(seen.standings["contender"]) == ["x", "z"]
+        assert not set(seen.neighbours["upper"]) & {"y"} | set(seen.neighbours["lower"]) & {"y"}
+        gap = seen.standings.set_index("contender")["rating"]
+        assert gap["x"] > gap["z"], "they are compared by way of y"
+        at.roster = (Contender("new", "new"),)
+        assert (await at.board.board(Query())).retired == frozenset(), "else nobody would be seen"
 
     played(tmp_path, scene)

@@ -95,6 +95,22 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(sock: socket.socket, pa
     assert problem(rest(sock))[0] == 413
 
 
+@pytest.mark.parametrize(
+    ("path", "size", "told"),
+    [
+        ("/api/arena/battles", bodies.LARGEST_IMAGES, 201),
+        ("/api/arena/battles", bodies.LARGEST_IMAGES + 1, 413),
+        ("/api/arena/session", bodies.LARGEST_BODY + 1, 413),
+        ("/gradio_api/queue/join", bodies.LARGEST_BODY + 1, 413),
+    ],
+)
+def test_only_what_opens_a_battle_may_be_as_large_as_images_are(
+    sock: socket.socket, path: str, size: int, told: int
+) -> None:
+    sock.sendall(sized(path, b'{"prompt": "Why?"}'.ljust(size)))
+    assert status(rest(sock)) == told
+
+
 def test_who_asks_first_sends_no_body_that_would_be_refused(sock: socket.socket) -> None:
     expecting = b"Expect: 100-continue\r\n"
     sock.sendall(posted(PREDICT, expecting, b"Content-Length: 120000000\r\n"))

@@ -90,6 +90,7 @@ class Scoreboard:
         self.fault: Exception | None = None
         self.asked: list[Query] = []
         self.held_back = 0
+        self.retired: frozenset[str] = frozenset()
 
     async def version(self) -> int:
         if self.fault:
@@ -101,7 +102,7 @@ class Scoreboard:
         board = board_of(self.cast, query, ["newcomer"], held_back=self.held_back)
         # As where all votes are counted but none was read row by row.
         blank = board.standings.assign(ttft_ms=None, tokens_per_s=None, reply_tokens=None)
-        return replace(board, standings=blank.astype(board.standings.dtypes))
+        return replace(board, standings=blank.astype(board.standings.dtypes), retired=self.retired)
 
     async def panels(self, query: Query) -> Panels:
         if self.fault:

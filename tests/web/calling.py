@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 from arena.web import api
 from arena.web.bodies import Bodies
 from arena.web.headers import Headers
-from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllama
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import Table, table
 
 HOSTED = (LLAMA, MISTRAL, PHI)
@@ -40,12 +40,13 @@ async def arena(
     folder: Path,
     *,
     speed: float = 20,
+    hosted: Sequence[FakeModel] = HOSTED,
     operable: Callable[[Table], api.Operable] = lambda at: api.Operable(),
     **options: Any,
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Table]]:
     """A client, and the table behind the API. Beside it, at the root, is a page. options: of
     `table`."""
-    async with FakeOllama(HOSTED, speed=speed, warm=True) as host:
+    async with FakeOllama(hosted, speed=speed, warm=True) as host:
         async with table(folder, [host], **options) as at:
             app = FastAPI(title="Arena", docs_url=None, redoc_url=None)
             api.install(app, at.referee, operable(at))

@@ -53,6 +53,11 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         assert {seat["name"] for seat in revealed["seats"]} == set(MODELS)
         assert {row["contender"] for row in revealed["standings"]} == set(MODELS)
         assert all(row["rating_after"] for row in revealed["standings"])
+        (llama,) = [s for s in revealed["seats"] if s["model"] == "llama3.1:8b"]
+        assert llama["card"]["size"] == "8.0B" and llama["card"]["context_length"] > 0
+        assert llama["card"]["license"] == "Free to fake." and llama["quantization"]
+        cost = revealed["cost"]
+        assert cost["tokens"] > 0 and cost["seconds"] > 0 and cost["watt_hours"] is None
         votes = await at.ledger.votes(battle=seen.json()["battle"])
         assert set(votes["channel"]) == {"api"} and set(votes["study"]) == {"s"}
         assert set(votes["excluded_reason"]) == {""}

@@ -230,3 +230,40 @@ def test_a_filter_may_be_called_what_gradio_calls_its_own(
     shows(page, "topic “code”")
     assert complaints == []
     page.context.close()
+
+
+SEEN = "[...document.querySelectorAll('.board-table tbody tr:not(.board-group)')].filter((r) => r.offsetParent).map((r) => r.cells[1].dataset.by)"
+
+
+def test_names_are_searched_cards_open_by_keyboard_and_the_retired_wait_behind_a_switch(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    site.scoreboard.cast = cast(3)
+    site.scoreboard.retired = frozenset()
+    page = opened(browser, site, 360)
+    names = page.evaluate(SEEN)
+    box, table = "document.querySelector('.board-scroll')", "document.querySelector('.board-table')"
+    assert page.evaluate(f"{table}.scrollWidth <= {box}.clientWidth"), "it fits a phone"
+    page.fill("#board-find", names[1].upper())
+    assert page.evaluate(SEEN) == [names[1]]
+    page.fill("#board-find", "nobody is called that")
+    assert page.evaluate(SEEN) == [] and page.locator(".board-none").is_visible()
+    page.fill("#board-find", "")
+    page.locator(".board-table tbody button").first.focus()
+    page.keyboard.press("Enter")
+    card = page.inner_text(".board-model")
+    assert names[0] in card and "Win rate" in card, "also what has no room in the table"
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".board-model", state="hidden")
+    site.scoreboard.retired = frozenset({names[0]})
+    lands_quietly(site, page)
+    page.wait_for_function(f"!({SEEN}).includes({names[0]!r})")
+    page.locator("#board-retired input").check()
+    page.wait_for_function(f"({SEEN}).includes({names[0]!r})")
+    site.scoreboard.retired = frozenset()
+
+
+def lands_quietly(site: SimpleNamespace, page: Any) -> None:
+    """There is news, and the page has asked for it."""
+    site.scoreboard.number += 1
+    page.clock.run_for(5000)

@@ -3,11 +3,15 @@ Chromium on the real app."""
 
 from __future__ import annotations
 
+import io
+import re
 import urllib.request
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
@@ -19,7 +23,8 @@ TEXT = "# Sky\n\nIt costs $5 and $6. <b onclick=alert(1)>no</b> ![pixel](http://
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    models = [FakeModel(name, text=TEXT) for name in MODELS]
+    sees = ("completion", "vision")
+    models = [FakeModel(name, text=TEXT, capabilities=sees) for name in MODELS]
     with FakeOllama.in_thread(models, speed=20, warm=True) as host:
         options = {"OLLAMA_HOST": host.url, "ARENA_OPENS_PER_MINUTE": "0"}
         with running(tmp_path_factory.mktemp("links"), **options) as app:
@@ -107,6 +112,55 @@ def test_what_the_server_has_forgotten_is_read_from_this_browser(page: Any, app:
     assert any(name in page.inner_text("#pane-a") for name in MODELS)
     assert "It costs $5" in page.inner_text("#panes")
     assert not page.locator("#share").is_visible()
+
+
+def photo() -> bytes:
+    """With a place in it, where no pixel tells of one."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
+    made = io.BytesIO()
+    Image.new("RGB", (1600, 400), "red").save(made, "JPEG", exif=exif)
+    return made.getvalue()
+
+
+def test_what_all_are_given_alike_is_asked_seen_and_shared_and_prints(page: Any, app: App) -> None:
+    page.goto(f"{app.url}/?prompt=What+colour%3F&system=Be+brief.&temperature=0.5")
+    page.wait_for_selector("#send:not([disabled])")
+    assert page.input_value("#system") == "Be brief." and page.is_visible("#temperature")
+    bodies: list[str] = []
+    page.on("request", lambda request: bodies.append(request.post_data or ""))
+    files = [{"name": "red.jpg", "mimeType": "image/jpeg", "buffer": photo()}]
+    page.set_input_files("#images", [*files, {**files[0], "buffer": b"no image"}])
+    page.wait_for_selector("#images-chosen img")
+    assert "no image" in page.inner_text("#status")
+    page.press(PROMPT, "Enter")
+    page.wait_for_selector(VOTE_OUT)
+    (sent,) = [body for body in bodies if "Be brief." in body]
+    (drawn,) = re.findall(r'"images":\["([^"]+)"\]', sent)
+    small = Image.open(io.BytesIO(b64decode(drawn)))
+    assert small.size == (1024, 256) and not small.getexif()
+    page.reload()
+    page.wait_for_selector(VOTE_OUT)
+    page.click("#asked summary")
+    page.wait_for_function("document.querySelector('#asked-images img').naturalWidth === 1024")
+    told = page.inner_text("#asked")
+    assert "Be brief." in told and "0.5" in told
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    vote(page, BETTER)
+    page.wait_for_selector(".unmasked h2")
+    page.click(".unmasked .cards summary")
+    assert "7.0B" in page.inner_text(".unmasked .cards")
+    assert "Tokens read and written" in page.inner_text(".unmasked .cost")
+    page.click("#share")
+    page.click("#share-make")
+    page.wait_for_selector("#share-link:visible")
+    page.goto(page.input_value("#share-link"))
+    assert page.evaluate("document.querySelector('.shown').naturalWidth") == 1024
+    assert "Be brief." in page.inner_text("main")
+    page.emulate_media(media="print")
+    assert not page.is_visible(".only-screen") and page.is_visible(".shown")
+    assert page.pdf().startswith(b"%PDF")
 
 
 def test_a_link_says_prompt_format_and_number_of_models(page: Any, app: App) -> None:

@@ -96,6 +96,7 @@ SENTENCE = re.compile(r"[A-Z].* .*\.", re.DOTALL)
 NOT_ON_THE_PAGE = (  # What only operators, programs or the rules themselves hear.
     *(
         "ARENA_ROSTER",
+        "There is no such image",
         "The model 2",
         "No host can take",
         "The writer",

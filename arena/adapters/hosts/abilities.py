@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 
 from arena.adapters.hosts.host import ListedModel, ShownModel
 from arena.adapters.hosts.state import HostState
-from arena.core.battle.entities import Contender
+from arena.core.battle.entities import Card, Contender
 from arena.core.errors import HostFault
 
 log = logging.getLogger(__name__)
 
 CANNOT_STOP = frozenset({"gptoss", "gpt-oss"})
 """Families that think whatever they are told."""
+
+LONGEST_LICENSE = 80
+"""Characters of a licence's name."""
 
 THINKS_BY_NAME = re.compile(
     r"(?:^|[-_/:.])(?:r1|qwq|think\w*|reason\w*)(?:$|[-_/:.\d])", re.IGNORECASE
@@ -27,10 +30,11 @@ THINKS_BY_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """Of one model. thinks: None where no host tells. always_thinks: also when told not
+    """Of one model. sees: it takes images. thinks: None where no host tells. always_thinks: also when told not
     to. unopened: its replies may close thinking that nothing in them opened."""
 
     chats: bool = True
+    sees: bool = False
     thinks: bool | None = None
     always_thinks: bool = False
     unopened: bool = False
@@ -89,6 +93,23 @@ class Knowledge:
         return {key: able.shown.weights for key, able in self._known.items()}
 
 
+def card_of(listed: ListedModel | None, shown: ShownModel) -> Card:
+    size, families, context = 0, shown.families, shown.context_length
+    if listed:
+        size, families = listed.size, (*families, *listed.families)
+        context = context or listed.context_length
+    on_disk = f"{size / 1e9:.1f} GB" if size else ""
+    family = families[0] if families else ""
+    return Card(shown.parameter_size or on_disk, family, _license(shown.license), context)
+
+
+def _license(text: str) -> str:
+    """Its name: the first line, with the version that may stand below it."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    dated = lines[1:] and lines[1].lower().startswith("version")
+    return ", ".join(lines[: 2 if dated else 1])[:LONGEST_LICENSE]
+
+
 def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:
     named = shown.capabilities or model.capabilities or frozenset()
     families = {word.lower() for word in (*model.families, *shown.families)}
@@ -100,6 +121,7 @@ def _abilities(model: ListedModel, shown: ShownModel) -> Abilities:
     thinks = "thinking" in named
     return Abilities(
         chats="completion" in named,
+        sees="vision" in named,
         thinks=thinks,
         always_thinks=stubborn,
         # A host that knows how it thinks parts it itself.

@@ -7,13 +7,14 @@ the operator, what it says in `refusal` for anybody.
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from arena.adapters.hosts.abilities import Abilities, Knowledge
+from arena.adapters.hosts.abilities import Abilities, Knowledge, card_of
 from arena.adapters.hosts.host import ListedModel, Request
 from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
-from arena.core.battle.entities import Contender
+from arena.core.battle.entities import Contender, Finished
 from arena.core.battle.names import families_of
 from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
@@ -28,7 +29,7 @@ LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "n
 class Fleet:
     """options: those that every reply is asked with, unless a contender has its own. remote:
     the models whose answers may come from elsewhere, by name. thought_tokens: what a reply may
-    think."""
+    think. watts: what a host draws while it writes, if that was measured."""
 
     def __init__(
         self,
@@ -36,12 +37,14 @@ class Fleet:
         clock: Callable[[], float] = time.monotonic,
         remote: Collection[str] = (),
         thought_tokens: int = 0,
+        watts: float | None = None,
     ) -> None:
         self.states: dict[str, HostState] = {}
         self._options = dict(options)
         self._clock = clock
         self._remote = frozenset(remote)
         self._thought_tokens = thought_tokens
+        self._watts = watts
         self._knowledge = Knowledge()
         self._roster: tuple[Contender, ...] = ()
         self._playable: tuple[Contender, ...] = ()
@@ -74,6 +77,9 @@ class Fleet:
             return self._playable
         return tuple(c for c in self._playable if self.homes(c))
 
+    def roster(self) -> tuple[Contender, ...]:
+        return self._playable
+
     def homes(self, contender: Contender) -> list[HostState]:
         """The hosts that take the contender now, but for breakers and free slots."""
         pairs = self.fit()
@@ -84,6 +90,13 @@ class Fleet:
             and not s.unfit(contender.model)
             and not s.sits_out(contender.name)
         ]
+
+    def seeing(self) -> frozenset[str]:
+        def sees(contender: Contender) -> bool:
+            told = self.abilities(contender.model).sees
+            return told if contender.sees is None else contender.sees
+
+        return frozenset(c.name for c in self.contenders() if sees(c))
 
     def families(self) -> frozenset[str]:
         models = [
@@ -206,7 +219,7 @@ class Fleet:
         self._knowledge.seen_thinking(self._found(model))
 
     def request(
-        self, contender: Contender, messages: Sequence[Mapping[str, str]], seed: int
+        self, contender: Contender, messages: Sequence[Mapping[str, Any]], seed: int
     ) -> Request:
         """As the contender is asked, but for what is the host's own."""
         options = {**self._options, "seed": seed, **contender.options}
@@ -220,6 +233,19 @@ class Fleet:
             reply_tokens=max(0, int(options.get("num_predict") or 0)),
             thought_tokens=self._thought_tokens if able.may_think(think) else 0,
             remote=contender.model in self._remote,
+        )
+
+    def told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
+        """The facts of a reply with what is known of its host and model."""
+        known = state.installed.get(state.local.get(model, model))
+        return replace(
+            facts,
+            digest=known.digest if known else "",
+            quantization=known.quantization if known else "",
+            ollama_version=state.version,
+            host_kind=state.host.kind,
+            card=card_of(known, self.abilities(model).shown),
+            watts=self._watts,
         )
 
     def _found(self, model: str) -> ListedModel | None:

@@ -15,6 +15,9 @@ LENGTH = "length"
 PREFILL_CHARACTERS_PER_S = 100
 """At least so many characters of a prompt are read in a second, also by a CPU that is shared."""
 
+AN_IMAGE = 4000
+"""Characters that take as long to read as an image, about."""
+
 ONE_AT_A_TIME = frozenset(
     {
         "mllama",
@@ -46,9 +49,10 @@ class HostTimeouts:
     total: float = 300.0
     listing: float = 5.0
 
-    def first(self, messages: Sequence[Mapping[str, str]], *, cold: bool) -> float:
+    def first(self, messages: Sequence[Mapping[str, Any]], *, cold: bool) -> float:
         """For the first frame of a reply to these messages."""
-        characters = sum(len(message["content"]) for message in messages)
+        seen = sum(len(message.get("images", ())) for message in messages)
+        characters = sum(len(message["content"]) for message in messages) + seen * AN_IMAGE
         return (self.cold if cold else self.warm) + characters / PREFILL_CHARACTERS_PER_S
 
 
@@ -111,7 +115,7 @@ class Request:
     remote: its answers may come from elsewhere."""
 
     model: str
-    messages: Sequence[Mapping[str, str]]
+    messages: Sequence[Mapping[str, Any]]
     options: Mapping[str, Any] = field(default_factory=dict)
     think: str = ""
     reply_tokens: int = 0

@@ -188,12 +188,22 @@ def _asked(request: Request, own_names: Mapping[str, str]) -> dict[str, Any]:
         thinking = {"reasoning_effort": "high" if request.think == "max" else request.think}
     return {
         "model": request.model,
-        "messages": [dict(message) for message in request.messages],
+        "messages": [_message(message) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **options,
         **thinking,
     }
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Images stand beside the text, as parts of what is said."""
+    said, images = message["content"], message.get("images")
+    if not images:
+        return dict(message)
+    urls = [{"url": f"data:image/jpeg;base64,{image}"} for image in images]
+    parts = [{"type": "image_url", "image_url": url} for url in urls]
+    return {"role": message["role"], "content": [*parts, {"type": "text", "text": said}]}
 
 
 def _pieces(chunk: Mapping[str, Any]) -> Iterator[Text | Thought]:

@@ -58,7 +58,7 @@ class HostPool:
 
     options: sent with every reply, unless a contender has its own. thought_tokens: what a reply
     may think beside its num_predict. remote: models whose answers may come from elsewhere, by
-    name. tls: for https hosts, as OllamaHost takes it. longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
+    name. watts: what a host draws, if measured. tls: for https hosts, as OllamaHost takes it. longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
     same hosts, if any; slots, queue and breakers are then those of all of them together."""
 
     def __init__(
@@ -69,6 +69,7 @@ class HostPool:
         tls: ssl.SSLContext | None = None,
         thought_tokens: int = 2048,
         remote: Collection[str] = (),
+        watts: float | None = None,
         longest_queue: int = 128,
         peers: Peers | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -77,7 +78,7 @@ class HostPool:
         self._timeouts = timeouts
         self._asking: dict[str, Any] = {"timeouts": timeouts, "tls": tls}
         self._clock = clock
-        self._fleet = Fleet(options, clock, remote, thought_tokens)
+        self._fleet = Fleet(options, clock, remote, thought_tokens, watts)
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
         self._leases = self._new_leases(peers, longest_queue)
         self._preloads = self._new_preloads()
@@ -152,8 +153,7 @@ class HostPool:
         await self.look()
 
     async def refresh(self) -> None:
-        """Look again, and begin to load what should be loaded and is not, if that is for this
-        replica to do."""
+        """Look again, and begin to load what is missing, if that is for this replica to do."""
         await self.look()
         now = self._clock()
         for state in self._fleet.up() if self._watch.leading else ():
@@ -166,6 +166,12 @@ class HostPool:
 
     def contenders(self) -> tuple[Contender, ...]:
         return self._fleet.contenders()
+
+    def roster(self) -> tuple[Contender, ...]:
+        return self._fleet.roster()
+
+    def seeing(self) -> frozenset[str]:
+        return self._fleet.seeing()
 
     def families(self) -> frozenset[str]:
         return self._fleet.families()
@@ -197,7 +203,7 @@ class HostPool:
     async def reply(
         self,
         contender: Contender,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Mapping[str, Any]],
         *,
         seed: int,
         avoid: frozenset[str] = frozenset(),
@@ -264,19 +270,9 @@ class HostPool:
                         self._fleet.seen_thinking(model)
                     if isinstance(event, Finished):
                         state.completed(contender, event, splitter)
-                        yield self._told_of(state, model, event)
+                        yield self._fleet.told_of(state, model, event)
                     else:
                         yield event
-
-    def _told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
-        known = state.installed.get(state.local.get(model, model))
-        return replace(
-            facts,
-            digest=known.digest if known else "",
-            quantization=known.quantization if known else "",
-            ollama_version=state.version,
-            host_kind=state.host.kind,
-        )
 
     @contextmanager
     def _noting(self, state: HostState, model: str, contender: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from arena.adapters.ledger.schema import (
     CHAIN,
     EARLIER,
     EXCLUSIONS,
+    IMAGES,
     SHARED,
     STUDY_EVENTS,
     STUDY_REPLIES,
@@ -25,6 +26,7 @@ from arena.core.battle.record import REMARKED
 def _fifth(connection: Connection) -> None:
     """A link for each vote so far, over all columns of today."""
     _remarks(connection)
+    _terms(connection)
     CHAIN.create(connection)
     chain.extend(connection)
 
@@ -56,6 +58,30 @@ def _eighth(connection: Connection) -> None:
     run_script(connection, "exclusions")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (*EARLIER, _fifth, _sixth, _seventh, _eighth)
+def _ninth(connection: Connection) -> None:
+    """What all contenders of a battle were given alike."""
+    _terms(connection)
+    IMAGES.create(connection)
+
+
+def _terms(connection: Connection) -> None:
+    add_columns(
+        connection,
+        {
+            "system": "TEXT NOT NULL DEFAULT ''",
+            "temperature": "DOUBLE PRECISION",
+            "images": "JSON NOT NULL DEFAULT '[]'",
+        },
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    *EARLIER,
+    _fifth,
+    _sixth,
+    _seventh,
+    _eighth,
+    _ninth,
+)
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""

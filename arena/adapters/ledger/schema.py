@@ -137,6 +137,15 @@ EXCLUSIONS = sa.Table(
     sa.Column("digest", sa.Text(), nullable=False),
 )
 """What operators decided of raters and ballots after so many votes; see `exclusions`."""
+IMAGES = sa.Table(
+    "battle_images",
+    _SCHEMA,
+    sa.Column("digest", sa.Text(), primary_key=True),
+    sa.Column("kept_at", UtcTime, nullable=False),
+    sa.Column("voted", sa.Boolean(), nullable=False),
+    sa.Column("size", _WHOLE, nullable=False),
+    sa.Column("data", sa.LargeBinary(), nullable=False),
+)
 INCOMING = sa.Table(
     "incoming_votes",
     sa.MetaData(),

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect,
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import chain, exclusions, importing, outcomes, studies, votes
+from arena.adapters.ledger import chain, exclusions, images, importing, outcomes, studies, votes
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
@@ -236,6 +236,18 @@ class SqlLedger:
     async def battles_of(self, of: Collection[str]) -> frozenset[str]:
         """As `core.ports.StudyLedger.battles_of`."""
         return await self._do(lambda db: studies.battles(db, of))
+
+    async def keep_images(self, kept: Mapping[str, bytes]) -> None:
+        """As `core.ports.Ledger.keep_images`."""
+        await self._do(lambda db: images.keep(db, kept), writing=True)
+
+    async def hold_images(self, digests: Sequence[str]) -> None:
+        """As `core.ports.Ledger.hold_images`."""
+        await self._do(lambda db: images.hold(db, digests), writing=True)
+
+    async def images(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """As `core.ports.Ledger.images`."""
+        return await self._do(lambda db: images.read(db, digests))
 
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""

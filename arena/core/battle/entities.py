@@ -4,13 +4,14 @@ Plain frozen data. It does not know how a battle moves on; that is `rules`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from arena.core.errors import BadInput
 
 LETTERS = "ABCDEFGH"
 MIN_CONTENDERS, MAX_CONTENDERS = 2, len(LETTERS)
+MOST_IMAGES = 3
 LONGEST_LABEL = 64
 """Characters of a topic's or a study's name."""
 
@@ -44,7 +45,7 @@ THINK = ("off", "on", "low", "medium", "high", "max")
 @dataclass(frozen=True, slots=True)
 class Contender:
     """What is judged: a model, with the system prompt, the options and the way of thinking (one
-    of THINK) that it plays with."""
+    of THINK) that it plays with. sees: whether it takes images, None where its host tells."""
 
     name: str
     model: str
@@ -52,6 +53,32 @@ class Contender:
     options: Mapping[str, object] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
     think: str = ""
+    sees: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all contenders of a battle are given alike, beside its prompts and in place of what is
+    their own: a system prompt, a temperature; empty and None leave each its own. images: digests
+    of those that come with the first prompt."""
+
+    system: str = ""
+    temperature: float | None = None
+    images: tuple[str, ...] = ()
+
+    def given(self, contender: Contender) -> Contender:
+        """The contender as it plays."""
+        warmth = {} if self.temperature is None else {"temperature": self.temperature}
+        return replace(
+            contender,
+            system=self.system or contender.system,
+            options={**contender.options, **warmth},
+        )
+
+    def replaces(self, contender: Contender) -> bool:
+        """It does not play as the roster has it."""
+        warm = self.temperature is not None and "temperature" in contender.options
+        return warm or bool(self.system and contender.system)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +98,21 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What a host tells of a model, for people; empty and 0 where it does not. size: of its
+    parameters, or of its file."""
+
+    size: str = ""
+    family: str = ""
+    license: str = ""
+    context_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The reply is complete. Times in milliseconds, speed in tokens per second. `output_tokens`
-    are the reply's, `thinking_tokens` those before it; `think` and `options` are what was sent."""
+    are the reply's, `thinking_tokens` those before it; `think` and `options` are what was sent.
+    `watts`: what the host draws, where that was measured."""
 
     host: str
     done_reason: str
@@ -91,6 +130,8 @@ class Finished:
     thinking_tokens: int | None = None
     thinking_ms: float | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    card: Card = Card()
+    watts: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +202,7 @@ class Origin:
     rater: str = ""
     prompt_id: str = ""
     unranked: str = ""
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +235,11 @@ class Battle:
     @property
     def waiting(self) -> tuple[str, ...]:
         return tuple(seat.letter for seat in self.seats[self.entered :])
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All that the person wrote."""
+        return tuple(filter(None, (self.origin.terms.system, *self.prompts)))
 
     @property
     def final(self) -> bool:

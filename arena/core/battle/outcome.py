@@ -28,6 +28,12 @@ def unblinded(battle: Battle, played: Round) -> bool:
     return any(reply.names_itself for replies in judged for reply in replies)
 
 
+def altered(battle: Battle) -> bool:
+    """Its terms took the place of what is a contender's own, so that its votes say nothing of the
+    roster as it is."""
+    return any(battle.origin.terms.replaces(seat.contender) for seat in battle.seats)
+
+
 def placings(battle: Battle) -> tuple[tuple[str, ...], ...]:
     """Every contender exactly once, best first; those in one group share the place.
 

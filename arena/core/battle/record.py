@@ -15,10 +15,10 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from arena.core import markdown
-from arena.core.battle.entities import Battle, Judgement, Round, Seat, Verdict
-from arena.core.battle.outcome import pairs, unblinded
+from arena.core.battle.entities import Battle, Judgement, Round, Seat, Terms, Verdict
+from arena.core.battle.outcome import altered, pairs, unblinded
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 REHEARSAL = "smoke"
 """The study of votes that only try out an arena."""
 
@@ -130,6 +130,9 @@ class VoteRow:
     grade_b: int | None
     marks_a: list[str]
     marks_b: list[str]
+    system: str
+    temperature: float | None
+    images: list[str]
 
 
 REMARKED = ("reasons", "comment", "grade_a", "grade_b", "marks_a", "marks_b")
@@ -174,7 +177,8 @@ def _row(
     battle: Battle, played: Round, ballot: Ballot, a: Seat, b: Seat, winner: str, leaked: bool
 ) -> VoteRow:
     turns = played.turns
-    sides: dict[str, Any] = {**_side(a, turns, "a"), **_side(b, turns, "b")}
+    terms = battle.origin.terms
+    sides: dict[str, Any] = {**_side(a, terms, turns, "a"), **_side(b, terms, turns, "b")}
     prompts = battle.prompts[:turns]
     talk_a, talk_b = _conversation(a, prompts), _conversation(b, prompts)
     led = battle.origin.rater
@@ -201,7 +205,8 @@ def _row(
         advance_rule="coin" if played.coin else "vote",
         champion="".join(battle.champions),
         supersedes=played.superseded,
-        excluded_reason=battle.origin.unranked or _excluded(leaked, study, ballot.abuse),
+        excluded_reason=battle.origin.unranked
+        or _excluded(leaked, study, ballot.abuse, altered(battle)),
         rater=ballot.rater,
         channel=ballot.channel,
         study=study,
@@ -220,26 +225,31 @@ def _row(
         grade_b=None,
         marks_a=[],
         marks_b=[],
+        system=terms.system,
+        temperature=terms.temperature,
+        images=list(terms.images),
         **sides,
     )
 
 
-def _excluded(leaked: bool, study: str, abuse: bool) -> str:
+def _excluded(leaked: bool, study: str, abuse: bool, changed: bool) -> str:
     if study == REHEARSAL:
         return "rehearsal"
     if abuse:
         return "abuse"
-    return "identity" if leaked else ""
+    if leaked:
+        return "identity"
+    return "altered" if changed else ""
 
 
-def _side(seat: Seat, turns: int, side: str) -> dict[str, object]:
-    replies = seat.replies[:turns]
+def _side(seat: Seat, terms: Terms, turns: int, side: str) -> dict[str, object]:
+    replies, contender = seat.replies[:turns], terms.given(seat.contender)
     facts = [r.facts for r in replies]
     values: dict[str, object] = {
         "leaked_identity": any(r.names_itself for r in replies),
         "seat": seat.letter,
-        "system_sha256": hashlib.sha256(seat.contender.system.encode()).hexdigest(),
-        "options": json.dumps(dict(facts[-1].options or seat.contender.options), sort_keys=True),
+        "system_sha256": hashlib.sha256(contender.system.encode()).hexdigest(),
+        "options": json.dumps(dict(facts[-1].options or contender.options), sort_keys=True),
         "digest": facts[-1].digest,
         "quantization": facts[-1].quantization,
         "host": facts[-1].host,

@@ -12,7 +12,7 @@ from typing import Any
 from arena.core.battle.entities import THINK, Contender
 from arena.core.errors import ConfigError
 
-ALLOWED = {"name", "model", "system", "options", "topics", "think"}
+ALLOWED = {"name", "model", "system", "options", "topics", "think", "sees"}
 
 
 def of_models(models: Iterable[str]) -> tuple[Contender, ...]:
@@ -28,7 +28,7 @@ def demo(model: str) -> tuple[Contender, ...]:
 
 def parse(text: str, source: str) -> tuple[Contender, ...]:
     """TOML with a [[contender]] table for each: name, model, and optionally system, options,
-    topics, think. Raises ConfigError with `source` and what is wrong."""
+    topics, think, sees. Raises ConfigError with `source` and what is wrong."""
     try:
         tables = tomllib.loads(text).get("contender", [])
     except tomllib.TOMLDecodeError as error:
@@ -68,4 +68,7 @@ def _contender(table: Any, source: str) -> Contender:
         raise ConfigError(
             f"ARENA_ROSTER={source}: {name}: think is one of {', '.join(THINK)}, as a text."
         )
-    return Contender(name, model, system, options, tuple(map(str, topics)), think)
+    sees = table.get("sees")
+    if not isinstance(sees, bool | None):
+        raise ConfigError(f"ARENA_ROSTER={source}: {name}: sees is true or false.")
+    return Contender(name, model, system, options, tuple(map(str, topics)), think, sees)

@@ -13,8 +13,8 @@ from arena.core.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A battle that was decided. day: when it was shared, as 2026-03-01; prompts: empty where
-    whoever shared it keeps them; replies: letter → its texts, one a prompt."""
+    """A battle that was decided. day: when it was shared, as 2026-03-01; prompts, system,
+    images (JPEG as base64): empty where whoever shared it keeps them; replies: letter → its texts, one a prompt."""
 
     day: str
     format: str
@@ -22,6 +22,9 @@ class Shared:
     replies: Mapping[str, tuple[str, ...]]
     history: tuple[view.PastRound, ...]
     reveal: view.Reveal
+    system: str = ""
+    temperature: float | None = None
+    images: tuple[str, ...] = ()
 
 
 def shared(battle: Battle, day: str, *, with_prompts: bool) -> Shared:
@@ -37,4 +40,6 @@ def shared(battle: Battle, day: str, *, with_prompts: bool) -> Shared:
         replies=view.replies(battle),
         history=tuple(replace(played, ballot="") for played in view.history(battle)),
         reveal=replace(revealed, seats=tuple(replace(s, thinking=()) for s in revealed.seats)),
+        system=battle.origin.terms.system if with_prompts else "",
+        temperature=battle.origin.terms.temperature,
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from arena.core.battle.entities import Battle, Judgement, Phase, Seat
-from arena.core.battle.outcome import pairs, placings, unblinded
+from arena.core.battle.cost import Cost, cost
+from arena.core.battle.entities import Battle, Card, Judgement, Phase, Seat
+from arena.core.battle.outcome import altered, pairs, placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
 from arena.core.errors import NotYet
 
@@ -46,6 +47,9 @@ class State:
     place: int = 0
     ballot: str = ""
     undo: bool = False
+    system: str = ""
+    temperature: float | None = None
+    images: int = 0
 
     def goes_on(self, before: State | None) -> bool:
         """The same replies are waited for as in the state before."""
@@ -86,6 +90,9 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
         place=place,
         ballot=ballot(battle),
         undo=can_undo(battle),
+        system=battle.origin.terms.system,
+        temperature=battle.origin.terms.temperature,
+        images=len(battle.origin.terms.images),
     )
 
 
@@ -130,7 +137,7 @@ class RevealedSeat:
     """A contender unmasked. Times in ms, speeds in tokens/s, tokens and time of thought summed
     over its replies; None where it never answered, or did not think. `fell_in` is the round it
     was voted out in, 0 for none. `think`: how it was told to think; `thinking`: what it thought
-    before each reply."""
+    before each reply. `card`, `quantization`: of its model, as its host told them then."""
 
     letter: str
     name: str
@@ -147,14 +154,16 @@ class RevealedSeat:
     thinking_tokens: int | None = None
     thinking_ms: float | None = None
     thinking: tuple[str, ...] = ()
+    quantization: str = ""
+    card: Card = Card()
 
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
     """The end of a battle, best place first. votes: the pairs that were judged, without those
     of ballots that were taken back; `both_bad` of them found nobody good enough. `counted` is
-    False where a reply that was judged gave its identity away, so that ballots are kept but not
-    ranked. unopposed: the champion never met anybody."""
+    False where a reply that was judged gave its identity away, or where the battle's terms `altered`
+    a contender, so that ballots are kept but not ranked. unopposed: the champion never met anybody."""
 
     battle: str
     outcome: str
@@ -163,6 +172,8 @@ class Reveal:
     counted: bool
     both_bad: int = 0
     unopposed: bool = False
+    altered: bool = False
+    cost: Cost = Cost()
 
 
 def reveal(battle: Battle) -> Reveal:
@@ -178,6 +189,7 @@ def reveal(battle: Battle) -> Reveal:
     }
     seats = sorted(battle.seats, key=lambda s: (places[s.letter], s.letter))
     judged = [winner for played in battle.rounds for _, _, winner in pairs(played)]
+    changed = altered(battle)
     unopposed = bool(battle.champions) and battle.rounds[-1].verdict.judgement is Judgement.BAD
     return Reveal(
         battle=battle.id,
@@ -186,9 +198,11 @@ def reveal(battle: Battle) -> Reveal:
             _revealed(battle, s, places[s.letter], *fell.get(s.letter, (0, False))) for s in seats
         ),
         votes=len(judged),
-        counted=not any(unblinded(battle, played) for played in battle.rounds),
+        counted=not (changed or any(unblinded(battle, played) for played in battle.rounds)),
         both_bad=judged.count("both_bad"),
         unopposed=unopposed,
+        altered=changed,
+        cost=cost(battle),
     )
 
 
@@ -223,6 +237,8 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
         thinking_tokens=sum(thought) if thought else None,
         thinking_ms=sum(pondered) if pondered else None,
         thinking=tuple(r.thinking for r in seat.replies if r.thinking),
+        quantization=facts[-1].quantization if facts else "",
+        card=facts[-1].card if facts else Card(),
     )
 
 

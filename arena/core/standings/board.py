@@ -5,7 +5,7 @@ drawn.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, Self
 
@@ -80,7 +80,8 @@ class Board:
     standings: `leaderboard.STANDINGS`. neighbours: `certainty.neighbours`. head_to_head:
     `leaderboard.head_to_head`. effects: of the query's covariates, as `covariates.fit_with`
     gives them; empty without any. excluded: reason → votes that are kept but not ranked.
-    held_back: votes of battles still under way, which would tell who is who."""
+    held_back: votes of battles still under way, which would tell who is who. retired: those with
+    votes that are no longer in the roster."""
 
     query: Query
     standings: pd.DataFrame
@@ -90,6 +91,14 @@ class Board:
     excluded: Mapping[str, int]
     held_back: int
     votes: int
+    retired: frozenset[str] = frozenset()
+
+    def without_retired(self) -> Self:
+        """Their votes count all the same; only they themselves are not shown."""
+        of, by = self.standings, self.neighbours
+        gone = list(self.retired)
+        pairs = by[~by[["upper", "lower"]].isin(gone).any(axis=1)] if len(by) else by
+        return replace(self, standings=of[~of["contender"].isin(gone)], neighbours=pairs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,22 +3,31 @@
 It knows the referee's use cases and HTTP, not how battles are kept.
 """
 
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, Format, Judgement
+from arena.core.battle.entities import (
+    MAX_CONTENDERS,
+    MIN_CONTENDERS,
+    MOST_IMAGES,
+    Format,
+    Judgement,
+    Terms,
+)
 from arena.core.battle.view import Reveal, State
 from arena.core.codec import records
-from arena.core.errors import ArenaError, NotYet
-from arena.play.admission import Caller
+from arena.core.errors import ArenaError, BadInput, NotYet
+from arena.play.admission import HOTTEST, Caller
 from arena.play.referee import Referee
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems
+from arena.web.bodies import LARGEST_IMAGES as LARGEST
 from arena.web.callers import Callers
 
 LONGEST_PROMPT = 100_000
@@ -32,6 +41,10 @@ Prompt = Annotated[
         examples=["Why is it dark at night?"],
     ),
 ]
+System = Annotated[str, Field(max_length=LONGEST_PROMPT, pattern=r"^[^\x00]*$")]
+Warmth = Annotated[float, Field(ge=0, le=HOTTEST)]
+Base64 = Annotated[str, Field(max_length=LARGEST * 4 // 3 + 4, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+Images = Annotated[list[Base64], Field(max_length=MOST_IMAGES)]
 Label = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -67,7 +80,9 @@ class Body(BaseModel):
 
 class Opening(Body):
     """What a battle is opened with. `unattended`: the models write on though nobody follows the
-    events. `size`: contenders, if not the arena's usual number."""
+    events. `size`: contenders, if not the arena's usual number. `system`, `temperature`: for all
+    contenders alike, in place of their own. `images`: files as base64, for models that see; they
+    are made anew, without what else the files hold."""
 
     prompt: Prompt
     format: Annotated[Format, Field(strict=False)] = Format.ELIMINATION
@@ -75,6 +90,9 @@ class Opening(Body):
     topic: Label = ""
     study: Label = ""
     session: Label = ""
+    system: System = ""
+    temperature: Warmth | None = None
+    images: Images = []
     unattended: bool = False
 
 
@@ -169,6 +187,8 @@ def routes(referee: Referee) -> APIRouter:
             topic=opening.topic,
             study=opening.study,
             session=opening.session,
+            terms=Terms(opening.system, opening.temperature),
+            images=decoded(opening.images),
             unattended=opening.unattended,
             caller=caller,
             key=scoped(caller, key),
@@ -189,6 +209,19 @@ def routes(referee: Referee) -> APIRouter:
             for r in await referee.history(battle_id)
         )
         return Known(**_fields(state), replies=replies, history=history)
+
+    @router.get(
+        "/battles/{battle_id}/images/{number}",
+        responses={**problems(404, 503), 200: {"content": {"image/jpeg": {}}}},
+        response_class=Response,
+    )
+    async def image(
+        battle_id: BattleId, number: Annotated[int, Path(ge=1, le=MOST_IMAGES)]
+    ) -> Response:
+        """An image that came with the first prompt, as the models get it."""
+        headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+        data = await referee.links.image(battle_id, number)
+        return Response(data, media_type="image/jpeg", headers=headers)
 
     @router.delete("/battles/{battle_id}", responses=problems(403, 404, 409, 503))
     async def abandon(battle_id: BattleId, request: Request) -> State:
@@ -236,6 +269,14 @@ def routes(referee: Referee) -> APIRouter:
         return Unmasked(**_fields(revealed), standings=standings)
 
     return router
+
+
+def decoded(images: Sequence[str]) -> list[bytes]:
+    """Raises BadInput."""
+    try:
+        return [b64decode(image, validate=True) for image in images]
+    except ValueError:
+        raise BadInput("An image is not written in base64.") from None
 
 
 def scoped(caller: Caller, name: str) -> str:

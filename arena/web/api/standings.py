@@ -166,7 +166,9 @@ def routes(referee: Referee) -> APIRouter:
             slice = release.of(slice, chosen.format, votes, datetime.now(UTC))
         made = exchange.FORMATS[chosen.format]
         textless = release.textless and not whole
-        pieces = referee.export(chosen.format, slice, strict=chosen.strict, textless=textless)
+        pieces = referee.scoreboard.export(
+            chosen.format, slice, strict=chosen.strict, textless=textless
+        )
         # What cannot be read at all is still told as a problem.
         first = await anext(pieces, b"")
         return StreamingResponse(

@@ -16,10 +16,13 @@ from arena.core.standings.bradley_terry import CHOICES, Method
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import pseudonym
 from arena.web.callers import Callers
+from arena.web.drawing import shown
 from arena.web.words import label
 
 FIELDS = ("topic", "study", "language", "channel")
 """Those of `Slice` that have a menu."""
+
+IN_THE_OPEN = ("topic", "language")
 
 LONGEST = 200
 PLAIN = "\u2060"
@@ -61,17 +64,19 @@ USUAL: Mapping[str, Any] = {"ties": "half", "bad": "tie", "correct": []}
 @dataclass(frozen=True, slots=True, eq=False)
 class Controls:
     """asking: the components that a query is read from, by the names of `Query.asked`, and
-    `correct`. `rater` is hidden, and filled where only `own` votes are wanted."""
+    `correct`. `rater` is hidden, and filled where only `own` votes are wanted. retired: whether
+    those are shown who are no longer in the roster."""
 
     asking: Mapping[str, Any]
     own: gr.Checkbox
+    retired: gr.Checkbox
     clear: gr.Button
 
     @property
     def changes(self) -> list[Any]:
         """The events after which another query holds."""
         seen = [part.input for name, part in self.asking.items() if name != "rater"]
-        return [*seen, self.asking["rater"].change]
+        return [*seen, self.asking["rater"].change, self.retired.input]
 
     def query(self, values: Mapping[Block, Any]) -> Query:
         """What the components' values ask for. They come from the browser, where anybody may
@@ -84,7 +89,7 @@ class Controls:
     @property
     def parts(self) -> dict[str, Any]:
         """All that can be chosen, by name."""
-        return {**self.asking, "own": self.own}
+        return {**self.asking, "own": self.own, "retired": self.retired}
 
     def keeping(self, asked: Iterable[Block]) -> str:
         """What the browser does before it asks for the standings with these components."""
@@ -114,8 +119,22 @@ class Controls:
         }
 
 
-def build(callers: Callers) -> Controls:
-    """Draw the controls into the Blocks that is open. callers: know whose browser it is."""
+def build_open() -> dict[str, Any]:
+    """Draw those that need no opening: a search among the names, categories, who is retired."""
+    with gr.Row(elem_id="board-open", elem_classes="board-controls"):
+        gr.HTML(
+            shown("board_find"), apply_default_css=False, min_width=150, elem_id="board-find-box"
+        )
+        menus = {field: _labels(field) for field in IN_THE_OPEN}
+        retired = gr.Checkbox(
+            label=label("board.retired"), interactive=True, min_width=150, elem_id="board-retired"
+        )
+    return {**menus, "retired": retired}
+
+
+def build(callers: Callers, there: Mapping[str, Any]) -> Controls:
+    """Draw the other controls into the Blocks that is open. callers: know whose browser it is.
+    there: what `build_open` drew."""
 
     async def own_rater(session: str | None, request: gr.Request) -> str:
         if session is None:
@@ -123,18 +142,7 @@ def build(callers: Callers) -> Controls:
         return pseudonym((await callers.of(request, session)).rater) or "nobody"
 
     with gr.Row(elem_classes="board-controls"):
-        asking: dict[str, Any] = {
-            field: gr.Dropdown(
-                _menu(field, ()),
-                value="",
-                label=label(f"board.field.{field}"),
-                interactive=True,
-                allow_custom_value=True,
-                min_width=150,
-                elem_id=f"board-{field}",
-            )
-            for field in FIELDS
-        }
+        asking = {field: there.get(field) or _labels(field) for field in FIELDS}
     with gr.Row(elem_classes="board-controls"):
         asking["since"] = _day_field("first_day", "since")
         asking["until"] = _day_field("last_day", "until")
@@ -167,7 +175,7 @@ def build(callers: Callers) -> Controls:
         show_progress="hidden",
         api_visibility="private",
     )
-    return Controls(asking, own, clear)
+    return Controls(asking, own, there["retired"], clear)
 
 
 def link(query: Query) -> str:
@@ -184,6 +192,18 @@ def link(query: Query) -> str:
     chosen["style"] = "true" if set(STYLE) <= set(query.covariates) else ""
     chosen["order"] = "true" if set(ORDER) <= set(query.covariates) else ""
     return urlencode({field: value for field, value in chosen.items() if value})
+
+
+def _labels(field: str) -> gr.Dropdown:
+    return gr.Dropdown(
+        _menu(field, ()),
+        value="",
+        label=label(f"board.field.{field}"),
+        interactive=True,
+        allow_custom_value=True,
+        min_width=150,
+        elem_id=f"board-{field}",
+    )
 
 
 def _day_field(key: str, name: str) -> gr.HTML:
@@ -205,7 +225,7 @@ def _menu(field: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _possible(name: str, value: object) -> bool:
-    if name == "own":
+    if name in ("own", "retired"):
         return isinstance(value, bool)
     if name == "correct":
         return isinstance(value, list) and set(map(str, value)) <= {"style", "order"}

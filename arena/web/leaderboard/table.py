@@ -24,6 +24,10 @@ def draw(standings: pd.DataFrame, words: Words = ENGLISH) -> str:
         f'<div class="board-scroll" tabindex="0" role="region" aria-label="{name}">'
         f'<table class="board-table" aria-label="{name}"><thead><tr>{head}</tr></thead>'
         f"{''.join(_bodies(standings, words))}</table></div>"
+        f'<p class="board-none" role="status" hidden>{words("board.none_found")}</p>'
+        '<dialog class="board-model" aria-labelledby="board-model-name"><h3 id="board-model-name" '
+        'dir="auto"></h3><dl></dl><form method="dialog"><button class="act">'
+        f"{words('board.close')}</button></form></dialog>"
     )
 
 
@@ -66,7 +70,7 @@ def _row(row: Any, words: Words) -> str:
 
 def _name(row: Any, _: Words) -> str:
     name = escape(str(row.contender))
-    return f'<span title="{name}" dir="auto">{name}</span>'
+    return f'<button type="button" aria-haspopup="dialog" title="{name}" dir="auto">{name}</button>'
 
 
 def _rating(row: Any, words: Words) -> str:
