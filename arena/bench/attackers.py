@@ -42,17 +42,6 @@ class Attack:
         return self.share * self.knows
 
 
-ATTACKS = (
-    Attack("at random", 5, 300, how="random"),
-    Attack("loyal by its words", 5, 200),
-    Attack("slow and patient", 5, 300, share=0.9, pause_s=8000),
-    Attack("ring of twenty", 20, 50),
-    Attack("always left", 5, 60, how="left"),
-    Attack("in a burst", 5, 60, pause_s=2.0),
-    Attack("without reading", 5, 60, how="unread", pause_s=60),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """honest: raters; the ballots of one are geometric around the mean. taste: how they differ, in

@@ -15,6 +15,9 @@ from arena.core.battle.entities import MOST_IMAGES, Contender, Terms
 from arena.core.errors import BadInput, HostFault, UnknownBattle
 from arena.core.ports import HostEvent, Hosts, Ledger
 
+LARGEST = 4 * 1024**2
+"""Bytes of a request that has some in it, written as text."""
+
 
 class Images:
     """cleaned: makes one anew from a file's bytes."""

@@ -15,14 +15,13 @@ from itertools import accumulate
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arena.play.images import LARGEST as LARGEST_WITH_IMAGES
 from arena.web.api.problems import HANG_UP, UNUSABLE, problem, refusal
 
 LARGEST_BODY = 256 * 1024
 BYTES_PER_CHARACTER = 12
 """A character outside of the basic plane that JSON writes as two escapes."""
 
-LARGEST_IMAGES = 4 * 1024**2
-"""Bytes of a body that may have images in it."""
 WITH_IMAGES = ("/api/arena/battles", "/gradio_api/run/predict")
 """How the paths end where it may: those that open battles."""
 
@@ -59,7 +58,9 @@ class Bodies:
         body = bytearray()
         told = headers.get(b"content-length", b"")
         length = int(told) if told.isdigit() else 0
-        large = self._largest < length <= LARGEST_IMAGES and scope["path"].endswith(WITH_IMAGES)
+        large = self._largest < length <= LARGEST_WITH_IMAGES and scope["path"].endswith(
+            WITH_IMAGES
+        )
         self._large += length if large else 0
         try:
             if refused := await self._take(length, receive, body, large):

@@ -98,8 +98,8 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(sock: socket.socket, pa
 @pytest.mark.parametrize(
     ("path", "size", "told"),
     [
-        ("/api/arena/battles", bodies.LARGEST_IMAGES, 201),
-        ("/api/arena/battles", bodies.LARGEST_IMAGES + 1, 413),
+        ("/api/arena/battles", bodies.LARGEST_WITH_IMAGES, 201),
+        ("/api/arena/battles", bodies.LARGEST_WITH_IMAGES + 1, 413),
         ("/api/arena/session", bodies.LARGEST_BODY + 1, 413),
         ("/gradio_api/queue/join", bodies.LARGEST_BODY + 1, 413),
     ],

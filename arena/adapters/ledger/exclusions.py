@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select
 
+from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
 from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
 
@@ -42,8 +43,9 @@ def told(connection: Connection) -> list[Exclusion]:
     return [Exclusion(r.kind, r.subject, r.excluded, r.reason, r.decided_at) for r in rows]
 
 
-def write(connection: Connection, decisions: Sequence[Exclusion]) -> None:
-    """In a transaction that no other writes beside."""
+def write(connection: Connection, database: Database, decisions: Sequence[Exclusion]) -> None:
+    """In a transaction that from here on no other writes beside."""
+    database.take_turns(connection)
     number, digest = _end(connection)
     links = select(CHAIN.c.sequence, CHAIN.c.digest).order_by(CHAIN.c.sequence.desc())
     votes = connection.execute(links.limit(1)).first()

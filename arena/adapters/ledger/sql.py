@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from json import JSONDecodeError
 from time import monotonic
 from typing import TypeVar
@@ -176,12 +177,8 @@ class SqlLedger:
 
     async def exclude(self, decisions: Sequence[Exclusion]) -> None:
         """As `core.ports.Ledger.exclude`."""
-
-        def decide(db: Connection) -> None:
-            self._database.take_turns(db)
-            exclusions.write(db, decisions)
-
-        await self._do(decide, writing=True)
+        write = partial(exclusions.write, database=self._database, decisions=decisions)
+        await self._do(write, writing=True)
 
     async def exclusions(self) -> list[Exclusion]:
         """As `core.ports.Ledger.exclusions`."""

@@ -24,10 +24,10 @@ from arena.core.battle.view import Reveal, State
 from arena.core.codec import records
 from arena.core.errors import ArenaError, BadInput, NotYet
 from arena.play.admission import HOTTEST, Caller
+from arena.play.images import LARGEST
 from arena.play.referee import Referee
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems
-from arena.web.bodies import LARGEST_IMAGES as LARGEST
 from arena.web.callers import Callers
 
 LONGEST_PROMPT = 100_000

@@ -8,10 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.bench.attackers import ATTACKS, Attack, Crowd
+from arena.bench.attackers import Attack, Crowd
 from arena.core.audit import evidence
 from arena.core.audit.search import ALPHA, audit
 from arena.play.audits import audited, with_prompts
+
+ATTACKS = (
+    Attack("at random", 5, 300, how="random"),
+    Attack("loyal by its words", 5, 200),
+    Attack("slow and patient", 5, 300, share=0.9, pause_s=8000),
+    Attack("ring of twenty", 20, 50),
+    Attack("always left", 5, 60, how="left"),
+    Attack("in a burst", 5, 60, pause_s=2.0),
+    Attack("without reading", 5, 60, how="unread", pause_s=60),
+)
 
 
 def kinds(crowd: Crowd) -> dict[str, set[str]]:
