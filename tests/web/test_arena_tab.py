@@ -15,7 +15,7 @@ from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
 from arena.play.admission import Caller
 from arena.web import unmasking
-from arena.web.callers import _cookie
+from arena.web.callers import cookie
 from arena.web.moves import Moves
 from arena.web.words import DASH, WORDS
 from tests.web.calling import key
@@ -116,10 +116,10 @@ def test_a_page_is_known_by_its_cookie_or_by_what_it_was_told_and_by_its_network
     }
     moves = Moves(Door())  # type: ignore[arg-type]
     told = asyncio.run(moves.open(asked, asking("10.0.0.1")))["session"]
-    cookie = f"other=1; {_cookie(b'key')}={told}"
+    kept = f"other=1; {cookie(b'key')}={told}"
     for known in (
         moves.open({**asked, "session": told}, asking("10.0.0.1")),
-        moves.again(asked, asking("10.0.0.2", cookie)),
+        moves.again(asked, asking("10.0.0.2", kept)),
     ):
         assert asyncio.run(known) == {"re": 1, "battle": "b"}, "what is known is not told again"
     for forged in ("somebody", f"x{told}", told.replace(".", "x.")):
