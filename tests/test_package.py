@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -67,6 +68,34 @@ def test_every_pin_lies_within_the_range_of_the_package() -> None:
         (exact,) = pinned[name].specifier
         assert exact.operator == "==" and wide.specifier.contains(exact.version), f"{exact} {wide}"
         assert (pinned[name].extras, str(pinned[name].marker)) == (wide.extras, str(wide.marker))
+
+
+FREE = ("MIT", "BSD", "Apache", "MPL", "0BSD", "Zlib", "PSF", "Mozilla Public License")
+COPYLEFT = {
+    "krippendorff": "GPL: whoever passes the arena on together with it is bound by that",
+    "psycopg": "LGPL: an extra, and used as it is",
+    "python-stdnum": "LGPL: used as it is",
+}
+"""Libraries whose licence binds more than they themselves, and why they are here all the same."""
+
+
+def licence(name: str) -> str:
+    told = importlib.metadata.metadata(name)
+    classified = [each for each in told.get_all("Classifier") or () if each.startswith("License")]
+    first_line = (told.get("License") or "").partition("\n")[0]
+    text = "BSD" if "Redistribution and use in source" in (told.get("License") or "") else ""
+    return " ".join((told.get("License-Expression") or "", *classified, first_line, text))
+
+
+def test_every_library_has_a_free_licence_or_a_reason() -> None:
+    licences = {name: licence(name) for name in pins()}
+    bound = {name for name, told in licences.items() if "GPL" in told or "General Public" in told}
+    assert bound == set(COPYLEFT)
+    assert not [
+        name
+        for name, told in licences.items()
+        if name not in bound and not any(free in told for free in FREE)
+    ]
 
 
 def test_every_file_of_the_arena_goes_into_the_wheel(wheel: Path) -> None:
