@@ -65,6 +65,10 @@ def origins(text: str) -> tuple[str, ...]:
     return named
 
 
+def watts(text: str) -> float | None:
+    return number(0, 100000)(text) if text else None
+
+
 def tokens(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",")) if text else ()
     if any(not token.isascii() or re.search(r"\s", token) for token in found):

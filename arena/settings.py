@@ -160,12 +160,7 @@ class Settings:
     gpu_cost: float = _key(
         "ARENA_GPU_COST_PER_HOUR", "1.006", allowed.number(0, 10000), "0 to 10000, in any currency"
     )
-    watts: float | None = _key(
-        "ARENA_WATTS",
-        "",
-        lambda text: allowed.number(0, 100000)(text) if text else None,
-        "watts, 0 to 100000, or empty where nobody measured them",
-    )
+    watts: float | None = _key("ARENA_WATTS", "", allowed.watts, "0 to 100000, or empty")
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",

@@ -238,9 +238,8 @@ class Scoreboard:
         self, format: str, slice: Slice = Slice(), **how: Any
     ) -> AsyncGenerator[bytes, None]:
         """The votes as a file, without those whose names nobody was told. how: see exchange."""
-        hold_back = self.held_back
         pieces = exchange.export(
-            self._ledger, format, slice, hold_back=hold_back, public=True, **how
+            self._ledger, format, slice, hold_back=self.held_back, public=True, **how
         )
         async with aclosing(pieces):
             async for piece in pieces:
