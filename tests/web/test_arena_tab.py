@@ -111,6 +111,9 @@ def test_a_page_is_known_by_its_cookie_or_by_what_it_was_told_and_by_its_network
         "size": 0,
         "topic": "",
         "study": "",
+        "system": "",
+        "temperature": None,
+        "images": [],
         "session": "",
         "battle": "b",
     }
