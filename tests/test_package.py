@@ -71,11 +71,7 @@ def test_every_pin_lies_within_the_range_of_the_package() -> None:
 
 
 FREE = ("MIT", "BSD", "Apache", "MPL", "0BSD", "Zlib", "PSF", "Mozilla Public License")
-COPYLEFT = {
-    "krippendorff": "GPL: whoever passes the arena on together with it is bound by that",
-    "psycopg": "LGPL: an extra, and used as it is",
-    "python-stdnum": "LGPL: used as it is",
-}
+COPYLEFT = {"psycopg": "LGPL: an extra, and used as it is", "python-stdnum": "LGPL: used as it is"}
 """Libraries whose licence binds more than they themselves, and why they are here all the same."""
 
 

@@ -4,15 +4,13 @@ It works on rows of votes and does not know who the raters are.
 
 An item is what several people judged alike: the same prompt, turn and two contenders, whichever
 stood first. A judgement is the contender that won, or a tie; both_bad is one of its own.
-Krippendorff 2019, Content Analysis, ch. 12 (alpha, by the library of that name); Cohen 1960 and
-Fleiss 1971 (kappa); intervals are percentiles of a bootstrap over items (Efron 1979).
+Krippendorff 2019, Content Analysis, ch. 12 (alpha); Cohen 1960 and Fleiss 1971 (kappa); intervals are percentiles of a bootstrap over items (Efron 1979).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-import krippendorff
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -129,9 +127,14 @@ def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) ->
 def alpha(table: Ints) -> float:
     """Krippendorff's alpha of nominal judgements, from counts (items, values). NaN without two
     judgements of one item; where nothing but one value occurs, none can be told."""
-    if not (table.sum(axis=1) > 1).any() or (table.sum(axis=0) > 0).sum() < 2:
+    of_item = table.sum(axis=1)
+    table, of_item = table[of_item > 1], of_item[of_item > 1]
+    of_value, number = table.sum(axis=0), int(table.sum())
+    by_chance = number * number - int(of_value @ of_value)
+    if not by_chance:
         return float("nan")
-    return float(krippendorff.alpha(value_counts=table, level_of_measurement="nominal"))
+    differ = ((of_item[:, None] - table) * table).sum(axis=1) / np.maximum(of_item - 1, 1)
+    return float(1 - (number - 1) * differ.sum() / by_chance)
 
 
 def fleiss_kappa(table: Ints) -> float:

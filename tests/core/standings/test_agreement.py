@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +65,16 @@ def test_cohens_kappa_is_the_published_one() -> None:
     one = np.repeat([0, 0, 1, 1], [20, 5, 10, 15])
     other = np.repeat([0, 1, 0, 1], [20, 5, 10, 15])
     assert cohen_kappa(one, other) == pytest.approx(0.4)
+
+
+def test_alpha_is_that_of_the_library_of_its_name() -> None:
+    chance = np.random.default_rng(3)
+    for size in (2, 3, 40):
+        table = chance.integers(0, 3, size=(size, 4))
+        theirs = krippendorff.alpha(value_counts=table, level_of_measurement="nominal")
+        assert alpha(table) == pytest.approx(theirs, abs=1e-12)
+    assert np.isnan(alpha(np.array([[1, 0], [0, 1]]))), "nobody judged what another did"
+    assert np.isnan(alpha(np.array([[2, 0], [3, 0]]))), "nothing but one value occurs"
 
 
 def test_with_two_raters_alpha_nears_cohens_kappa() -> None:
