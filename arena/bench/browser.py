@@ -191,7 +191,8 @@ class Tab:
         self._pieces: dict[str, list[str]] = {}
         self._votes, self._void = [], ""
         self._voting = asyncio.Lock()
-        asked = {"format": self._format, "size": 0, "topic": "", "study": ""}
+        usual = {"size": 0, "topic": "", "study": "", "system": "", "temperature": None}
+        asked = {"format": self._format, "images": [], **usual}
         battle = (await self._move("open", prompt=f"Tell me of {mark}", **asked))["battle"]
         watched.opened = time.monotonic()
         async with asyncio.timeout(LONGEST_S):

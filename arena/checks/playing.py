@@ -64,7 +64,8 @@ class Player:
             self.timing.total_s = self._since()
 
     async def _play(self, prompt: str, format: str) -> None:
-        asked = {"prompt": prompt, "format": format, "size": 0, "topic": "", "study": REHEARSAL}
+        usual = {"size": 0, "topic": "", "system": "", "temperature": None, "images": []}
+        asked = {"prompt": prompt, "format": format, "study": REHEARSAL, **usual}
         battle = (await self._page.move("open", **asked))["battle"]
         async with self._page.following(battle) as events:
             async for event in events:
