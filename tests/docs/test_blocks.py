@@ -178,4 +178,5 @@ def answered(url: str, words: list[str]) -> tuple[str, str]:
         answer.text,
     )
     path = path.partition("?")[0].replace("BATTLE", "{battle_id}")
+    path = path.replace("/images/1", "/images/{number}")
     return method, path.replace("STUDY", "{study}").replace("RATER", "{rater}")
