@@ -203,7 +203,7 @@ def test_nothing_is_asked_while_another_tab_is_open(browser: Any, site: SimpleNa
 
 def test_the_keyboard_alone_sorts_and_scrolls(browser: Any, site: SimpleNamespace) -> None:
     site.scoreboard.cast = cast(30)
-    page = opened(browser, site, 360)
+    page = opened(browser, site, 800)
     page.locator("#leaderboard .board-scroll").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('#leaderboard .board-scroll').scrollLeft > 0")
