@@ -4,7 +4,7 @@ It knows the use cases of studies and HTTP, not how raters are led.
 """
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import Field
@@ -20,11 +20,13 @@ Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7
 Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
 Passed = Annotated[str, Field(max_length=200)]
 
+BY_SEAT: Any = Field(default_factory=dict, json_schema_extra={"additionalProperties": False})
+
 
 class Consent(Body):
     """`passed`: what the rater's link brought; what the study does not ask for is not kept."""
 
-    passed: dict[Label, Passed] = Field(default_factory=dict, max_length=40)
+    passed: dict[str, Passed] = Field(default_factory=dict, max_length=40)
 
 
 class Remark(Body):
@@ -32,8 +34,8 @@ class Remark(Body):
 
     battle: Label
     reasons: list[Label] = Field(default_factory=list, max_length=30)
-    grades: dict[Seat, Annotated[int, Field(ge=1, le=10), WHOLE]] = Field(default_factory=dict)
-    marks: dict[Seat, Annotated[list[Label], Field(max_length=30)]] = Field(default_factory=dict)
+    grades: dict[Seat, Annotated[int, Field(ge=1, le=10), WHOLE]] = BY_SEAT
+    marks: dict[Seat, Annotated[list[Label], Field(max_length=30)]] = BY_SEAT
     comment: Annotated[str, Field(max_length=2000)] = ""
 
 
@@ -41,23 +43,25 @@ def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["studies"], prefix="/studies/{study}/raters/{rater}")
     studies = referee.studies
 
-    @router.get("", responses=problems(404, 503))
+    @router.get("", responses=problems(400, 404, 503))
     async def page(study: Name, rater: Name) -> RaterPage:
         """How far the rater is, and what comes next."""
         return await studies.page(study, rater)
 
-    @router.post("/consent", responses=problems(404, 503, body=True))
+    @router.post("/consent", responses=problems(400, 404, 503, body=True))
     async def consent(study: Name, rater: Name, given: Consent) -> RaterPage:
         """The rater takes part. Given again, it changes nothing."""
         return await studies.consent(study, rater, given.passed)
 
-    @router.post("/battles", status_code=HTTPStatus.CREATED, responses=problems(404, 409, 502, 503))
+    @router.post(
+        "/battles", status_code=HTTPStatus.CREATED, responses=problems(400, 404, 409, 502, 503)
+    )
     async def battle(study: Name, rater: Name) -> State:
         """The battle that the rater is at, or the next one. It is voted on as any other, with the
         header `Arena-Rater: study/rater`."""
         return await studies.battle(study, rater)
 
-    @router.post("/remarks", responses=problems(404, 503, body=True))
+    @router.post("/remarks", responses=problems(400, 404, 503, body=True))
     async def remark(study: Name, rater: Name, said: Remark) -> RaterPage:
         """Why, and how good each reply is, as the study asks."""
         return await studies.remark(
