@@ -75,11 +75,7 @@ def taste_of(offset: Floats, happened: Bools, group: Ints) -> Floats:
     """(len(TASTES),) how likely the events are for each width of tastes, as a logarithm."""
     order, start, _ = _grouped(group)
     # Some thousands of events say it as well as all.
-    order = (
-        order[: start[min(np.searchsorted(start, MOST), len(start) - 1)]]
-        if len(order) > MOST
-        else order
-    )
+    order = order[: min(start[start >= MOST], default=len(order))]
     start = start[start < len(order)]
     if not len(order):
         return np.zeros(len(TASTES))
