@@ -21,7 +21,7 @@ from tests.web import boards
 from tests.web.boards import Scoreboard
 from tests.web.calling import key
 
-HERE = SimpleNamespace(headers={})
+HERE = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={})
 CAST = boards.votes({"llama": 1.0, "mistral": 0.2, "phi": -0.8}, 60)
 
 
