@@ -1,5 +1,5 @@
 """Every move of a battle on the disk before it is acknowledged, for an arena that keeps its battles
-in memory and may be killed; the next start finds those that were not decided.
+in memory and may be killed; the next start finds them.
 
 A process has a file of its own, locked as long as it lives; what a process left that is gone is
 taken up by whoever comes first. It is not waited for the disk itself, so a machine that loses
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from arena.core.battle.entities import Battle, Phase
+from arena.core.battle.entities import Battle
 from arena.core.codec import Unreadable, decode, encode
 
 if sys.platform != "win32":
@@ -51,7 +51,7 @@ class Journal:
 
     def take_up(self) -> list[Battle]:
         """The battles that were left by processes that are gone, as they were after their last
-        move; those that were decided are not among them. Their files are gone then."""
+        move. Their files are gone then."""
         found: dict[str, Battle] = {}
         for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
             if left == self._own:
@@ -67,7 +67,7 @@ class Journal:
                         if known is None or known.version < battle.version:
                             found[battle.id] = battle
                     left.unlink(missing_ok=True)
-        return [battle for battle in found.values() if battle.phase is not Phase.DECIDED]
+        return list(found.values())
 
     def close(self) -> None:
         """Nothing is to be found again."""

@@ -60,6 +60,19 @@ def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is
     assert journal.take_up() == [] and not list(tmp_path.iterdir())
 
 
+def test_a_battle_that_was_decided_is_found_too_as_its_reveal_may_still_be_asked_for(
+    tmp_path: Path,
+) -> None:
+    dead = Journal(tmp_path / "moves", list)
+    decided = voted(ANSWERED, drop("A"), drop("B"))
+    dead.keep(decided)
+    (file,) = tmp_path.iterdir()
+    (tmp_path / "moves.1-dead").write_bytes(file.read_bytes())
+    dead.close()
+    (found,) = Journal(tmp_path / "moves", list).take_up()
+    assert found.phase is Phase.DECIDED and found == decided
+
+
 def test_a_line_that_was_cut_off_costs_only_that_move(tmp_path: Path) -> None:
     place = tmp_path / "moves"
     dead = Journal(place, list)

@@ -11,7 +11,7 @@ import pytest
 
 from arena.core.errors import HostFault
 from arena.core.ports import Readiness
-from arena.web.bodies import LARGEST_BODY
+from arena.web.bodies import LARGEST_BODY, LARGEST_WITH_IMAGES
 from tests.playing import Table
 from tests.web.calling import A, Play, problem
 
@@ -78,7 +78,8 @@ def test_a_body_that_is_not_said_to_be_json_is_refused(play: Play) -> None:
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         large = b" " * (LARGEST_BODY + 1)
-        assert problem(await client.post(BATTLES, content=large, headers=JSON))[0] == 413
+        larger = b" " * (LARGEST_WITH_IMAGES + 1)
+        assert problem(await client.post(BATTLES, content=larger, headers=JSON))[0] == 413
         assert problem(await client.post(f"{BATTLES}/no/undo", content=large))[0] == 413
 
     play(scene)
