@@ -229,8 +229,8 @@ def _possible(name: str, value: object) -> bool:
         return isinstance(value, bool)
     if name == "correct":
         return isinstance(value, list) and set(map(str, value)) <= {"style", "order"}
-    if name in USUAL:
-        return value in (USUAL[name], "drop")
+    if name in CHOICES:
+        return value in CHOICES[name]
     return isinstance(value, str) and len(value) <= LONGEST
 
 
