@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.standings.bradley_terry import LEVEL
-from arena.core.standings.chance import below, seeded
+from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT, require
 
 Floats = NDArray[np.float64]
@@ -117,10 +116,7 @@ def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) ->
     if items < 2:
         return {"value": measure(np.arange(items)), "lower": np.nan, "upper": np.nan}
     times = min(max(MOST_DRAWN // items, FEWEST_BOOTSTRAPS), BOOTSTRAPS)
-    drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
-    drawn = drawn[np.isfinite(drawn)]
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    lower, upper = np.quantile(drawn, tails) if len(drawn) else (np.nan, np.nan)
+    lower, upper = bootstrapped(rng, items, times, measure)
     return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}
 
 
