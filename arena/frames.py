@@ -48,9 +48,6 @@ ROWS_AT_ONCE = 20_000
 TALKS_AT_ONCE = 2000
 """Of votes with their conversations."""
 
-REVIEWED = (SEQUENCE, *NEEDED)
-"""The ledger's columns that a review reads."""
-
 SERVED: set[str] = set()
 """The databases of the pages that this process serves now."""
 
@@ -206,10 +203,9 @@ def rows_of(
     file in any format that can be imported. unblind: with what raters of open studies have
     judged. Raises ArenaError."""
     if path:
-        votes = exchange.Votes([path], datetime.now(UTC))
-        rows = votes.frame([name for name in REVIEWED if name != SEQUENCE])
+        rows = exchange.Votes([path], datetime.now(UTC)).frame(NEEDED)
     else:
-        rows = from_ledger(settings, lambda ledger: _shown(ledger, REVIEWED, unblind))
+        rows = from_ledger(settings, lambda ledger: _shown(ledger, (SEQUENCE, *NEEDED), unblind))
     return chosen.of(superseding(rows))
 
 
