@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.core.standings.chance import bootstrapped, seeded
-from arena.core.standings.votes import TEXT, require
+from arena.core.standings.votes import TEXT, counted, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -203,7 +203,8 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     judged as well, agrees is the mean share of those others who said the same, with its 95 %
     interval (Wilson 1927), kappa that against what chance would give, repeated judgements are of
     items that they judged before, agrees_with_self the share of them that are the same again,
-    first_seat how often the contender shown first won among those votes that were decided. NaN
+    first_seat how often the contender shown first won among those votes that count and
+    were decided. NaN
     where there is none. Raises BadInput as `judged` does."""
     found = judged(votes)
     table, once = found.table, found.once
@@ -218,7 +219,8 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     first = {(i, r): j for i, r, j in zip(*_rows(found, once), strict=True)}
     again = ~once
     repeats = [first[i, r] == j for i, r, j in zip(*_rows(found, again), strict=True)]
-    decided = votes[votes["winner"].isin(["model_a", "model_b"])]
+    decided = counted(votes)
+    decided = decided[decided["winner"].isin(["model_a", "model_b"])]
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
     lower, upper = wilson(agrees, count)
     columns = {
