@@ -132,13 +132,13 @@ def without_each(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame
     counts = Counts.of(votes)
     all_fit = counts.fit(method)
     ranked = counted(votes)
-    sizes = ranked["rater"].astype(TEXT).value_counts()
+    rater_of = ranked["rater"].astype(TEXT)
+    rows_of, sizes = ranked.groupby(rater_of).indices, rater_of.value_counts()
     sizes = sizes[sizes.index != ""].head(MOST_LEFT_OUT)
     rows = []
     before = _ratings(all_fit)
     for rater, size in sizes.items() if len(sizes) > 1 else ():
-        own = ranked[ranked["rater"] == rater]
-        after = _ratings(counts.moved(own, method)[0])
+        after = _ratings(counts.without(ranked.iloc[rows_of[rater]], method))
         moves = (after - before.reindex(after.index)).dropna()
         if moves.empty:
             continue
