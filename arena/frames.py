@@ -45,8 +45,8 @@ SEQUENCE = "sequence"
 ROWS_AT_ONCE = 20_000
 """Fewer at once than a large ledger has, as rows take much room until they are columns."""
 
-REVIEWED = (SEQUENCE, *NEEDED)
-"""The ledger's columns that a review reads."""
+TALKS_AT_ONCE = 2000
+"""Of votes with their conversations."""
 
 SERVED: set[str] = set()
 """The databases of the pages that this process serves now."""
@@ -163,22 +163,37 @@ def board(settings: Settings, query: Query, *, unblind: bool = False) -> Board:
     corrected by them. unblind: with what raters of open studies have judged. Raises
     ArenaError."""
     columns = tuple(c for c in COLUMNS if c != METADATA or query.covariates)
-    rows = from_ledger(settings, lambda ledger: _in_chunks(ledger, columns, unblind))
+    rows = from_ledger(settings, lambda ledger: _shown(ledger, columns, unblind))
     return board_of(rows, query)
 
 
-async def _in_chunks(ledger: Ledger, columns: Sequence[str], unblind: bool) -> pd.DataFrame:
-    chunks: list[pd.DataFrame] = []
-    after = 0
+async def _shown(ledger: Ledger, columns: Sequence[str], unblind: bool) -> pd.DataFrame:
     hidden = frozenset() if unblind else await blinded(ledger)
-    while True:
-        chunk = await ledger.votes(columns, after=after, limit=ROWS_AT_ONCE)
-        if chunks and chunk.empty:
-            return pd.concat(chunks, ignore_index=True)
+
+    def made(chunk: pd.DataFrame) -> pd.DataFrame:
         if METADATA in columns:
             chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
-        chunks.append(_without(chunk, hidden))
+        return _without(chunk, hidden)
+
+    return await in_chunks(ledger, columns, made)
+
+
+async def in_chunks(
+    ledger: Ledger,
+    columns: Sequence[str],
+    made: Callable[[pd.DataFrame], pd.DataFrame],
+    at_once: int = ROWS_AT_ONCE,
+) -> pd.DataFrame:
+    """All votes in these columns, `SEQUENCE` among them: what is made of so many at once, so that
+    no more than that has to be held of what is not kept."""
+    chunks: list[pd.DataFrame] = []
+    after = 0
+    while True:
+        chunk = await ledger.votes(columns, after=after, limit=at_once)
+        if chunks and chunk.empty:
+            return pd.concat(chunks, ignore_index=True)
         after = int(chunk[SEQUENCE].max()) if len(chunk) else after
+        chunks.append(made(chunk))
 
 
 def rows_of(
@@ -188,10 +203,9 @@ def rows_of(
     file in any format that can be imported. unblind: with what raters of open studies have
     judged. Raises ArenaError."""
     if path:
-        votes = exchange.Votes([path], datetime.now(UTC))
-        rows = votes.frame([name for name in REVIEWED if name != SEQUENCE])
+        rows = exchange.Votes([path], datetime.now(UTC)).frame(NEEDED)
     else:
-        rows = from_ledger(settings, lambda ledger: _in_chunks(ledger, REVIEWED, unblind))
+        rows = from_ledger(settings, lambda ledger: _shown(ledger, (SEQUENCE, *NEEDED), unblind))
     return chosen.of(superseding(rows))
 
 

@@ -48,7 +48,11 @@ WHY = {
     "abuse": "of somebody who voted more often than people do",
 }
 SAID = ("conversation_a", "conversation_b")
-TEXTS = {"prompts": ("prompt",), "replies": ("reply",), "votes": ("comment",)}
+TEXTS = {
+    "prompts": ("prompt", "turns", "system"),
+    "replies": ("reply",),
+    "votes": ("comment", "thinking_a", "thinking_b"),
+}
 DIGITS = 6
 """Of figures that are compared on another machine."""
 
@@ -66,24 +70,46 @@ class Found:
 
 def screened(found: studies.StudyFrames) -> list[Found]:
     """What somebody has to look at before it is published."""
-    texts = [
-        (table, row, column, text)
-        for table, columns in TEXTS.items()
-        for column in columns
-        for row, text in enumerate(getattr(found, table)[column])
-    ]
+    columns = [(table, column) for table, several in TEXTS.items() for column in several]
     if not found.design.ahead:
-        texts += [
-            ("votes", row, side, message["content"])
-            for side in SAID
-            for row, said in enumerate(found.votes[side])
-            for message in said
-        ]
+        columns += [("votes", side) for side in SAID]
     return [
         Found(table, row, column, each.kind, text[each.start : each.end])
-        for table, row, column, text in texts
-        for each in personal.findings(text or "")
+        for table, column in columns
+        for row, cell in enumerate(getattr(found, table)[column])
+        for text in _texts(cell)
+        for each in personal.findings(text)
     ]
+
+
+def _texts(cell: Any) -> list[str]:
+    """Of a cell with a text, with several, or with a conversation."""
+    if isinstance(cell, list):
+        return [text for each in cell for text in _texts(each)]
+    return [cell["content"] if isinstance(cell, dict) else cell or ""]
+
+
+def _masked(cell: Any) -> Any:
+    """The cell with the kind in the place of what was found in its texts."""
+    if isinstance(cell, list):
+        return [_masked(each) for each in cell]
+    if isinstance(cell, dict):
+        return {**cell, "content": personal.masked(cell["content"])}
+    return personal.masked(cell or "")
+
+
+def _all_masked(found: studies.StudyFrames) -> studies.StudyFrames:
+    items = (
+        replace(item, turns=tuple(_masked([*item.turns])), system=_masked(item.system))
+        for item in found.design.items
+    )
+    tables = {
+        name: getattr(found, name).assign(
+            **{column: getattr(found, name)[column].map(_masked) for column in columns}
+        )
+        for name, columns in (TEXTS | {"votes": (*TEXTS["votes"], *SAID)}).items()
+    }
+    return replace(found, design=replace(found.design, items=tuple(items)), **tables)
 
 
 def release(
@@ -100,7 +126,8 @@ def release(
 
     names = _names(found, frames.from_ledger(settings, key))
     findings = screened(found)
-    tables = _tables(found, names, personal.masked if mask else str)
+    found = _all_masked(found) if mask else found
+    tables = _tables(found, names)
     folder.mkdir(parents=True, exist_ok=True)
     for file, table in tables.items():
         write(table, folder / file)
@@ -145,24 +172,14 @@ def _names(found: studies.StudyFrames, key: bytes) -> Mapping[str, str]:
     return {rater: f"rater {number}" for number, rater in enumerate(raters, start=1)}
 
 
-def _tables(
-    found: studies.StudyFrames, names: Mapping[str, str], text: Any
-) -> dict[str, pd.DataFrame]:
-    votes = found.votes.assign(
-        rater=found.votes["rater"].map(names),
-        host_a="",
-        host_b="",
-        comment=found.votes["comment"].map(text),
-    )
-    for side in SAID:
-        votes[side] = votes[side].map(
-            lambda said: [{**message, "content": text(message["content"])} for message in said]
-        )
+def _tables(found: studies.StudyFrames, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
     raters = found.raters.drop(columns=[*found.design.completion.passed, "joined_at"])
     return {
-        "prompts.jsonl": found.prompts.assign(prompt=found.prompts["prompt"].map(text)),
-        "replies.jsonl": found.replies.assign(host="", reply=found.replies["reply"].map(text)),
-        "votes.parquet": votes,
+        "prompts.jsonl": found.prompts,
+        "replies.jsonl": found.replies.assign(host=""),
+        "votes.parquet": found.votes.assign(
+            rater=found.votes["rater"].map(names), host_a="", host_b=""
+        ),
         "raters.csv": raters.assign(rater=raters["rater"].map(names)).sort_values("rater"),
     }
 

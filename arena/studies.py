@@ -14,6 +14,7 @@ import pandas as pd
 
 from arena import frames
 from arena import settings as config
+from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.standings import agreement
 from arena.core.standings.leaderboard import superseding
@@ -77,9 +78,14 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
     async def gathered(ledger: Ledger) -> StudyFrames:
         now = datetime.now(UTC)
         design, course = await study_of(ledger, name)
-        votes = await ledger.votes()
         own = await ledger.battles_of([name])
-        votes = votes[votes["battle_id"].isin(own)].reset_index(drop=True)
+        votes = await frames.in_chunks(
+            ledger,
+            (frames.SEQUENCE, *KINDS),
+            lambda some: some[some["battle_id"].isin(own)],
+            frames.TALKS_AT_ONCE,
+        )
+        votes = votes.drop(columns=frames.SEQUENCE)
         raters = tables.raters(design, course, votes, now)
         judged = _with_repeats(votes)
         agreed = agreement.agreement(judged)

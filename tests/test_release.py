@@ -16,7 +16,7 @@ import arena
 from arena.adapters.ledger import SqlLedger
 from arena.cli import main
 from arena.core.battle import record, rules
-from arena.core.battle.entities import Contender, Judgement, Verdict
+from arena.core.battle.entities import Contender, Judgement, Reply, Verdict
 from arena.core.errors import BadInput
 from arena.core.study.assignment import upcoming
 from arena.core.study.course import Course, Event
@@ -44,7 +44,7 @@ async def judged(ledger: SqlLedger, study: Study = STUDY) -> None:
     said = {n: f"I am {n[0]} of the trees; write to {n}@example.org." for n in NAMES}
     await ledger.keep(
         study.name,
-        [Written(i.id, n, i.asked, (elsewhere(said[n]),)) for i in study.items for n in NAMES],
+        [Written(i.id, n, i.asked, answered(i, said[n])) for i in study.items for n in NAMES],
     )
     await open_study(ledger, study, AT)
     for number in range(3):
@@ -55,6 +55,11 @@ async def judged(ledger: SqlLedger, study: Study = STUDY) -> None:
             pass
 
 
+def answered(item: Item, said: str) -> tuple[Reply, ...]:
+    thought = f"They are {said}" if item.system else ""
+    return (replace(elsewhere(said), thinking=thought),) * len(item.turns)
+
+
 async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str]) -> bool:
     events = await ledger.move(study.name, lambda events, _: (events, []))
     id = f"b{len(events)}"
@@ -63,9 +68,12 @@ async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str])
         return False
     battle = battle_of(study, claim)
     check = check_of(study, claim.kind, claim.item)
-    replies = of_check(check) if check else {n: (elsewhere(said[n]),) for n in NAMES}
+    replies = (
+        of_check(check) if check else {n: answered(study.by_id[claim.item], said[n]) for n in NAMES}
+    )
     for seat in battle.seats:
-        battle = rules.answer(battle, seat.letter, replies[seat.contender.name][0])
+        for reply in replies[seat.contender.name]:
+            battle = rules.answer(battle, seat.letter, reply)
     worse = min(battle.seats, key=lambda s: (s.contender.name == GOOD, s.contender.name))
     moved = rules.vote(battle, 1, Verdict(Judgement.DROP, worse.letter), f"ballot-{id}")
     cast = record.Ballot(f"ballot-{id}", AT + timedelta(minutes=1), rater, dwell_ms=2000)
@@ -80,15 +88,18 @@ async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str])
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"sqlite:///{tmp_path / 'arena.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
+    played(url, STUDY)
+    return url
 
+
+def played(url: str, study: Study) -> None:
     async def run() -> None:
         ledger = SqlLedger(url)
         await ledger.open()
-        await judged(ledger)
+        await judged(ledger, study)
         await ledger.close()
 
     asyncio.run(run())
-    return url
 
 
 def close(url: str) -> None:
@@ -154,6 +165,26 @@ def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
     assert main(["study", "rebuild", str(folder)]) == 1
     told = capsys.readouterr().err
     assert "votes.parquet is not the file" in told and "standings.csv comes out otherwise" in told
+
+
+def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    turns = ("Is ask@example.org a tree?", "And turn@example.org?")
+    played(url, replace(STUDY, items=(Item("p0", turns, system="You are sys@example.org."),)))
+    close(url)
+    folder = tmp_path / "release"
+    assert main(["study", "release", "trees", str(folder)]) == 1
+    told = capsys.readouterr().err
+    for where in ("prompt: email ask", "turns: email turn", "system: email sys", "thinking_a: "):
+        assert where in told
+    assert main(["study", "release", "trees", str(folder), "--personal", "mask"]) == 0
+    texts = (folder / name for name in ("method.json", "prompts.jsonl", "replies.jsonl"))
+    everything = "".join(file.read_text() for file in texts)
+    everything += pd.read_parquet(folder / "votes.parquet").to_csv()
+    assert "@example" not in everything and "And [email]" in everything
 
 
 def test_what_is_no_release_and_what_is_no_study_is_said(url: str, tmp_path: Path) -> None:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from arena.core.ports import Ledger
     from arena.play.audits import Move
 
-AT_ONCE = 2000
-"""Votes with their conversations, of which only a digest of the prompt is kept."""
-
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
@@ -57,17 +54,12 @@ def run(options: Namespace) -> int:
 
 
 async def _votes(ledger: Ledger) -> pd.DataFrame:
-    import pandas as pd
-
+    from arena import frames
     from arena.play.audits import COLUMNS, TALK, with_prompts
 
-    chunks: list[pd.DataFrame] = []
-    after = 0
-    while not chunks or len(chunks[-1]):
-        rows = await ledger.votes(("sequence", *COLUMNS, TALK), after=after, limit=AT_ONCE)
-        after = int(rows["sequence"].max()) if len(rows) else after
-        chunks.append(with_prompts(rows))
-    return pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
+    # Of conversations only a digest of the prompt is kept.
+    columns = (frames.SEQUENCE, *COLUMNS, TALK)
+    return await frames.in_chunks(ledger, columns, with_prompts, frames.TALKS_AT_ONCE)
 
 
 SAID = {

@@ -13,11 +13,12 @@ from arena import settings as config
 from arena.cli.arguments import as_json, choice, slices
 from arena.cli.terminal import console, print_json, table
 from arena.core.errors import BadInput
+from arena.core.ports import BALLOT, RATER, Exclusion, standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from arena.core.ports import Exclusion, Ledger
+    from arena.core.ports import Ledger
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,7 +38,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 async def run(options: Namespace) -> int:
     from arena.compose import ledger_of
-    from arena.core.ports import standing
 
     named = {name: said for name, said in choice(options).items() if said}
     async with ledger_of(config.load()) as ledger:
@@ -58,8 +58,6 @@ async def run(options: Namespace) -> int:
 
 
 async def _decide(ledger: Ledger, subjects: list[tuple[str, str]], options: Namespace) -> None:
-    from arena.core.ports import Exclusion, standing
-
     now, reason = datetime.now(UTC), options.because.strip()
     known = {(each.kind, each.subject) for each in standing(await ledger.exclusions())}
     changed = [each for each in dict.fromkeys(subjects) if (each in known) == options.include]
@@ -73,7 +71,6 @@ async def _decide(ledger: Ledger, subjects: list[tuple[str, str]], options: Name
 
 async def _chosen(ledger: Ledger, named: dict[str, str]) -> list[tuple[str, str]]:
     """What a slice stands for. Raises BadInput where it holds no vote."""
-    from arena.core.ports import BALLOT, RATER
     from arena.core.standings.slices import Slice
 
     if not named:
@@ -89,8 +86,6 @@ async def _chosen(ledger: Ledger, named: dict[str, str]) -> list[tuple[str, str]
 
 
 async def _ballots(ledger: Ledger, named: list[str]) -> list[tuple[str, str]]:
-    from arena.core.ports import BALLOT
-
     if not named:
         return []
     known = set((await ledger.votes(("ballot_id",)))["ballot_id"])

@@ -63,7 +63,6 @@ def run(options: Namespace) -> int:
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))
-        raters = tuple(n for n in raters if n >= assumed.per_prompt)
     with Bar() as bar:
         rows = []
         pairs = [(r, p) for r in raters if r >= assumed.per_prompt for p in prompts]

@@ -15,8 +15,6 @@ from getpass import getpass
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
-import segno
-
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
 
@@ -102,6 +100,8 @@ def _share(sock: socket) -> None:
 
 def scannable(link: str) -> str:
     """The link as a QR code of the terminal's characters."""
+    import segno
+
     code = io.StringIO()
     segno.make(link, micro=False).terminal(code, compact=True)
     return code.getvalue()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from arena.core.codec import records
 from arena.exchange.text import CsvRows, JsonRows, to_json
 
 
@@ -24,22 +25,9 @@ def write(table: pd.DataFrame, place: Path) -> None:
 
 def written(table: pd.DataFrame, suffix: str) -> bytes:
     """As text: .csv or .jsonl."""
-    names = [str(name) for name in table]
-    values = [[_plain(value) for value in table[name]] for name in names]
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-    made = JsonRows() if suffix == ".jsonl" else CsvRows(names)
-    return made.rows(rows) + made.end()
+    made = JsonRows() if suffix == ".jsonl" else CsvRows([str(name) for name in table])
+    return made.rows(records(table)) + made.end()
 
 
 def _flat(value: Any) -> Any:
     return to_json(value) if isinstance(value, (list, dict)) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        return value
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    return value.item() if hasattr(value, "item") else value

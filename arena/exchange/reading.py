@@ -151,7 +151,7 @@ def _unguarded(text: str) -> str:
 
 
 def _csv(name: str, text: TextIO, size: int) -> Iterator[Line]:
-    # For the whole process, as the module has it; nothing else here reads CSV.
+    # For the whole process, as the module has it.
     csv.field_size_limit(LARGEST_CELL)
     first = text.readline()
     delimiter = max(",;\t", key=first.count)

@@ -16,12 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from arena.core.battle.record import KINDS, SCHEMA_VERSION, UNDETERMINED, VoteRow
+from arena.core.battle.record import EMPTY, KINDS, SCHEMA_VERSION, UNDETERMINED, VoteRow
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
 from arena.exchange.layouts import Passed, layout_of
 from arena.exchange.reading import lines_of
-from arena.exchange.values import EMPTY, TALK, Wrong, missing, true, value_of, whole
+from arena.exchange.values import TALK, Wrong, missing, true, value_of, whole
 
 CHANNEL = "import"
 """How imported votes came into this ledger, wherever they were cast."""
@@ -171,7 +171,7 @@ class _File:
         except ValueError as error:
             raise Wrong(f"prompt or response {error}") from None
         found = {name: value for name, value in given.items() if not missing(value)}
-        values = EMPTY | {n: value_of(n, value) for n, value in found.items() if n in KINDS}
+        values = {**EMPTY} | {n: value_of(n, value) for n, value in found.items() if n in KINDS}
         self._judged(values, found)
         if not true(found.get("anony", True), "anony"):
             values["excluded_reason"] = values["excluded_reason"] or UNBLINDED

@@ -67,7 +67,7 @@ def _json_lines(place: Path) -> Iterator[Row]:
             where = f"{place.name}, line {number}"
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield where, None, f"This is no JSON ({error})."
             else:
                 yield where, row if isinstance(row, dict) else None, "This is no object."

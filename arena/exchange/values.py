@@ -25,11 +25,6 @@ class Wrong(ValueError):
     """What is wrong with a row, without its place."""
 
 
-_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: []}
-EMPTY = {name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()}
-"""What stands where a file says nothing."""
-
-
 def missing(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 

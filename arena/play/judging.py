@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from arena.core.battle.entities import Contender, Text, Thought
-from arena.core.battle.record import KINDS, SCHEMA_VERSION, VoteRow
+from arena.core.battle.record import EMPTY, SCHEMA_VERSION, VoteRow
 from arena.core.codec import records
 from arena.core.errors import HostFault
 from arena.core.ports import Hosts, Ledger
@@ -44,12 +44,6 @@ PEOPLE = (
 """The ledger's columns that are read here."""
 
 Messages = Sequence[Mapping[str, Any]]
-
-_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: [], dict: {}}
-EMPTY: Mapping[str, Any] = {
-    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
-}
-"""What a verdict does not say: nothing was written by anybody here."""
 
 
 async def verdicts(ledger: Ledger, model: str) -> pd.DataFrame:

@@ -148,6 +148,12 @@ def _kind(hint: Any) -> tuple[type, bool]:
 KINDS: Mapping[str, tuple[type, bool]] = {f.name: _kind(f.type) for f in fields(VoteRow)}
 """Column of a row → its type, and whether it may be None."""
 
+_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: [], dict: {}}
+EMPTY: Mapping[str, Any] = {
+    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
+}
+"""What stands in a column of which nothing is known."""
+
 
 def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
     """The rows of the round voted on last, which must carry the ballot's id."""

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.core.standings.bradley_terry import LEVEL
-from arena.core.standings.chance import below, seeded
-from arena.core.standings.votes import TEXT, require
+from arena.core.standings.chance import bootstrapped, seeded
+from arena.core.standings.votes import TEXT, counted, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,10 +116,7 @@ def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) ->
     if items < 2:
         return {"value": measure(np.arange(items)), "lower": np.nan, "upper": np.nan}
     times = min(max(MOST_DRAWN // items, FEWEST_BOOTSTRAPS), BOOTSTRAPS)
-    drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
-    drawn = drawn[np.isfinite(drawn)]
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    lower, upper = np.quantile(drawn, tails) if len(drawn) else (np.nan, np.nan)
+    lower, upper = bootstrapped(rng, items, times, measure)
     return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}
 
 
@@ -207,7 +203,8 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     judged as well, agrees is the mean share of those others who said the same, with its 95 %
     interval (Wilson 1927), kappa that against what chance would give, repeated judgements are of
     items that they judged before, agrees_with_self the share of them that are the same again,
-    first_seat how often the contender shown first won among those votes that were decided. NaN
+    first_seat how often the contender shown first won among those votes that count and
+    were decided. NaN
     where there is none. Raises BadInput as `judged` does."""
     found = judged(votes)
     table, once = found.table, found.once
@@ -222,7 +219,8 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     first = {(i, r): j for i, r, j in zip(*_rows(found, once), strict=True)}
     again = ~once
     repeats = [first[i, r] == j for i, r, j in zip(*_rows(found, again), strict=True)]
-    decided = votes[votes["winner"].isin(["model_a", "model_b"])]
+    decided = counted(votes)
+    decided = decided[decided["winner"].isin(["model_a", "model_b"])]
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
     lower, upper = wilson(agrees, count)
     columns = {

@@ -1,10 +1,14 @@
-"""Many numbers at once from one seeded source. It does not know what is simulated."""
+"""Many numbers at once from one seeded source. It does not know what is simulated, nor of what
+an interval is."""
 
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
+
+from arena.core.standings.bradley_terry import LEVEL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,3 +39,16 @@ def below(rng: Random, number: int, *shape: int) -> Ints:
     """Whole numbers from 0 to number − 1."""
     drawn: Ints = (uniform(rng, *shape) * number).astype(np.int64)
     return drawn
+
+
+def bootstrapped(
+    rng: Random, items: int, times: int, measure: Callable[[Ints], float]
+) -> tuple[float, float]:
+    """The 95 % interval of what is measured of so many items: percentiles over samples of them,
+    drawn with replacement (Efron 1979). NaN where none of them can be measured."""
+    drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return float("nan"), float("nan")
+    lower, upper = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(lower), float(upper)

@@ -115,18 +115,19 @@ class Counts:
         return fitting.fit(*self._designed(self._times, method), method)[0]
 
     def moved(self, votes: pd.DataFrame, method: Method = Method()) -> tuple[Fit, Fit]:
-        """Strengths without these votes, which were folded in, and with them; how sure they are
-        is not said. Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
+        """Strengths without these votes, and with them. Raises as `without` does."""
+        before = self.without(votes, method)
+        return before, fitting.strengths(*self._designed(self._times, method), method)
+
+    def without(self, votes: pd.DataFrame, method: Method = Method()) -> Fit:
+        """Strengths without these votes, which were folded in; how sure they are is not said.
+        Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
         its = read(votes)
         without = self._times.copy()
         np.subtract.at(without.reshape(-1), self._kinds(its), its.times)
         if (without < 0).any():
             raise ValueError("Only votes that were folded in can have moved anybody.")
-        before, after = (
-            fitting.strengths(*self._designed(times, method), method)
-            for times in (without, self._times)
-        )
-        return before, after
+        return fitting.strengths(*self._designed(without, method), method)
 
     def cells(self) -> tuple[tuple[str, ...], Ints, Ints, Ints, Ints]:
         """The contenders, and of every kind of vote that there is (C,): the numbers of its two

@@ -23,7 +23,7 @@ from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, ha
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts, cluster_numbers
 from arena.core.standings.fitting import Design, Entries
-from arena.core.standings.votes import TEXT, counting, read, require
+from arena.core.standings.votes import TEXT, counted, counting, read, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,8 +109,8 @@ def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     columns = [STYLE_COLUMNS[name] for name in named]
     if missing := [column for column in columns if column not in votes]:
         votes = votes.join(style_columns(votes)[missing])
-    counted = counting(votes["excluded_reason"])[0]
-    counts = np.ones(len(votes), dtype=bool) if counted is None else counted
+    some = counting(votes["excluded_reason"])[0]
+    counts = np.ones(len(votes), dtype=bool) if some is None else some
     unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
     if not unknown.any() or (unknown == counts).all():
         return votes
@@ -132,8 +132,7 @@ def _designed(
     """The contenders and their votes, N that are fitted, each one of C combinations of two
     contenders and an outcome; None where no vote is fitted."""
     new, worth = read(votes), Worth.of(*method.weights)
-    counts = counting(votes["excluded_reason"])[0]
-    votes = votes if counts is None else votes[counts]
+    votes = counted(votes)
     combination = new.each(np.arange(len(new.outcome)))
     fitted = (worth.votes[new.outcome] > 0)[combination]
     if not fitted.all():

@@ -21,7 +21,7 @@ from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import expected
 from arena.core.standings.sums import summed
-from arena.core.standings.votes import TEXT, WINNERS
+from arena.core.standings.votes import TEXT, WINNERS, counted
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -194,11 +194,8 @@ class _Named:
     """Which votes are of a kind: the last of them in the table."""
 
     def __init__(self, votes: pd.DataFrame) -> None:
-        counted = (
-            votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""] if len(votes) else votes
-        )
-        self._votes = counted
-        self._ids = counted["id" if "id" in counted else "battle_id"] if len(votes) else None
+        self._votes = counted(votes) if len(votes) else votes
+        self._ids = self._votes["id" if "id" in votes else "battle_id"] if len(votes) else None
 
     def of(self, work: _Work, taken: Ints) -> list[str]:
         found: list[str] = []

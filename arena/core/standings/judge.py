@@ -16,8 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.core.standings.agreement import cohen_kappa, wilson
-from arena.core.standings.bradley_terry import LEVEL
-from arena.core.standings.chance import below, seeded
+from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT
 
 Floats = NDArray[np.float64]
@@ -165,6 +164,5 @@ def _bootstrapped(
 ) -> dict[str, float]:
     if not items:
         return dict.fromkeys(("value", "lower", "upper"), np.nan)
-    drawn = [measure(below(rng, items, items)) for _ in range(BOOTSTRAPS)]
-    lower, upper = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"value": measure(np.arange(items)), "lower": float(lower), "upper": float(upper)}
+    lower, upper = bootstrapped(rng, items, BOOTSTRAPS, measure)
+    return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}

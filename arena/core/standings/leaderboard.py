@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counting, require
+from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counted, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,8 +117,7 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
         return NO_SPEEDS
     require(votes, ("battle_id", "model_a", "model_b", "excluded_reason"))
     votes = superseding(votes) if "supersedes" in votes else votes
-    counts = counting(votes["excluded_reason"])[0]
-    votes = votes if counts is None else votes[counts]
+    votes = counted(votes)
     battle = pd.factorize(votes["battle_id"], use_na_sentinel=False)[0]
     sides = [votes[f"model_{side}"].astype(TEXT) for side in "ab"]
     contender, names = pd.factorize(pd.concat(sides, ignore_index=True))

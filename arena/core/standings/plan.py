@@ -21,7 +21,7 @@ from arena.core.standings.agreement import wilson
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Method, half_interval
 from arena.core.standings.chance import below, normal, seeded, uniform
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import TEXT
+from arena.core.standings.votes import TEXT, counted
 
 Ints = NDArray[np.int64]
 
@@ -130,12 +130,12 @@ def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, in
     first = np.sort(fit.theta[fit.group == 0])[::-1]
     if len(first) < 2 or first[0] <= first[1]:
         raise BadInput("Only with votes on two contenders that differ can it be told.")
-    counted = votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""]
-    prompt = counted["prompt_id"].astype(TEXT).fillna("")
-    prompts = prompt.where(prompt != "", counted["battle_id"].astype(TEXT))
-    drawn = counted["winner"].isin(["tie", "both_bad"]).mean()
-    raters, number = counted["rater"].nunique(), prompts.nunique()
-    each = min(max(round(len(counted) / number), 1), raters)
+    ranked = counted(votes)
+    prompt = ranked["prompt_id"].astype(TEXT).fillna("")
+    prompts = prompt.where(prompt != "", ranked["battle_id"].astype(TEXT))
+    drawn = ranked["winner"].isin(["tie", "both_bad"]).mean()
+    raters, number = ranked["rater"].nunique(), prompts.nunique()
+    each = min(max(round(len(ranked) / number), 1), raters)
     gap = float((first[0] - first[1]) * POINTS_PER_LOGIT)
     seen = replace(assumed, gap=gap, contenders=len(first), per_prompt=each, ties=min(drawn, 0.95))
     return seen, raters, number

@@ -22,7 +22,7 @@ from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.sums import summed
-from arena.core.standings.votes import TEXT, counting, read
+from arena.core.standings.votes import TEXT, counted, read
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,10 +53,7 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
     `votes.OUTCOME_COLUMNS`; those without a rater are taken for one person's. A tie is half a win
     for each, or left out. Raises BadInput as `votes.read` does."""
     new = read(votes)
-    kept = counting(votes["excluded_reason"])[0]
-    rater, names = pd.factorize(
-        (votes if kept is None else votes[kept])["rater"].astype(TEXT).fillna("")
-    )
+    rater, names = pd.factorize(counted(votes)["rater"].astype(TEXT).fillna(""))
     half = replace(method, ties="drop" if method.ties == "drop" else "half")
     worth = Worth.of(*half.weights)
     # Half a vote for each in a tie, so that every entry is decided.
@@ -134,14 +131,14 @@ def without_each(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame
     count; empty with fewer than two raters. Raises BadInput as `Counts.of` does."""
     counts = Counts.of(votes)
     all_fit = counts.fit(method)
-    counted = votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""]
-    sizes = counted["rater"].astype(TEXT).value_counts()
+    ranked = counted(votes)
+    rater_of = ranked["rater"].astype(TEXT)
+    rows_of, sizes = ranked.groupby(rater_of).indices, rater_of.value_counts()
     sizes = sizes[sizes.index != ""].head(MOST_LEFT_OUT)
     rows = []
     before = _ratings(all_fit)
     for rater, size in sizes.items() if len(sizes) > 1 else ():
-        own = counted[counted["rater"] == rater]
-        after = _ratings(counts.moved(own, method)[0])
+        after = _ratings(counts.without(ranked.iloc[rows_of[rater]], method))
         moves = (after - before.reindex(after.index)).dropna()
         if moves.empty:
             continue

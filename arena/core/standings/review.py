@@ -48,19 +48,13 @@ class Scrutiny:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Review:
+class Review(Scrutiny):
     """All of it; tables are empty where votes tell nothing.
 
-    fragility, order, ties, tie_share, few, votes: as in `Scrutiny`. stages: `stages.STAGES`.
-    agreement, raters: `agreement.AGREEMENT`, `agreement.RATERS`. reliability, weighed,
-    without_each: `reliability.RELIABILITY`, `reliability.WEIGHED`, `reliability.WITHOUT`."""
+    stages: `stages.STAGES`. agreement, raters: `agreement.AGREEMENT`, `agreement.RATERS`.
+    reliability, weighed, without_each: `reliability.RELIABILITY`, `reliability.WEIGHED`,
+    `reliability.WITHOUT`."""
 
-    fragility: pd.DataFrame
-    order: pd.DataFrame
-    ties: pd.DataFrame
-    tie_share: float
-    few: tuple[str, ...]
-    votes: int
     stages: pd.DataFrame
     agreement: pd.DataFrame
     raters: pd.DataFrame

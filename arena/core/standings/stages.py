@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, half_interval
 from arena.core.standings.counts import Counts
 from arena.core.standings.sandwich import effective, means, sandwich
-from arena.core.standings.votes import TEXT, require
+from arena.core.standings.votes import TEXT, counted, require
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,14 +54,14 @@ def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     above 1, the stages make more of the same ballots. Empty where no ballot had three in play,
     since all is the same then. Raises BadInput where a column is missing."""
     require(votes, NEEDED)
-    counted = votes[votes["excluded_reason"].astype(TEXT).fillna("") == ""]
-    ballots = counted.groupby("ballot_id", sort=False)
-    if not len(counted) or ballots.size().max() < 2:
+    votes = counted(votes)
+    ballots = votes.groupby("ballot_id", sort=False)
+    if not len(votes) or ballots.size().max() < 2:
         return pd.DataFrame(columns=list(STAGES)).astype(STAGES)
     plain = Method(method.ties, method.bad, method.prior_sd, 0.0, "battle", method.anchor)
-    pairs = Counts.of(counted).fit(plain)
+    pairs = Counts.of(votes).fit(plain)
     largest = [name for name, group in zip(pairs.names, pairs.group, strict=True) if group == 0]
-    read = _read(counted, largest, method)
+    read = _read(votes, largest, method)
     theta, information = _mode(read, method.precision)
     chance = _chances(read, theta)
     surplus = read.member * (chance * read.dropped.sum(axis=1, keepdims=True) - read.dropped)

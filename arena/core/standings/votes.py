@@ -167,6 +167,12 @@ def counting(reason: pd.Series) -> tuple[NDArray[np.bool_] | None, dict[str, int
     return counts[codes], excluded
 
 
+def counted(votes: pd.DataFrame) -> pd.DataFrame:
+    """Those rows that count."""
+    counts = counting(votes["excluded_reason"])[0]
+    return votes if counts is None else votes[counts]
+
+
 def _used(numbers: Ints) -> list[int]:
     return [n for n in np.unique(numbers).tolist() if n]
 

@@ -69,7 +69,7 @@ def upcoming(
     if checked < sum(at <= done[Kind.REAL] for at in due):
         item = f"{Kind.ATTENTION.value}-{order[checked] + 1}"
         return new(item, Kind.ATTENTION, rng.sample((GOOD, BAD), 2))
-    seen = {claim.item for claim in own}
+    seen = {claim.item for claim in own if claim.kind is Kind.REAL}
     open_to = [
         item.id for item in study.items if item.id not in seen and filled[item.id] < study.raters
     ]

@@ -274,7 +274,7 @@ def _turns(value: Any) -> Sequence[Any]:
     """A list, or one as JSON."""
     try:
         turns = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         turns = None
     if not isinstance(turns, (list, tuple)):
         raise ValueError('turns is a list of the prompts that follow, such as ["Shorter."].')

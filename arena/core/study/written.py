@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from arena.core.battle.entities import Contender, Finished, Reply
 from arena.core.study.design import BAD, GOOD, Check, Item, Study
@@ -56,6 +57,13 @@ def elsewhere(text: str) -> Reply:
     return Reply(text, Finished(host="", done_reason="", ttft_ms=None, total_ms=None))
 
 
+def _turn(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"turn is {value!r:.40}; it must be a whole number from 1.") from None
+
+
 def answers(study: Study, rows: Iterable[Row]) -> tuple[list[Written], list[Fault]]:
     """Of a file with prompt_id, contender, reply, and turn (from 1) where a prompt has several."""
     names = {contender.name for contender in study.contenders}
@@ -66,7 +74,7 @@ def answers(study: Study, rows: Iterable[Row]) -> tuple[list[Written], list[Faul
             if record is None:
                 raise ValueError(wrong)
             id, name = str(record.get("prompt_id", "")), str(record.get("contender", ""))
-            text, turn = record.get("reply"), int(record.get("turn") or 1)
+            text, turn = record.get("reply"), _turn(record.get("turn") or 1)
             if id not in study.by_id:
                 raise ValueError(f"The study has no prompt {id!r:.80}.")
             if name not in names:

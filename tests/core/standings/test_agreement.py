@@ -123,6 +123,16 @@ def test_a_rater_who_guesses_is_found_and_intervals_hold_the_value() -> None:
     assert each.loc[0, "kappa"] < 0.2 < each.loc[1, "kappa"]
 
 
+def test_the_first_seat_is_that_of_votes_which_count() -> None:
+    found = votes(
+        ("p1", "r1", "x", "y", "model_a"),
+        ("p2", "r1", "x", "y", "model_b"),
+        ("p3", "r1", "x", "y", "model_b"),
+    )
+    taken_back = found.assign(excluded_reason=["", "", "superseded"])
+    assert raters(taken_back).loc[0, ["votes", "first_seat"]].tolist() == [2, 0.5]
+
+
 def test_where_nobody_shares_an_item_nothing_is_known() -> None:
     table = agreement(votes(("p1", "r1", "x", "y", "tie")))
     assert table["value"].isna().all() and (table["items"] == 0).all()

@@ -186,3 +186,13 @@ def test_a_battle_whose_last_vote_is_in_counts_though_nobody_said_so() -> None:
     claim = crowd.asks("r")
     assert claim
     assert Course.of(crowd.events, [claim.battle]).judged() == {"p0": 1}
+
+
+def test_prompts_that_are_called_like_checks_are_judged_all_the_same() -> None:
+    items = tuple(Item(id, ("Why?",)) for id in ("practice", "attention-1"))
+    names = (Contender("c0", "c0"), Contender("c1", "c1"))
+    asked = Study("pilot", items, names, raters=1, practice=CHECK, attention=(CHECK,))
+    crowd = Crowd(asked, 1)
+    crowd.play(["r0"])
+    assert crowd.course.judged() == {"practice": 1, "attention-1": 1}
+    assert progress(asked, crowd.course, "r0", crowd.now).finished

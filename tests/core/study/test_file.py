@@ -100,3 +100,12 @@ def test_answers_from_elsewhere_are_taken_turn_by_turn_and_their_faults_told() -
     assert made == [Written("night", name, night.asked, (elsewhere("Dust."), elsewhere("2")))]
     assert [fault.place for fault in wrong] == [f"a.csv, line {n}" for n in (4, 5, 6, 7)]
     assert len(owed(study, made)) == 5
+
+
+@pytest.mark.parametrize("turn", ["first", [1], float("inf")])
+def test_a_turn_that_is_no_number_is_a_fault_and_no_error(turn: object) -> None:
+    study = parse(TEMPLATE.read_text("utf-8"), "study.toml", ROWS)
+    name = study.contenders[0].name
+    row = {"prompt_id": "night", "contender": name, "reply": "Dust.", "turn": turn}
+    made, (wrong,) = answers(study, [("a.jsonl, line 1", row, "")])
+    assert not made and str(wrong).startswith("a.jsonl, line 1: turn is ")
