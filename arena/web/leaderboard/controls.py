@@ -109,7 +109,7 @@ class Controls:
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
         parts = {part: USUAL.get(name, "") for name, part in self.asking.items()}
-        return {**parts, self.own: False}
+        return {**parts, self.own: False, self.retired: False}
 
     def offered(self, choices: Mapping[str, tuple[str, ...]]) -> dict[Block, Any]:
         """The menus with these values; what is chosen stays so."""
@@ -230,7 +230,7 @@ def _possible(name: str, value: object) -> bool:
     if name == "correct":
         return isinstance(value, list) and set(map(str, value)) <= {"style", "order"}
     if name in USUAL:
-        return value in (USUAL[name], "drop")
+        return value in CHOICES[name]
     return isinstance(value, str) and len(value) <= LONGEST
 
 
