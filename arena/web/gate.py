@@ -26,7 +26,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from arena.core.errors import ArenaError
 from arena.web.api.problems import problem
-from arena.web.callers import SESSION, Key, address_of, cookie, cookies, digest, session_of
+from arena.web.callers import (
+    SESSION,
+    Key,
+    address_of,
+    cookie,
+    cookies,
+    digest,
+    said_in,
+    session_of,
+    signed,
+)
 from arena.web.drawing import drawn
 from arena.web.words import spoken
 
@@ -99,7 +109,7 @@ class Gate:
         self._key = key
         self._take = take
         self._root = root_path
-        self._fingerprint = admitted.fingerprint
+        self._purpose = f"gate {admitted.fingerprint}"
         self._shut: dict[str, float] = {}
         """Networks with too many wrong tries, and until when."""
 
@@ -171,7 +181,7 @@ class Gate:
         told = f"{account.encode().hex()}.{until}"
         answer.set_cookie(
             _name(key),
-            f"{told}.{self._sign(key, told)}",
+            signed(key, self._purpose, told),
             max_age=MONTH_S,
             path=f"{self._root}/",
             secure=request.url.scheme == "https",
@@ -181,14 +191,9 @@ class Gate:
         return answer
 
     def _read(self, key: bytes, told: str) -> str | None:
-        said, _, sign = told.rpartition(".")
+        said = said_in(key, self._purpose, told)
         account, _, until = said.partition(".")
-        if not told.isascii() or not hmac.compare_digest(sign, self._sign(key, said)):
-            return None
-        return bytes.fromhex(account).decode() if int(until) > time.time() else None
-
-    def _sign(self, key: bytes, told: str) -> str:
-        return digest(key, f"gate {self._fingerprint} {told}")
+        return bytes.fromhex(account).decode() if said and int(until) > time.time() else None
 
     async def _refuse(self, request: Request) -> Response:
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
