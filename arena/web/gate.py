@@ -70,9 +70,6 @@ class Admitted:
     proxies: Sequence[str] = ()
     openid: OpenId | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self.password or self.users or self.header or self.openid)
-
     def account(self, name: str, password: str) -> str | None:
         """Whose password this is, empty for everybody's; None where it is nobody's."""
         known = (self.users or {}).get(name, "")
