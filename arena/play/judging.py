@@ -22,13 +22,14 @@ from typing import Any
 import pandas as pd
 
 from arena.core.battle.entities import Contender, Text, Thought
-from arena.core.battle.record import KINDS, SCHEMA_VERSION, VoteRow
+from arena.core.battle.record import SCHEMA_VERSION, VoteRow
 from arena.core.codec import records
 from arena.core.errors import HostFault
 from arena.core.ports import Hosts, Ledger
 from arena.core.standings.judge import CHANNEL, EXCLUDED, VERDICTS, judge_of
 from arena.core.standings.leaderboard import superseding
 from arena.core.standings.slices import Slice
+from arena.exchange.values import EMPTY
 
 TEMPLATE = Template((Path(__file__).parent / "judge.txt").read_text(encoding="utf-8"))
 VERDICT = re.compile(r"\[\[([ABC])\]\]")
@@ -44,12 +45,6 @@ PEOPLE = (
 """The ledger's columns that are read here."""
 
 Messages = Sequence[Mapping[str, Any]]
-
-_NOTHING: Mapping[type, Any] = {str: "", bool: False, int: 0, list: [], dict: {}}
-EMPTY: Mapping[str, Any] = {
-    name: None if optional else _NOTHING.get(kind) for name, (kind, optional) in KINDS.items()
-}
-"""What a verdict does not say: nothing was written by anybody here."""
 
 
 async def verdicts(ledger: Ledger, model: str) -> pd.DataFrame:
@@ -181,30 +176,27 @@ class Judge:
         return text
 
     def _row(self, case: Case, order: int, winner: str, now: datetime) -> VoteRow:
-        name = judge_of(self.model)
         kept = {key: case.row[key] for key in ("study", "topic", "prompt_id", "language")}
-        return VoteRow(
-            **(
-                dict(EMPTY)
-                | kept
-                | {
-                    "schema_version": SCHEMA_VERSION,
-                    "seat_a": "A",
-                    "seat_b": "B",
-                    "live": "AB",
-                    "id": f"{case.item}-{order}",
-                    "ballot_id": f"{case.item}-{order}",
-                    "battle_id": case.item,
-                    "round": order,
-                    "evaluation_session_id": case.row["battle_id"],
-                    "evaluation_order": case.row["round"],
-                    "model_a": case.model_a,
-                    "model_b": case.model_b,
-                    "winner": winner,
-                    "rater": name,
-                    "channel": CHANNEL,
-                    "excluded_reason": EXCLUDED,
-                    "timestamp": now,
-                }
-            )
-        )
+        # Nothing was written by anybody here.
+        values: dict[str, Any] = EMPTY | kept
+        values |= {
+            "conv_metadata": {},
+            "schema_version": SCHEMA_VERSION,
+            "seat_a": "A",
+            "seat_b": "B",
+            "live": "AB",
+            "id": f"{case.item}-{order}",
+            "ballot_id": f"{case.item}-{order}",
+            "battle_id": case.item,
+            "round": order,
+            "evaluation_session_id": case.row["battle_id"],
+            "evaluation_order": case.row["round"],
+            "model_a": case.model_a,
+            "model_b": case.model_b,
+            "winner": winner,
+            "rater": judge_of(self.model),
+            "channel": CHANNEL,
+            "excluded_reason": EXCLUDED,
+            "timestamp": now,
+        }
+        return VoteRow(**values)
