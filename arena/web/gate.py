@@ -24,8 +24,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from arena.core.errors import ArenaError
-from arena.web.api.problems import problem
+from arena.core.errors import ArenaError, RateLimited
+from arena.web.api.problems import problem, refused
 from arena.web.callers import (
     SESSION,
     Key,
@@ -126,7 +126,7 @@ class Gate:
                 await self._app(_as(scope, account, key), receive, send)
                 return
         except ArenaError as error:
-            answer = problem(error.status, error.title, error.public)
+            answer = refused(error)
         await answer(scope, receive, send)
 
     async def _account(self, scope: Scope, key: bytes) -> str | None:
@@ -218,12 +218,12 @@ class Gate:
         return HTMLResponse(page, 401, {"Cache-Control": "no-store"})
 
 
-class TooManyTries(ArenaError):
-    status = 429
+class TooManyTries(RateLimited):
     title = "Too many tries"
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"Too many wrong passwords. Try again in {wait_s:.0f} s.")
+        said = f"Too many wrong passwords. Try again in {wait_s:.0f} s."
+        super().__init__(said, retry_after_s=wait_s)
 
 
 class Peers:
