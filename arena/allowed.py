@@ -38,6 +38,12 @@ def within(kind: Callable[[str], Number], low: float, high: float) -> Callable[[
 whole, number = partial(within, int), partial(within, float)
 
 
+def number_or_none(low: float, high: float) -> Callable[[str], float | None]:
+    """None where nothing is said."""
+    parse = number(low, high)
+    return lambda text: parse(text) if text else None
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
@@ -63,10 +69,6 @@ def origins(text: str) -> tuple[str, ...]:
     if any(not re.fullmatch(r"\*|https?://[\w.*-]+(:[\d*]+)?", origin) for origin in named):
         raise ValueError
     return named
-
-
-def watts(text: str) -> float | None:
-    return number(0, 100000)(text) if text else None
 
 
 def tokens(text: str) -> tuple[str, ...]:

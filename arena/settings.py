@@ -154,13 +154,15 @@ class Settings:
     temperature: float | None = _key(
         "ARENA_TEMPERATURE",
         "",
-        lambda text: allowed.number(0, 2)(text) if text else None,
+        allowed.number_or_none(0, 2),
         "0 to 2, or empty for the models' own",
     )
     gpu_cost: float = _key(
         "ARENA_GPU_COST_PER_HOUR", "1.006", allowed.number(0, 10000), "0 to 10000, in any currency"
     )
-    watts: float | None = _key("ARENA_WATTS", "", allowed.watts, "0 to 100000, or empty")
+    watts: float | None = _key(
+        "ARENA_WATTS", "", allowed.number_or_none(0, 100000), "0 to 100000, or empty"
+    )
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",
@@ -199,7 +201,7 @@ class Settings:
     downloads_after: float | None = _key(
         "ARENA_DOWNLOADS_AFTER",
         "",
-        lambda text: allowed.number(0, 87600)(text) if text else None,
+        allowed.number_or_none(0, 87600),
         "hours, 0 to 87600, or empty for the end of the day",
     )
     downloads_from: int = _key(

@@ -224,6 +224,10 @@ class StudyLedger(Protocol):
     async def openings(self) -> Mapping[str, Sequence[StudyEvent]]:
         """Study → when it was opened and closed, in order, without data."""
 
+    async def happened(self, study: str) -> tuple[Sequence[StudyEvent], frozenset[str]]:
+        """All that has happened, and the battles that have their last vote though nobody said so
+        since. Nobody waits for it."""
+
     async def move(
         self,
         study: str,
@@ -231,9 +235,8 @@ class StudyLedger(Protocol):
             [Sequence[StudyEvent], frozenset[str]], tuple[Answer, Sequence[StudyEvent]]
         ],
     ) -> Answer:
-        """Decide on what happens next while nobody else does: on all that has happened, and the
-        battles that have their last vote though nobody said so since. Returns the answer once the
-        new events are durable. `decide` runs in a thread, and asks nobody."""
+        """Decide on what happens next while nobody else does, on what `happened` tells. Returns
+        the answer once the new events are durable. `decide` runs in a thread, and asks nobody."""
 
     async def keep(self, study: str, written: Iterable[Written]) -> int:
         """Replies written ahead; those that are here already stay. Returns how many were new."""

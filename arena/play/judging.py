@@ -175,30 +175,27 @@ class Judge:
         return text
 
     def _row(self, case: Case, order: int, winner: str, now: datetime) -> VoteRow:
-        name = judge_of(self.model)
         kept = {key: case.row[key] for key in ("study", "topic", "prompt_id", "language")}
-        return VoteRow(
-            **(
-                dict(EMPTY)
-                | kept
-                | {
-                    "schema_version": SCHEMA_VERSION,
-                    "seat_a": "A",
-                    "seat_b": "B",
-                    "live": "AB",
-                    "id": f"{case.item}-{order}",
-                    "ballot_id": f"{case.item}-{order}",
-                    "battle_id": case.item,
-                    "round": order,
-                    "evaluation_session_id": case.row["battle_id"],
-                    "evaluation_order": case.row["round"],
-                    "model_a": case.model_a,
-                    "model_b": case.model_b,
-                    "winner": winner,
-                    "rater": name,
-                    "channel": CHANNEL,
-                    "excluded_reason": EXCLUDED,
-                    "timestamp": now,
-                }
-            )
-        )
+        # Nothing was written by anybody here.
+        values: dict[str, Any] = {**EMPTY} | kept
+        values |= {
+            "conv_metadata": {},
+            "schema_version": SCHEMA_VERSION,
+            "seat_a": "A",
+            "seat_b": "B",
+            "live": "AB",
+            "id": f"{case.item}-{order}",
+            "ballot_id": f"{case.item}-{order}",
+            "battle_id": case.item,
+            "round": order,
+            "evaluation_session_id": case.row["battle_id"],
+            "evaluation_order": case.row["round"],
+            "model_a": case.model_a,
+            "model_b": case.model_b,
+            "winner": winner,
+            "rater": judge_of(self.model),
+            "channel": CHANNEL,
+            "excluded_reason": EXCLUDED,
+            "timestamp": now,
+        }
+        return VoteRow(**values)

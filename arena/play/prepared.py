@@ -17,8 +17,9 @@ class Prepared:
     """As `core.ports.Hosts`, for one battle. load: what was written for it."""
 
     def __init__(self, hosts: Hosts, load: Callable[[], Awaitable[Replies]]) -> None:
-        self._hosts = hosts
         self._load = load
+        self.contenders, self.roster, self.seeing = hosts.contenders, hosts.roster, hosts.seeing
+        self.families = hosts.families
 
     async def reply(
         self,
@@ -36,18 +37,6 @@ class Prepared:
             yield Thought(replies[turn].thinking)
         yield Text(replies[turn].text)
         yield replies[turn].facts
-
-    def contenders(self) -> tuple[Contender, ...]:
-        return self._hosts.contenders()
-
-    def roster(self) -> tuple[Contender, ...]:
-        return self._hosts.roster()
-
-    def seeing(self) -> frozenset[str]:
-        return self._hosts.seeing()
-
-    def families(self) -> frozenset[str]:
-        return self._hosts.families()
 
     def refusal(self) -> str:
         return ""

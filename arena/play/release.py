@@ -11,7 +11,7 @@ from arena.core.errors import ArenaError
 from arena.core.standings.slices import Slice
 
 LEVELS = ("nothing", "standings", "votes", "all")
-NOTHING, STANDINGS, VOTES, ALL = LEVELS
+NOTHING, _, VOTES, ALL = LEVELS
 
 
 class Withheld(ArenaError):
@@ -46,7 +46,7 @@ class Release:
     def of(self, slice: Slice, format: str, votes: int, now: datetime) -> Slice:
         """Of the slice what may be had now, of so many votes in all. Raises Withheld."""
         self.standings()
-        if self.what == STANDINGS or (format == "dpo" and self.textless):
+        if not self.gives(format):
             raise Withheld("This arena gives its standings away, and not the texts of votes.")
         if votes < self.least:
             raise Withheld(f"The votes can be had once there are {self.least:,} of them.")

@@ -50,9 +50,8 @@ async def blinded(ledger: StudyLedger) -> frozenset[str]:
 
 async def study_of(ledger: StudyLedger, name: str) -> tuple[Study, Course]:
     """A study as it was opened, and what has happened since. Raises UnknownStudy."""
-    return await ledger.move(
-        name, lambda events, judged: ((_study(name, events), Course.of(events, judged)), [])
-    )
+    events, judged = await ledger.happened(name)
+    return _study(name, events), Course.of(events, judged)
 
 
 async def open_study(ledger: StudyLedger, study: Study, now: datetime) -> None:
@@ -250,10 +249,10 @@ class Studies:
         return Prepared(hosts, lambda: self._replies(battle))
 
     async def _replies(self, battle: Battle) -> Replies:
-        study = await self._ledger.move(
-            battle.origin.study, lambda events, _: (self._of(battle.origin.study, events), [])
-        )
-        item = battle.origin.prompt_id
+        name, item = battle.origin.study, battle.origin.prompt_id
+        if name not in self._known:
+            self._known[name], _ = await study_of(self._ledger, name)
+        study = self._known[name]
         if check := check_of(study, Kind(battle.origin.unranked or Kind.REAL), item):
             return of_check(check)
         asked = study.by_id[item].asked
@@ -280,9 +279,9 @@ class Studies:
 
     async def _ended(self, name: str, rater: str) -> list[Event]:
         """How those of the rater's battles ended that nobody has told of yet."""
-        course = await self._ledger.move(name, lambda events, _: (Course.of(events), []))
+        events, _ = await self._ledger.happened(name)
         found = []
-        for claim in course.of_rater(rater):
+        for claim in Course.of(events).of_rater(rater):
             if claim.done:
                 continue
             try:

@@ -66,10 +66,10 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Sessions, key=house.ledger.key)
     replica.install(app)
-    if admitted := _admitted(house.settings):
+    if house.settings.gated:
         app.add_middleware(
             Gate,
-            admitted=admitted,
+            admitted=_admitted(house.settings),
             key=house.ledger.key,
             take=house.stores.limits.take,
             root_path="" if shared else house.settings.root_path,

@@ -32,6 +32,9 @@ LINK = "Arena-Rater"
 """The header by which a program, or the page, is a rater of a study: `study/rater`, in UTF-8 as in
 an address."""
 
+SIGNED = "session"
+"""What the names of raters are signed for."""
+
 YEAR_S = 365 * 24 * 3600
 
 Key = Callable[[], Awaitable[bytes]]
@@ -48,7 +51,7 @@ class Callers:
         """brought, link: what came in the body, where headers and cookies cannot."""
         key = await self._key()
         told = (request.headers.get(SESSION, ""), *cookies(request, cookie(key)), brought)
-        raters = (_rater(key, text) for text in told)
+        raters = (said_in(key, SIGNED, text) for text in told)
         address = address_of(request)
         return Caller(
             rater=next(filter(None, raters), ""),
@@ -121,17 +124,20 @@ def digest(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
 
+def signed(key: bytes, purpose: str, said: str) -> str:
+    """What is said, as it comes back from a browser. purpose: what alone it is worth anything for."""
+    return f"{said}.{digest(key, f'{purpose} {said}')}"
+
+
+def said_in(key: bytes, purpose: str, told: str) -> str:
+    """What was said; empty where we have not signed it for this."""
+    said = told.rpartition(".")[0]
+    return said if told.isascii() and hmac.compare_digest(signed(key, purpose, said), told) else ""
+
+
 def session_of(key: bytes, rater: str) -> str:
     """What whoever is to be this rater brings."""
-    return f"{rater}.{digest(key, f'session {rater}')}"
-
-
-def _rater(key: bytes, session: str) -> str:
-    """Whom the session names; empty where we have not signed it."""
-    if not session.isascii():
-        return ""
-    rater = session.partition(".")[0]
-    return rater if hmac.compare_digest(session_of(key, rater), session) else ""
+    return signed(key, SIGNED, rater)
 
 
 def cookie(key: bytes) -> str:

@@ -24,9 +24,19 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from arena.core.errors import ArenaError
-from arena.web.api.problems import problem
-from arena.web.callers import SESSION, Key, address_of, cookie, cookies, digest, session_of
+from arena.core.errors import ArenaError, RateLimited
+from arena.web.api.problems import problem, refused
+from arena.web.callers import (
+    SESSION,
+    Key,
+    address_of,
+    cookie,
+    cookies,
+    digest,
+    said_in,
+    session_of,
+    signed,
+)
 from arena.web.drawing import drawn
 from arena.web.words import spoken
 
@@ -59,9 +69,6 @@ class Admitted:
     header: str = ""
     proxies: Sequence[str] = ()
     openid: OpenId | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.password or self.users or self.header or self.openid)
 
     def account(self, name: str, password: str) -> str | None:
         """Whose password this is, empty for everybody's; None where it is nobody's."""
@@ -99,7 +106,7 @@ class Gate:
         self._key = key
         self._take = take
         self._root = root_path
-        self._fingerprint = admitted.fingerprint
+        self._purpose = f"gate {admitted.fingerprint}"
         self._shut: dict[str, float] = {}
         """Networks with too many wrong tries, and until when."""
 
@@ -119,7 +126,7 @@ class Gate:
                 await self._app(_as(scope, account, key), receive, send)
                 return
         except ArenaError as error:
-            answer = problem(error.status, error.title, error.public)
+            answer = refused(error)
         await answer(scope, receive, send)
 
     async def _account(self, scope: Scope, key: bytes) -> str | None:
@@ -171,7 +178,7 @@ class Gate:
         told = f"{account.encode().hex()}.{until}"
         answer.set_cookie(
             _name(key),
-            f"{told}.{self._sign(key, told)}",
+            signed(key, self._purpose, told),
             max_age=MONTH_S,
             path=f"{self._root}/",
             secure=request.url.scheme == "https",
@@ -181,14 +188,9 @@ class Gate:
         return answer
 
     def _read(self, key: bytes, told: str) -> str | None:
-        said, _, sign = told.rpartition(".")
+        said = said_in(key, self._purpose, told)
         account, _, until = said.partition(".")
-        if not told.isascii() or not hmac.compare_digest(sign, self._sign(key, said)):
-            return None
-        return bytes.fromhex(account).decode() if int(until) > time.time() else None
-
-    def _sign(self, key: bytes, told: str) -> str:
-        return digest(key, f"gate {self._fingerprint} {told}")
+        return bytes.fromhex(account).decode() if said and int(until) > time.time() else None
 
     async def _refuse(self, request: Request) -> Response:
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
@@ -216,12 +218,12 @@ class Gate:
         return HTMLResponse(page, 401, {"Cache-Control": "no-store"})
 
 
-class TooManyTries(ArenaError):
-    status = 429
+class TooManyTries(RateLimited):
     title = "Too many tries"
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"Too many wrong passwords. Try again in {wait_s:.0f} s.")
+        said = f"Too many wrong passwords. Try again in {wait_s:.0f} s."
+        super().__init__(said, retry_after_s=wait_s)
 
 
 class Peers:

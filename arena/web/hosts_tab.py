@@ -6,15 +6,13 @@ who wrote it; names, sizes and what the host is stay. It does not know how hosts
 """
 
 from collections.abc import Awaitable, Callable
-from html import escape
 
 import gradio as gr
 
-from arena.core.errors import ArenaError
 from arena.core.hosts.overview import Overview
-from arena.web import operators
+from arena.web import for_operators
 from arena.web.drawing import drawn, shown
-from arena.web.words import DASH, ENGLISH, Words, label, spoken
+from arena.web.words import DASH, ENGLISH, Words, label
 
 COLUMNS = ("model", "size", "loaded", "vram", "first_token", "speed", "replies")
 """Only the first two stand in a blind battle."""
@@ -29,18 +27,12 @@ def build(tab: gr.Tab, overview: Callable[[], Awaitable[Overview]]) -> None:
         )
     hosts = gr.HTML(shown("hosts_wait"), elem_id="hosts", apply_default_css=False, js_on_load=None)
 
-    async def show(request: gr.Request) -> str:
-        words = spoken(request.headers)
-        try:
-            if not operators.is_operator(request):
-                raise operators.OperatorsOnly
-            return draw(await overview(), words)
-        except ArenaError as error:
-            title, reason = escape(words.said(error.title)), escape(words.said(str(error)))
-            return f"<p><b>{title}.</b> {reason}</p>"
+    async def show(words: Words) -> str:
+        return draw(await overview(), words)
 
+    asked = for_operators.only(show)
     for opened in (tab.select, refresh.click):
-        opened(show, outputs=hosts, queue=False, show_progress="hidden", api_visibility="private")
+        opened(asked, outputs=hosts, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def draw(now: Overview, words: Words = ENGLISH) -> str:

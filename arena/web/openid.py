@@ -3,7 +3,6 @@
 It does not know what an account may do.
 """
 
-import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
@@ -17,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from arena.core.errors import ArenaError
-from arena.web.callers import cookie, cookies, digest
+from arena.web.callers import cookie, cookies, said_in, signed
 
 WAITS_S = 600
+PURPOSE = "openid"
 
 
 class SignInFault(ArenaError):
@@ -51,7 +51,7 @@ class OpenId:
         told = urlsafe_b64encode(json.dumps(waiting).encode()).decode().rstrip("=")
         answer.set_cookie(
             _name(key),
-            f"{told}.{digest(key, f'openid {told}')}",
+            signed(key, PURPOSE, told),
             max_age=WAITS_S,
             secure=request.url.scheme == "https",
             httponly=True,
@@ -87,8 +87,7 @@ def _name(key: bytes) -> str:
 
 
 def _waiting(key: bytes, told: str) -> dict[str, Any]:
-    said, _, sign = told.rpartition(".")
-    if told.isascii() and hmac.compare_digest(sign, digest(key, f"openid {said}")):
+    if said := said_in(key, PURPOSE, told):
         with suppress(ValueError):
             kept: dict[str, Any] = json.loads(urlsafe_b64decode(f"{said}=="))
             return kept

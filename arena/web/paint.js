@@ -157,7 +157,7 @@ function paintImages(box, { battle: id, images = 0 }) {
   if (box.dataset.of === `${id} ${images}`) return;
   box.dataset.of = `${id} ${images}`;
   box.replaceChildren(...Array.from({ length: images }, (_, index) => {
-    const src = new URL(`api/arena/battles/${encodeURIComponent(id)}/images/${index + 1}`, document.baseURI).href;
+    const src = api(`battles/${encodeURIComponent(id)}/images/${index + 1}`);
     const image = make("img", { src, alt: tell("arena.image", { number: index + 1 }) });
     image.addEventListener("error", () => image.remove());
     return image;

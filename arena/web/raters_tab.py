@@ -5,17 +5,15 @@ Nothing of it is in the page before the tab is opened. It does not know how vote
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from arena.core.errors import ArenaError
 from arena.core.ports import Exclusion, standing
-from arena.web import operators
+from arena.web import for_operators
 from arena.web.drawing import drawn, shown
-from arena.web.words import ENGLISH, Words, label, spoken
+from arena.web.words import ENGLISH, Words, label
 
 if TYPE_CHECKING:
     from arena.play.audits import Audit
@@ -33,19 +31,6 @@ def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
         )
     raters = gr.HTML("", elem_id="raters", apply_default_css=False, js_on_load=None)
 
-    def handler(ask: Callable[[Words], Awaitable[str]]) -> Callable[[gr.Request], Awaitable[str]]:
-        async def show(request: gr.Request) -> str:
-            words = spoken(request.headers)
-            try:
-                if not operators.is_operator(request):
-                    raise operators.OperatorsOnly
-                return await ask(words)
-            except ArenaError as error:
-                title, reason = escape(words.said(error.title)), escape(words.said(str(error)))
-                return f"<p><b>{title}.</b> {reason}</p>"
-
-        return show
-
     async def excluded(words: Words) -> str:
         return draw(await scoreboard.exclusions(), None, words)
 
@@ -53,8 +38,8 @@ def build(tab: gr.Tab, scoreboard: Scoreboard) -> None:
         return draw(await scoreboard.exclusions(), await scoreboard.audit(), words)
 
     quietly: dict[str, Any] = {"outputs": raters, "queue": False, "show_progress": "hidden"}
-    tab.select(handler(excluded), **quietly, api_visibility="private")
-    search.click(handler(audited), **quietly, api_visibility="private")
+    tab.select(for_operators.only(excluded), **quietly, api_visibility="private")
+    search.click(for_operators.only(audited), **quietly, api_visibility="private")
 
 
 def draw(decided: Sequence[Exclusion], audit: Audit | None, words: Words = ENGLISH) -> str:

@@ -97,11 +97,9 @@ async function goOn() {
   if (led.busy) return;
   led.busy = el.studyGo.disabled = true;
   try {
-    if (led.page?.phase === "consent") {
-      led.page = await askStudy("/consent", { passed: Object.fromEntries(words) });
-    } else {
-      led.page = await askStudy("");
-    }
+    led.page = led.page?.phase === "consent"
+      ? await askStudy("/consent", { passed: Object.fromEntries(words) })
+      : await askStudy("");
     if (led.page?.phase === "ready" && !(await enter())) led.page = await askStudy("");
     if (led.page?.phase !== "ready" || !led.battle) paintSheet();
   } finally {
@@ -131,9 +129,10 @@ async function judged() {
   led.over = battle.id;
   const seats = battle.state.panes.map(({ seat }) => seat);
   const void_ = battle.state.phase === "void";
-  led.page = (await askStudy("")) ?? led.page;
+  const more = asks(led.page.after);
+  if (void_ || more) led.page = (await askStudy("")) ?? led.page;
   if (void_) paintSheet({ text: tell("arena.led.void") });
-  else if (asks(led.page.after)) paintQuestions(seats);
+  else if (more) paintQuestions(seats);
   else goOn();
 }
 

@@ -11,6 +11,7 @@ import pandas as pd
 from arena.core.standings import leaderboard
 from arena.core.standings.board import Board, Panels, Query
 from arena.core.standings.covariates import ORDER, STYLE, STYLE_COLUMNS, fit_with
+from arena.core.standings.review import Scrutiny, scrutinised
 from arena.play.scoreboard import board_of
 
 
@@ -82,7 +83,7 @@ def panels(cast: pd.DataFrame, query: Query = Query()) -> Panels:
 
 
 class Scoreboard:
-    """Stands in for the scoreboard, of which the Leaderboard tab needs these three questions."""
+    """Stands in for the scoreboard, of which the Leaderboard tab needs these questions."""
 
     def __init__(self, cast: pd.DataFrame) -> None:
         self.cast = cast
@@ -108,3 +109,6 @@ class Scoreboard:
         if self.fault:
             raise self.fault
         return panels(self.cast, query)
+
+    async def scrutiny(self, query: Query) -> Scrutiny:
+        return scrutinised(self.cast, query.method)

@@ -130,6 +130,20 @@ def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
     page.context.close()
 
 
+def test_tables_for_reviewers_have_all_their_columns_on_a_phone(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    site.scoreboard.cast = cast(3)
+    page = opened(browser, site, 360)
+    page.get_by_role("button", name="For reviewers").click()
+    page.wait_for_selector("#board-scrutiny table")
+    cells = "#board-scrutiny tr:nth-child(1) > *"
+    widths = page.eval_on_selector_all(cells, "all => all.map((cell) => cell.offsetWidth)")
+    assert len(widths) == 3 * 2 * 5 and min(widths) > 0
+    assert page.evaluate(TOO_WIDE) == []
+    page.context.close()
+
+
 def test_what_was_chosen_outlasts_a_connection_that_is_lost(
     browser: Any, site: SimpleNamespace
 ) -> None:

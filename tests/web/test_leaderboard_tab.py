@@ -257,6 +257,26 @@ def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
     on(Scoreboard(CAST), do)
 
 
+def test_what_was_kept_of_a_choice_holds_again_but_for_what_cannot_be_chosen() -> None:
+    kept = {"topic": "code", "ties": "davidson", "bad": "davidson", "since": 7, "retired": True}
+
+    async def do(page: Page) -> None:
+        page.shown["board-drawn"] = {"kept": kept}
+        await page.after("select")
+        names = ("topic", "ties", "bad", "since", "retired")
+        held = {name: page.shown[f"board-{name}"] for name in names}
+        assert held == {
+            "topic": "code",
+            "ties": "davidson",
+            "bad": "tie",
+            "since": "",
+            "retired": True,
+        }
+        assert "Davidson" in page.shown["leaderboard-method"]
+
+    on(Scoreboard(CAST), do)
+
+
 def test_clearing_brings_back_all_votes() -> None:
     async def do(page: Page) -> None:
         page.shown |= {
@@ -265,9 +285,11 @@ def test_clearing_brings_back_all_votes() -> None:
             "board-correct": ["style"],
             "board-since": "2026-05-02",
             "board-bad": "drop",
+            "board-retired": True,
         }
         await page.after("select")
         await page.after("click", "board-clear")
+        assert page.shown["board-retired"] is False
         await page.after("then")
         assert "<b>60 votes</b> · 3 contenders · " in page.shown["board-status"]
         assert 'format=csv"' in page.shown["board-files"]

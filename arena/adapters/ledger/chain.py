@@ -36,7 +36,7 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
     """Link these rows, which this transaction has written after all others."""
-    after, digest = _end(connection)
+    after, digest = end(connection)
     while rows := _rows(connection, *wanted, VOTES.c.sequence > after):
         links = []
         for row in rows:
@@ -73,7 +73,7 @@ def verify(connection: Connection, head: str = "") -> Verified:
         there = select(CHAIN.c.digest).where(CHAIN.c.sequence == int(told))
         if connection.scalar(there) != expected:
             faults.append(f"the head {head} is not in it: votes were changed and linked anew")
-    last, digest = _end(connection)
+    last, digest = end(connection)
     return Verified(
         votes=connection.scalar(select(func.count()).select_from(VOTES)) or 0,
         head=f"{last}:{digest}" if last else "",
@@ -82,7 +82,8 @@ def verify(connection: Connection, head: str = "") -> Verified:
     )
 
 
-def _end(connection: Connection) -> tuple[int, str]:
+def end(connection: Connection) -> tuple[int, str]:
+    """The number and the digest of the last vote."""
     last = connection.execute(select(CHAIN).order_by(CHAIN.c.sequence.desc()).limit(1)).first()
     return (last.sequence, last.digest) if last else (0, "")
 
@@ -110,7 +111,9 @@ def _readable(connection: Connection, after: int, until: int | None) -> dict[int
 
 def _digest(before: str, row: Row[Any] | None, columns: int) -> str:
     """Of the first so many columns: others came later."""
-    if row is None:
-        return ""
-    said = json.dumps([before, *row[: columns + 1]], default=lambda moment: moment.isoformat())
+    return "" if row is None else digest_of(before, *row[: columns + 1])
+
+
+def digest_of(*values: Any) -> str:
+    said = json.dumps(values, default=lambda moment: moment.isoformat())
     return hashlib.sha256(said.encode()).hexdigest()

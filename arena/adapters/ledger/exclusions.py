@@ -5,8 +5,6 @@ A later decision on the same rater or ballot takes the place of an earlier one, 
 reversible. It does not know why somebody decides.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select
 
+from arena.adapters.ledger import chain
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
 from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
@@ -47,8 +46,7 @@ def write(connection: Connection, database: Database, decisions: Sequence[Exclus
     """In a transaction that from here on no other writes beside."""
     database.take_turns(connection)
     number, digest = _end(connection)
-    links = select(CHAIN.c.sequence, CHAIN.c.digest).order_by(CHAIN.c.sequence.desc())
-    votes = connection.execute(links.limit(1)).first()
+    after, votes = chain.end(connection)
     for decided in decisions:
         number += 1
         row: dict[str, Any] = {
@@ -58,9 +56,9 @@ def write(connection: Connection, database: Database, decisions: Sequence[Exclus
             "excluded": decided.excluded,
             "reason": decided.reason,
             "decided_at": decided.decided_at.astimezone(UTC),
-            "after": votes.sequence if votes else 0,
+            "after": after,
         }
-        digest = _digest(digest, votes.digest if votes else "", list(row.values()))
+        digest = chain.digest_of(digest, votes, *row.values())
         connection.execute(insert(EXCLUSIONS), {**row, "digest": digest})
 
 
@@ -96,7 +94,7 @@ def verify(connection: Connection, head: str) -> tuple[str, list[str]]:
         if row.number != number:
             faults.append(f"exclusion {number} is missing")
             number = row.number
-        elif _digest(before, row.votes or "", _values(row)) != row.digest:
+        elif chain.digest_of(before, row.votes or "", *_values(row)) != row.digest:
             faults.append(f"exclusion {number}, or a vote before it, was changed")
         before = row.digest
         heads.add(f"{number}:{row.digest}")
@@ -116,8 +114,3 @@ def _end(connection: Connection) -> tuple[int, str]:
     newest = select(EXCLUSIONS.c.number, EXCLUSIONS.c.digest)
     last = connection.execute(newest.order_by(EXCLUSIONS.c.number.desc()).limit(1)).first()
     return (last.number, last.digest) if last else (0, "")
-
-
-def _digest(before: str, votes: str, values: Sequence[Any]) -> str:
-    said = json.dumps([before, votes, *values], default=lambda moment: moment.isoformat())
-    return hashlib.sha256(said.encode()).hexdigest()

@@ -209,18 +209,19 @@ class SqlLedger:
         """As `core.ports.StudyLedger.openings`."""
         return await self._do(studies.openings)
 
+    async def happened(self, study: str) -> tuple[Sequence[Event], frozenset[str]]:
+        """As `core.ports.StudyLedger.happened`."""
+        return await self._do(lambda db: studies.happened(db, study))
+
     async def move(
         self,
         study: str,
         decide: Callable[[Sequence[Event], frozenset[str]], tuple[Result, Sequence[Event]]],
     ) -> Result:
         """As `core.ports.StudyLedger.move`."""
-
-        def move(db: Connection) -> Result:
-            self._database.take_turns(db)
-            return studies.move(db, study, decide)
-
-        return await self._do(move, writing=True)
+        return await self._do(
+            lambda db: studies.move(db, self._database, study, decide), writing=True
+        )
 
     async def keep(self, study: str, written: Iterable[Written]) -> int:
         """As `core.ports.StudyLedger.keep`."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
+from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import STUDY_EVENTS, STUDY_REPLIES, VOTES
 from arena.core.battle.entities import Reply
 from arena.core.battle.record import KINDS, REMARKED
@@ -43,6 +44,12 @@ def openings(connection: Connection) -> dict[str, list[Event]]:
     return found
 
 
+def happened(connection: Connection, study: str) -> tuple[list[Event], frozenset[str]]:
+    """As `core.ports.StudyLedger.happened`."""
+    so_far = events(connection, study)
+    return so_far, judged(connection, so_far)
+
+
 def battles(connection: Connection, studies: Collection[str]) -> frozenset[str]:
     wanted = select(STUDY_EVENTS.c.battle).where(
         STUDY_EVENTS.c.study.in_(studies), STUDY_EVENTS.c.kind == "claim"
@@ -52,12 +59,13 @@ def battles(connection: Connection, studies: Collection[str]) -> frozenset[str]:
 
 def move(
     connection: Connection,
+    database: Database,
     study: str,
     decide: Callable[[Sequence[Event], frozenset[str]], tuple[Answer, Sequence[Event]]],
 ) -> Answer:
     """As `core.ports.StudyLedger.move`, in a transaction that others wait for."""
-    so_far = events(connection, study)
-    answer, news = decide(so_far, judged(connection, so_far))
+    database.take_turns(connection)
+    answer, news = decide(*happened(connection, study))
     if news:
         rows = [{"study": study, **asdict(event)} for event in news]
         connection.execute(insert(STUDY_EVENTS), rows)

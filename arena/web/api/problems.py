@@ -113,6 +113,11 @@ def install(app: FastAPI) -> None:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ArenaError)
+    return refused(error)
+
+
+def refused(error: ArenaError) -> JSONResponse:
+    """What the arena says no to, and when it may say yes."""
     if isinstance(error, HostFault):
         log.warning("a request failed on a host: %s", type(error).__name__)
     wait = getattr(error, "retry_after_s", AWAY_S if error.status == 503 else 0.0)

@@ -13,12 +13,13 @@ from arena.core.battle.entities import LETTERS, LONGEST_LABEL
 from arena.core.battle.view import State
 from arena.core.study.page import RaterPage
 from arena.play.referee import Referee
+from arena.play.studies import LONGEST_COMMENT, LONGEST_PASSED
 from arena.web.api.battles import WHOLE, Body, Label
 from arena.web.api.problems import problems
 
 Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7f/]+$")]
 Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
-Passed = Annotated[str, Field(max_length=200)]
+Passed = Annotated[str, Field(max_length=LONGEST_PASSED)]
 
 BY_SEAT: Any = Field(default_factory=dict, json_schema_extra={"additionalProperties": False})
 
@@ -36,7 +37,7 @@ class Remark(Body):
     reasons: list[Label] = Field(default_factory=list, max_length=30)
     grades: dict[Seat, Annotated[int, Field(ge=1, le=10), WHOLE]] = BY_SEAT
     marks: dict[Seat, Annotated[list[Label], Field(max_length=30)]] = BY_SEAT
-    comment: Annotated[str, Field(max_length=2000)] = ""
+    comment: Annotated[str, Field(max_length=LONGEST_COMMENT)] = ""
 
 
 def routes(referee: Referee) -> APIRouter:

@@ -109,7 +109,7 @@ class Controls:
     def cleared(self) -> dict[Block, Any]:
         """Every component as it was at first."""
         parts = {part: USUAL.get(name, "") for name, part in self.asking.items()}
-        return {**parts, self.own: False}
+        return {**parts, self.own: False, self.retired: False}
 
     def offered(self, choices: Mapping[str, tuple[str, ...]]) -> dict[Block, Any]:
         """The menus with these values; what is chosen stays so."""

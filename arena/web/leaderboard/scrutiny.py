@@ -7,7 +7,7 @@ import pandas as pd
 
 from arena.core.standings.review import Scrutiny
 from arena.web.drawing import drawn
-from arena.web.leaderboard.table import interval, rows
+from arena.web.leaderboard.table import interval, rows, spread
 from arena.web.words import DASH, ENGLISH, Words
 
 MOST_NAMED = 3
@@ -20,8 +20,8 @@ def draw(scrutiny: Scrutiny, words: Words = ENGLISH) -> str:
             row.contender,
             words.rating(row.rating),
             interval(row.lower_all, row.upper_all),
-            _span(row.rank_best, row.rank_worst),
-            _span(row.rank_best_all, row.rank_worst_all),
+            spread(row.rank_best, row.rank_worst),
+            spread(row.rank_best_all, row.rank_worst_all),
         ]
         for row in rows(scrutiny.order)
     ]
@@ -34,10 +34,10 @@ def draw(scrutiny: Scrutiny, words: Words = ENGLISH) -> str:
         for row in rows(scrutiny.ties)
     ]
     fragile = [_fragile(row, words) for row in rows(scrutiny.fragility)]
-    values: dict[str, Any] = {"fragile": fragile, "order": order, "ties": ties}
-    if scrutiny.few:
-        values["few"] = words.listed(scrutiny.few)
-    return drawn("scrutiny", words, **({"few": "", "votes": scrutiny.votes} | values))
+    few = words.listed(scrutiny.few) if scrutiny.few else ""
+    return drawn(
+        "scrutiny", words, votes=scrutiny.votes, few=few, fragile=fragile, order=order, ties=ties
+    )
 
 
 def _fragile(row: Any, words: Words) -> list[str]:
@@ -50,7 +50,3 @@ def _fragile(row: Any, words: Words) -> list[str]:
         DASH if pd.isna(row.share) else f"{words.number(100 * row.share, 3, up_to=True)} %",
         f"{named}, …" if len(row.which) > MOST_NAMED else named or DASH,
     ]
-
-
-def _span(best: int, worst: int) -> str:
-    return str(best) if best == worst else f"{best}{DASH}{worst}"

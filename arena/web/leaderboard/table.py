@@ -40,6 +40,11 @@ def interval(lower: float, upper: float) -> str:
     return DASH if pd.isna(lower) else f"{lower:.0f}{DASH}{upper:.0f}"
 
 
+def spread(best: float, worst: float) -> str:
+    """Of ranks; one of them where it is sure."""
+    return interval(best, worst) if pd.isna(best) or best != worst else f"{best:.0f}"
+
+
 def _bodies(standings: pd.DataFrame, words: Words) -> Iterator[str]:
     groups = standings["group"].nunique()
     number: Any
@@ -80,13 +85,6 @@ def _rating(row: Any, words: Words) -> str:
     return f"<b>{words.rating(row.rating)}</b>{mark}<small>{interval(row.lower, row.upper)}</small>"
 
 
-def _spread(row: Any, _: Words) -> str:
-    if pd.isna(row.rank_best):
-        return DASH
-    best, worst = int(row.rank_best), int(row.rank_worst)
-    return str(best) if best == worst else f"{best}{DASH}{worst}"
-
-
 def _thought(row: Any, words: Words) -> str:
     if not row.thinking_tokens > 0:
         return DASH
@@ -99,7 +97,7 @@ COLUMNS: Mapping[str, Callable[[Any, Words], str] | None] = {
     "contender": _name,
     "rating": _rating,
     "lower": lambda row, _: interval(row.lower, row.upper),
-    "rank_best": _spread,
+    "rank_best": lambda row, _: spread(row.rank_best, row.rank_worst),
     **dict.fromkeys(("battles", "votes", "wins", "ties", "losses", "both_bad")),
     "both_bad_rate": lambda row, words: words.percent(row.both_bad_rate),
     "win_rate": lambda row, words: words.percent(row.win_rate),
