@@ -15,7 +15,6 @@ import pytest
 from gradio.blocks import Block
 
 from arena.core.errors import LedgerFault
-from arena.core.standings.bradley_terry import CHOICES
 from arena.web import leaderboard_tab
 from arena.web.callers import Callers
 from tests.web import boards
@@ -232,19 +231,6 @@ def test_the_choice_decides_which_votes_are_asked_for() -> None:
         assert "format=csv&amp;topic=code&amp;ties=drop" in page.shown["board-files"]
 
     on(scoreboard, do)
-
-
-@pytest.mark.parametrize("ties", CHOICES["ties"])
-def test_what_a_tab_of_the_browser_chose_before_is_asked_for_at_first(ties: str) -> None:
-    async def scene(page: Page) -> None:
-        kept = {"ties": ties, "bad": "no such choice", "topic": "code", "retired": True}
-        page.shown["board-drawn"] = {"kept": kept}
-        shown = await page.opened()
-        assert (shown["board-ties"], shown["board-bad"]) == (ties, "tie")
-        assert (shown["board-topic"], shown["board-retired"]) == ("code", True)
-        assert "topic “code”" in shown["board-status"]
-
-    on(Scoreboard(CAST), scene)
 
 
 def test_corrected_ratings_say_what_they_are_corrected_for() -> None:
