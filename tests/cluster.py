@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.forking import ROOT, Forked
 from tests.nginx import OUTSIDE, free_port, nginx
 from tests.postgresql import Postgresql
 from tests.redis_server import RedisServer
-from tests.running import ROOT, fetch, wait_until
+from tests.running import fetch, wait_until
 
 NOT_OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL", "REDIS_URL")
 
@@ -27,12 +28,13 @@ class Member:
     """A process of the deployment, always on the same port."""
 
     command: list[str]
+    """A program with its arguments, or those of an arena that is forked off."""
     environment: dict[str, str]
     port: int
     log: Path
     answers: str
     """The path that answers as soon as it can be used."""
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def address(self) -> str:
@@ -41,14 +43,13 @@ class Member:
     def start(self) -> None:
         """Start it and return at once."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
+        env = kept | self.environment
         with self.log.open("ab") as log:
+            if self.command[0] != sys.executable:
+                self.process = Forked(self.command, ROOT, env, log)
+                return
             self.process = subprocess.Popen(
-                self.command,
-                cwd=ROOT,
-                env=kept | self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                self.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def usable(self) -> bool:
@@ -144,5 +145,4 @@ def _host(folder: Path, number: int) -> Member:
 
 def _replica(folder: Path, number: int, shared: dict[str, str]) -> Member:
     port = free_port()
-    command = [sys.executable, "app.py", "--port", str(port)]
-    return Member(command, shared, port, folder / f"replica{number}.log", "/readyz")
+    return Member(["--port", str(port)], shared, port, folder / f"replica{number}.log", "/readyz")

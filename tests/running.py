@@ -1,4 +1,4 @@
-"""The arena as a person runs it: `python app.py` in a process of its own, and what it printed."""
+"""The arena as a person runs it, in a process of its own, and what it printed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.forking import ROOT, Forked
+
 OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL")
+PROGRAM = (sys.executable, "app.py")
 READY_S = 120
 
 
 class App:
     """A running app. `url` is where its page is, `printed` all it wrote on the terminal."""
 
-    def __init__(self, process: subprocess.Popen[str], database: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str] | Forked, database: Path) -> None:
         self.process = process
         self.database = database
         self.lines: list[str] = []
@@ -72,7 +74,7 @@ class App:
         """Send the signal, wait for the end, return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=READY_S)
         self._reader.join(timeout=5)
         return code
 
@@ -82,23 +84,29 @@ def running(
     folder: Path,
     *arguments: str,
     ready: bool = True,
-    door: Sequence[str] = (sys.executable, "app.py"),
+    door: Sequence[str] = (),
     cwd: Path = ROOT,
     **environment: str,
 ) -> Iterator[App]:
-    """`python app.py --port 0`, or another door, with its own ledger and only these settings."""
+    """`app.py --port 0`, forked off or by a door of its own as PROGRAM is, with its own ledger and
+    only these settings."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     database = folder / "arena.db"
     env |= {"DATABASE_URL": f"sqlite:///{database}", "PYTHONUNBUFFERED": "1", **environment}
-    process = subprocess.Popen(
-        [*door, "--port", "0", *arguments],
-        cwd=cwd,
-        env=env,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    words = ["--port", "0", *arguments]
+    process: subprocess.Popen[str] | Forked
+    if door:
+        process = subprocess.Popen(
+            [*door, *words],
+            cwd=cwd,
+            env=env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    else:
+        process = Forked(words, cwd, env, None)
     app = App(process, database)
     try:
         if ready:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docs.pages import ROOT
+from tests.forking import opened
 
 COPIED = (
     *("arena", "tests", "docs", ".ci", ".github", ".env", "app.py", "README.md", "LICENSE"),
@@ -46,7 +47,8 @@ asked = {{"words": sys.argv[1:], "environment": dict(os.environ), "folder": os.g
 with socket.socket(socket.AF_UNIX) as door:
     door.connect(os.environ["DOOR"])
     socket.send_fds(door, [json.dumps(asked).encode()], [0, 1, 2])
-    sys.exit((door.recv(1) or b"\\x01")[0])
+    told = door.recv(8, socket.MSG_WAITALL)
+    sys.exit(int.from_bytes(told[4:], sys.byteorder, signed=True) % 256 if len(told) == 8 else 1)
 """
 """Has the command run by a process of tests.docs.forking."""
 
@@ -119,11 +121,8 @@ def checkout(root: Path, *, fresh: bool = False) -> Iterator[Checkout]:
     if fresh:
         yield Checkout(root)
         return
-    command = [sys.executable, "-m", "tests.docs.forking", root / "door"]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as server:
-        assert server.stdout
+    with opened("tests.docs.forking", root / "door", cwd=root) as server:
         try:
-            assert server.stdout.readline() == b"open\n"
             yield Checkout(root)
         finally:
             server.kill()

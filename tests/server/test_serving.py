@@ -19,7 +19,7 @@ from arena.server.serving import listen, url_of
 from arena.settings import load
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
-from tests.running import ROOT, App, running, wait_until
+from tests.running import PROGRAM, READY_S, ROOT, App, running, wait_until
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
@@ -56,8 +56,8 @@ def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
 def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
     tmp_path: Path, key: str, value: str
 ) -> None:
-    with running(tmp_path, ready=False, **{key: value}) as app:
-        assert app.process.wait(timeout=30) == 1
+    with running(tmp_path, ready=False, door=PROGRAM, **{key: value}) as app:
+        assert app.process.wait(timeout=READY_S) == 1
         assert app.ended()
         (line,) = [line for line in app.lines if key in line]
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
@@ -68,7 +68,7 @@ def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
 )
 def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
     with FakeOllama.in_thread(speed=1, warm=True) as host:
-        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
+        with running(tmp_path, door=PROGRAM, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
             request = urllib.request.Request(
                 f"{app.url}/api/arena/battles",
                 data=b'{"prompt": "Tell me more."}',
@@ -92,14 +92,14 @@ def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> Non
         with running(tmp_path, OLLAMA_HOST=host.url) as app:
             for _ in range(3):
                 app.process.send_signal(signal.SIGINT)
-            app.process.wait(timeout=30)
+            app.process.wait(timeout=READY_S)
             assert app.ended() and "Traceback" not in app.printed, app.printed
 
 
 @pytest.mark.slow
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
-    with running(tmp_path, **offline) as app:
+    with running(tmp_path, door=PROGRAM, **offline) as app:
         assert app.get("api/arena/status")["ready"]
 
 
