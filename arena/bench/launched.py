@@ -41,7 +41,8 @@ class NotStarted(ArenaError):
 
 def fast(main: Coroutine[Any, Any, T]) -> T:
     """Run it on the event loop that servers use."""
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+    on = uvicorn.Config("", log_config=None).get_loop_factory()
+    with asyncio.Runner(loop_factory=on) as runner:
         return runner.run(main)
 
 

@@ -87,15 +87,19 @@ class Supply:
     async def _start_engine(self, loading: Progress) -> None:
         """The embedded engine, with the user's models or the demonstration model."""
         if not self._engine:
-            wanted = [_engine_model(m) for m in self._settings.engine_models] or [SMOLLM2]
-            models = await fetch_weights(wanted, self._settings.cache, loading)
-            limits = {"slots": ENGINE_SLOTS, "context": self._settings.context}
-            self._engine = Engine(models, limits=limits)
-            self._engine_roster = _engine_roster([m.name for m in models])
+            self._engine = await engine_of(self._settings, loading)
+            self._engine_roster = _engine_roster(self._engine.models)
         url = await self._engine.start()
         self.source = f"embedded engine at {url}, llama.cpp on this machine's CPU"
         roster = self._roster or self._engine_roster
         await self._hosts.use([(url, "")], roster, ENGINE_SLOTS)
+
+
+async def engine_of(settings: Settings, loading: Progress) -> Engine:
+    """The engine of these settings, not started, with its weights on the disk. Raises ArenaError."""
+    wanted = [_engine_model(m) for m in settings.engine_models] or [SMOLLM2]
+    models = await fetch_weights(wanted, settings.cache, loading)
+    return Engine(models, limits={"slots": ENGINE_SLOTS, "context": settings.context})
 
 
 def roster_of(settings: Settings) -> tuple[Contender, ...]:

@@ -37,11 +37,19 @@ class Engine:
         self._url = ""
 
     @property
+    def models(self) -> list[str]:
+        return [model.name for model in self._models]
+
+    @property
     def url(self) -> str:
         """`http://127.0.0.1:PORT`; EngineFault when it was not started."""
         if not self._url:
             raise EngineFault("The embedded engine has not been started. Start it first.")
         return self._url
+
+    def servers(self) -> dict[str, tuple[int, str]]:
+        """The port and the key of llama.cpp's own server of each model that is loaded."""
+        return {each.model.name: (each.port, each.key) for each in self._runners.loaded()}
 
     async def start(self) -> str:
         """Serve, if it does not yet, and return the URL. EngineFault when it cannot run here."""

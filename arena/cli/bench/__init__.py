@@ -5,6 +5,7 @@ It does not know how that is done.
 
 COMMANDS = {
     "hosts": "each model on each host: first token, tokens/s, many users, cost",
+    "engine": "the embedded engine beside the server within it, and beside an Ollama",
     "draws": "each policy of the draw: votes until the best is known, how true the intervals are",
     "rigging": "votes that it takes to move the first rank by one, with and without each defence",
     "standings": "how long standings take, from memory and from the ledger",

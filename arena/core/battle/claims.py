@@ -22,12 +22,15 @@ def claims(name: Name, left: str, right: str) -> bool:
         around = tokens(left) + tokens(right)
         if NAME not in around and not _has_role(around):
             return False
+    if name.sort in (Sort.WORD, Sort.WEAK) and (left.count('"') % 2 or _LIVES.match(right)):
+        return False
     return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
 
 
 def introduces(name: Name, left: str, right: str) -> bool:
     """Nothing else is said than what a model may say of itself, though it says no "I"."""
-    words, before = tokens(right), tokens(left)
+    said = right if _COPULA.match(right) else _JOINED.sub("", right)
+    words, before = tokens(said), tokens(left)
     if not all(map(known, [*words, *before])):
         return False
     if not words and name.sort in (Sort.FAMOUS, Sort.RARE) and len(before) > 1:
@@ -75,7 +78,7 @@ def _leads(
         return False
     if name.sort is not Sort.MAKER and _TOLD.match(right):
         return False
-    if name.sort in (Sort.WORD, Sort.WEAK) and (left.count('"') % 2 or _OF.match(right)):
+    if name.sort in (Sort.WORD, Sort.WEAK) and _OF.match(right):
         return False
     if name.sort is Sort.MAKER:
         schooled = any(pair in _SCHOOLED for pair in pairwise(words))
@@ -191,9 +194,19 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI, _HERE, _COPULA, _OFFERS, _TOLD = (
+SELF, WHO, ABOUT_AI, TRANSLATION, _HERE, _COPULA, _OFFERS, _TOLD, _LIVES = (
     re.compile(plain(pattern(table)))
-    for table in ("self", "who", "about_ai", "here", "copula", "offers", "told")
+    for table in (
+        "self",
+        "who",
+        "about_ai",
+        "translation",
+        "here",
+        "copula",
+        "offers",
+        "told",
+        "lives",
+    )
 )
 _IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")

@@ -1,8 +1,8 @@
 """Does a reply say who wrote it? It is watched as it grows, at little cost, or judged as a whole,
 with the same result.
 
-A name that the prompt has is no excuse for "I am"; what the prompt is about may be mentioned. It
-knows nothing of who really wrote the reply.
+A name that the prompt has is no excuse for "I am", unless it is to be translated; what the prompt
+is about may be mentioned. It knows nothing of who really wrote the reply.
 """
 
 import re
@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from arena.core.battle.claims import (
     ABOUT_AI,
     STRANGER,
+    TRANSLATION,
     WHO,
     claims,
     denies,
@@ -98,6 +99,10 @@ class _Asked:
         return bool(ABOUT_AI.search(self.text)) or bool(self._names.marked(self.text.title())[1])
 
     @cached_property
+    def for_translation(self) -> bool:
+        return bool(TRANSLATION.search(self.text))
+
+    @cached_property
     def who_it_is(self) -> bool:
         return bool(WHO.search(self.text))
 
@@ -115,6 +120,8 @@ def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int,
 
 def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
+    if asked.for_translation and name.text in asked.text:
+        return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
@@ -143,7 +150,10 @@ def _names(families: frozenset[str]) -> Names:
 
 
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
-_LABELS = re.compile(rf"\W*(?:assistant \W*)?{NAME}[\w.: -]{{0,12}}\W{{0,3}}:\s", re.IGNORECASE)
+_LABELS = re.compile(
+    rf"\W*(?:(?:assistant \W*)?{NAME}[\w.: -]{{0,12}}\W{{0,3}}:\s|(?:ai|llm|model|written by)\W{{1,4}}{NAME}[^\n]{{0,12}}(?:\n|$))",
+    re.IGNORECASE,
+)
 _ENDS_WITH = re.compile(r"[.!?](?=\s|$)|[。！？।]|\n\s*\n")
 
 

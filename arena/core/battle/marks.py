@@ -15,15 +15,24 @@ Kind = Enum("Kind", "OPENS CLOSES WRAPS CHANNEL STARTS ASKS STRIKES TOKEN")
 """OPENS and CLOSES thinking; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what
 follows is not the model's; STRIKES: an old model's end, or HTML; any other TOKEN."""
 
-MARK = re.compile(r"<<[^\n<>]{1,20}>>|<[^\n<>\[\]`]{1,60}>|\[[^\n\[\]<>`]{1,40}\]|◁/?think▷")
+MARK = re.compile(r"<<[^\n<>]{1,20}>>|<[^\n<>\[\]`]{1,60}>|\[[^\n\[\]<>`]{1,40}\]|\[e~\[|◁/?think▷")
 _PADDING = re.compile(r"(?<=[<\[/|])[ \t]+|[ \t]+(?=[|>\]])")
 _MAY_BECOME = re.compile(
-    r"<<[/\w ]*>?|</?[\w:]*\|?|<\|/?[\w .:/@-]*\|?|\[/?[A-Za-z_]*|\[\|[A-Za-z_]*\|?|◁/?[think]*"
+    r"<<[/\w ]*>?|</?[\w:]*\|?|<\|/?[\w .:/@-]*\|?|\[/?(?:[A-Za-z_]+\d*)?~?|\[\|[A-Za-z_]*\|?|◁/?[think]*"
 )
-_THOUGHT = "(?:seed:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad)"
+_THINKING = "think|thinking|thoughts?|reasoning|reflection"
+_THOUGHT = (
+    rf"(?:[a-z]{{2,10}}[:_]|ant)?(?:{_THINKING}|scratch_?pad|inner_monologue|internal_monologue)"
+)
 _KINDS = {
-    Kind.OPENS: rf"(?i:<{_THOUGHT}>)|\[THINK\]|◁think▷|<\|(?:begin_of_thought|think)\|>",
-    Kind.CLOSES: rf"(?i:</{_THOUGHT}>)|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|/think)\|>",
+    Kind.OPENS: (
+        rf"(?i:<{_THOUGHT}>)|\[THINK\]|◁think▷|<unused94>|<\|inner_prefix\|>"
+        rf"|(?i:<\|(?:(?:begin_of|begin|start)_)?(?:{_THINKING})(?:_(?:start|begin))?\|>)"
+    ),
+    Kind.CLOSES: (
+        rf"(?i:</{_THOUGHT}>)|\[/THINK\]|◁/think▷|<unused95>|<\|inner_suffix\|>"
+        rf"|(?i:<\|(?:(?:end_of|end)_|/)(?:{_THINKING})\|>|<\|(?:{_THINKING})_end\|>)"
+    ),
     Kind.WRAPS: r"</?(?:answer|output|response)>|<\|(?:begin|end)_of_(?:solution|answer)\|>",
     Kind.CHANNEL: r"<\|channel\|?>",
     Kind.STARTS: (
@@ -34,9 +43,10 @@ _KINDS = {
     Kind.STRIKES: r"</?s>",
     Kind.TOKEN: (
         r"<\|/?[A-Za-z][\w.:/@-]{1,50}\|>|<\|[a-z]+(?: [a-z]+){1,3}\|>|<\|[a-z_]+>|<[a-z_]+\|>"
-        r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_)\d+>|<</SYS>>|<seed:[be]os>"
+        r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_|SPECIAL_)\d+>|<0x[0-9A-F]{2}>|</?INST>|\[e~\["
+        r"|</?tool_(?:call|response)>|<</SYS>>|<seed:[be]os>"
         r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
-        r"|(?:begin|end)_of_(?:turn|text|utterance))>)|\[(?:PAD|[BE]OS|gMASK|/INST"
+        r"|(?:begin|end)_of_(?:turn|text|utterance))>)|\[(?:PAD|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
         r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
     ),
 }

@@ -39,6 +39,17 @@ THINKS = {
     "[THINK]Hm.[/THINK]" + NIGHT: ("Hm.", NIGHT),
     "<seed:think>Hm.</seed:think>" + NIGHT: ("Hm.", NIGHT),
     "◁think▷Hm.◁/think▷" + NIGHT: ("Hm.", NIGHT),
+    "<|think_start|>Hm.<|think_end|>" + NIGHT: ("Hm.", NIGHT),
+    "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>" + NIGHT + "<|END_RESPONSE|>": (
+        "Hm.",
+        NIGHT,
+    ),
+    "<|inner_prefix|>Hm.<|inner_suffix|>" + NIGHT: ("Hm.", NIGHT),
+    "<longcat_think>Hm.</longcat_think>" + NIGHT: ("Hm.", NIGHT),
+    "<mm:think>Hm.</mm:think>" + NIGHT: ("Hm.", NIGHT),
+    "<antThinking>Hm.</antThinking>" + NIGHT: ("Hm.", NIGHT),
+    "<unused94>thought\nHm.<unused95>" + NIGHT: ("thought\nHm.", NIGHT),
+    "<｜begin▁of▁thinking｜>Hm.<｜end▁of▁thinking｜>" + NIGHT: ("Hm.", NIGHT),
     "< think >Hm.</ think >" + NIGHT: ("Hm.", NIGHT),
     "<think>\n\n</think>\n\n" + NIGHT: ("\n\n", NIGHT),
     "<think>Hm.</think><answer>" + NIGHT + "</answer>": ("Hm.", NIGHT),
@@ -113,6 +124,13 @@ ENDS = (
     "<eot_id>",
     "[gMASK]<sop>",
     "<unused42>",
+    "[e~[\n]~b]user\nmore",
+    "</INST>",
+    "<0x0A>",
+    "<SPECIAL_12>",
+    "[UNUSED_TOKEN_145]",
+    "[EOT]",
+    '<tool_call>\n{"name": "f"}\n</tool_call>',
 )
 
 
