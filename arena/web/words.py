@@ -90,6 +90,9 @@ class Words:
         """The one way in which the page writes how long something took."""
         return self._unit("seconds", None if pd.isna(ms) else ms / 1000, 1)
 
+    def gigabytes(self, size: int) -> str:
+        return self._unit("gigabytes", size / 1e9, 1)
+
     def speed(self, tokens_per_s: float | None) -> str:
         return self._unit("tokens_per_s", tokens_per_s, 1)
 
