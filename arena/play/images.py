@@ -40,7 +40,7 @@ class Images:
         """Raises UnknownBattle where one is gone."""
         found = await self._ledger.images(digests) if digests else {}
         if missing := set(digests) - set(found):
-            raise UnknownBattle(f"{len(missing)} images of this battle are no longer kept.")
+            raise UnknownBattle(f"Images of this battle that are no longer kept: {len(missing)}.")
         return tuple(found[digest] for digest in digests)
 
 

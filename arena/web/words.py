@@ -58,7 +58,7 @@ class Words:
         for key, pattern in _SAID:
             if found := pattern.fullmatch(text):
                 values = {name: self._read(value) for name, value in found.groupdict().items()}
-                return self(f"said.{key}", **values)
+                return self(key, **values)
         return text
 
     def table(self, key: str) -> Texts:
@@ -89,6 +89,9 @@ class Words:
     def seconds(self, ms: float | None) -> str:
         """The one way in which the page writes how long something took."""
         return self._unit("seconds", None if pd.isna(ms) else ms / 1000, 1)
+
+    def gigabytes(self, size: int) -> str:
+        return self._unit("gigabytes", size / 1e9, 1)
 
     def speed(self, tokens_per_s: float | None) -> str:
         return self._unit("tokens_per_s", tokens_per_s, 1)
@@ -131,7 +134,11 @@ class Words:
         }
 
     def _read(self, value: str) -> int | str:
-        return int(value.replace(",", "")) if re.fullmatch(r"[\d,]+", value) else self.said(value)
+        if re.fullmatch(r"[\d,]+", value):
+            return int(value.replace(",", ""))
+        if re.fullmatch(r"\d+\.\d", value):
+            return self.number(float(value), 1)
+        return self.said(value)
 
     def _unit(self, unit: str, number: float | None, decimals: int) -> str:
         written = self.number(number, decimals)
@@ -140,9 +147,25 @@ class Words:
 
 WORDS = {file.stem: Words(file) for file in sorted(LOCALES.glob("*.toml"))}
 ENGLISH = WORDS[USUAL]
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """A place that comes twice holds the same in both."""
+    named: set[str] = set()
+
+    def place(found: re.Match[str]) -> str:
+        again = found[1] in named
+        named.add(found[1])
+        return f"(?P={found[1]})" if again else f"(?P<{found[1]}>.+?)"
+
+    escaped = re.escape(english).replace(r"\{\{", r"\{").replace(r"\}\}", r"\}")
+    return re.compile(PLACE.sub(place, escaped), re.DOTALL)
+
+
 _SAID = [
-    (key, re.compile(PLACE.sub(r"(?P<\1>.+?)", re.escape(english)), re.DOTALL))
-    for key, english in ENGLISH.table("said").items()
+    (f"{section}.{key}", _pattern(english))
+    for section in ("said", "noted")
+    for key, english in ENGLISH.table(section).items()
 ]
 
 I18N = gr.I18n(**{language: {} for language in WORDS})

@@ -130,8 +130,8 @@ def test_two_visitors_see_one_battle_each_in_their_own_language(browser: Any, ap
     other.evaluate("battle => sessionStorage.setItem('arena-battle', battle)", battle)
     other.reload()
     other.wait_for_selector("#pane-a .chip[data-state=complete]")
-    assert one.inner_text("#status") == "¿Cuál es la más floja?"
-    assert other.inner_text("#status") == "Laquelle est la plus faible ?"
+    assert one.inner_text("#status") == "¿Cuál es el más flojo?"
+    assert other.inner_text("#status") == "Lequel est le plus faible\u00a0?"
     one.locator("#new-battle").click()
     other.wait_for_function(
         "document.querySelector('#status').innerText.includes('terme') || "

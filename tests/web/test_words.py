@@ -13,6 +13,7 @@ import pytest
 from babel import Locale
 
 import arena.web
+from arena.adapters.hosts.faults import REFUSALS
 from arena.core import errors
 from arena.web.front import in_language
 from arena.web.words import WORDS, spoken
@@ -132,6 +133,62 @@ def test_a_sentence_that_reaches_the_page_is_known_in_every_language() -> None:
     told = [t for t in said if SENTENCE.fullmatch(t) and not t.startswith(NOT_ON_THE_PAGE)]
     assert len(told) > 40
     assert [text for text in told if WORDS["de"].said(text) == text] == []
+
+
+HOSTS = ARENA / "adapters" / "hosts"
+MODULES = "problems fleet faults account openai ollama preloads pool state reports".split()
+TOLD_TO_OPERATORS = (
+    *(HOSTS / f"{name}.py" for name in MODULES),
+    ARENA / "core" / "battle" / "naming.py",
+)
+FRAMES = ("{}", "2 {}.", "2 on 2 {}.", "2 {} (2).", "2 on 2: {}")
+"""Around what is said of a host or a model."""
+NOT_OF_HOSTS = re.compile(
+    r"context |input length|maximum context|too many tokens|https server|Bearer|2 GB|2 2|"
+    r"2 on 2(: 2| 2\.)$|2 cannot be told to unload|The Ollama host is too busy|No host can take|"
+    r"a reply failed at|2 has no chat template|2 was made for|2 is served by 2, as"
+)
+"""What never gets to the tab of hosts, or is nothing but a frame."""
+
+
+def test_what_operators_are_told_of_hosts_is_known_in_every_language() -> None:
+    said, kinds = set(), set(REFUSALS.values())
+    for file in TOLD_TO_OPERATORS:
+        nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+        inner = {part for n in nodes if isinstance(n, ast.JoinedStr) for part in n.values}
+        inner |= {n.value for n in nodes if isinstance(n, ast.Expr)}
+        said |= {sentence(n) for n in nodes if n not in inner}
+        for call in (n for n in nodes if isinstance(n, ast.Call)):
+            kinds |= {sentence(k.value) for k in call.keywords if k.arg == "kind"}
+            if getattr(call.func, "attr", "") == "_fault":
+                kinds.add(sentence(call.args[0]))
+    told = [t for t in said if re.search(r"[a-z] [a-z2]", t) and not NOT_OF_HOSTS.match(t)]
+    assert len(told) > 50 and len(kinds - {""}) > 15
+    for words in (WORDS[language] for language in OTHERS):
+        framed = {text: [frame.format(text) for frame in FRAMES] for text in told}
+        unknown = [t for t, ways in framed.items() if all(words.said(way) == way for way in ways)]
+        assert unknown == []
+        assert not [kind for kind in kinds - {""} if words.said(kind) == kind]
+
+
+def test_a_note_keeps_its_names_and_numbers_in_every_language() -> None:
+    url, german = "http://10.0.0.5:11434", WORDS["de"]
+    half = f"phi3:mini on {url}: only 3.2 of 8.0 GB are on the GPU, so it takes no replies there."
+    half += " Give the host fewer models or a smaller ARENA_CONTEXT."
+    assert german.said(half).startswith(f"phi3:mini auf {url}: Nur 3,2 von 8,0 GB liegen")
+    why = f"{url} does not answer (ConnectError: refused). Nothing listens at that port: start the "
+    why += "server there, or correct the port in its address or in OLLAMA_PORT."
+    rests = f"{url} failed several times in a row and is left alone for 30 s. {why}"
+    assert "An diesem Port lauscht nichts" in german.said(rests) and "30 s Ruhe" in german.said(
+        rests
+    )
+    cpu = (
+        f"{url} runs its models on its CPU, where several at once fight for the cores. `options = "
+    )
+    cpu += "{ num_thread = 1 }` for each contender may make them several times faster."
+    assert "{ num_thread = 1 }" in german.said(cpu) and "Kerne" in german.said(cpu)
+    listed = f"{url} lists phi3:mini but says that it does not have it. Run `ollama pull phi3:mini` there."
+    assert "`ollama pull phi3:mini`" in WORDS["ar"].said(listed)
 
 
 def test_a_sentence_is_read_with_its_numbers_and_with_sentences_in_it() -> None:

@@ -43,7 +43,7 @@ def told(row: Any, words: Words = ENGLISH) -> str:
     if row.lower <= 0 <= row.upper:
         return words("board.effect.chance", what=what)
     key = ("gains" if row.points > 0 else "costs") + ("_step" if row.covariate in STYLE else "")
-    return words(f"board.effect.{key}", what=what, points=round(abs(row.points)))
+    return words(f"board.effect.{key}", what=what, count=round(abs(row.points)))
 
 
 def _known(row: Any) -> bool:
