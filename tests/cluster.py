@@ -21,6 +21,12 @@ from tests.redis_server import RedisServer
 from tests.running import fetch, wait_until
 
 NOT_OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL", "REDIS_URL")
+UNLIMITED = {
+    "ARENA_OPENS_PER_MINUTE": "0",
+    "ARENA_BALLOTS_PER_HOUR": "0",
+    "ARENA_PROXIES": OUTSIDE,
+    "PYTHONUNBUFFERED": "1",
+}
 
 
 @dataclass
@@ -97,35 +103,56 @@ class Cluster:
 
 
 @contextmanager
-def clustered(folder: Path, redis: RedisServer, postgresql: Postgresql) -> Iterator[Cluster]:
-    """All of it, ready. Redis and PostgreSQL run already."""
+def clustered(
+    folder: Path, redis: RedisServer, postgresql: Postgresql, speed: float = 2, parallel: int = 2
+) -> Iterator[Cluster]:
+    """All of it, ready. Redis and PostgreSQL run already. speed, parallel: of each host."""
     schema = postgresql.new_schema()
     database_url = postgresql.url(schema)
-    hosts = [_host(folder, number) for number in (1, 2)]
+    hosts = [_host(folder, number, speed, parallel) for number in (1, 2)]
     shared = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis.url,
         "OLLAMA_HOSTS": ",".join(host.address for host in hosts),
-        "OLLAMA_NUM_PARALLEL": "2",
+        "OLLAMA_NUM_PARALLEL": str(parallel),
         "ARENA_PACE": "300",
-        "ARENA_OPENS_PER_MINUTE": "0",
-        "ARENA_BALLOTS_PER_HOUR": "0",
-        "ARENA_PROXIES": OUTSIDE,
-        "PYTHONUNBUFFERED": "1",
+        **UNLIMITED,
     }
     replicas = [_replica(folder, number, shared) for number in (1, 2)]
     with ExitStack() as stack:
-        for member in (*hosts, *replicas):
-            member.start()
-            stack.callback(member.end, signal.SIGKILL)
-        for member in (*hosts, *replicas):
-            wait_until(member.usable, f"{member.address} is usable")
+        stack.enter_context(_all_running(*hosts, *replicas))
         front = folder / "nginx"
         url = stack.enter_context(nginx(front, [replica.address for replica in replicas]))
         yield Cluster(url, replicas, hosts, redis, postgresql, database_url, schema)
 
 
-def _host(folder: Path, number: int) -> Member:
+@contextmanager
+def alone(folder: Path, speed: float, parallel: int) -> Iterator[Member]:
+    """An arena of one process with its ledger in a file, and its host, ready."""
+    host = _host(folder, 1, speed, parallel)
+    own = {
+        "DATABASE_URL": f"sqlite:///{folder}/arena.db",
+        "OLLAMA_HOST": host.address,
+        "OLLAMA_NUM_PARALLEL": str(parallel),
+        **UNLIMITED,
+    }
+    arena = _replica(folder, 1, own)
+    with _all_running(host, arena):
+        yield arena
+
+
+@contextmanager
+def _all_running(*members: Member) -> Iterator[None]:
+    with ExitStack() as stack:
+        for member in members:
+            member.start()
+            stack.callback(member.end, signal.SIGKILL)
+        for member in members:
+            wait_until(member.usable, f"{member.address} is usable")
+        yield
+
+
+def _host(folder: Path, number: int, speed: float, parallel: int) -> Member:
     port = free_port()
     command = [
         sys.executable,
@@ -134,10 +161,8 @@ def _host(folder: Path, number: int) -> Member:
         "--port",
         str(port),
         "--warm",
-        "--speed",
-        "2",
-        "--parallel",
-        "2",
+        f"--speed={speed}",
+        f"--parallel={parallel}",
         "--keep-alive=-1s",
     ]
     return Member(command, {}, port, folder / f"host{number}.log", "/api/version")

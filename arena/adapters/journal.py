@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from arena.core.battle.entities import Battle
@@ -38,7 +39,7 @@ class Journal:
         self._size = 0
         self._largest = LARGEST
 
-    def keep(self, battle: Battle) -> None:
+    def keep(self, battle: Battle) -> bool:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
         line = _line(battle)
         try:
@@ -48,24 +49,29 @@ class Journal:
                 self._size += os.write(self._file, line)
         except OSError as error:
             log.warning("a battle would not survive a crash: %s (%s)", self._own, error.strerror)
+            return False
+        return True
 
     def take_up(self) -> list[Battle]:
         """The battles that were left by processes that are gone, as they were after their last
-        move. Their files are gone then."""
+        move. Their files are gone then, once all is kept here: this process may be killed too."""
         found: dict[str, Battle] = {}
-        for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
-            if left == self._own:
-                continue
-            try:
-                handle = os.open(left, os.O_RDWR)
-            except OSError:
-                continue
-            with os.fdopen(handle, "rb") as file:
-                if _is_ours(file.fileno()):
-                    for battle in filter(None, map(_battle, file)):
-                        known = found.get(battle.id)
-                        if known is None or known.version < battle.version:
-                            found[battle.id] = battle
+        read: list[Path] = []
+        with ExitStack() as held:
+            for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
+                try:
+                    file = held.enter_context(left.open("r+b"))
+                except OSError:
+                    continue
+                if left == self._own or not _is_ours(file.fileno()):
+                    continue
+                read.append(left)
+                for battle in filter(None, map(_battle, file)):
+                    known = found.get(battle.id)
+                    if known is None or known.version < battle.version:
+                        found[battle.id] = battle
+            if all(self.keep(battle) for battle in found.values()):
+                for left in read:
                     left.unlink(missing_ok=True)
         return list(found.values())
 

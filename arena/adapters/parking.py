@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,12 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
         log.warning("%d battles under way are lost: %s (%s)", len(lines), path, error.strerror)
 
 
-def unpark(path: Path) -> list[Parked]:
-    """What was put aside, once: the file is gone then. One that cannot be read is left beside
-    it under another name."""
+def unpark(path: Path, kept: Callable[[Battle], object] = lambda battle: None) -> list[Parked]:
+    """What was put aside, once: the file is gone then, after `kept` was called with each battle.
+    One that cannot be read is left beside it under another name."""
     try:
         with _alone(path.parent):
-            return _taken(path)
+            return _taken(path, kept)
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError):
@@ -64,7 +64,7 @@ def unpark(path: Path) -> list[Parked]:
         return []
 
 
-def _taken(path: Path) -> list[Parked]:
+def _taken(path: Path, kept: Callable[[Battle], object]) -> list[Parked]:
     text = path.read_text(encoding="utf-8")
     try:
         battles = [decode(json.loads(line), Parked) for line in text.split("\n")]
@@ -73,6 +73,8 @@ def _taken(path: Path) -> list[Parked]:
         path.replace(aside)
         log.warning("battles put aside cannot be read; the file is kept as %s", aside)
         return []
+    for parked in battles:
+        kept(parked.battle)
     path.unlink()
     return battles
 

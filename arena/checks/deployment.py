@@ -7,7 +7,7 @@ It changes nothing, but plays one battle, whose votes are not ranked, and opens 
 from arena import settings as config
 from arena.checks import passage, replicas, stores
 from arena.checks.findings import Finding, fail
-from arena.checks.visitor import Visitor, local_arena
+from arena.checks.visitor import Visitor, let_in, local_arena
 from arena.core.errors import ArenaError, ConfigError
 
 CHECKS = (
@@ -26,7 +26,8 @@ async def examine(url: str) -> list[Finding]:
         settings = config.load()
     except ConfigError as error:
         return [fail("settings", str(error), "Correct it, then check again.")]
-    async with Visitor(url or local_arena(settings)) as visitor:
+    allowed = await let_in(settings)
+    async with Visitor(url or local_arena(settings), allowed=allowed) as visitor:
         findings = await visited(visitor)
     return findings + [f async for f in stores.shared(settings, len(visitor.replicas))]
 
@@ -34,7 +35,9 @@ async def examine(url: str) -> list[Finding]:
 async def visited(visitor: Visitor) -> list[Finding]:
     """What can be said of an arena from outside."""
     findings = [await passage.reached(visitor)]
-    if findings[0].status == "fail":
+    if findings[-1].status != "fail":
+        findings += [finding async for finding in passage.admitted(visitor)]
+    if findings[-1].status == "fail":
         return findings
     for check in CHECKS:
         try:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from arena.checks.findings import Finding, called, fail, ok, warn
-from arena.checks.visitor import Elsewhere, Visitor, detail, events
+from arena.checks.visitor import SIGN_IN, Elsewhere, Visitor, detail, events
 from arena.web.headers import REPLICA
 from arena.web.operators import is_loopback
 from arena.web.replica import EVENTS, GAP_S, PROBE
@@ -41,6 +41,16 @@ async def reached(visitor: Visitor) -> Finding:
         f"{visitor.url} is not encrypted: prompts and votes can be read on their way",
         "Give nginx a certificate: arena-listen-tls.conf in the place of arena-listen.conf.",
     )
+
+
+async def admitted(visitor: Visitor) -> AsyncIterator[Finding]:
+    """Fails where signing in is asked for, by the arena or by what is in front of it."""
+    answer = await visitor.ask("GET", "/api/arena/status")
+    if answer.status_code in (401, 403) or answer.is_redirect:
+        who = (
+            "the arena lets" if REPLICA in answer.headers else "what is in front of the arena lets"
+        )
+        yield fail("gate", f"{who} in only who signs in ({answer.status_code})", f"{SIGN_IN}.")
 
 
 async def ready(visitor: Visitor) -> AsyncIterator[Finding]:

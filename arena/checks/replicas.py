@@ -33,7 +33,7 @@ PASSED_ON = (
 
 async def played(visitor: Visitor) -> AsyncIterator[Finding]:
     """In a browser that keeps its cookies, by the page's own calls."""
-    async with Visitor(visitor.url, browses=True) as browser:
+    async with visitor.browsing() as browser:
         try:
             page = await Page.opened(browser)
             yield headers(page.answer)

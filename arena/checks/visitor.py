@@ -3,10 +3,14 @@
 What goes wrong on the way is one kind line. It does not know what is asked.
 """
 
+from __future__ import annotations
+
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Self
+from urllib.parse import unquote
 
 import httpx
 from httpx_sse import EventSource
@@ -20,6 +24,13 @@ from arena.web.headers import REPLICA
 TIMEOUT_S = 30.0
 SILENT_S = 20.0
 """A stream gives a sign of life each five seconds; without any for so long it is held back."""
+TICKET_S = 3600
+WHO = re.compile(r"(\w+://)([^/?#@:]*)(?::([^/?#@]*))?@")
+SIGN_IN = (
+    "Run this where the arena's settings and its ledger are, which lets it in, or put a name and a "
+    "password into the address: --url https://name:password@arena.example"
+)
+"""What to do where an arena, or a proxy in front of it, wants to know who asks."""
 
 
 class Elsewhere(ArenaError):
@@ -44,19 +55,43 @@ def local_arena(settings: Settings) -> str:
     return f"http://{reached_at(settings.bind)}:{settings.port}"
 
 
+async def let_in(settings: Settings) -> tuple[str, str] | None:
+    """What lets whoever can read the ledger of these settings through the gate of their arena."""
+    if settings.gated:
+        from arena.compose import ledger_key
+        from arena.server.application import admitted
+        from arena.web.gate import ticket
+
+        with suppress(ArenaError):
+            key = await ledger_key(settings)
+            return ticket(key, admitted(settings), called(), TICKET_S)
+    return None
+
+
 class Visitor:
-    """browses: brings cookies back, as a browser does; else every call is a stranger's.
-    `replicas`: the names of those that have answered so far. Whatever is asked raises
+    """url: may hold a name and a password. browses: brings cookies back, as a browser does; else
+    every call is a stranger's. allowed: a cookie that every call brings along. `replicas`: the names of those that have answered so far. Whatever is asked raises
     Elsewhere where no answer comes."""
 
-    def __init__(self, url: str, *, browses: bool = False, silent_s: float = SILENT_S) -> None:
-        self.url = url.strip() if "://" in url else f"http://{url.strip()}"
+    def __init__(
+        self,
+        url: str,
+        *,
+        allowed: tuple[str, str] | None = None,
+        browses: bool = False,
+        silent_s: float = SILENT_S,
+    ) -> None:
+        url = url.strip() if "://" in url else f"http://{url.strip()}"
+        who = WHO.match(url)
+        self.url = f"{who[1]}{url[who.end() :]}" if who else url
+        self._allowed = allowed
         self.replicas: set[str] = set()
         self._browses = browses
         self._silent_s = silent_s
         self._http = httpx.AsyncClient(
             trust_env=False,
             timeout=TIMEOUT_S,
+            auth=(unquote(who[2]), unquote(who[3] or "")) if who else None,
             verify=ssl.create_default_context(),
             # A connection that is kept would be led to one replica by simpler balancers.
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -67,6 +102,12 @@ class Visitor:
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    def browsing(self) -> Visitor:
+        """Somebody else, who comes in as this one does, in a browser."""
+        browser = Visitor(self.url, allowed=self._allowed, browses=True)
+        browser._http.auth = self._http.auth
+        return browser
 
     async def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         """path: of the arena, or a whole address."""
@@ -80,6 +121,8 @@ class Visitor:
             answer = response.json()
         except ValueError:
             answer = None
+        if response.status_code == 401:
+            raise Refused(f"{self.url} lets in only who signs in. {SIGN_IN}.")
         if response.is_error and isinstance(answer, dict) and "detail" in answer:
             raise Refused(f"{self.url}: {answer['detail']}")
         if response.is_error or not isinstance(answer, dict):
@@ -102,6 +145,8 @@ class Visitor:
         if not self._browses:
             self._http.cookies.clear()
         try:
+            if self._allowed:
+                self._http.cookies.set(*self._allowed, domain=_domain(self.url))
             yield address
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Elsewhere(f"{address} {gone} ({type(error).__name__})") from error
@@ -110,6 +155,13 @@ class Visitor:
         if name := response.headers.get(REPLICA):
             self.replicas.add(name)
         return response
+
+
+def _domain(url: str) -> str:
+    """As whose a cookie jar keeps what is for the URL's host alone."""
+    host = httpx.URL(url).host
+    host = f"[{host}]" if ":" in host else host
+    return host if "." in host else f"{host}.local"
 
 
 async def events(response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:

@@ -113,6 +113,11 @@ def slices(parser: ArgumentParser) -> None:
     parser.add_argument("--since", default="", metavar="TIME", help=since)
     until = "likewise; a day counts with all of it"
     parser.add_argument("--until", default="", metavar="TIME", help=until)
+
+
+def blindable_slices(parser: ArgumentParser) -> None:
+    """Which votes, and whether those that raters of open studies cast are among them."""
+    slices(parser)
     unblind = "with what raters of studies have judged that are still open"
     parser.add_argument("--unblind", action="store_true", help=unblind)
 

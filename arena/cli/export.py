@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
-from arena.cli.arguments import choice, one_of, slices
+from arena.cli.arguments import blindable_slices, choice, one_of
 from arena.cli.files import replacing
 from arena.cli.terminal import errors
 from arena.core.errors import BadInput
@@ -33,7 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help=strict)
     output = "default: -, the standard output"
     parser.add_argument("--output", default=STANDARD_OUTPUT, metavar="FILE", help=output)
-    slices(parser)
+    blindable_slices(parser)
 
 
 def run(options: Namespace) -> int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
-from arena.cli.arguments import as_json, choice, number, slices
+from arena.cli.arguments import as_json, blindable_slices, choice, number
 from arena.cli.terminal import Bar, console, figure, print_json, table
 from arena.core.errors import BadInput
 
@@ -41,7 +41,7 @@ def arguments(parser: ArgumentParser) -> None:
     told = "ask nothing; tell what the verdicts so far say of the judge"
     parser.add_argument("--report", action="store_true", help=told)
     as_json(parser, "the findings")
-    slices(parser)
+    blindable_slices(parser)
 
 
 async def run(options: Namespace) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.checks.findings import called
-from arena.cli.arguments import choice, one_of, slices
+from arena.cli.arguments import blindable_slices, choice, one_of
 from arena.cli.terminal import Bar, console, figure, harmless, print_json, table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def arguments(parser: ArgumentParser) -> None:
     one_of(parser, "--format", *PRINTS)
     file = "rank the votes of a file, in any format that can be imported, without importing it"
     parser.add_argument("--votes", default="", metavar="FILE", help=file)
-    slices(parser)
+    blindable_slices(parser)
     ties = "a tie is half a win each, left out, or an outcome of its own by Davidson's model"
     one_of(parser, "--ties", "half", "drop", "davidson", help=ties)
     one_of(parser, "--bad", "tie", "drop", help="both bad is taken for a tie, or left out")

@@ -72,10 +72,11 @@ async def run(options: Namespace) -> int:
 async def _source(url: str) -> AsyncIterator[Look]:
     """A function that looks: at the arena of the URL, at the one on this machine, or else at
     the hosts themselves."""
-    from arena.checks.visitor import Elsewhere, Visitor, local_arena
+    from arena.checks.visitor import Elsewhere, Visitor, let_in, local_arena
 
     settings = config.load()
-    async with Visitor(url or local_arena(settings)) as visitor:
+    allowed = await let_in(settings)
+    async with Visitor(url or local_arena(settings), allowed=allowed) as visitor:
 
         async def through_arena() -> Seen:
             return {"from": visitor.url, **await visitor.call("/api/arena/hosts")}

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from arena import settings as config
-from arena.cli.arguments import as_json, choice, number, numbers, slices, within
+from arena.cli.arguments import as_json, blindable_slices, choice, number, numbers, within
 from arena.cli.terminal import Bar, console, figure, print_json, table
 
 ENOUGH = 0.8
@@ -43,7 +43,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--votes", default="", metavar="FILE", help="of a file in place of the ledger"
     )
     as_json(parser, "the table")
-    slices(parser)
+    blindable_slices(parser)
 
 
 def run(options: Namespace) -> int:

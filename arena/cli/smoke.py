@@ -39,11 +39,12 @@ def arguments(parser: ArgumentParser) -> None:
 async def run(options: Namespace) -> int:
     from arena.checks.page import Page
     from arena.checks.playing import Player
-    from arena.checks.visitor import Visitor, local_arena
+    from arena.checks.visitor import Visitor, let_in, local_arena
 
-    url = options.url or local_arena(config.load())
+    settings = config.load()
+    url, allowed = options.url or local_arena(settings), await let_in(settings)
     timings = []
-    async with Visitor(url, browses=True) as browser:
+    async with Visitor(url, allowed=allowed, browses=True) as browser:
         await browser.call("/api/arena/status")
         page = await Page.opened(browser)
         with Bar() as bar:

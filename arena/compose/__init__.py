@@ -9,7 +9,14 @@ from dataclasses import replace
 
 from arena.compose.asking import tls_of
 from arena.compose.house import House, Told, nobody
-from arena.compose.ledgers import backed_up, ledger_condition, ledger_of, restored, verified
+from arena.compose.ledgers import (
+    backed_up,
+    ledger_condition,
+    ledger_key,
+    ledger_of,
+    restored,
+    verified,
+)
 from arena.compose.stores import SharedStores
 from arena.compose.supply import roster_of
 from arena.core.ports import Condition
@@ -19,6 +26,7 @@ __all__ = [
     "House",
     "backed_up",
     "ledger_condition",
+    "ledger_key",
     "ledger_of",
     "reaching",
     "restored",

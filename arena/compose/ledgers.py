@@ -39,6 +39,15 @@ async def ledger_condition(settings: Settings) -> Condition:
         await ledger.close()
 
 
+async def ledger_key(settings: Settings) -> bytes:
+    """What the arena of these settings signs with. Raises ConfigError and LedgerFault."""
+    ledger = SqlLedger(settings.database_url)
+    try:
+        return await ledger.key()
+    finally:
+        await ledger.close()
+
+
 async def verified(settings: Settings, head: str = "") -> Verified:
     """What the chain of the ledger says. Raises ConfigError and LedgerFault."""
     async with ledger_of(settings) as ledger:

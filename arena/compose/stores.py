@@ -72,11 +72,9 @@ class MemoryStores:
             battle = rules.void(left, FAULT) if writing else left
             self._battles.take_up(battle)
             self._feed.found_again(battle)
-            self._journal.keep(battle)
-        for parked in unpark(self._parking):
+        for parked in unpark(self._parking, self._keep):
             self._battles.take_up(parked.battle)
             self._feed.take_up(parked.battle.id, parked.events, parked.last)
-            self._journal.keep(parked.battle)
 
     async def close(self) -> None:
         left = self._battles.undecided()

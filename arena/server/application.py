@@ -69,7 +69,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     if house.settings.gated:
         app.add_middleware(
             Gate,
-            admitted=_admitted(house.settings),
+            admitted=admitted(house.settings),
             key=house.ledger.key,
             take=house.stores.limits.take,
             root_path="" if shared else house.settings.root_path,
@@ -116,8 +116,8 @@ def exposure(settings: Settings, shared: bool) -> str:
     )
 
 
-def _admitted(settings: Settings) -> Admitted:
-    """Raises ConfigError where a library is missing."""
+def admitted(settings: Settings) -> Admitted:
+    """Who may come in. Raises ConfigError where a library is missing."""
     openid = None
     if settings.openid:
         try:

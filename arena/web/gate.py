@@ -89,10 +89,10 @@ class Admitted:
         return any(address in ip_network(network) for network in self.proxies)
 
     @property
-    def fingerprint(self) -> str:
-        """Another one as soon as somebody is not to be let in any more."""
+    def purpose(self) -> str:
+        """Of what is signed; another one as soon as somebody is not to be let in any more."""
         told = repr((self.password, self.users, self.openid and self.openid.issuer))
-        return sha256(told.encode()).hexdigest()
+        return f"gate {sha256(told.encode()).hexdigest()}"
 
 
 class Gate:
@@ -106,7 +106,6 @@ class Gate:
         self._key = key
         self._take = take
         self._root = root_path
-        self._purpose = f"gate {admitted.fingerprint}"
         self._shut: dict[str, float] = {}
         """Networks with too many wrong tries, and until when."""
 
@@ -174,11 +173,8 @@ class Gate:
         """Let in, and led to where they wanted to go, which is here."""
         here = after if after.startswith("/") and after[1:2] not in ("/", "\\") else "/"
         answer = RedirectResponse(f"{self._root}{here}", 303)
-        until = f"{int(time.time()) + MONTH_S}"
-        told = f"{account.encode().hex()}.{until}"
         answer.set_cookie(
-            _name(key),
-            signed(key, self._purpose, told),
+            *ticket(key, self._admitted, account, MONTH_S),
             max_age=MONTH_S,
             path=f"{self._root}/",
             secure=request.url.scheme == "https",
@@ -188,7 +184,7 @@ class Gate:
         return answer
 
     def _read(self, key: bytes, told: str) -> str | None:
-        said = said_in(key, self._purpose, told)
+        said = said_in(key, self._admitted.purpose, told)
         account, _, until = said.partition(".")
         return bytes.fromhex(account).decode() if said and int(until) > time.time() else None
 
@@ -216,6 +212,12 @@ class Gate:
             style=STYLE,
         )
         return HTMLResponse(page, 401, {"Cache-Control": "no-store"})
+
+
+def ticket(key: bytes, admitted: Admitted, account: str, seconds: int) -> tuple[str, str]:
+    """The cookie, by name and value, of whoever is in for so long."""
+    told = f"{account.encode().hex()}.{int(time.time()) + seconds}"
+    return _name(key), signed(key, admitted.purpose, told)
 
 
 class TooManyTries(RateLimited):

@@ -57,7 +57,22 @@ def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is
         there.communicate()
     (found,) = journal.take_up()
     assert (found.id, found.phase) == (OPENED.id, Phase.VOTING)
-    assert journal.take_up() == [] and not list(tmp_path.iterdir())
+    assert journal.take_up() == []
+    journal.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_found_is_found_again_by_the_next_if_nothing_more_was_done(tmp_path: Path) -> None:
+    """Also if the process is killed in the moment that it has found it."""
+    journal = Journal(tmp_path / "moves", list)
+    there = killed(tmp_path / "moves")
+    there.kill()
+    there.communicate()
+    found = journal.take_up()
+    (file,) = tmp_path.iterdir()
+    (tmp_path / "moves.1-dead").write_bytes(file.read_bytes())
+    assert Journal(tmp_path / "moves", list).take_up() == found != []
+    journal.close()
 
 
 def test_a_battle_that_was_decided_is_found_too_as_its_reveal_may_still_be_asked_for(
