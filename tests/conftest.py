@@ -53,6 +53,7 @@ ssl.create_default_context = context
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Without xdist (-p no:xdist) its options in pyproject.toml are taken and mean nothing."""
     parser.addoption("--kills", default="10", help="how often test_kills kills the arena")
+    parser.addoption("--prompts", default="4", help="of the study that test_crowd judges")
     if not pluginmanager.hasplugin("xdist"):
         parser.addoption("--numprocesses", "--dist")
         parser.addoption("--no-loadscope-reorder", action="store_true")
