@@ -91,7 +91,7 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         )
         votes = votes.drop(columns=frames.SEQUENCE)
         raters = tables.raters(design, course, votes, now)
-        judged = _with_repeats(votes)
+        judged = with_repeats(votes)
         agreed = agreement.agreement(judged)
         alike = agreement.raters(judged)[["rater", *ALIKE]]
         raters = raters.merge(alike, how="left", on="rater")
@@ -120,7 +120,7 @@ async def _judges(ledger: Ledger, name: str) -> pd.DataFrame:
     return pd.concat(found[1:] or found, ignore_index=True)
 
 
-def _with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
+def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
     """Votes as agreement is told by them: what a rater judged again among them."""
     told = superseding(votes)
     again = told["excluded_reason"] == Kind.REPEAT
