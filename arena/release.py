@@ -51,6 +51,8 @@ WHY = {
     "superseded": "that were taken back",
     "abuse": "of somebody who voted more often than people do",
 }
+IMAGES = "images"
+"""The folder of those that prompts come with, by digest."""
 SAID = ("conversation_a", "conversation_b")
 TEXTS = {
     "prompts": ("prompt", "turns", "system"),
@@ -125,16 +127,20 @@ def release(
     if found.status.open or found.blind:
         raise BadInput(f"{name} is open. Close it first: arena study close {name}")
 
-    async def key(ledger: Ledger) -> bytes:
-        return await ledger.key()
+    async def read(ledger: Ledger) -> tuple[bytes, Mapping[str, bytes]]:
+        return await ledger.key(), await ledger.images(found.design.images)
 
-    names = _names(found, frames.from_ledger(settings, key))
+    key, images = frames.from_ledger(settings, read)
+    names = _names(found, key)
     findings = screened(found)
     found = _all_masked(found) if mask else found
     tables = _tables(found, names)
     folder.mkdir(parents=True, exist_ok=True)
     for file, table in tables.items():
         write(table, folder / file)
+    for digest, image in images.items():
+        (folder / IMAGES).mkdir(exist_ok=True)
+        (folder / IMAGES / f"{digest}.jpg").write_bytes(image)
     made = derived(folder)
     for file, table in made.items():
         write(table, folder / file)
@@ -250,7 +256,8 @@ def _told(
     about = f"Blind comparisons of {len(found.design.contenders)} language models."
     described = croissant.metadata(found.design.name, about, licence, f"{now.date()}", digests)
     (folder / "croissant.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-    files = sorted((*tables, "README.md", "croissant.json", "method.json"))
+    shown = (f"{IMAGES}/{digest}.jpg" for digest in design.images)
+    files = sorted((*tables, *shown, "README.md", "croissant.json", "method.json"))
     sums = "".join(f"{_digest(folder / file)}  {file}\n" for file in files)
     (folder / "SHA256SUMS").write_text(sums, "utf-8")
 

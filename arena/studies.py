@@ -22,7 +22,7 @@ from arena.core.standings.leaderboard import superseding
 from arena.core.standings.slices import Slice
 from arena.core.study import file, tables
 from arena.core.study.design import Kind, Study
-from arena.exchange.tables import rows_of
+from arena.exchange.tables import rows_of, with_images
 from arena.play.judging import cases, verdicts
 from arena.play.studies import study_of
 
@@ -60,15 +60,21 @@ class StudyFrames:
         return frames.leaderboard(votes=self.votes, **choices)
 
 
-def read(place: Path) -> Study:
-    """A study's file, with its prompts. Raises FaultyStudy, BadInput."""
+def read(place: Path) -> tuple[Study, dict[str, bytes]]:
+    """A study's file, with its prompts, and their images by digest. Raises FaultyStudy,
+    BadInput."""
+    from arena.compose import cleaned
+
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{place} cannot be read ({error}). Name a study's file.") from None
     where = file.prompts_of(text, place.name)
-    rows = rows_of(place.parent / where) if where else ()
-    return file.parse(text, place.name, rows)
+    images: dict[str, bytes] = {}
+    prompts = place.parent / where
+    beside = prompts if prompts.is_dir() else prompts.parent
+    rows = with_images(rows_of(prompts) if where else (), beside, cleaned, images)
+    return file.parse(text, place.name, rows), images
 
 
 def study(name: str, *, unblind: bool = False, **settings: Any) -> StudyFrames:

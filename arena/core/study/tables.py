@@ -27,8 +27,10 @@ SHOWN_BLIND = (
 
 
 def prompts(study: Study) -> pd.DataFrame:
-    rows = [(i.id, i.turns[0], list(i.turns[1:]), i.topic, i.system) for i in study.items]
-    return pd.DataFrame(rows, columns=["prompt_id", "prompt", "turns", "topic", "system"])
+    """images: by the digests under which the ledger keeps them."""
+    columns = ["prompt_id", "prompt", "turns", "topic", "system", "images"]
+    rows = [(i.id, i.turns[0], [*i.turns[1:]], i.topic, i.system, [*i.images]) for i in study.items]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def replies(study: Study, written: Iterable[Written]) -> pd.DataFrame:
