@@ -130,7 +130,7 @@ async def opened(database: str, prompts: int) -> None:
 
 async def judged(url: str, kill: Kill, prompts: int) -> tuple[list[Rater], int]:
     """Everybody but the one on the page, and how often it was killed meanwhile: once for each
-    three prompts."""
+    four prompts."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         base_url=url, trust_env=False, timeout=30, limits=limits
@@ -139,14 +139,14 @@ async def judged(url: str, kill: Kill, prompts: int) -> tuple[list[Rater], int]:
         people = [Rater(client, "crowd", name) for name in names if name != ON_PAGE]
 
         async def killing() -> int:
-            for kills in range(prompts // 3):
+            for kills in range(prompts // 4):
                 seen = sum(len(rater.votes) for rater in people)
                 while sum(len(rater.votes) for rater in people) < seen + LEAST_LIFE:
                     if all(part.done() for part in parts):
                         return kills
                     await asyncio.sleep(0.02)
                 await asyncio.to_thread(kill, kills)
-            return prompts // 3
+            return prompts // 4
 
         parts = [asyncio.create_task(rater.take_part()) for rater in people]
         kills = await killing()
