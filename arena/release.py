@@ -21,10 +21,13 @@ import pandas as pd
 from jinja2 import Environment
 
 from arena import frames, studies
-from arena.core.codec import encode
+from arena.core.codec import decode, encode
 from arena.core.errors import BadInput
+from arena.core.standings import agreement
 from arena.core.standings.board import Query
+from arena.core.standings.leaderboard import superseding
 from arena.core.study.design import Completion, Study
+from arena.core.study.tables import judging, prompts
 from arena.exchange import croissant, personal
 from arena.exchange.folder import write, written
 
@@ -36,8 +39,9 @@ WHAT = {
     "prompts.jsonl": "what was asked",
     "replies.jsonl": "what every contender answered, with versions, digests, seeds and options",
     "votes.parquet": "one row a pair that was judged, in the columns of the arena's ledger",
-    "raters.csv": "who judged how much, how fast, and whether they read",
-    "standings.csv": "the ratings, made of the votes",
+    "raters.csv": "who judged how much, how fast, whether they read, and how far they agree",
+    "agreement.csv": "how far raters agree, with intervals",
+    "standings.csv": "the ratings",
 }
 WHY = {
     "practice": "of the battle that each rater practises on",
@@ -47,6 +51,8 @@ WHY = {
     "superseded": "that were taken back",
     "abuse": "of somebody who voted more often than people do",
 }
+IMAGES = "images"
+"""The folder of those that prompts come with, by digest."""
 SAID = ("conversation_a", "conversation_b")
 TEXTS = {
     "prompts": ("prompt", "turns", "system"),
@@ -121,32 +127,48 @@ def release(
     if found.status.open or found.blind:
         raise BadInput(f"{name} is open. Close it first: arena study close {name}")
 
-    async def key(ledger: Ledger) -> bytes:
-        return await ledger.key()
+    async def read(ledger: Ledger) -> tuple[bytes, Mapping[str, bytes]]:
+        return await ledger.key(), await ledger.images(found.design.images)
 
-    names = _names(found, frames.from_ledger(settings, key))
+    key, images = frames.from_ledger(settings, read)
+    names = _names(found, key)
     findings = screened(found)
     found = _all_masked(found) if mask else found
     tables = _tables(found, names)
     folder.mkdir(parents=True, exist_ok=True)
     for file, table in tables.items():
         write(table, folder / file)
-    write(standings(folder), folder / "standings.csv")
-    tables["standings.csv"] = pd.read_csv(folder / "standings.csv")
-    _told(found, folder, tables, licence, mask, len(findings))
+    for digest, image in images.items():
+        (folder / IMAGES).mkdir(exist_ok=True)
+        (folder / IMAGES / f"{digest}.jpg").write_bytes(image)
+    made = derived(folder)
+    for file, table in made.items():
+        write(table, folder / file)
+    _told(found, folder, tables | made, licence, mask, len(findings))
     return findings
 
 
-def standings(folder: Path) -> pd.DataFrame:
-    """Of the votes of a release, alone."""
-    board = frames.board_of_rows(pd.read_parquet(folder / "votes.parquet"), Query())
-    numbers = board.standings.select_dtypes("float64").columns
-    return board.standings.assign(**{name: board.standings[name].round(DIGITS) for name in numbers})
+def derived(folder: Path) -> dict[str, pd.DataFrame]:
+    """Of the votes of a release, alone: what else it has as tables."""
+    votes = pd.read_parquet(folder / "votes.parquet")
+    judged = studies.with_repeats(votes)
+    alike = agreement.raters(judged)[["rater", *studies.ALIKE]]
+    made = {
+        "raters.csv": judging(votes).merge(alike, how="left", on="rater"),
+        "agreement.csv": agreement.agreement(judged),
+        "standings.csv": frames.board_of_rows(votes, Query()).standings,
+    }
+    return {file: _rounded(table) for file, table in made.items()}
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    numbers = table.select_dtypes("float").columns
+    return table.assign(**{name: table[name].round(DIGITS) for name in numbers})
 
 
 def rebuilt(folder: Path) -> list[str]:
-    """What is not as it was written: files whose digest is another one, tables that come out
-    otherwise. Raises BadInput where this is no release."""
+    """What is not as it was written: files whose digest is another one, tables and numbers that
+    come out otherwise. Raises BadInput where this is no release."""
     try:
         sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
         wrong = []
@@ -154,12 +176,21 @@ def rebuilt(folder: Path) -> list[str]:
             digest, _, file = line.partition("  ")
             if _digest(folder / file) != digest:
                 wrong.append(f"{file} is not the file that was released")
-        again = written(standings(folder), ".csv")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{folder} is no release of a study ({error}).") from None
-    if again != (folder / "standings.csv").read_bytes():
-        wrong.append("standings.csv comes out otherwise")
+        method = json.loads((folder / "method.json").read_text("utf-8"))
+        again = derived(folder) | {"prompts.jsonl": prompts(decode(method["study"], Study))}
+        for file, table in again.items():
+            if written(table, Path(file).suffix) != (folder / file).read_bytes():
+                wrong.append(f"{file} comes out otherwise")
+        if method["excluded"] != _excluded(pd.read_parquet(folder / "votes.parquet")):
+            wrong.append("method.json: what does not count comes out otherwise")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder} is no release of a study ({error!s:.200}).") from None
     return wrong
+
+
+def _excluded(votes: pd.DataFrame) -> dict[str, int]:
+    """Why votes do not count → how many."""
+    return dict(sorted(Counter(filter(None, votes["excluded_reason"])).items()))
 
 
 def _names(found: studies.StudyFrames, key: bytes) -> Mapping[str, str]:
@@ -173,14 +204,11 @@ def _names(found: studies.StudyFrames, key: bytes) -> Mapping[str, str]:
 
 
 def _tables(found: studies.StudyFrames, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    raters = found.raters.drop(columns=[*found.design.completion.passed, "joined_at"])
+    votes = superseding(found.votes)
     return {
         "prompts.jsonl": found.prompts,
         "replies.jsonl": found.replies.assign(host=""),
-        "votes.parquet": found.votes.assign(
-            rater=found.votes["rater"].map(names), host_a="", host_b=""
-        ),
-        "raters.csv": raters.assign(rater=raters["rater"].map(names)).sort_values("rater"),
+        "votes.parquet": votes.assign(rater=votes["rater"].map(names), host_a="", host_b=""),
     }
 
 
@@ -194,7 +222,7 @@ def _told(
 ) -> None:
     """The card, the method, the metadata, and the digests of all."""
     now = datetime.now(UTC)
-    excluded = Counter(filter(None, found.votes["excluded_reason"]))
+    excluded = _excluded(tables["votes.parquet"])
     design = replace(found.design, completion=Completion(passed=found.design.completion.passed))
     method = {
         "study": encode(design, Study),
@@ -202,6 +230,7 @@ def _told(
         "arena": _version("progressive-arena"),
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in ("numpy", "pandas", "scipy")},
+        "raters": {"came": found.status.raters, "finished": found.status.finished},
         "excluded": excluded,
         "standings": "Bradley-Terry, normal prior of 1.5 logits, sandwich covariance by rater",
         "personal_data": {"found": number, "masked": mask},
@@ -227,7 +256,8 @@ def _told(
     about = f"Blind comparisons of {len(found.design.contenders)} language models."
     described = croissant.metadata(found.design.name, about, licence, f"{now.date()}", digests)
     (folder / "croissant.json").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-    files = sorted((*tables, "README.md", "croissant.json", "method.json"))
+    shown = (f"{IMAGES}/{digest}.jpg" for digest in design.images)
+    files = sorted((*tables, *shown, "README.md", "croissant.json", "method.json"))
     sums = "".join(f"{_digest(folder / file)}  {file}\n" for file in files)
     (folder / "SHA256SUMS").write_text(sums, "utf-8")
 

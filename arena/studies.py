@@ -17,10 +17,13 @@ from arena import settings as config
 from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.standings import agreement
+from arena.core.standings.judge import EXCLUDED, FINDINGS, JUDGE, family, findings
 from arena.core.standings.leaderboard import superseding
+from arena.core.standings.slices import Slice
 from arena.core.study import file, tables
 from arena.core.study.design import Kind, Study
-from arena.exchange.tables import rows_of
+from arena.exchange.tables import rows_of, with_images
+from arena.play.judging import cases, verdicts
 from arena.play.studies import study_of
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ ALIKE = ("agrees", "agrees_lower", "agrees_upper", "kappa", "agrees_with_self", 
 @dataclass(frozen=True)
 class StudyFrames:
     """A study as tables. As long as it is open contenders go by other names, unless they were
-    asked for."""
+    asked for. judges: what `arena judge` found of each model that has judged it."""
 
     design: Study
     status: tables.Status
@@ -43,6 +46,7 @@ class StudyFrames:
     votes: pd.DataFrame
     raters: pd.DataFrame
     agreement: pd.DataFrame
+    judges: pd.DataFrame
     blind: bool
 
     def __repr__(self) -> str:
@@ -56,15 +60,21 @@ class StudyFrames:
         return frames.leaderboard(votes=self.votes, **choices)
 
 
-def read(place: Path) -> Study:
-    """A study's file, with its prompts. Raises FaultyStudy, BadInput."""
+def read(place: Path) -> tuple[Study, dict[str, bytes]]:
+    """A study's file, with its prompts, and their images by digest. Raises FaultyStudy,
+    BadInput."""
+    from arena.compose import cleaned
+
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{place} cannot be read ({error}). Name a study's file.") from None
     where = file.prompts_of(text, place.name)
-    rows = rows_of(place.parent / where) if where else ()
-    return file.parse(text, place.name, rows)
+    images: dict[str, bytes] = {}
+    prompts = place.parent / where
+    beside = prompts if prompts.is_dir() else prompts.parent
+    rows = with_images(rows_of(prompts) if where else (), beside, cleaned, images)
+    return file.parse(text, place.name, rows), images
 
 
 def study(name: str, *, unblind: bool = False, **settings: Any) -> StudyFrames:
@@ -87,7 +97,7 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         )
         votes = votes.drop(columns=frames.SEQUENCE)
         raters = tables.raters(design, course, votes, now)
-        judged = _with_repeats(votes)
+        judged = with_repeats(votes)
         agreed = agreement.agreement(judged)
         alike = agreement.raters(judged)[["rater", *ALIKE]]
         raters = raters.merge(alike, how="left", on="rater")
@@ -97,13 +107,26 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         if blind:
             names = tables.aliases(design, await ledger.key())
             votes, replies = tables.blind_votes(votes, names), tables.blind_replies(replies, names)
-        prompts = tables.prompts(design)
-        return StudyFrames(design, status, prompts, replies, votes, raters, agreed, blind)
+        prompts, judges = tables.prompts(design), await _judges(ledger, name)
+        return StudyFrames(design, status, prompts, replies, votes, raters, agreed, judges, blind)
 
     return frames.from_ledger(settings, gathered)
 
 
-def _with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
+async def _judges(ledger: Ledger, name: str) -> pd.DataFrame:
+    """In the columns of `judge.FINDINGS`, and whose they are."""
+    votes = await ledger.votes(("rater", "study", "excluded_reason"))
+    own = votes[(votes["study"] == name) & (votes["excluded_reason"] == EXCLUDED)]
+    found = [pd.DataFrame(columns=["judge", *FINDINGS])]
+    for rater in sorted(own["rater"].unique()):
+        model = str(rater).removeprefix(JUDGE)
+        _, people = await cases(ledger, Slice(study=name), model)
+        told = findings(await verdicts(ledger, model), people, family(model))
+        found.append(told.assign(judge=rater))
+    return pd.concat(found[1:] or found, ignore_index=True)
+
+
+def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
     """Votes as agreement is told by them: what a rater judged again among them."""
     told = superseding(votes)
     again = told["excluded_reason"] == Kind.REPEAT

@@ -52,8 +52,9 @@ ssl.create_default_context = context
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Without xdist (-p no:xdist) its options in pyproject.toml are taken and mean nothing."""
-    parser.addoption("--kills", default="10", help="how often test_kills kills an arena")
+    parser.addoption("--kills", default="4", help="how often test_kills kills an arena")
     parser.addoption("--players", default="6", help="how many play there meanwhile")
+    parser.addoption("--prompts", default="4", help="of the study that test_crowd judges")
     if not pluginmanager.hasplugin("xdist"):
         parser.addoption("--numprocesses", "--dist")
         parser.addoption("--no-loadscope-reorder", action="store_true")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import mlcroissant
 import pandas as pd
 import pytest
 
@@ -159,12 +160,33 @@ def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
     assert list(standings["contender"]) == [*NAMES[::-1]]
     described = json.loads((folder / "croissant.json").read_text())
     assert {each["name"] for each in described["distribution"]} >= {"votes.parquet", "raters.csv"}
+    raters = pd.read_csv(folder / "raters.csv")
+    assert list(raters["judged"]) == [5] * 3 and list(raters["attention_passed"]) == [1] * 3
+    assert list(raters["agrees"]) == [1.0] * 3 and list(raters["median_seconds"]) == [2.0] * 3
+    assert json.loads((folder / "method.json").read_text())["excluded"] == {"attention": 3}
     assert main(["study", "rebuild", str(folder)]) == 0
-    changed = votes.assign(winner="model_a")
+    capsys.readouterr()
+    checks = votes["excluded_reason"] == "attention"
+    changed = votes.assign(winner="model_a", excluded_reason="repeat").where(checks, votes)
+    changed.loc[~checks, "winner"] = "model_b"
     changed.to_parquet(folder / "votes.parquet")
+    (folder / "prompts.jsonl").write_text("")
     assert main(["study", "rebuild", str(folder)]) == 1
     told = capsys.readouterr().err
-    assert "votes.parquet is not the file" in told and "standings.csv comes out otherwise" in told
+    assert "votes.parquet is not the file" in told
+    for made in ("prompts.jsonl", "raters.csv", "agreement.csv", "standings.csv"):
+        assert f"{made} comes out otherwise" in told
+    assert "what does not count comes out otherwise" in told
+
+
+def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> None:
+    close(url)
+    assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "mask"]) == 0
+    told = mlcroissant.Dataset(jsonld=tmp_path / "out" / "croissant.json")
+    assert not told.metadata.issues.errors and not told.metadata.issues.warnings
+    rows = list(told.records("votes"))
+    assert len(rows) == 15 and {row["votes/winner"] for row in rows} <= {b"model_a", b"model_b"}
+    assert len(list(told.records("raters"))) == 3 and len(list(told.records("replies"))) == 12
 
 
 def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from arena.adapters.images import cleaned
 from arena.compose.asking import tls_of
 from arena.compose.house import House, Told, nobody
 from arena.compose.ledgers import (
@@ -25,6 +26,7 @@ from arena.settings import Settings
 __all__ = [
     "House",
     "backed_up",
+    "cleaned",
     "ledger_condition",
     "ledger_key",
     "ledger_of",

@@ -6,8 +6,10 @@ It does not know what the rows mean, nor which columns there have to be.
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -38,6 +40,39 @@ def rows_of(place: Path) -> Iterator[Row]:
         raise BadInput(f"{place} is not UTF-8. Save it again as UTF-8.") from None
     except (OSError, csv.Error, pa.ArrowException) as error:
         raise BadInput(f"{place} cannot be read ({error}).") from None
+
+
+def with_images(
+    rows: Iterable[Row], folder: Path, cleaned: Callable[[bytes], bytes], kept: dict[str, bytes]
+) -> Iterator[Row]:
+    """The rows with digests where files of images are named, or held as data sets hold them.
+    cleaned: makes an image anew from a file's bytes. kept: where what was made goes, by digest."""
+    for place, row, wrong in rows:
+        if not row or not row.get("image"):
+            yield place, row, wrong
+            continue
+        try:
+            made = [cleaned(_bytes(each, folder)) for each in _several(row["image"])]
+        except (BadInput, OSError, ValueError) as error:
+            yield place, None, f"image: {error}"
+            continue
+        kept |= {sha256(image).hexdigest(): image for image in made}
+        yield place, {**row, "image": [sha256(image).hexdigest() for image in made]}, wrong
+
+
+def _several(image: Any) -> list[Any]:
+    """One, a list, or a list as JSON."""
+    if isinstance(image, str) and image.lstrip().startswith("["):
+        image = json.loads(image)
+    return image if isinstance(image, list) else [image]
+
+
+def _bytes(image: Any, folder: Path) -> bytes:
+    if isinstance(image, dict) and isinstance(image.get("bytes"), bytes):
+        return bytes(image["bytes"])
+    if not isinstance(image, str):
+        raise BadInput("Name a file, or a list of files.")
+    return (folder / image).read_bytes()
 
 
 def _folder(place: Path) -> Iterator[Row]:

@@ -177,6 +177,14 @@ class Admission:
             raise NoCapacity(
                 f"{waiting} battles are waiting in line. Please try again in a minute."
             )
+        await self.limited(caller, images)
+        if images and len(self._hosts.seeing()) < MIN_CONTENDERS:
+            raise BadInput(
+                "Fewer than two of the models here can see images. Please ask without one."
+            )
+
+    async def limited(self, caller: Caller, images: int = 0) -> None:
+        """Count an opening. Raises RateLimited."""
         limit = self._rules.opens_per_minute
         for who in filter(None, (caller.rater, caller.network)) if limit else ():
             if wait := await self._limits.take(f"open/{who}", limit, 60.0):
@@ -191,10 +199,6 @@ class Admission:
                     f"place. Please try again in {wait:.0f} s, or ask without one.",
                     retry_after_s=wait,
                 )
-        if images and len(self._hosts.seeing()) < MIN_CONTENDERS:
-            raise BadInput(
-                "Fewer than two of the models here can see images. Please ask without one."
-            )
 
     async def battle(
         self, battle_id: str, format: str, prompt: str, size: int | None, origin: Origin

@@ -44,6 +44,13 @@ class Images:
         return tuple(found[digest] for digest in digests)
 
 
+async def kept_for_good(ledger: Ledger, images: Mapping[str, bytes]) -> None:
+    """A study names them, by digest. Raises NoCapacity."""
+    if images:
+        await ledger.keep_images(images)
+        await ledger.hold_images(list(images))
+
+
 def seeing(hosts: Hosts, terms: Terms) -> tuple[Contender, ...]:
     """The contenders that take what the battle is opened with."""
     seen = hosts.seeing() if terms.images else ()

@@ -91,6 +91,7 @@ class Referee:
             readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
             rng=self._rng,
         )
+        self.limited = self._admission.limited
 
     # Battles ----------------------------------------------------------------------------------
 

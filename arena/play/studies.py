@@ -20,7 +20,7 @@ from arena.core.study.course import Claim, Course, Event
 from arena.core.study.design import Kind, Study
 from arena.core.study.page import RaterPage, page, taking_part
 from arena.core.study.staging import AHEAD, battle_of, check_of
-from arena.core.study.written import of_check, owed
+from arena.core.study.written import of_check, owed, seeing
 from arena.play.prepared import Prepared, Replies
 from arena.play.rounds import Rounds
 
@@ -56,9 +56,16 @@ async def study_of(ledger: StudyLedger, name: str) -> tuple[Study, Course]:
 
 async def open_study(ledger: StudyLedger, study: Study, now: datetime) -> None:
     """From now on raters may come. Raises BadInput where it is another one than was opened under
-    this name before, or replies are missing that were to be written ahead."""
-    missing = len(owed(study, await ledger.written(study.name))) if study.ahead else 0
-    if missing:
+    this name before, replies are missing that were to be written ahead, or too few contenders see
+    the images of its prompts."""
+    written = await ledger.written(study.name) if study.ahead else ()
+    study = seeing(study, written) if study.ahead else study
+    if any(len(study.able(item)) < study.size for item in study.items):
+        raise BadInput(
+            f"Fewer than {study.size} of its contenders have answered a prompt with an image. Let "
+            "others see them, or leave these prompts out."
+        )
+    if study.ahead and (missing := len(owed(study, written))):
         raise BadInput(
             f"{missing:,} replies are not written yet. Let them be written with `arena study "
             "write`, then open it."
@@ -130,9 +137,10 @@ class Studies:
     async def page(self, name: str, rater: str) -> RaterPage:
         """Raises UnknownStudy."""
         now = self._now()
-        return await self._move(
-            name, rater, lambda study, course: (page(study, course, rater, now), [])
-        )
+        _named(rater)
+        events, judged = await self._ledger.happened(name)
+        ended = await self._ended(events, rater)
+        return page(self._of(name, events), Course.of([*events, *ended], judged), rater, now)
 
     async def consent(self, name: str, rater: str, passed: Mapping[str, str]) -> RaterPage:
         """The rater takes part. passed: what they came with; only what the study asks for is
@@ -265,9 +273,9 @@ class Studies:
         self, name: str, rater: str, decide: Callable[[Study, Course], tuple[Result, list[Event]]]
     ) -> Result:
         """Decide on what has happened, how the rater's battles ended among it."""
-        if not rater or len(rater) > LONGEST_LABEL or not rater.isprintable():
-            raise BadInput(f"A rater's name has 1 to {LONGEST_LABEL} characters.")
-        ended = await self._ended(name, rater)
+        _named(rater)
+        so_far, _ = await self._ledger.happened(name)
+        ended = await self._ended(so_far, rater)
 
         def move(events: Sequence[Event], judged: Judged) -> tuple[Result, list[Event]]:
             study = self._of(name, events)
@@ -277,11 +285,11 @@ class Studies:
 
         return await self._ledger.move(name, move)
 
-    async def _ended(self, name: str, rater: str) -> list[Event]:
+    async def _ended(self, events: Sequence[Event], rater: str) -> list[Event]:
         """How those of the rater's battles ended that nobody has told of yet."""
-        events, _ = await self._ledger.happened(name)
+        own = Course.of(event for event in events if event.rater == rater)
         found = []
-        for claim in Course.of(events).of_rater(rater):
+        for claim in own.claims.values():
             if claim.done:
                 continue
             try:
@@ -296,3 +304,9 @@ class Studies:
         if name not in self._known:
             self._known[name] = _study(name, events)
         return self._known[name]
+
+
+def _named(rater: str) -> None:
+    """Raises BadInput for what is no name of a rater."""
+    if not rater or len(rater) > LONGEST_LABEL or not rater.isprintable():
+        raise BadInput(f"A rater's name has 1 to {LONGEST_LABEL} characters.")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from arena.core.battle.entities import Seat
+from arena.core.battle.entities import Seat, Terms
 from arena.core.errors import ArenaError
 from arena.core.ports import Hosts, StudyLedger
 from arena.core.study.design import Study
@@ -62,7 +62,8 @@ async def _written(
     """Why it could not be had; empty where it is kept."""
     contender = instructed(study, each.contender.name, each.item)
     seed = seed_of(study, each.item)
-    writer = Writer(Seat("A", contender), each.item.turns, hosts.families())
+    terms = Terms(images=each.item.images)
+    writer = Writer(Seat("A", contender), each.item.turns, hosts.families(), terms)
     await writer.write(hosts, seed)
     if isinstance(writer.fault, ArenaError):
         return str(writer.fault)

@@ -100,8 +100,13 @@ async function goOn() {
     led.page = led.page?.phase === "consent"
       ? await askStudy("/consent", { passed: Object.fromEntries(words) })
       : await askStudy("");
-    if (led.page?.phase === "ready" && !(await enter())) led.page = await askStudy("");
-    if (led.page?.phase !== "ready" || !led.battle) paintSheet();
+    let why = null;
+    if (led.page?.phase === "ready" && !(await enter())) {
+      why = led.said;
+      led.page = await askStudy("");
+    }
+    if (led.page?.phase !== "ready") paintSheet();
+    else if (!led.battle) paintSheet({ text: why });
   } finally {
     led.busy = el.studyGo.disabled = false;
   }

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,10 +18,10 @@ from arena.core.ports import StudyLedger
 from arena.core.study.course import pairs_of
 from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Questions, Study
 from arena.core.study.written import Written, elsewhere
-from arena.play.admission import Caller
+from arena.play.admission import Caller, RefereeRules
 from arena.play.studies import close_study, open_study, study_of
-from tests.playing import Table
-from tests.web.calling import A, Play, problem, voting
+from tests.playing import QUICK, Table
+from tests.web.calling import HOSTED, MAKERS, A, Play, called, problem, voting
 
 NAMES = ("ash", "beech", "cedar", "elm")
 STRENGTH = {name: n for n, name in enumerate(NAMES)}
@@ -179,3 +180,68 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
         assert "leads its raters" in problem(await client.post(f"{A}/battles", json=free))[1]
 
     play(scene)
+
+
+def test_contenders_write_while_raters_wait_where_the_study_says_so(play: Play) -> None:
+    names = [model.name for model in HOSTED]
+    study = Study(
+        "live",
+        (Item("p0", ("Why?", "Shorter."), system="Be kind."), Item("p1", ("How?",))),
+        tuple(Contender(name, name) for name in names),
+        raters=2,
+        ahead=False,
+        practice=CHECK,
+    )
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await open_study(at.ledger, study, datetime.now(UTC))
+        before = len(at.hosts[0].stats.answers())
+
+        async def judge(name: str) -> dict[str, Any]:
+            rater = Rater(client, "live", name, robot=True)
+            await rater.post(f"{rater.path}/consent", {})
+            while (page := await live(rater))["phase"] == "ready":
+                pass
+            assert not [maker for maker in MAKERS for said in rater.wire if maker in said.lower()]
+            return page
+
+        async def live(rater: Rater) -> dict[str, Any]:
+            opened = (await rater.post(f"{rater.path}/battles")).json()
+            if battle := opened.get("battle"):
+                state = await voting(client, f"{A}/battles/{battle}")
+                rater.wire.append(json.dumps(state))
+                vote = {"round": 1, "judgement": "drop", "seat": "B", "ballot": state["ballot"]}
+                assert (await rater.post(f"{A}/battles/{battle}/votes", vote)).status_code == 200
+            return dict((await client.get(rater.path)).json())
+
+        ends = await asyncio.gather(judge("r0"), judge("r1"))
+        assert {end["phase"] for end in ends} == {"finished"}
+        votes = await at.ledger.votes()
+        votes = votes[votes["study"] == "live"]
+        ranked = votes[votes["excluded_reason"] == ""]
+        assert Counter(ranked["prompt_id"]) == {"p0": 2, "p1": 2}
+        assert Counter(votes["excluded_reason"])["practice"] == 2
+        own = ranked[ranked["prompt_id"] == "p0"]
+        assert set(own["conversation_a"].map(len)) == {4} and set(own["host_a"]) != {""}
+        asked = at.hosts[0].stats.answers()[before:]
+        assert len(asked) == 2 * 2 * (2 + 1), "each contender of a battle, turn by turn"
+        kind = [call for call in asked if call.messages[0]["content"] == "Be kind."]
+        assert len(kind) == 2 * 2 * 2
+
+    play(scene)
+
+
+def test_openings_in_a_study_are_limited_as_others_are(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, replace(STUDY, name="rush"))
+        told = []
+        for number in range(4):
+            rater = Rater(client, "rush", f"made-up-{number}", robot=True)
+            told.append((await rater.post(f"{rater.path}/consent", {})).status_code)
+        assert told == [200, 200, 200, 429]
+        known = Rater(client, "rush", "made-up-0", robot=True)
+        refused = await known.post(f"{known.path}/battles")
+        assert problem(refused)[0] == 429 and refused.headers["Retry-After"]
+        assert (await client.get(known.path)).json()["phase"] == "ready"
+
+    called(tmp_path, scene, rules=RefereeRules(opens_per_minute=3, stage=QUICK))

@@ -22,7 +22,7 @@ async def run(options: Namespace) -> int:
     from arena.core.study.faults import FaultyStudy
 
     try:
-        study = studies.read(Path(options.file))
+        study, images = studies.read(Path(options.file))
     except FaultyStudy as error:
         for fault in error.faults:
             errors.print(str(fault), style="red", markup=False)
@@ -35,26 +35,33 @@ async def run(options: Namespace) -> int:
         f"  time     {study.hours:.1f} h of people in all, at {study.minutes:g} min a battle",
     ):
         console.print(line, markup=False)
+    if images:
+        console.print(f"  images   {len(images):,}, made anew without what else their files hold")
     if study.ahead:
         console.print(
             f"  replies  {len(study.items) * len(study.contenders):,} to be written ahead"
         )
     if not options.offline:
-        await _hosts([contender.name for contender in study.contenders])
+        await _hosts([contender.name for contender in study.contenders], seen=bool(images))
     return 0
 
 
-async def _hosts(names: list[str]) -> None:
-    """Contenders that no host has are told; their answers may come from a file."""
+async def _hosts(names: list[str], *, seen: bool) -> None:
+    """Contenders that no host has are told; their answers may come from a file. seen: those that
+    take no images too."""
     from arena.compose import reaching
 
     try:
         async with reaching(config.load(), engine=False) as house:
             there = {contender.name for contender in house.hosts.contenders()}
+            blind = there.intersection(names) - house.hosts.seeing() if seen else ()
     except ArenaError as error:
         errors.print(f"  hosts    cannot be asked: {error}", style="yellow", markup=False)
         return
     for name in names:
         if name not in there:
             said = f"  note     no host has {name}; its answers have to come from a file"
+            errors.print(said, style="yellow", markup=False)
+        elif name in blind:
+            said = f"  note     {name} takes no images; it is drawn for no prompt with one"
             errors.print(said, style="yellow", markup=False)

@@ -17,13 +17,19 @@ def arguments(parser: ArgumentParser) -> None:
 
 async def run(options: Namespace) -> int:
     from arena import studies
-    from arena.compose import ledger_of, roster_of
+    from arena.compose import ledger_of, reaching, roster_of
     from arena.core.study.file import with_roster
+    from arena.play.images import kept_for_good
     from arena.play.studies import open_study
 
     settings = config.load()
-    study = with_roster(studies.read(Path(options.file)), roster_of(settings))
+    read, images = studies.read(Path(options.file))
+    study = with_roster(read, roster_of(settings))
+    if images and not study.ahead:
+        async with reaching(settings, engine=False) as house:
+            study = study.seen_by(house.hosts.seeing())
     async with ledger_of(settings) as ledger:
+        await kept_for_good(ledger, images)
         await open_study(ledger, study, datetime.now(UTC))
     console.print(f"{study.name} is open. Each rater has a link of their own:", markup=False)
     console.print(

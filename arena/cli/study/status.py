@@ -24,7 +24,10 @@ def run(options: Namespace) -> int:
     found = studies.frames_of(config.load(), options.name, unblind=options.unblind)
     told = found.status
     if options.json:
-        print_json(asdict(told))
+        from arena.core.codec import records
+
+        beside = {name: records(getattr(found, name)) for name in ("agreement", "raters", "judges")}
+        print_json(asdict(told) | beside)
         return 0
     state = "open" if told.open else "closed"
     alpha = found.agreement[found.agreement["measure"] == "alpha"].iloc[0]
@@ -52,6 +55,17 @@ def run(options: Namespace) -> int:
     rows = found.raters.itertuples()
     if len(found.raters):
         console.print(table("Raters", columns, rows, ["Rater"]))
+    measures = found.judges.set_index(["judge", "measure"])
+    for judge in found.judges["judge"].unique():
+        says, flips = measures.loc[judge, "agreement"], measures.loc[judge, "flips"]
+        between = f"{figure(says['lower'], '{:.0%}')} to {figure(says['upper'], '{:.0%}')}"
+        console.print(
+            f"  {judge} says what people say in {figure(says['value'], '{:.0%}')} of "
+            f"{says['number']:,} votes ({between}; people among themselves "
+            f"{figure(says['people'], '{:.0%}')}), and something else in the other order in "
+            f"{figure(flips['value'], '{:.0%}')}",
+            markup=False,
+        )
     if not found.blind and len(found.votes):
         shown = {
             "Contender": lambda row: str(row.contender),

@@ -5,7 +5,7 @@ It does not know how replies are asked for, only how far that is.
 
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,20 +31,23 @@ def arguments(parser: ArgumentParser) -> None:
 
 async def run(options: Namespace) -> int:
     from arena import studies
-    from arena.compose import ledger_of, reaching
+    from arena.compose import cleaned, ledger_of, reaching
     from arena.core.study.file import with_roster
+    from arena.play.images import Images, Showing, kept_for_good
     from arena.play.writing import write
 
-    study, settings = studies.read(Path(options.file)), config.load()
+    study, images = studies.read(Path(options.file))
     if options.answers:
-        return await _taken(study, Path(options.answers))
+        return await _taken(study, images, Path(options.answers))
+    settings = config.load()
     async with ledger_of(settings) as ledger:
+        await kept_for_good(ledger, images)
         with Bar() as bar:
             async with reaching(settings, bar.readiness) as house:
                 known = with_roster(study, house.hosts.contenders())
                 failed = await write(
-                    known,
-                    house.hosts,
+                    known.seen_by(house.hosts.seeing()),
+                    Showing(house.hosts, Images(ledger, cleaned)),
                     ledger,
                     _estimating(bar),
                     at_once=options.at_once,
@@ -57,18 +60,21 @@ async def run(options: Namespace) -> int:
     return int(bool(failed))
 
 
-async def _taken(study: "Study", place: Path) -> int:
+async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> int:
     from arena.compose import ledger_of
     from arena.core.study.faults import FaultyStudy
-    from arena.core.study.written import answers, owed
+    from arena.core.study.written import answers, owed, seeing
     from arena.exchange.tables import rows_of
+    from arena.play.images import kept_for_good
 
     found, faults = answers(study, rows_of(place))
     if faults:
         raise FaultyStudy(faults[:50])
     async with ledger_of(config.load()) as ledger:
+        await kept_for_good(ledger, images)
         new = await ledger.keep(study.name, found)
-        missing = len(owed(study, await ledger.written(study.name)))
+        there = await ledger.written(study.name)
+        missing = len(owed(seeing(study, there), there))
     console.print(f"{new:,} answers taken, {len(found) - new:,} were here already.")
     console.print(_left(study, missing), markup=False)
     return int(bool(missing))

@@ -50,8 +50,9 @@ def family(name: str) -> str:
 def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int = 0) -> pd.DataFrame:
     """One row a measure, with the columns of `FINDINGS`; NaN where nothing tells.
 
-    verdicts: in the columns `VERDICTS`, two of each item, each as it was shown; people: item,
-    rater, model_a, model_b, winner, length_a, length_b. own: the judge's family.
+    verdicts: in the columns `VERDICTS`, two of each item, each as it was shown; those on what no
+    people judged say nothing here. people: item, rater, model_a, model_b, winner, length_a,
+    length_b. own: the judge's family.
 
     agreement: the share of people's votes that say what the judge says, whose verdict is a tie
     where its two orders do not agree; people: the same of two people on one item. kappa: that
@@ -65,7 +66,7 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
         verdicts[verdicts["order"] == order].drop_duplicates("item").set_index("item")
         for order in (1, 2)
     )
-    items = first.index.intersection(second.index)
+    items = first.index.intersection(second.index).intersection(pd.Index(people["item"]))
     first, second = first.loc[items], second.loc[items]
     one, other = (_winners(of) for of in (first, second))
     combined = pd.Series(np.where(one == other, one, ""), index=items, dtype=object)

@@ -151,7 +151,7 @@ def _matched(
             # As often as they are going to meet here.
             met[pair] += max(number, min(study.alike, study.raters))
     here = {pair for at, meeting in sets if at == item for pair in pairs_of(meeting)}
-    names = [contender.name for contender in study.contenders]
+    names = [contender.name for contender in study.able(study.by_id[item])]
     rng.shuffle(names)
 
     def weight(chosen: tuple[str, ...]) -> tuple[int, int, int]:

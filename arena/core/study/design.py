@@ -6,8 +6,8 @@ It does not know the file it came from, nor what raters have done so far.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,17 +29,19 @@ GOOD, BAD = "good reply", "bad reply"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to judge: what is asked, turn by turn. system: goes to every contender."""
+    """One thing to judge: what is asked, turn by turn. system: goes to every contender. images:
+    digests of those that come with the first turn."""
 
     id: str
     turns: tuple[str, ...]
     topic: str = ""
     system: str = ""
+    images: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:
         """A digest of what is asked: replies to another text are no replies to this one."""
-        said = "\0".join((self.system, *self.turns))
+        said = "\0".join((self.system, *self.turns, *self.images))
         return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 
@@ -140,6 +142,22 @@ class Study:
         """Of raters, all told: what is not ranked too."""
         others = self.needed * (len(self.attention) + self.repeats + bool(self.practice))
         return (self.battles + others) * self.minutes / 60
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Digests of all that its prompts come with."""
+        return tuple(dict.fromkeys(image for item in self.items for image in item.images))
+
+    def able(self, item: Item) -> tuple[Contender, ...]:
+        """The contenders that can be asked this."""
+        return tuple(c for c in self.contenders if not item.images or c.sees is not False)
+
+    def seen_by(self, names: Collection[str]) -> Study:
+        """With whom of the contenders images go; the others are drawn for no prompt with one."""
+        if not self.images:
+            return self
+        told = (replace(c, sees=c.name in names) for c in self.contenders)
+        return replace(self, contenders=tuple(told))
 
     def contender(self, name: str) -> Contender:
         """One of the checks' among them."""

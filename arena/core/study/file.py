@@ -9,7 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from arena.core.battle.entities import LONGEST_LABEL, MAX_CONTENDERS, PANES, Contender, Format
+from arena.core.battle.entities import (
+    LONGEST_LABEL,
+    MAX_CONTENDERS,
+    MOST_IMAGES,
+    PANES,
+    Contender,
+    Format,
+)
 from arena.core.battle.rules import MAX_TURNS
 from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Questions, Study, Texts
 from arena.core.study.faults import Fault, FaultyStudy, tables
@@ -20,7 +27,7 @@ Row = tuple[str, Mapping[str, Any] | None, str]
 Rule = Callable[[Any], Any]
 """What a value means. Raises ValueError with what is allowed."""
 
-COLUMNS = ("id", "prompt", "topic", "system", "turns")
+COLUMNS = ("id", "prompt", "topic", "system", "turns", "image")
 LONGEST_ID = 64
 MOST_FAULTS = 50
 
@@ -232,7 +239,7 @@ def with_roster(study: Study, roster: Sequence[Contender]) -> Study:
 
 def items(rows: Iterable[Row]) -> tuple[list[Item], list[Fault]]:
     """The prompts of a file, and what is wrong with them. Without an id, a prompt goes by its
-    number."""
+    number. In the place of images come their digests."""
     found: dict[str, Item] = {}
     faults: list[Fault] = []
     place = ""
@@ -254,8 +261,6 @@ def items(rows: Iterable[Row]) -> tuple[list[Item], list[Fault]]:
 def _item(record: Mapping[str, Any], number: int) -> Item:
     """Raises ValueError."""
     said = {k: v for k, v in record.items() if v is not None and v != ""}
-    if "image" in said:
-        raise ValueError("Images cannot be shown in a study yet. Leave the column image out.")
     id = str(said.get("id", number)).strip()
     if not 0 < len(id) <= LONGEST_ID:
         raise ValueError(f"An id has 1 to {LONGEST_ID} characters.")
@@ -267,7 +272,9 @@ def _item(record: Mapping[str, Any], number: int) -> Item:
     topic, system = str(said.get("topic", "")), str(said.get("system", ""))
     if len(topic) > LONGEST_LABEL:
         raise ValueError(f"The topic is too long; {LONGEST_LABEL} characters fit.")
-    return Item(id, tuple(turn.strip() for turn in turns), topic, system)
+    if len(images := tuple(said.get("image", ()))) > MOST_IMAGES:
+        raise ValueError(f"A prompt has {MOST_IMAGES} images at most.")
+    return Item(id, tuple(turn.strip() for turn in turns), topic, system, images)
 
 
 def _turns(value: Any) -> Sequence[Any]:

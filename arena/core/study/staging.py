@@ -6,7 +6,7 @@ It does not know when it is played, nor who says the replies.
 import hashlib
 from dataclasses import replace
 
-from arena.core.battle.entities import Battle, Contender, Format, Origin
+from arena.core.battle.entities import Battle, Contender, Format, Origin, Terms
 from arena.core.battle.rules import open_battle
 from arena.core.study.course import Claim
 from arena.core.study.design import Check, Item, Kind, Study
@@ -29,6 +29,7 @@ def battle_of(study: Study, claim: Claim) -> Battle:
         rater=claim.rater,
         prompt_id=claim.item,
         unranked="" if claim.kind is Kind.REAL else claim.kind.value,
+        terms=Terms(images=item.images),
     )
     seed, format = seed_of(study, item), Format(study.format)
     made = open_battle(claim.battle, format, contenders, item.turns[0], seed, origin)

@@ -4,7 +4,6 @@ It does not know where votes come from, nor who reads the tables.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +27,10 @@ SHOWN_BLIND = (
 
 
 def prompts(study: Study) -> pd.DataFrame:
-    rows = [(i.id, i.turns[0], list(i.turns[1:]), i.topic, i.system) for i in study.items]
-    return pd.DataFrame(rows, columns=["prompt_id", "prompt", "turns", "topic", "system"])
+    """images: by the digests under which the ledger keeps them."""
+    columns = ["prompt_id", "prompt", "turns", "topic", "system", "images"]
+    rows = [(i.id, i.turns[0], [*i.turns[1:]], i.topic, i.system, [*i.images]) for i in study.items]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def replies(study: Study, written: Iterable[Written]) -> pd.DataFrame:
@@ -57,38 +58,43 @@ def replies(study: Study, written: Iterable[Written]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns))
 
 
+def judging(votes: pd.DataFrame) -> pd.DataFrame:
+    """One row a rater, by the votes alone: battles that were judged but to practise, checks that
+    were passed, and the median time of a vote."""
+    checks = votes["excluded_reason"] == Kind.ATTENTION
+    won = votes["model_a"].where(votes["winner"] == "model_a", votes["model_b"])
+    passed = checks & (won == GOOD) & votes["winner"].isin(["model_a", "model_b"])
+    counted = votes["battle_id"].where(votes["excluded_reason"] != Kind.PRACTICE)
+    told = votes.assign(counted=counted, checks=checks, passed=passed)
+    by_rater = told.groupby("rater", sort=True)
+    table = by_rater.agg(
+        judged=("counted", "nunique"),
+        attention_passed=("passed", "sum"),
+        attention_of=("checks", "sum"),
+        median_seconds=("dwell_ms", "median"),
+    )
+    return table.assign(median_seconds=table["median_seconds"] / 1000).reset_index()
+
+
 def raters(study: Study, course: Course, votes: pd.DataFrame, now: datetime) -> pd.DataFrame:
-    """One row a rater, with what their link brought."""
-    checks = votes[votes["excluded_reason"] == Kind.ATTENTION]
-    good = [
-        (a if winner == "model_a" else b) == GOOD and winner in ("model_a", "model_b")
-        for a, b, winner in zip(checks["model_a"], checks["model_b"], checks["winner"], strict=True)
-    ]
-    passed = Counter(rater for rater, fine in zip(checks["rater"], good, strict=True) if fine)
-    checked = Counter(checks["rater"])
-    seconds = votes.groupby("rater")["dwell_ms"].median() / 1000
+    """One row a rater who came, with what their link brought."""
     rows = []
     for rater, came in course.raters.items():
         own = progress(study, course, rater, now)
-        rows.append(
-            {
-                "rater": rater,
-                "joined_at": came.at,
-                "judged": own.done,
-                "of": own.total,
-                "finished": own.finished,
-                "attention_passed": passed[rater],
-                "attention_of": checked[rater],
-                "median_seconds": seconds.get(rater),
-                **{name: came.data.get(name, "") for name in study.completion.passed},
-            }
-        )
+        told = {"joined_at": came.at, "of": own.total, "finished": own.finished}
+        passed = {name: came.data.get(name, "") for name in study.completion.passed}
+        rows.append({"rater": rater, **told, **passed})
+    came = pd.DataFrame(
+        rows, columns=["rater", "joined_at", "of", "finished", *study.completion.passed]
+    )
+    table = came.merge(judging(votes), how="left", on="rater")
+    counts = ["judged", "attention_passed", "attention_of"]
+    table[counts] = table[counts].fillna(0).astype("int64")
     columns = [
         *("rater", "joined_at", "judged", "of", "finished", "attention_passed", "attention_of"),
         *("median_seconds", *study.completion.passed),
     ]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"median_seconds": "float64"})
+    return table[columns].astype({"median_seconds": "float64"})
 
 
 @dataclass(frozen=True, slots=True)

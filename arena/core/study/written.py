@@ -43,8 +43,15 @@ def owed(study: Study, written: Iterable[Written]) -> tuple[Owed, ...]:
         Owed(item, contender)
         for contender in study.contenders
         for item in study.items
-        if (item.id, contender.name, item.asked) not in there
+        if contender in study.able(item) and (item.id, contender.name, item.asked) not in there
     )
+
+
+def seeing(study: Study, written: Iterable[Written]) -> Study:
+    """With images go those contenders that have answered some."""
+    asked = {(item.id, item.asked) for item in study.items if item.images}
+    saw = {each.contender for each in written if (each.prompt_id, each.asked) in asked}
+    return study.seen_by(saw)
 
 
 def of_check(check: Check) -> Mapping[str, tuple[Reply, ...]]:

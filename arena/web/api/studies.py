@@ -3,10 +3,11 @@
 It knows the use cases of studies and HTTP, not how raters are led.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
 from arena.core.battle.entities import LETTERS, LONGEST_LABEL
@@ -16,6 +17,7 @@ from arena.play.referee import Referee
 from arena.play.studies import LONGEST_COMMENT, LONGEST_PASSED
 from arena.web.api.battles import WHOLE, Body, Label
 from arena.web.api.problems import problems
+from arena.web.callers import Callers
 
 Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7f/]+$")]
 Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
@@ -42,24 +44,32 @@ class Remark(Body):
 
 def routes(referee: Referee) -> APIRouter:
     router = APIRouter(tags=["studies"], prefix="/studies/{study}/raters/{rater}")
-    studies = referee.studies
+    studies, callers = referee.studies, Callers(referee.key)
+
+    async def limited(study: str, rater: str, request: Request) -> None:
+        """As openings of any other battle are, by the name that the link gives and by place:
+        names can be made up. Raises RateLimited."""
+        caller = await callers.of(request)
+        await referee.limited(replace(caller, rater=f"{study}/{rater}"))
 
     @router.get("", responses=problems(400, 404, 503))
     async def page(study: Name, rater: Name) -> RaterPage:
         """How far the rater is, and what comes next."""
         return await studies.page(study, rater)
 
-    @router.post("/consent", responses=problems(400, 404, 503, body=True))
-    async def consent(study: Name, rater: Name, given: Consent) -> RaterPage:
+    @router.post("/consent", responses=problems(400, 404, 429, 503, body=True))
+    async def consent(study: Name, rater: Name, given: Consent, request: Request) -> RaterPage:
         """The rater takes part. Given again, it changes nothing."""
+        await limited(study, rater, request)
         return await studies.consent(study, rater, given.passed)
 
     @router.post(
-        "/battles", status_code=HTTPStatus.CREATED, responses=problems(400, 404, 409, 502, 503)
+        "/battles", status_code=HTTPStatus.CREATED, responses=problems(400, 404, 409, 429, 502, 503)
     )
-    async def battle(study: Name, rater: Name) -> State:
+    async def battle(study: Name, rater: Name, request: Request) -> State:
         """The battle that the rater is at, or the next one. It is voted on as any other, with the
         header `Arena-Rater: study/rater`."""
+        await limited(study, rater, request)
         return await studies.battle(study, rater)
 
     @router.post("/remarks", responses=problems(400, 404, 503, body=True))

@@ -1,0 +1,115 @@
+"""A study from its first line to its raters by commands, with images, on a fake host."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from arena.play.studies import close_study, study_of
+from tests.cli.conftest import Run
+from tests.exchange.rows import on_ledger
+from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllamaThread
+
+STUDY = """name = "shapes"
+prompts = "prompts.csv"
+contenders = ["llama3.1:8b", "mistral:7b", "phi3:mini"]
+raters_per_prompt = 2
+"""
+PROMPTS = """id,prompt,image
+plain,Why?,
+shown,What is this?,red.png
+both,"What changed?","[""red.png"", ""blue.png""]"
+"""
+CAN_SEE = ("completion", "vision")
+SECRET = b"taken at home"
+
+
+def drawn(colour: str) -> bytes:
+    made = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    Image.new("RGB", (40, 20), colour).save(made, "PNG", exif=exif)
+    return made.getvalue()
+
+
+def told(messages: Sequence[Mapping[str, Any]], _: Mapping[str, Any]) -> str:
+    return f"I see {sum(len(message.get('images', ())) for message in messages)}."
+
+
+def hosted(*, seeing: int) -> list[Any]:
+    models = (LLAMA, MISTRAL, PHI)
+    return [
+        replace(model, text=told, **({"capabilities": CAN_SEE} if at < seeing else {}))
+        for at, model in enumerate(models)
+    ]
+
+
+def written(folder: Path) -> Path:
+    (folder / "study.toml").write_text(STUDY)
+    (folder / "prompts.csv").write_text(PROMPTS)
+    for colour in ("red", "blue"):
+        (folder / f"{colour}.png").write_bytes(drawn(colour))
+    return folder / "study.toml"
+
+
+def test_prompts_with_images_are_shown_to_those_who_see_alone(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path)
+    with FakeOllamaThread(hosted(seeing=2), speed=1000, warm=True) as host:
+        checked = run("study", "check", file, OLLAMA_HOST=host.url)
+        assert checked.code == 0 and "2, made anew" in checked.out
+        assert "phi3:mini takes no images" in checked.err
+        assert "replies are missing" not in run("study", "write", file, OLLAMA_HOST=host.url).out
+        sent = host.stats.answers()
+    assert run("study", "open", file).code == 0
+    assert len(sent) == 7, "whoever takes no images is not asked about one"
+    study, _ = on_ledger(ledger, lambda kept: study_of(kept, "shapes"))
+    able = {item.id: [c.name for c in study.able(item)] for item in study.items}
+    assert able["shown"] == able["both"] == ["llama3.1:8b", "mistral:7b"]
+    assert len(able["plain"]) == 3
+    images = on_ledger(ledger, lambda kept: kept.images(study.images))
+    assert len(images) == 2 and not [data for data in images.values() if SECRET in data]
+    replies = on_ledger(ledger, lambda kept: kept.written("shapes"))
+    said = {each.prompt_id: each.replies[0].text for each in replies}
+    assert said == {"plain": "I see 0.", "shown": "I see 1.", "both": "I see 2."}
+
+    on_ledger(ledger, lambda kept: close_study(kept, "shapes", replies[0].at))
+    folder = tmp_path / "release"
+    assert run("study", "release", "shapes", folder).code == 0
+    prompts = pd.read_json(folder / "prompts.jsonl", lines=True).set_index("prompt_id")
+    named = {file.stem: file.read_bytes() for file in (folder / "images").iterdir()}
+    assert named == images and set(prompts.loc["both", "images"]) == set(images)
+    assert run("study", "rebuild", folder).code == 0
+    next((folder / "images").iterdir()).write_bytes(b"")
+    assert ".jpg is not the file" in run("study", "rebuild", folder).err
+
+
+def test_images_that_cannot_be_shown_are_told_by_line(run: Run, tmp_path: Path) -> None:
+    file = written(tmp_path)
+    (tmp_path / "blue.png").write_text("no image")
+    (tmp_path / "prompts.csv").write_text(PROMPTS + "gone,Where?,none.png\nodd,What?,[3]\n")
+    checked = run("study", "check", file, "--offline")
+    assert checked.code == 1
+    told = checked.err.splitlines()
+    assert [line.split(":")[0] for line in told] == [f"prompts.csv, line {n}" for n in (4, 5, 6)]
+    for said, line in zip(("no image", "none.png", "Name a file"), told, strict=True):
+        assert said in line
+
+
+def test_where_too_few_see_a_study_is_not_opened(run: Run, tmp_path: Path) -> None:
+    file = written(tmp_path)
+    with FakeOllamaThread(hosted(seeing=1), speed=1000, warm=True) as host:
+        run("study", "write", file, OLLAMA_HOST=host.url)
+        opened = run("study", "open", file)
+        assert opened.code == 1 and "Fewer than 2 of its contenders" in opened.err
+        live = file.with_name("live.toml")
+        live.write_text(STUDY.replace("shapes", "live") + 'answers = "live"\n')
+        opened = run("study", "open", live, OLLAMA_HOST=host.url)
+        assert opened.code == 1 and "Fewer than 2" in opened.err
