@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from functools import cache, partial
 from http import HTTPStatus
 from itertools import accumulate, count
+from socket import create_server
 from typing import Any, cast
 
 from httptools import HttpRequestParser
 
 from arena.bench.launched import MODELS, fast
-from arena.server import serving
 
 DIGESTS = {model: f"{number:064x}" for number, model in enumerate(MODELS, 1)}
 STEP_S = 0.002
@@ -188,9 +188,9 @@ class Asked(asyncio.Protocol):
 
 async def _serve(port: int, host: Host) -> None:
     loop = asyncio.get_running_loop()
-    sock = serving.listen("127.0.0.1", port)
+    sock = create_server(("127.0.0.1", port), backlog=2048)
     await loop.create_server(partial(Asked, host), sock=sock)
-    sys.stdout.write(f"{serving.url_of(sock)}\n")
+    sys.stdout.write(f"http://127.0.0.1:{sock.getsockname()[1]}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
 
