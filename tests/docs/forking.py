@@ -13,6 +13,7 @@ from arena.cli import main
 from tests.forking import serve
 
 SCRIPT = "--"
+FEW_STUDIES = ("--times", "20")
 
 # Whoever reads the pages has time for a hundred measurements of each figure.
 standings.REFITS = standings.TOLD = 2
@@ -21,6 +22,8 @@ standings.REFITS = standings.TOLD = 2
 def run(words: Sequence[str]) -> int:
     """The command or, after SCRIPT, the file of Python. What would serve until it is stopped is
     answered by the doctor, who reads the same settings and asks the same hosts."""
+    if words[:1] == ["plan"]:
+        words = [*words, *FEW_STUDIES]
     if words[:1] == [SCRIPT]:
         sys.argv = [*words[1:]]
         runpy.run_path(words[1], run_name="__main__")
