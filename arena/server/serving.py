@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -85,10 +86,27 @@ class _Uvicorn(uvicorn.Server):
     """Says that it closes before it waits for open responses: event streams never end alone."""
 
     def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._leaving = asyncio.Event()
         super().__init__(config)
         self._stopping = stopping
-        self.loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def should_exit(self) -> bool:
+        return self._exits
+
+    @should_exit.setter
+    def should_exit(self, exits: bool) -> None:
+        self._exits = exits
+        if exits and self.loop and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._leaving.set)
+
+    async def main_loop(self) -> None:
+        """Woken when it is to end, and else once a second, for the date that answers carry."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 1.0)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
