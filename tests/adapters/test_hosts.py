@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from arena.adapters.hosts import HostPool
@@ -232,6 +233,20 @@ def test_hosts_are_warmed_side_by_side_and_each_loads_one_at_a_time() -> None:
                 for host in (one, two):
                     assert [what for what, _ in host.stats.log] == ["loading", "loaded"] * 2
                 assert told == [(done, 4) for done in range(5)]
+                assert not any(isinstance(e, Warming) for e in await reply(pool, "a:1"))
+
+    run(scene)
+
+
+def test_a_model_whose_weights_others_have_loaded_under_another_name_is_loaded() -> None:
+    async def scene() -> None:
+        other = A.variant("other:1", "Be brief.")
+        async with FakeOllama([A, B, other]) as host, httpx.AsyncClient() as http:
+            asked = {"model": other.name, "options": {"num_ctx": 4096}, "shift": False}
+            await http.post(f"{host.url}/api/chat", json=asked)
+            async with pool_of(host) as pool:
+                assert host.stats.loads == ["other:1", "b:1"]
+                assert not any("unloads" in problem for problem in pool.problems)
                 assert not any(isinstance(e, Warming) for e in await reply(pool, "a:1"))
 
     run(scene)

@@ -24,7 +24,7 @@ FIT_SHARE = 0.8
 """Share of the free VRAM that a further model may be predicted to need."""
 CPU_SLOWDOWN = 5.0
 RUNNER_OPTIONS = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
-
+"""What a model is loaded with; since 0.33 also whether it drops the beginning of what grows too long (`shift`)."""
 
 ONE_AT_A_TIME = ("qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h")
 
@@ -77,8 +77,10 @@ class Runner:
     unloaded: asyncio.Event = field(default_factory=asyncio.Event)
 
     def serves(self, num_ctx: int, runner_options: tuple[Any, ...]) -> bool:
-        """Whether it was loaded with these; any difference costs a reload."""
-        return (self.num_ctx, self.runner_options) == (num_ctx, runner_options)
+        """Whether it was loaded with these; any difference costs a reload. A host that starts warm has what is asked."""
+        *own, shift = self.runner_options
+        *asked, wanted = runner_options
+        return (self.num_ctx, own) == (num_ctx, asked) and shift in (None, wanted)
 
 
 @dataclass(eq=False)
@@ -138,10 +140,9 @@ class Scheduler:
         Raises:
             QueueFull: too many wait for a load; never raised for a model that is resident.
         """
-        num_ctx, runner_options = (
-            self._num_ctx(model, options),
-            tuple(options.get(name) for name in RUNNER_OPTIONS),
-        )
+        num_ctx = self._num_ctx(model, options)
+        shift = None if self.limits.old else call.body.get("shift") is not False
+        runner_options = (*(options.get(name) for name in RUNNER_OPTIONS), shift)
         runner = self.resident.get(model.blob)
         if runner is not None and runner.serves(num_ctx, runner_options):
             self._join(runner, keep_alive_s)
@@ -185,7 +186,9 @@ class Scheduler:
 
     def preload_at_once(self, model: FakeModel) -> None:
         """Makes `model` resident without any wait, for a host that is to start warm."""
-        self._rest(self._admit(model, self._num_ctx(model, {}), (None,) * len(RUNNER_OPTIONS)))
+        self._rest(
+            self._admit(model, self._num_ctx(model, {}), (None,) * (len(RUNNER_OPTIONS) + 1))
+        )
 
     # Sizes
 

@@ -71,10 +71,12 @@ class Knowledge:
         return self._known.get(key_of(model), Abilities()) if model else Abilities()
 
     async def learn(self, states: Iterable[HostState], meant: Collection[str]) -> None:
-        """Ask what the models of these names can do, once for each digest."""
+        """Ask what the models of these names can do, once for each digest; and those that are
+        loaded, since one of these may have the weights of another."""
         for state in states:
+            wanted = {*meant, *(resident.name for resident in state.resident or ())}
             for model in state.installed.values():
-                if model.name not in meant or key_of(model) in self._known:
+                if model.name not in wanted or key_of(model) in self._known:
                     continue
                 try:
                     shown = await state.host.show(model.name)

@@ -117,7 +117,7 @@ class OllamaHost:
         the load."""
         with self._translated():
             async with asyncio.timeout(self._timeouts.cold):
-                await self._client.chat(model=model, messages=[], options=dict(options))
+                await self._client.load(model, options)
 
     async def unload(self, model: str) -> None:
         with self._translated():

@@ -24,6 +24,11 @@ THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
 """How a way of thinking is said on the wire; levels stand for themselves."""
 
 
+AS_LOADED = {"shift": False}
+"""A reply that outgrows the context ends, instead of dropping the prompt's beginning. The host loads
+models for the one or the other: whoever loads one has to say the same as who asks it."""
+
+
 class Details(BaseModel):
     family: str | None = None
     families: list[str] | None = None
@@ -96,6 +101,10 @@ class Client(AsyncClient):
     async def shown(self, model: str) -> Shown:
         return await self._request(Shown, "POST", "/api/show", json={"model": model})
 
+    async def load(self, model: str, options: Mapping[str, Any]) -> None:
+        asked = {"model": model, "messages": [], "options": dict(options), "stream": False}
+        await self._request_raw("POST", "/api/chat", json=asked | AS_LOADED)  # type: ignore[no-untyped-call]
+
     async def frames(
         self, request: Request, options: Mapping[str, Any]
     ) -> AsyncGenerator[bytes, None]:
@@ -108,8 +117,8 @@ class Client(AsyncClient):
             "options": dict(options),
             "stream": True,
             "truncate": False,
-            "shift": False,
-        } | ({} if think is None else {"think": think})
+        }
+        asked |= AS_LOADED | ({} if think is None else {"think": think})
         async with self._replies.stream("POST", "/api/chat", json=asked) as response:
             if not response.is_success:
                 await response.aread()
