@@ -56,7 +56,7 @@ def test_a_browser_plays_finds_again_shares_and_embeds_below_a_path(
                 page.wait_for_selector("#send:not([disabled])")
                 image = {"name": "a.png", "mimeType": "image/png", "buffer": b64decode(png())}
                 page.set_input_files("#images", [image])
-                page.wait_for_selector("#images-chosen img")
+                page.wait_for_selector("#images-chosen img", state="attached")
                 ask(page, "What is below a path?")
                 vote(page, VOTE_OUT)
                 vote(page, BETTER)

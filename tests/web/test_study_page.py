@@ -49,7 +49,6 @@ async def prepare(url: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     page = context.new_page()
