@@ -33,6 +33,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help=strict)
     output = "default: -, the standard output"
     parser.add_argument("--output", default=STANDARD_OUTPUT, metavar="FILE", help=output)
+    pictures = "write the images that these votes name into this folder, each as DIGEST.jpg"
+    parser.add_argument("--images", metavar="FOLDER", help=pictures)
     blindable_slices(parser)
 
 
@@ -42,8 +44,11 @@ def run(options: Namespace) -> int:
     from arena.core.standings.slices import Slice
     from arena.play.studies import blinded
 
+    if options.images and options.format == "latex":
+        raise BadInput("A table of standings names no images. Leave out --images.")
     settings = config.load()
     left_out: Counter[str] = Counter()
+    pictured: set[str] = set()
     chosen = Slice.asked(**choice(options))
 
     async def votes(ledger: Ledger, file: IO[bytes]) -> None:
@@ -54,9 +59,12 @@ def run(options: Namespace) -> int:
             strict=options.strict,
             hold_back=None if options.unblind else lambda: blinded(ledger),
             left_out=left_out,
+            pictured=pictured,
         )
         async for piece in pieces:
             file.write(piece)
+        if options.images:
+            await _pictures(ledger, pictured, Path(options.images))
 
     def work(file: IO[bytes]) -> None:
         if options.format == "latex":
@@ -84,6 +92,20 @@ def run(options: Namespace) -> int:
     sys.stdout.buffer.flush()
     _tell(left_out)
     return 0
+
+
+async def _pictures(ledger: Ledger, named: set[str], folder: Path) -> None:
+    from arena.exchange import pictures
+
+    try:
+        gone = await pictures.write(ledger, named, folder)
+    except OSError as error:
+        raise BadInput(
+            f"{folder} cannot be written ({error.strerror}). Name a folder that can be and has room."
+        ) from None
+    errors.print(f"Images written: {len(named) - gone} into {folder}", markup=False)
+    if gone:
+        errors.print(f"Images that are no longer kept: {gone}.")
 
 
 def _tell(left_out: Counter[str]) -> None:

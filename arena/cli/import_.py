@@ -11,6 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event
@@ -39,21 +40,27 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE")
     study = "what to call these votes; default: as they say, else the file's name"
     parser.add_argument("--study", default="", metavar="NAME", help=study)
+    pictures = "the folder that `arena export --images` wrote, for the images these votes name"
+    parser.add_argument("--images", metavar="FOLDER", help=pictures)
     parser.add_argument("--dry-run", action="store_true", help="check the files and write nothing")
 
 
 def run(options: Namespace) -> int:
     from arena import exchange, frames
+    from arena.exchange import pictures
 
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
     with Bar() as bar, TemporaryFile() as kept:
         # Everything is read before anything is written, and read once, as that takes longest.
-        count = 0
+        count, named = 0, set[str]()
         for row in votes.rows(lambda name, part: bar.show(f"Reading {name}", part)):
             count += 1
+            named.update(row.images)
             if not options.dry_run:
                 pickle.dump(row, kept)
+        folder = Path(options.images) if options.images else None
+        images = pictures.there(folder, named) if folder else ()
         if options.dry_run:
             console.print(f"{_votes(count)} can be read. Nothing was written.")
             _tell(votes.passed)
@@ -64,6 +71,9 @@ def run(options: Namespace) -> int:
         try:
             with _stopping() as stop:
                 until = _until(stop, rows)
+                if folder:
+                    keep = partial(pictures.keep, digests=images, folder=folder)
+                    frames.from_ledger(settings, keep)
                 count = frames.from_ledger(settings, lambda ledger: ledger.add(until))
         except KnownVotes as fault:
             places = votes.places(fault.ids, lambda name, part: bar.show(f"Reading {name}", part))
@@ -77,6 +87,8 @@ def run(options: Namespace) -> int:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED
     console.print(f"{_votes(count)} imported.")
+    if folder:
+        console.print(f"Images: {len(images)} of {len(named)} that the votes name.")
     _tell(votes.passed)
     return 0
 

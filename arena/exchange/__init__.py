@@ -72,6 +72,7 @@ def export(
     public: bool = False,
     textless: bool = False,
     left_out: Counter[str] | None = None,
+    pictured: set[str] | None = None,
 ) -> AsyncGenerator[bytes, None]:
     """The votes of a slice as a file, in pieces, in the order written; those that come in while
     it is read are left out. Memory does not grow with the ledger.
@@ -84,14 +85,16 @@ def export(
     it is known which votes there are, so that none of a battle begun since slips through.
     public: raters go by a digest of their token, and addresses of hosts are left empty. textless:
     nothing that was said or thought. left_out: where it is counted why ranked votes are no pairs
-    of dpo, and how many pairs were cut back. Raises BadInput for an unknown format."""
+    of dpo, and how many pairs were cut back. pictured: where the digests of the images are
+    gathered that these votes name. Raises BadInput for an unknown format."""
     if format not in FORMATS or format == "latex":
         known = ", ".join(name for name in FORMATS if name != "latex")
         raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
     ranked = strict or format == "dpo"
     counted = Counter() if left_out is None else left_out
+    named = set[str]() if pictured is None else pictured
     asked = hold_back or _nothing
-    return _pieces(ledger, format, slice, ranked, asked, public, textless, counted)
+    return _pieces(ledger, format, slice, ranked, asked, public, textless, counted, named)
 
 
 async def _nothing() -> Collection[str]:
@@ -107,6 +110,7 @@ async def _pieces(
     public: bool,
     textless: bool,
     left_out: Counter[str],
+    pictured: set[str],
 ) -> AsyncGenerator[bytes, None]:
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
@@ -127,6 +131,7 @@ async def _pieces(
             for name in TEXTS:
                 votes[name] = nothing
             votes["comment"] = ""
+        pictured.update(*votes["images"])
         return made.rows(_shaped(format, ranked, votes, left_out))
 
     at = 0

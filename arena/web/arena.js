@@ -507,6 +507,8 @@ async function watchHost() {
 watch("value", () => settle(props.value));
 mounted().then((found) => {
   el = found;
+  // Gradio names it in English only.
+  document.querySelector(".overflow-menu > button")?.setAttribute("aria-label", tell("arena.more_tabs"));
   const held = addressed() ?? session();
   start();
   listen();

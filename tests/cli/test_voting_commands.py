@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 import subprocess
@@ -254,6 +255,33 @@ def test_an_export_is_imported_into_another_ledger_with_the_same_standings(
     assert "9 votes imported." in run("import", file).out
     after = run("leaderboard", "--format", "json").json
     assert after == before and after["votes"] == 7
+
+
+def test_images_go_along_with_the_votes_that_name_them_and_come_back(
+    run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, unnamed = (b"\xff\xd8\xff" + text for text in (b"seen", b"never voted on"))
+    digests = {hashlib.sha256(image).hexdigest(): image for image in (seen, unnamed)}
+    named, gone = next(iter(digests)), "0" * 64
+    filled(
+        ledger, [vote("v1", "x", "y", images=[named, gone]), vote("v2", "x", "z", images=["../x"])]
+    )
+    on_ledger(ledger, lambda ledger: ledger.keep_images(digests))
+    file, folder = tmp_path / "votes.csv", tmp_path / "seen"
+    shown = run("export", "--output", file, "--images", folder)
+    assert shown.code == 0 and "Images written: 1" in shown.err and "no longer kept: 2" in shown.err
+    assert [(each.name, each.read_bytes()) for each in folder.iterdir()] == [(f"{named}.jpg", seen)]
+    assert run("export", "--format", "latex", "--images", folder).code == 1
+
+    other = tmp_path / "other.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{other}")
+    assert "no folder" in run("import", file, "--images", file).err
+    (folder / f"{gone}.jpg").write_bytes(seen)
+    assert f"{gone}.jpg is not the image" in run("import", file, "--images", folder).err
+    (folder / f"{gone}.jpg").unlink()
+    assert "Images: 1 of 3" in run("import", file, "--images", folder).out
+    assert on_ledger(other, lambda ledger: ledger.images([named, gone])) == {named: seen}
+    assert len(ids(other)) == 2
 
 
 def test_a_name_cannot_steer_the_terminal(run: Run, ledger: Path) -> None:

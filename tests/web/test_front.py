@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.checks.replicas import behind, replicas_of
-from tests.checks.test_deploy_check import BELOW
-from tests.fake_ollama import FakeOllama
-from tests.running import running
-from tests.web.calling import HOSTED
-from tests.web.test_page import BETTER, VOTE_OUT, ask, vote
+from tests.checks.replicas import replicas_of
 
 METAS = re.compile(r'<meta (?:property|name)="([^"]+)" content="([^"]*)"')
 
@@ -65,26 +59,3 @@ def test_without_javascript_the_page_says_what_it_needs(browser: Any, front: Any
     assert "JavaScript" in page.inner_text("body")
     assert page.locator("noscript a").first.get_attribute("href").startswith("api/arena/")
     context.close()
-
-
-@pytest.mark.slow
-def test_a_battle_is_played_in_a_browser_below_a_path(browser: Any, tmp_path: Path) -> None:
-    """Whether the proxy takes the path away or passes it on."""
-    page = browser.new_page()
-    missed: list[str] = []
-    page.on("response", lambda got: missed.append(got.url) if got.status >= 400 else None)
-    with (
-        FakeOllama.in_thread(HOSTED, speed=20, warm=True) as host,
-        running(tmp_path, OLLAMA_HOST=host.url, ARENA_ROOT_PATH="/arena") as app,
-    ):
-        for server in (BELOW, BELOW.replace("http://arena/;", "http://arena;")):
-            folder = tmp_path / str(len(app.votes()))
-            with behind(folder, [app.url.removeprefix("http://")], server) as url:
-                page.goto(f"{url}/arena/")
-                page.wait_for_selector("#send:not([disabled])")
-                ask(page, "What is below a path?")
-                vote(page, VOTE_OUT)
-                vote(page, BETTER)
-                page.wait_for_selector(".unmasked h2")
-    page.close()
-    assert not missed

@@ -12,7 +12,7 @@ import pytest
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import App, running
-from tests.web.test_page import OPEN, PATIENCE_MS, PROMPT, VOTE_OUT, enter
+from tests.web.test_page import OPEN, PATIENCE_MS, PROMPT, VOTE_OUT, enter, open_tab
 
 pytestmark = pytest.mark.slow
 
@@ -79,14 +79,17 @@ def states(page: Any) -> Iterator[str]:
     page.locator(f"#bad{OPEN}").click()
     page.wait_for_selector("#reveal table")
     yield "the reveal"
-    page.get_by_role("tab").nth(1).click()
+    open_tab(page, "leaderboard")
     page.wait_for_selector("#board-days .js-plotly-plot")
     page.locator("#board-choice button").first.click()
     page.wait_for_selector("#board-topic input")
     yield "the leaderboard"
-    page.get_by_role("tab").nth(2).click()
+    open_tab(page, "hosts")
     page.wait_for_selector("#hosts table")
     yield "the hosts"
+    open_tab(page, "raters")
+    page.wait_for_selector("#raters .host")
+    yield "the raters"
 
 
 @pytest.mark.parametrize("language", ["ar", "de-AT"])

@@ -68,6 +68,19 @@ def enter(page: Any, app: App) -> None:
     page.wait_for_selector("#send:not([disabled])")
 
 
+TABS = ("arena", "leaderboard", "hosts", "raters")
+
+
+def open_tab(page: Any, tab: str) -> None:
+    """Of `TABS`; from the menu of those that do not fit where it is there."""
+    at = page.locator(f"[role=tab][data-tab-id={tab}]")
+    if not at.count():
+        name = page.locator(".visually-hidden > button").nth(TABS.index(tab)).text_content()
+        page.click(".overflow-menu > button")
+        at = page.locator(".overflow-dropdown button").get_by_text(name, exact=True)
+    at.click()
+
+
 def ask(page: Any, prompt: str, format: str = "elimination") -> None:
     page.check(f"#format input[value={format}]")
     page.fill(PROMPT, prompt)

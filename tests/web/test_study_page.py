@@ -14,6 +14,7 @@ import pytest
 from arena.adapters.ledger import SqlLedger
 from arena.core.study.design import Texts
 from tests.running import App, running
+from tests.web.axe import findings
 from tests.web.test_studies import STUDY, begun
 
 PATIENCE_MS = 30_000
@@ -47,6 +48,7 @@ async def prepare(url: str) -> None:
     await ledger.close()
 
 
+@pytest.mark.slow
 def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     page = context.new_page()
@@ -54,8 +56,10 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
 
+    shut_out: list[str] = []
     page.goto(f"{app.url}/?study=trees&PROLIFIC_PID=p7&STUDY_ID=s")
     page.wait_for_selector("#study-go:visible")
+    shut_out += findings(page, "instructions and consent")
     assert "Say which is better." in page.inner_text("#study-sheet")
     assert "Votes are published." in page.inner_text("#study-consent")
     assert not page.is_visible("#prompt")
@@ -66,9 +70,12 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
         better = page.wait_for_selector("[id^=better-]:not([disabled]):visible")
         assert not overflows(page)
         assert page.inner_text("#study-count") == f"{max(0, number - 1)} of 3"
+        if number == 0:
+            shut_out += findings(page, "practice")
         if number == 1:  # A break, and back by the link on another day.
             page.click("#study-break")
             page.wait_for_selector("#study-sheet:visible")
+            shut_out += findings(page, "a break")
             link = page.input_value("#study-link")
             page.goto(link)
             page.click("#study-go")
@@ -77,6 +84,8 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
         page.wait_for_selector("#study-after:visible")
         assert not overflows(page)
         assert not [name for name in HIDDEN if name in page.content()]
+        if number == 1:
+            shut_out += findings(page, "reasons, grades and marks")
         page.click("#study-questions [data-name=reasons] >> nth=0")
         page.click("#study-questions [data-name='grade A'][data-value='2']")
         if number == 1:
@@ -87,7 +96,8 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     assert page.inner_text("#study-code output") == "C0DE"
     assert "Thank you!" in page.inner_text("#study-sheet")
     assert page.get_attribute("#study-back a", "href") == LED.completion.link
-    assert not errors
+    shut_out += findings(page, "the end")
+    assert not errors and not shut_out
     context.close()
 
     votes = app.votes()

@@ -1,0 +1,63 @@
+"""The images that votes name, as files beside a table of them: DIGEST.jpg, as the ledger keeps them.
+
+It knows the ledger as a port; it does not know what an image shows.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from arena.core.errors import BadInput
+from arena.core.ports import Ledger
+
+AT_ONCE = 20
+DIGEST = re.compile("[0-9a-f]{64}")
+JPEG = b"\xff\xd8\xff"
+
+
+async def write(ledger: Ledger, digests: Collection[str], folder: Path) -> int:
+    """Returns how many of them are no longer kept. Raises OSError."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    gone = 0
+    named = sorted(digests)
+    for at in range(0, len(named), AT_ONCE):
+        some = named[at : at + AT_ONCE]
+        kept = await ledger.images(some)
+        gone += len(some) - len(kept)
+        for digest, image in kept.items():
+            _place(folder, digest).write_bytes(image)
+    return gone
+
+
+def there(folder: Path, digests: Collection[str]) -> tuple[str, ...]:
+    """Those that the folder has. Raises BadInput where a file is not what its name says."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder. Name the one that `arena export --images` wrote.")
+    return tuple(digest for digest, _ in _read(folder, digests))
+
+
+async def keep(ledger: Ledger, digests: Collection[str], folder: Path) -> None:
+    """Into the ledger, one by one and for good, as votes name them."""
+    for digest, image in _read(folder, digests):
+        await ledger.keep_images({digest: image})
+        await ledger.hold_images([digest])
+
+
+def _read(folder: Path, digests: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    for digest in sorted(digests):
+        # Votes may name anything, also a path.
+        if not DIGEST.fullmatch(digest) or not _place(folder, digest).is_file():
+            continue
+        image = _place(folder, digest).read_bytes()
+        if not image.startswith(JPEG) or hashlib.sha256(image).hexdigest() != digest:
+            raise BadInput(
+                f"{_place(folder, digest)} is not the image that votes name so. Copy it again, or "
+                "take it away to import without it."
+            )
+        yield digest, image
+
+
+def _place(folder: Path, digest: str) -> Path:
+    return folder / f"{digest}.jpg"

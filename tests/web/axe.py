@@ -1,0 +1,20 @@
+"""What axe-core finds on a page as it stands, light and dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+
+
+def findings(page: Any, state: str) -> list[str]:
+    """Of a page that shows nothing that moves, as colours that fade in are judged by their
+    middle. state: what it is called in what is found. The page is light afterwards."""
+    found = []
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
+        for finding in Axe().run(page).response["violations"]:
+            where = [node["target"] for node in finding["nodes"]]
+            found.append(f"{state}, {scheme}: {finding['id']} at {where}")
+    return found
