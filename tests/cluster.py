@@ -161,6 +161,7 @@ def _host(folder: Path, number: int, speed: float, parallel: int) -> Member:
         "--port",
         str(port),
         "--warm",
+        "--vram=80",
         f"--speed={speed}",
         f"--parallel={parallel}",
         "--keep-alive=-1s",

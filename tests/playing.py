@@ -152,15 +152,17 @@ async def table(
     warm: bool = True,
     battles: Battles | None = None,
     feed: Feed | None = None,
+    database: str = "",
 ) -> AsyncIterator[Table]:
     """A referee on these hosts, warm unless told otherwise, with the ledger in the folder, which
-    is new unless another table used it before. battles, feed: instead of new ones in memory."""
+    is new unless another table used it before. battles, feed: instead of new ones in memory.
+    database: instead of one in the folder."""
     pool = HostPool(options={"num_ctx": 4096, "num_predict": 256}, timeouts=timeouts)
     await pool.use([(host.url, "") for host in hosts], roster.of_models(models), slots)
     await pool.look()
     if warm:
         await pool.warm()
-    ledger = SqlLedger(f"sqlite:///{folder / 'arena.db'}")
+    ledger = SqlLedger(database or f"sqlite:///{folder / 'arena.db'}", busy_timeout_s=0.5)
     await ledger.open()
     battles, feed = battles or MemoryBattles(), feed or MemoryFeed()
     referee = Referee(

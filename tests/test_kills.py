@@ -18,10 +18,10 @@ import pytest
 
 from tests.cluster import Member, alone, clustered
 from tests.players import Player
-from tests.running import READY_S
 
 LIFE_S = 4.0
 """How long all live at most before one is killed, once all are ready."""
+LONGEST_START_S = 600.0
 LONGEST_S = 7200.0
 """Of a battle, which may live through many starts."""
 SPEED, PARALLEL = 60, 8
@@ -78,7 +78,7 @@ async def played(arena: Killed, points: int, players: int) -> list[Player]:
                 await asyncio.to_thread(replica.kill)
             for replica in killed:
                 replica.start()
-            async with asyncio.timeout(READY_S):
+            async with asyncio.timeout(LONGEST_START_S):
                 while not all([await asyncio.to_thread(each.usable) for each in killed]):
                     await asyncio.sleep(0.1)
         over = True

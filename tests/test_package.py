@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import os
 import subprocess
@@ -92,6 +93,22 @@ def test_every_library_has_a_free_licence_or_a_reason() -> None:
         for name, told in licences.items()
         if name not in bound and not any(free in told for free in FREE)
     ]
+
+
+NOT_SINCE: dict[str, str] = {}
+"""Libraries of which nothing was released for three years, and why they are here all the same."""
+
+
+def test_no_library_is_left_alone_without_a_reason() -> None:
+    """Each pin with the month before which it was not released, noted when the pin is set."""
+    with (ROOT / ".ci" / "released.tsv").open(encoding="utf-8") as file:
+        noted = {row["name"]: row for row in csv.DictReader(file, delimiter="\t")}
+    pinned = {name: str(each.specifier) for name, each in pins().items()}
+    assert {name: f"=={row['version']}" for name, row in noted.items()} == pinned
+    months = {name: row["not before"] for name, row in noted.items()}
+    year, _, month = max(months.values()).partition("-")
+    old = {name for name, when in months.items() if when < f"{int(year) - 3}-{month}"}
+    assert old == set(NOT_SINCE)
 
 
 def test_every_file_of_the_arena_goes_into_the_wheel(wheel: Path) -> None:

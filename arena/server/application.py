@@ -24,6 +24,7 @@ from arena.web.callers import Sessions
 from arena.web.gate import Admitted, Gate
 from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
+from arena.web.unfailing import Unfailing
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -93,6 +94,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     for route in mounted.routes:
         if isinstance(route, Mount) and isinstance(route.app, FastAPI):
             route.app.router.redirect_slashes = False
+            route.app.add_middleware(Unfailing)
     return mounted
 
 

@@ -1,6 +1,7 @@
-"""What the ledger needs of a database that SQLAlchemy alone does not give.
+"""What the ledger needs of a database that SQLAlchemy alone does not give, and which one an address
+names.
 
-It does not know which databases there are.
+It does not know how any of them does it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,12 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from arena.adapters.ledger.faults import Reason
+from arena.adapters.ledger.sqlite import PREFIX as SQLITE
+from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.core.errors import ConfigError, NotInstalled
 from arena.core.ports import Condition
+
+POSTGRESQL = "postgresql+psycopg://"
 
 
 class Database(Protocol):
@@ -54,3 +60,20 @@ class Database(Protocol):
 
     def reason(self, error: BaseException | None) -> Reason:
         """Why the driver raised this error."""
+
+
+def database_of(url: str, busy_timeout_s: float) -> Database:
+    """Raises `ConfigError`, which never repeats what may hold a password."""
+    if url.startswith(SQLITE):
+        return SqliteDatabase(url, busy_timeout_s)
+    if url.startswith(POSTGRESQL):
+        try:
+            from arena.adapters.ledger.postgresql import PostgresqlDatabase
+        except ImportError as error:
+            raise NotInstalled("DATABASE_URL", error) from error
+        return PostgresqlDatabase(url, busy_timeout_s)
+    raise ConfigError(
+        "DATABASE_URL has a wrong value. Allowed is sqlite:///folder/arena.db, or "
+        "sqlite:////absolute/folder/arena.db with four slashes, or "
+        "postgresql+psycopg://user:password@host/database."
+    )

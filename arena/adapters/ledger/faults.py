@@ -19,6 +19,7 @@ SLOW = Reason(
     "it takes no vote within seconds; another program may hold it", "Close what has it open"
 )
 TEXT = Reason("it cannot keep a character of a text, such as NUL", "Leave that character out")
+NEWER = Reason("a newer arena has taken it over", "Start that arena here too")
 UNREADABLE = Reason(
     "it holds a row that no arena wrote and that cannot be read",
     "See the log of the arena for its reason",

@@ -3,12 +3,14 @@
 It does not know connections, nor when that is done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, insert, inspect, select
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.schema import (
+    APPLIED,
     CHAIN,
     EARLIER,
     EXCLUSIONS,
@@ -85,3 +87,22 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
 )
 """Applied in order, number n makes schema version n. As the first creates the table as VoteRow
 is today, a later one must pass over what a new database has already."""
+
+
+def version(connection: Connection) -> int:
+    """The schema of the database; 0 where it has none."""
+    return newest(connection) if inspect(connection).has_table(APPLIED.name) else 0
+
+
+def newest(connection: Connection) -> int:
+    """The same, of a database that has one."""
+    return connection.scalar(select(func.max(APPLIED.c.version))) or 0
+
+
+def bring_up(connection: Connection, missing: Sequence[Callable[[Connection], None]]) -> None:
+    """missing: those that were not applied yet, up to the last."""
+    APPLIED.create(connection, checkfirst=True)
+    for number, migration in enumerate(missing, start=newest(connection) + 1):
+        migration(connection)
+        applied = {"version": number, "applied_at": datetime.now(UTC)}
+        connection.execute(insert(APPLIED), applied)

@@ -61,6 +61,11 @@ _READ_ONLY = Reason(
     "the database server only lets itself be read",
     "Name the server that takes writes, or wait until this one does",
 )
+_GONE = Reason("its tables are gone", "Put a copy back, or start the arena anew for new ones")
+_DAMAGED = Reason(
+    "the database server finds what it has kept damaged",
+    "See its log, stop the arena, put a sound copy in its place",
+)
 _BUSY = Reason(
     "another program holds it, or the server has too much to do",
     "Wait a moment, or end what holds the table votes",
@@ -75,13 +80,17 @@ _REASONS: Mapping[str, Reason] = {
     "28": _REFUSED,
     "3D": _NO_DATABASE,
     "40": _BUSY,
+    "3F": _GONE,
     "42501": _RIGHTS,
+    "42P01": _GONE,
     "53": _BUSY,
     "53100": DISK,
     "55P03": _BUSY,
     "57014": _BUSY,
     "57P": _AWAY,
     "58030": DISK,
+    "XX001": _DAMAGED,
+    "XX002": _DAMAGED,
 }
 
 

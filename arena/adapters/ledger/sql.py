@@ -18,20 +18,27 @@ from typing import TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, delete, false, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, delete, false, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from arena.adapters.ledger import chain, exclusions, images, importing, outcomes, studies, votes
-from arena.adapters.ledger.database import Database
-from arena.adapters.ledger.faults import CROWDED, SLOW, TEXT, UNREADABLE, Reason
+from arena.adapters.ledger import (
+    chain,
+    exclusions,
+    images,
+    importing,
+    migrations,
+    outcomes,
+    studies,
+    votes,
+)
+from arena.adapters.ledger.database import database_of
+from arena.adapters.ledger.faults import CROWDED, NEWER, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
-from arena.adapters.ledger.schema import APPLIED, DTYPES, KEYS, SHARED, VOTES, values_of
-from arena.adapters.ledger.sqlite import PREFIX as SQLITE
-from arena.adapters.ledger.sqlite import SqliteDatabase
+from arena.adapters.ledger.schema import DTYPES, KEYS, SHARED, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
-from arena.core.errors import ConfigError, LedgerFault, NotInstalled
+from arena.core.errors import ConfigError, LedgerFault
 from arena.core.ports import Condition, Exclusion, Outcomes, Verified
 from arena.core.study.course import Event
 from arena.core.study.written import Written
@@ -40,7 +47,6 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-POSTGRESQL = "postgresql+psycopg://"
 
 PATIENCE_S, FRESH_S = 2.0, 1.0
 """How long a vote that only tries the ledger may take, and how long what it found holds."""
@@ -58,7 +64,7 @@ class SqlLedger:
     fails is a `LedgerFault`; the next call connects anew."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
-        self._database = _database(url, busy_timeout_s)
+        self._database = database_of(url, busy_timeout_s)
         self.place = self._database.place
         """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
@@ -68,7 +74,7 @@ class SqlLedger:
         self._prober = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-probe")
         self._probe: Future[None] | None = None
         self._probed = 0.0
-        self._writer = Writer(self._engine.execution_options(writing=True))
+        self._writer = Writer(self._engine.execution_options(writing=True), self._may_write)
 
     async def open(self) -> None:
         """Create or migrate the database. Raises `ConfigError` where the folder cannot be
@@ -115,8 +121,8 @@ class SqlLedger:
 
     def _try_to_write(self) -> None:
         """As a vote does, to the disk, and leave nothing."""
-        self._database.has_room()
         with self._engine.execution_options(writing=True).begin() as connection:
+            self._may_write(connection)
             nothing = select(*(VOTES.c[name] for name in DTYPES)).where(false())
             connection.execute(insert(VOTES).from_select(list(DTYPES), nothing))
             connection.execute(update(KEYS).values(key=KEYS.c.key))
@@ -293,9 +299,7 @@ class SqlLedger:
 
     def _version(self, connection: Connection) -> int:
         """The schema of the database; 0 where it has none."""
-        if not inspect(connection).has_table(APPLIED.name):
-            return 0
-        version = connection.scalar(select(func.max(APPLIED.c.version))) or 0
+        version = migrations.version(connection)
         if version > len(MIGRATIONS):
             raise ConfigError(
                 f"DATABASE_URL: {self._database.place} was written by a newer arena (schema "
@@ -304,14 +308,15 @@ class SqlLedger:
             )
         return version
 
+    def _may_write(self, connection: Connection) -> None:
+        """Raises where there is no room, or a newer arena has brought it up since it was opened."""
+        self._database.has_room()
+        if migrations.newest(connection) > len(MIGRATIONS):
+            raise self._refusal(NEWER)
+
     def _migrate(self, connection: Connection) -> None:
         self._database.take_turns(connection)
-        version = self._version(connection)
-        APPLIED.create(connection, checkfirst=True)
-        for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
-            migration(connection)
-            applied = {"version": number, "applied_at": datetime.now(UTC)}
-            connection.execute(insert(APPLIED), applied)
+        migrations.bring_up(connection, MIGRATIONS[self._version(connection) :])
 
     def _fault(self, error: Exception) -> LedgerFault:
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -331,20 +336,3 @@ class SqlLedger:
             f"The ledger {self._database.name} cannot be used: {reason.happened}. "
             f"{reason.todo}, then try again."
         )
-
-
-def _database(url: str, busy_timeout_s: float) -> Database:
-    """Raises `ConfigError`, which never repeats what may hold a password."""
-    if url.startswith(SQLITE):
-        return SqliteDatabase(url, busy_timeout_s)
-    if url.startswith(POSTGRESQL):
-        try:
-            from arena.adapters.ledger.postgresql import PostgresqlDatabase
-        except ImportError as error:
-            raise NotInstalled("DATABASE_URL", error) from error
-        return PostgresqlDatabase(url, busy_timeout_s)
-    raise ConfigError(
-        "DATABASE_URL has a wrong value. Allowed is sqlite:///folder/arena.db, or "
-        "sqlite:////absolute/folder/arena.db with four slashes, or "
-        "postgresql+psycopg://user:password@host/database."
-    )

@@ -6,7 +6,7 @@ It does not know which database that is, nor what a ballot means.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -27,10 +27,12 @@ class _Ballot(NamedTuple):
 
 
 class Writer:
-    """`engine`: its transactions are begun for writing. Any thread may write."""
+    """`engine`: its transactions are begun for writing. check: raises where nothing may be written
+    now. Any thread may write."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, check: Callable[[Connection], None]) -> None:
         self._engine = engine
+        self._check = check
         self._waiting: deque[_Ballot] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
@@ -65,6 +67,7 @@ class Writer:
         """Returns those that were refused, by number."""
         try:
             with self._engine.begin() as connection:
+                self._check(connection)
                 _insert(connection, *ballots)
         except Exception as error:
             if len(ballots) == 1 or not _of_a_row(error):

@@ -66,9 +66,10 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
         return Health("alive")
 
     @router.get("/readyz", responses=problems(503))
-    async def readyz() -> Health:
-        """A battle can be had: ledger, store and hosts are there. 503 says what is not."""
-        await _reach_stores(referee)
+    async def readyz(request: Request) -> Health:
+        """A battle can be had: ledger, store and hosts are there. 503 says what is not, and to
+        operators why."""
+        await _reach_stores(referee, why=operators.is_operator(request))
         now = referee.readiness()
         if not now.ready:
             raise NotReady(f"{now.headline} {now.detail}".strip())
@@ -112,12 +113,12 @@ def routes(referee: Referee, operable: Operable) -> APIRouter:
     return router
 
 
-async def _reach_stores(referee: Referee) -> None:
-    """Raises NotReady where the ledger or the store cannot be used."""
+async def _reach_stores(referee: Referee, *, why: bool = False) -> None:
+    """Raises NotReady where the ledger or the store cannot be used. why: with the reason."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await referee.health()
     except TimeoutError:
         raise NotReady("The ledger or the store does not answer in time.") from None
     except ArenaError as fault:
-        raise NotReady(fault.public) from fault
+        raise NotReady(str(fault) if why else fault.public) from fault

@@ -1,0 +1,39 @@
+"""Gradio's own routes fail at what they do not expect, such as a body that is no object or a path
+that is too long. Whoever sends that is told so, and the log gets a line instead of a traceback.
+
+What the page itself asks for is answered before it comes to that. It does not know the routes.
+"""
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arena.web.api.problems import problem
+
+log = logging.getLogger(__name__)
+
+
+class Unfailing:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            log.warning("a request to Gradio cannot be used: %s", type(error).__name__)
+            answer = (
+                problem(404, "Nothing there", "There is nothing at this address.")
+                if scope["method"] in ("GET", "HEAD")
+                else problem(400, "That cannot be used", "What was sent cannot be used here.")
+            )
+            await answer(scope, receive, send)
