@@ -42,6 +42,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 ENOUGH = 40
 """Prompts from which on the figures tell who is careless and who is strongest."""
+PAGE = r"page\s+http"
+START_S = 600.0
+"""For one start of the arena, beside all that judge and are judged."""
 LEAST_LIFE = 8
 """Votes between two kills."""
 ON_PAGE = "r1"
@@ -64,7 +67,7 @@ def alone(folder: Path, _: pytest.FixtureRequest) -> Iterator[tuple[str, str, Ki
         def start() -> None:
             app = running(folder, "--port", port, ready=False, **settings)
             there.append(stack.enter_context(app))
-            assert there[-1].url
+            wait_until(lambda: re.search(PAGE, there[-1].printed), "there is a page", START_S)
 
         def kill(_: int) -> None:
             there[-1].stop(signal.SIGKILL)
@@ -87,7 +90,7 @@ def together(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str
             replica = cluster.replicas[number % len(cluster.replicas)]
             replica.kill()
             replica.start()
-            wait_until(replica.usable, "the replica is usable again")
+            wait_until(replica.usable, "the replica is usable again", START_S)
 
         yield cluster.url, cluster.database_url, kill
         assert "Traceback" not in cluster.printed(), cluster.printed()
@@ -129,8 +132,8 @@ async def opened(database: str, prompts: int) -> None:
 
 
 async def judged(url: str, kill: Kill, prompts: int) -> tuple[list[Rater], int]:
-    """Everybody but the one on the page, and how often it was killed meanwhile: once for each
-    four prompts."""
+    """Everybody but the one on the page, and how often it was killed meanwhile."""
+    times = prompts // 8 + 1
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         base_url=url, trust_env=False, timeout=30, limits=limits
@@ -139,14 +142,14 @@ async def judged(url: str, kill: Kill, prompts: int) -> tuple[list[Rater], int]:
         people = [Rater(client, "crowd", name) for name in names if name != ON_PAGE]
 
         async def killing() -> int:
-            for kills in range(prompts // 4):
+            for kills in range(times):
                 seen = sum(len(rater.votes) for rater in people)
                 while sum(len(rater.votes) for rater in people) < seen + LEAST_LIFE:
                     if all(part.done() for part in parts):
                         return kills
                     await asyncio.sleep(0.02)
                 await asyncio.to_thread(kill, kills)
-            return prompts // 4
+            return times
 
         parts = [asyncio.create_task(rater.take_part()) for rater in people]
         kills = await killing()
