@@ -5,16 +5,14 @@ It does not know file formats, nor what a vote needs.
 
 from __future__ import annotations
 
-import pickle
 import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 from threading import Event
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli import INTERRUPTED
@@ -47,26 +45,23 @@ def run(options: Namespace) -> int:
 
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
-    with Bar() as bar, TemporaryFile() as kept:
-        # Everything is read before anything is written, and read once, as that takes longest.
-        count = 0
-        for row in votes.rows(lambda name, part: bar.show(f"Reading {name}", part)):
-            count += 1
-            if not options.dry_run:
-                pickle.dump(row, kept)
+    with Bar() as bar:
+
+        def told(name: str, part: float) -> None:
+            bar.show(f"Reading {name}", part)
+
         if options.dry_run:
-            console.print(f"{_votes(count)} can be read. Nothing was written.")
+            console.print(f"{_votes(votes.check(told))} can be read. Nothing was written.")
             _tell(votes.passed)
             return 0
-        kept.seek(0)
-        bar.show("Importing", None)
-        rows = (_next(kept) for _ in range(count))
         try:
             with _stopping() as stop:
-                until = _until(stop, rows)
-                count = frames.from_ledger(settings, lambda ledger: ledger.add(until))
+                # Read once, as that takes longest; what is wrong comes at the end, and then the
+                # ledger takes none.
+                rows = _until(stop, votes.rows(told))
+                count = frames.from_ledger(settings, lambda ledger: ledger.add(rows))
         except KnownVotes as fault:
-            places = votes.places(fault.ids, lambda name, part: bar.show(f"Reading {name}", part))
+            places = votes.places(fault.ids, told)
             listed = "".join(f"\n  {place}" for place in places)
             raise BadInput(
                 "These votes, or others on the same two replies, are here already, so nothing "
@@ -84,11 +79,6 @@ def run(options: Namespace) -> int:
 def _tell(passed: Mapping[str, int]) -> None:
     for why, rows in passed.items():
         console.print(f"Passed over: {rows} with {why}.")
-
-
-def _next(kept: IO[bytes]) -> VoteRow:
-    row: VoteRow = pickle.load(kept)  # noqa: S301 -- written above, into a file without a name
-    return row
 
 
 @contextmanager
