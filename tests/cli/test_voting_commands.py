@@ -247,7 +247,7 @@ def test_of_several_files_all_are_imported_or_none(run: Run, ledger: Path, file:
     other.write_text('{"model_a": "x", "model_b": "z", "winner": "won"}\n')
     shown = run("import", file, other)
     assert shown.code == 1 and "1 row of 3 in pilot.csv, other.jsonl cannot be read" in shown.err
-    assert "other.jsonl, line 1: winner is 'won'" in shown.err and not ledger.exists()
+    assert "other.jsonl, line 1: winner is 'won'" in shown.err and not ids(ledger)
     other.write_text('{"model_a": "x", "model_b": "z", "winner": "model_b"}\n')
     assert "3 votes imported." in run("import", file, other).out
     third = file.with_name("third.csv")
