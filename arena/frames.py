@@ -162,9 +162,37 @@ def board(settings: Settings, query: Query, *, unblind: bool = False) -> Board:
     """Of the ledger. Conversations are never read, and metadata only where the query is
     corrected by them. unblind: with what raters of open studies have judged. Raises
     ArenaError."""
-    columns = tuple(c for c in COLUMNS if c != METADATA or query.covariates)
+    columns = _needed(query)
     rows = from_ledger(settings, lambda ledger: _shown(ledger, columns, unblind))
     return board_of(rows, query)
+
+
+def reviewed_board(
+    settings: Settings,
+    query: Query,
+    path: Path | None = None,
+    told: Told = nobody,
+    *,
+    unblind: bool = False,
+) -> tuple[Board, Review | None]:
+    """The board and its review, which no votes have none of, from one reading of the ledger, or
+    of a file. Raises ArenaError."""
+    columns = tuple(dict.fromkeys((*_needed(query), *NEEDED)))
+    if path:
+        votes = exchange.Votes([path], datetime.now(UTC))
+        rows = votes.frame([name for name in columns if name != SEQUENCE], told)
+    else:
+        rows = from_ledger(settings, lambda ledger: _shown(ledger, columns, unblind))
+    board = board_of(rows, query)
+    return board, _reviewed(rows, query) if board.votes else None
+
+
+def _needed(query: Query) -> tuple[str, ...]:
+    return tuple(name for name in COLUMNS if name != METADATA or query.covariates)
+
+
+def _reviewed(rows: pd.DataFrame, query: Query) -> Review:
+    return review_of(query.slice.of(superseding(rows)), query.method)
 
 
 async def _shown(ledger: Ledger, columns: Sequence[str], unblind: bool) -> pd.DataFrame:
@@ -215,26 +243,28 @@ def review(
     study: str = "",
     language: str = "",
     channel: str = "",
+    rater: str = "",
     since: When | None = None,
     until: When | None = None,
     ties: Ties = "half",
     bad: Literal["tie", "drop"] = "tie",
+    anchor: str = "",
     votes: pd.DataFrame | str | Path | None = None,
     unblind: bool = False,
     **settings: Any,
 ) -> Review:
     """What a reviewer asks for beyond the standings, each a DataFrame: fragility, order, ties,
     stages, agreement, raters, reliability, weighed, without_each. The choices are as in
-    `leaderboard`; it takes seconds where votes are many. Raises ArenaError."""
+    `leaderboard`, whose corrections for style and order are for ratings alone; it takes seconds
+    where votes are many. Raises ArenaError."""
     loaded = config.given(settings) if votes is not None else _settings(settings)
     labels = {"topic": topic, "study": study, "language": language, "channel": channel}
-    chosen = Slice.asked(**labels, since=since, until=until)
+    chosen = Slice.asked(**labels, rater=rater, since=since, until=until)
+    query = Query(chosen, Method(ties=ties, bad=bad, anchor=anchor))
     if isinstance(votes, pd.DataFrame):
-        rows = chosen.of(superseding(ledger_rows(votes, with_metadata=False)))
-    else:
-        file = Path(votes) if votes is not None else None
-        rows = rows_of(loaded, chosen, file, unblind=unblind)
-    return review_of(rows, Method(ties=ties, bad=bad))
+        return _reviewed(ledger_rows(votes, with_metadata=False), query)
+    file = Path(votes) if votes is not None else None
+    return review_of(rows_of(loaded, chosen, file, unblind=unblind), query.method)
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:

@@ -5,6 +5,7 @@ It does not know how studies are kept, nor how raters are led.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,12 +70,20 @@ def read(place: Path) -> tuple[Study, dict[str, bytes]]:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{place} cannot be read ({error}). Name a study's file.") from None
-    where = file.prompts_of(text, place.name)
+    where, told = file.prompts_of(text, place.name)
     images: dict[str, bytes] = {}
     prompts = place.parent / where
     beside = prompts if prompts.is_dir() else prompts.parent
-    rows = with_images(rows_of(prompts) if where else (), beside, cleaned, images)
+    rows = with_images(_told(rows_of(prompts), told) if where else (), beside, cleaned, images)
     return file.parse(text, place.name, rows), images
+
+
+def _told(rows: Iterator[file.Row], place: str) -> Iterator[file.Row]:
+    """With why they end early, as a fault of the line that names them."""
+    try:
+        yield from rows
+    except BadInput as error:
+        yield place, None, str(error)
 
 
 def study(name: str, *, unblind: bool = False, **settings: Any) -> StudyFrames:

@@ -268,3 +268,10 @@ def test_what_cannot_be_asked_is_told(place: dict[str, str]) -> None:
 def test_what_is_no_choice_is_told(place: dict[str, str], wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=r"is no time|give one name"):
         arena.leaderboard(**wrong, **place)
+
+
+def test_a_review_is_of_the_rater_and_the_anchor_that_were_asked_for(place: dict[str, str]) -> None:
+    of_one = arena.review(rater="r2", **place)
+    assert of_one.votes == 1, "one of the two is excluded"
+    anchored = arena.review(anchor="x", **place).ties.set_index("contender")
+    assert (anchored.loc["x"].iloc[:3] == 1000).all()

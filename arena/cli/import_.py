@@ -5,7 +5,6 @@ It does not know file formats, nor what a vote needs.
 
 from __future__ import annotations
 
-import pickle
 import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,9 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from threading import Event
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli import INTERRUPTED
@@ -51,32 +49,29 @@ def run(options: Namespace) -> int:
 
     settings = config.load()
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
-    with Bar() as bar, TemporaryFile() as kept:
-        # Everything is read before anything is written, and read once, as that takes longest.
-        count, named = 0, set[str]()
-        for row in votes.rows(lambda name, part: bar.show(f"Reading {name}", part)):
-            count += 1
-            named.update(row.images)
-            if not options.dry_run:
-                pickle.dump(row, kept)
-        folder = Path(options.images) if options.images else None
+    folder = Path(options.images) if options.images else None
+    with Bar() as bar:
+
+        def told(name: str, part: float) -> None:
+            bar.show(f"Reading {name}", part)
+
+        named = {digest for row in votes.rows(told) for digest in row.images} if folder else set()
         images = pictures.there(folder, named) if folder else ()
         if options.dry_run:
-            console.print(f"{_votes(count)} can be read. Nothing was written.")
+            console.print(f"{_votes(votes.check(told))} can be read. Nothing was written.")
             _tell(votes.passed)
             return 0
-        kept.seek(0)
-        bar.show("Importing", None)
-        rows = (_next(kept) for _ in range(count))
         try:
             with _stopping() as stop:
-                until = _until(stop, rows)
+                # Read once, as that takes longest; what is wrong comes at the end, and then the
+                # ledger takes none.
+                rows = _until(stop, votes.rows(told))
                 if folder:
                     keep = partial(pictures.keep, digests=images, folder=folder)
                     frames.from_ledger(settings, keep)
-                count = frames.from_ledger(settings, lambda ledger: ledger.add(until))
+                count = frames.from_ledger(settings, lambda ledger: ledger.add(rows))
         except KnownVotes as fault:
-            places = votes.places(fault.ids, lambda name, part: bar.show(f"Reading {name}", part))
+            places = votes.places(fault.ids, told)
             listed = "".join(f"\n  {place}" for place in places)
             raise BadInput(
                 "These votes, or others on the same two replies, are here already, so nothing "
@@ -96,11 +91,6 @@ def run(options: Namespace) -> int:
 def _tell(passed: Mapping[str, int]) -> None:
     for why, rows in passed.items():
         console.print(f"Passed over: {rows} with {why}.")
-
-
-def _next(kept: IO[bytes]) -> VoteRow:
-    row: VoteRow = pickle.load(kept)  # noqa: S301 -- written above, into a file without a name
-    return row
 
 
 @contextmanager

@@ -62,23 +62,23 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     from arena import frames
     from arena.core.standings.board import Query
-    from arena.core.standings.review import review_of
 
-    query = Query.asked(**choice(options))
-    if options.votes:
-        with Bar() as bar:
-            board = frames.board_of_file(
-                Path(options.votes), query, lambda name, part: bar.show(f"Reading {name}", part)
-            )
-    else:
-        board = frames.board(config.load(), query, unblind=options.unblind)
-    review = None
-    if options.review and board.votes:
-        file = Path(options.votes) if options.votes else None
-        with Bar() as bar:
+    query, settings, review = Query.asked(**choice(options)), config.load(), None
+    file = Path(options.votes) if options.votes else None
+    with Bar() as bar:
+
+        def told(name: str, part: float) -> None:
+            bar.show(f"Reading {name}", part)
+
+        if options.review:
             bar.show("Reviewing", None)
-            rows = frames.rows_of(config.load(), query.slice, file, unblind=options.unblind)
-            review = review_of(rows, query.method)
+            board, review = frames.reviewed_board(
+                settings, query, file, told, unblind=options.unblind
+            )
+        elif file:
+            board = frames.board_of_file(file, query, told)
+        else:
+            board = frames.board(settings, query, unblind=options.unblind)
     PRINTS[options.format](board, review)
     return 0
 
@@ -142,6 +142,8 @@ def _print_table(board: Board, review: Review | None) -> None:
         from arena.cli.reviewing import print_review
 
         print_review(review)
+        if board.query.covariates:
+            console.print("The review is of ratings that are not corrected.")
 
 
 def _columns(width: int) -> list[str]:

@@ -58,6 +58,8 @@ async def open_study(ledger: StudyLedger, study: Study, now: datetime) -> None:
     """From now on raters may come. Raises BadInput where it is another one than was opened under
     this name before, replies are missing that were to be written ahead, or too few contenders see
     the images of its prompts."""
+    if study.closes and study.closes <= now:
+        raise BadInput(f"It closes at {study.closes.isoformat()}, which is over. Let it be later.")
     written = await ledger.written(study.name) if study.ahead else ()
     study = seeing(study, written) if study.ahead else study
     if any(len(study.able(item)) < study.size for item in study.items):

@@ -117,6 +117,7 @@ async function enter() {
   const state = await askStudy("/battles", {});
   if (!state) return false;
   led.battle = state.battle;
+  el.asked.open = state.images > 0;
   el.studySheet.hidden = el.studyAfter.hidden = true;
   document.documentElement.dataset.led = "battle";
   document.documentElement.dataset.arena = "answering";

@@ -113,3 +113,22 @@ def test_where_too_few_see_a_study_is_not_opened(run: Run, tmp_path: Path) -> No
         live.write_text(STUDY.replace("shapes", "live") + 'answers = "live"\n')
         opened = run("study", "open", live, OLLAMA_HOST=host.url)
         assert opened.code == 1 and "Fewer than 2" in opened.err
+
+
+def test_what_init_writes_is_checked_and_prompts_that_are_not_there_are_told_by_line(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "study.toml"
+    assert run("study", "init", file).code == 0
+    assert "there already" in run("study", "init", file).err
+    checked = run("study", "check", file, "--offline")
+    assert checked.code == 0 and "6 that are ranked: 3 for each prompt" in checked.out
+    text = file.read_text().replace("prompts.csv", "none.csv").replace("size = 2 ", "size = 1 ")
+    file.write_text(text)
+    first, second = run("study", "check", file, "--offline").err.splitlines()
+    assert first.startswith("study.toml, line 9: size is")
+    assert second.startswith("study.toml, line 4: There is no file")
+    file.write_text(STUDY + "closes = 2020-01-31T18:00:00Z")
+    (tmp_path / "prompts.csv").write_text("prompt\nWhy?\n")
+    assert "which is over" in run("study", "check", file, "--offline").err
+    assert "which is over" in run("study", "open", file).err

@@ -42,6 +42,20 @@ def test_the_table_has_ranks_ratings_and_what_is_left_out(run: Run, ledger: Path
     assert "1 identity" in shown.out and "1 superseded" in shown.out
 
 
+def test_a_review_is_told_of_the_ledger_and_of_a_file_alike(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    assert "There are no votes yet" in run("leaderboard", "--review").out
+    filled(ledger, some_votes())
+    told = run("leaderboard", "--review", "--format", "json", "--rater", "r1").json
+    assert told["votes"] == 2 and told["review"]["fragility"]
+    whole = run("leaderboard", "--review", "--format", "json").json
+    run("export", "--format", "jsonl", "--output", tmp_path / "votes.jsonl")
+    file = "--votes", tmp_path / "votes.jsonl"
+    assert run("leaderboard", "--review", "--format", "json", *file).json == whole
+    assert "not corrected" in run("leaderboard", "--review", "--order").out
+
+
 @pytest.mark.parametrize("columns", [30, 60, 92, 200])
 def test_the_table_fits_any_terminal(run: Run, ledger: Path, columns: int) -> None:
     long = "a-contender-with-a-name-of-some-length:70b-instruct-q4_K_M"
@@ -234,7 +248,7 @@ def test_of_several_files_all_are_imported_or_none(run: Run, ledger: Path, file:
     other.write_text('{"model_a": "x", "model_b": "z", "winner": "won"}\n')
     shown = run("import", file, other)
     assert shown.code == 1 and "1 row of 3 in pilot.csv, other.jsonl cannot be read" in shown.err
-    assert "other.jsonl, line 1: winner is 'won'" in shown.err and not ledger.exists()
+    assert "other.jsonl, line 1: winner is 'won'" in shown.err and not ids(ledger)
     other.write_text('{"model_a": "x", "model_b": "z", "winner": "model_b"}\n')
     assert "3 votes imported." in run("import", file, other).out
     third = file.with_name("third.csv")

@@ -40,6 +40,7 @@ def test_the_leaderboard_is_the_same_as_json_csv_and_latex(play: Play) -> None:
         best = board["standings"][0]
         assert best["lower"] < best["rating"] < best["upper"]
         assert best["rank_best"] <= best["rank"] <= best["rank_worst"]
+        assert best["few"] is True, "of three votes the prior says more"
         as_csv = await client.get(f"{leaderboard}&format=csv")
         assert as_csv.headers["content-type"].startswith("text/csv")
         assert "arena-standings.csv" in as_csv.headers["content-disposition"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +12,20 @@ from typing import Any
 
 import pytest
 
+from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
 from arena.core.study.design import Texts
+from arena.play.images import kept_for_good
 from tests.running import App, running
 from tests.web.axe import findings
+from tests.web.test_api_terms import png
 from tests.web.test_studies import STUDY, begun
 
 PATIENCE_MS = 30_000
+IMAGE = "0" * 64
 LED = replace(
     STUDY,
-    items=STUDY.items[:2],
+    items=(STUDY.items[0], replace(STUDY.items[1], images=(IMAGE,))),
     raters=1,
     after=replace(STUDY.after, grades=3, marks=("false",)),
     texts=Texts("Say which is better.", "Votes are published.", "Thank you!"),
@@ -44,6 +49,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 async def prepare(url: str) -> None:
     ledger = SqlLedger(url)
     await ledger.open()
+    await kept_for_good(ledger, {IMAGE: cleaned(b64decode(png()))})
     await begun(ledger, LED)
     await ledger.close()
 
@@ -69,6 +75,8 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     for number in range(4):
         better = page.wait_for_selector("[id^=better-]:not([disabled]):visible")
         assert not overflows(page)
+        shown = page.locator("#asked-images img").all()
+        assert [image.is_visible() for image in shown] == [True] * ("Question 1" in asked(page))
         assert page.inner_text("#study-count") == f"{max(0, number - 1)} of 3"
         if number == 0:
             shut_out += findings(page, "practice")
@@ -110,6 +118,10 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
         "web"
     }
     assert all(row["dwell_ms"] > 0 for row in votes)
+
+
+def asked(page: Any) -> str:
+    return str(page.text_content("#asked-line"))
 
 
 def overflows(page: Any) -> bool:

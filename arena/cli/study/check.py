@@ -4,6 +4,7 @@ It does not know what is a fault.
 """
 
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from arena import settings as config
@@ -41,6 +42,9 @@ async def run(options: Namespace) -> int:
         console.print(
             f"  replies  {len(study.items) * len(study.contenders):,} to be written ahead"
         )
+    if study.closes and study.closes <= datetime.now(UTC):
+        said = f"  note     it closes at {study.closes.isoformat()}, which is over"
+        errors.print(said, style="yellow", markup=False)
     if not options.offline:
         await _hosts([contender.name for contender in study.contenders], seen=bool(images))
     return 0

@@ -3,7 +3,9 @@
 It works on rows of votes and does not know who the raters are.
 
 An item is what several people judged alike: the same prompt, turn and two contenders, whichever
-stood first. A judgement is the contender that won, or a tie; both_bad is one of its own.
+stood first. A judgement is the contender that won, or a tie; both_bad is one of its own. Which of
+the two counts as the first one is drawn for each item, as seats are: were it the alphabet, names
+that happen to stand in the order of strength would make agreement look like chance.
 Krippendorff 2019, Content Analysis, ch. 12 (alpha); Cohen 1960 and Fleiss 1971 (kappa); intervals are percentiles of a bootstrap over items (Efron 1979).
 """
 
@@ -79,8 +81,10 @@ def judged(votes: pd.DataFrame) -> Judged:
     votes = votes[counts.to_numpy()]
     a, b, winner = (votes[name].astype(TEXT) for name in ("model_a", "model_b", "winner"))
     turned = (a > b).to_numpy()
-    first, second = a.where(~turned, b), b.where(~turned, a)
-    key = pd.MultiIndex.from_arrays([votes["prompt_id"], votes["round"], first, second])
+    sides = a.where(~turned, b), b.where(~turned, a)
+    key = pd.MultiIndex.from_arrays([votes["prompt_id"], votes["round"], *sides])
+    drawn = pd.util.hash_pandas_object(key.to_frame(), index=False).to_numpy() % 2 == 1
+    turned = turned ^ drawn
     won = winner.map({"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3}).to_numpy(np.int64)
     rater, names = pd.factorize(votes["rater"].astype(TEXT))
     judgement = np.where(turned & (won < 2), 1 - won, won)

@@ -176,11 +176,12 @@ class _File:
         self.fault(path, f"{name} is not known here. What is: {', '.join(known)}.")
 
 
-def prompts_of(text: str, source: str) -> str:
-    """Where the file says that its prompts are. Raises FaultyStudy where it cannot be read."""
-    said, _ = tables(text, source)
+def prompts_of(text: str, source: str) -> tuple[str, str]:
+    """Where the file says that its prompts are, and where it says so. Raises FaultyStudy where it
+    cannot be read."""
+    said, places = tables(text, source)
     where = said.get("prompts")
-    return where if isinstance(where, str) else ""
+    return where if isinstance(where, str) else "", places.get("prompts", source)
 
 
 def parse(text: str, source: str, rows: Iterable[Row]) -> Study:
@@ -262,19 +263,30 @@ def _item(record: Mapping[str, Any], number: int) -> Item:
     """Raises ValueError."""
     said = {k: v for k, v in record.items() if v is not None and v != ""}
     id = str(said.get("id", number)).strip()
-    if not 0 < len(id) <= LONGEST_ID:
-        raise ValueError(f"An id has 1 to {LONGEST_ID} characters.")
+    if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
+        raise ValueError(f"An id has 1 to {LONGEST_ID} characters that can be seen.")
+    if "prompt" not in record:
+        raise ValueError(
+            f"There is no column prompt, only {', '.join(map(str, record))!s:.80}. "
+            f"What is known: {', '.join(COLUMNS)}."
+        )
     turns = [said.get("prompt", ""), *_turns(said.get("turns", ()))]
     if not all(isinstance(turn, str) and turn.strip() and "\0" not in turn for turn in turns):
         raise ValueError("The prompt is missing or no text.")
     if len(turns) > MAX_TURNS:
         raise ValueError(f"A prompt has {MAX_TURNS - 1} further turns at most.")
-    topic, system = str(said.get("topic", "")), str(said.get("system", ""))
+    topic, system = (_word(name, said.get(name, "")) for name in ("topic", "system"))
     if len(topic) > LONGEST_LABEL:
         raise ValueError(f"The topic is too long; {LONGEST_LABEL} characters fit.")
     if len(images := tuple(said.get("image", ()))) > MOST_IMAGES:
         raise ValueError(f"A prompt has {MOST_IMAGES} images at most.")
     return Item(id, tuple(turn.strip() for turn in turns), topic, system, images)
+
+
+def _word(name: str, value: Any) -> str:
+    if not isinstance(value, (str, int, float)) or "\0" in str(value):
+        raise ValueError(f"The {name} is no text.")
+    return str(value)
 
 
 def _turns(value: Any) -> Sequence[Any]:

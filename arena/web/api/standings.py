@@ -66,7 +66,8 @@ class Export(Choice):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A contender with its rating, the 95 % interval, and the ranks that fit to it. Null where
-    there is no vote on it. Ratings of different groups cannot be compared: they never met."""
+    there is no vote on it. Ratings of different groups cannot be compared: they never met. Where
+    there are `few` votes, the prior says more of its strength than they do."""
 
     contender: str
     rating: float | None
@@ -82,6 +83,7 @@ class Standing:
     ties: int
     both_bad: int
     group: int | None
+    few: bool
 
 
 SHOWN = [field.name for field in fields(Standing)]

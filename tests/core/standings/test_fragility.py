@@ -75,3 +75,36 @@ def test_many_votes_are_no_more_work_than_few() -> None:
     table = found(votes)
     assert len(table) == 12 and (table["gap_without"].dropna() < 0).all()
     assert np.isfinite(table.loc[0, "share"])
+
+
+def hanging_on_one_win(number: int) -> pd.DataFrame:
+    """So many votes; the strongest has a twin with the same record, and has beaten it once."""
+    votes = chance_votes(number * 9 // 10, 8, 500, seed=3, battle=1)
+    fit = Counts.of(votes).fit(Method())
+    strongest = fit.names[int(np.argmax(fit.theta))]
+    own = (votes[["model_a", "model_b"]] == strongest).any(axis=1)
+    twin = votes[own].replace({strongest: "twin"})
+    last = ledger([(strongest, "twin", "model_a")])[list(votes)]
+    rest = votes[~own].head(number - 2 * len(twin) - 1)
+    every = pd.concat([votes[own], twin, rest, last.assign(excluded_reason="")], ignore_index=True)
+    return every.assign(id=every.index.astype(str))
+
+
+@pytest.mark.slow
+def test_of_as_many_votes_as_were_published_no_single_one_does_what_two_do() -> None:
+    """57 477 votes whose first place hangs on two: a refit without them turns it round, and one
+    without any single vote there is does not."""
+    votes = hanging_on_one_win(57_477)
+    assert len(votes) == 57_477
+    first = found(votes).iloc[0]
+    assert first["first_place"] and {first["upper"], first["lower"]} > {"twin"}
+    assert first["votes"] == len(first["which"]) == 2 and first["gap_without"] < 0 <= first["gap"]
+    assert gap(votes[~votes["id"].isin(first["which"])], first["upper"], first["lower"]) < 0
+    counts, method = Counts.of(votes), Method()
+    *_, times = counts.cells()
+    for kind in np.flatnonzero(times):
+        fewer = times.copy()
+        fewer[kind] -= 1
+        fit = counts.strengths(fewer, method)
+        theta = dict(zip(fit.names, fit.theta, strict=True))
+        assert theta[first["upper"]] >= theta[first["lower"]] - 1e-9

@@ -26,7 +26,7 @@ def faults(text: str, rows: list[Row] = ROWS) -> list[str]:
 
 def test_the_file_that_init_writes_is_a_study_as_it_is() -> None:
     text = TEMPLATE.read_text("utf-8")
-    assert prompts_of(text, "study.toml") == "prompts.csv"
+    assert prompts_of(text, "study.toml") == ("prompts.csv", "study.toml, line 4")
     study = parse(text, "study.toml", ROWS)
     assert [(i.id, i.turns, i.topic) for i in study.items] == [
         ("night", ("Why?", "Shorter."), ""),
@@ -65,12 +65,16 @@ good = "yes"
         ("p.csv, line 4", {"prompt": " "}, ""),
         ("p.csv, line 5", None, "The row is short."),
         ("p.csv, line 6", {"prompt": "Why?", "turns": "Shorter."}, ""),
-        ("p.csv, line 7", {"prompt": "Why?", "image": "a.png"}, ""),
+        ("p.csv, line 7", {"prompt": "Why?", "image": ["1", "2", "3", "4"]}, ""),
+        ("p.csv, line 8", {"prompt": "Why?", "id": "a\0b"}, ""),
+        ("p.csv, line 9", {"id;prompt": "a;Why?"}, ""),
+        ("p.csv, line 10", {"prompt": "Why?", "topic": {"a": 1}}, ""),
+        ("p.csv, line 11", {"prompt": "Why?", "topic": 3}, ""),
     ]
     assert [fault.split(": ")[0] for fault in faults(text, rows)] == [
         *("study.toml, line 4", "study.toml, line 1", "study.toml, line 10"),
         *("study.toml, line 17", "study.toml, line 3"),
-        *(f"p.csv, line {n}" for n in (3, 4, 5, 6, 7)),
+        *(f"p.csv, line {n}" for n in range(3, 11)),
     ]
 
 
