@@ -79,10 +79,10 @@ def judging(votes: pd.DataFrame) -> pd.DataFrame:
 def raters(study: Study, course: Course, votes: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """One row a rater who came, with what their link brought."""
     rows = []
-    for rater, came in course.raters.items():
+    for rater, joined in course.raters.items():
         own = progress(study, course, rater, now)
-        told = {"joined_at": came.at, "of": own.total, "finished": own.finished}
-        passed = {name: came.data.get(name, "") for name in study.completion.passed}
+        told = {"joined_at": joined.at, "of": own.total, "finished": own.finished}
+        passed = {name: joined.data.get(name, "") for name in study.completion.passed}
         rows.append({"rater": rater, **told, **passed})
     came = pd.DataFrame(
         rows, columns=["rater", "joined_at", "of", "finished", *study.completion.passed]
