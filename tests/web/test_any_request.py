@@ -82,8 +82,13 @@ def paths(routes: list[BaseRoute], before: str = "") -> Iterator[tuple[str, str]
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     database = f"sqlite:///{tmp_path / 'arena.db'}"
     house = House(config.load({}, None, DATABASE_URL=database))
-    asyncio.run(house.ledger.open())
-    yield build_app(house)
+
+    async def built() -> FastAPI:
+        # In a loop, or Gradio makes one of its own and leaves it.
+        await house.ledger.open()
+        return build_app(house)
+
+    yield asyncio.run(built())
     asyncio.run(house.close())
 
 
