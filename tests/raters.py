@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from arena.core.battle.entities import Contender
-from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study
+from arena.core.study.design import Check, Completion, Item, Questions, Study
 from arena.core.study.written import Written, elsewhere
 
 A = "/api/arena"
@@ -24,7 +24,6 @@ LONGEST_S = 1200.0
 
 STRENGTHS = {"ash": -3.0, "beech": -1.5, "cedar": 0.0, "elm": 1.5, "fir": 3.0}
 """In logits."""
-BOTH = (GOOD, *STRENGTHS)
 CARELESS, ROBOT = ("r3", "r8"), "r5"
 PLANTED = {*CARELESS, ROBOT}
 RATERS = 12
