@@ -84,7 +84,15 @@ MOVES = (
 
 def test_an_operator_sees_state_models_speeds_faults_and_cost() -> None:
     drawn = hosts_tab.draw(NOW)
-    stays = (URL, ">up<", "0.32.15", "2.2 GB <bdi>Q4_0</bdi>", "2 for each model", "0.00150 (5.4 s)", "1.006")
+    stays = (
+        URL,
+        ">up<",
+        "0.32.15",
+        "2.2 GB <bdi>Q4_0</bdi>",
+        "2 for each model",
+        "0.00150 (5.4 s)",
+        "1.006",
+    )
     assert [text for text in (*MOVES, *stays, "0.3 s", "dropped 6×") if text not in drawn] == []
     assert "<b>mistral" not in drawn and "&lt;b&gt;mistral" in drawn
 
