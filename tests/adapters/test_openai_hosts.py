@@ -54,6 +54,24 @@ def facts_of(events: Sequence[HostEvent]) -> Finished:
     return events[-1]
 
 
+def test_a_prompt_that_a_server_cut_without_a_word_is_no_reply() -> None:
+    async def scene() -> None:
+        async with FakeOpenAI(MODELS) as host, pool_of(host) as pool:
+            big = Contender(BIG, BIG)
+            for long, cut in (("Why is it dark? " * 150, True), ("=" * 3000, False)):
+                asked = [{"role": "user", "content": long}]
+                events = pool.reply(big, asked, seed=7)
+                if not cut:
+                    assert isinstance([event async for event in events][-1], Finished)
+                    continue
+                with pytest.raises(HostFault) as told:
+                    async for _ in events:
+                        pass
+                assert told.value.kind == "too long"
+
+    run(scene)
+
+
 def test_a_reply_is_streamed_with_what_is_known_of_it_and_the_rest_stays_unknown() -> None:
     async def scene() -> None:
         async with FakeOpenAI(MODELS) as host, pool_of(host) as pool:

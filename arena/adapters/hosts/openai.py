@@ -40,6 +40,13 @@ MAY_BE_UNKNOWN = ("chat_template_kwargs", "reasoning_effort", "stream_options", 
 
 DONE = "[DONE]"
 
+LONG = 2000
+"""Characters of a prompt from which on it is told whether a server cut it."""
+A_TOKEN = 12
+"""Characters that a token stands for at most, on the average of a long text."""
+_RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
+"""One sign many times, which tokens may stand for at any length."""
+
 
 class OpenAIHost:
     """A host by its URL, without `/v1`. tls: as OllamaHost takes it."""
@@ -108,6 +115,10 @@ class OpenAIHost:
                     yield list(_pieces(chunk))
             if not told.get("finish_reason"):
                 raise self._fault("cut off", "ended a reply without saying so")
+            read, least = (told.get("usage") or {}).get("prompt_tokens"), _least(request)
+            if read and read < least:
+                # Some servers cut what does not fit, and say so by this number alone.
+                raise self._fault("too long", f"read {read} tokens of a prompt of {least} or more")
             yield [_ended(told)]
 
     # Asking -------------------------------------------------------------------------------------
@@ -194,6 +205,12 @@ def _asked(request: Request, own_names: Mapping[str, str]) -> dict[str, Any]:
         **options,
         **thinking,
     }
+
+
+def _least(request: Request) -> int:
+    """How many tokens the messages have at least; 0 where they are short."""
+    text = "".join(str(message["content"]) for message in request.messages)
+    return len(_RUN.sub(r"\1", text)) // A_TOKEN if len(text) >= LONG else 0
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
