@@ -70,8 +70,9 @@ async def let_in(settings: Settings) -> tuple[str, str] | None:
 
 class Visitor:
     """url: may hold a name and a password. browses: brings cookies back, as a browser does; else
-    every call is a stranger's. allowed: a cookie that every call brings along. `replicas`: the names of those that have answered so far. Whatever is asked raises
-    Elsewhere where no answer comes."""
+    every call is a stranger's. allowed: a cookie that every call brings along. `replicas`: the
+    names of those that have answered so far. Whatever is asked raises Elsewhere where no answer
+    comes."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class Visitor:
     ) -> None:
         url = url.strip() if "://" in url else f"http://{url.strip()}"
         who = WHO.match(url)
+        self._given = url
         self.url = f"{who[1]}{url[who.end() :]}" if who else url
         self._allowed = allowed
         self.replicas: set[str] = set()
@@ -105,9 +107,7 @@ class Visitor:
 
     def browsing(self) -> Visitor:
         """Somebody else, who comes in as this one does, in a browser."""
-        browser = Visitor(self.url, allowed=self._allowed, browses=True)
-        browser._http.auth = self._http.auth
-        return browser
+        return Visitor(self._given, allowed=self._allowed, browses=True)
 
     async def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         """path: of the arena, or a whole address."""
