@@ -109,7 +109,8 @@ class _Work:
         """(C,) how many logits the gap shrinks by, about, if one vote of each kind goes: a Newton
         step from the fit. A vote whose outcome is worth nothing has none."""
         at = {name: place for place, name in enumerate(fit.names)}
-        place = np.array([at.get(name, -1) for name in self.names])
+        # Who has no vote left is in no fit; the kinds of theirs weigh nothing, so any place will do.
+        place = np.array([at.get(name, 0) for name in self.names])
         first, second = place[self.first], place[self.second]
         worth = Worth.of(*self.method.weights)
         p, variance, _ = expected(fit.theta[first] - fit.theta[second], fit.tie)

@@ -63,6 +63,14 @@ def test_a_refit_without_the_named_votes_confirms_it(ties: str) -> None:
         assert row.gap_without < 0 <= row.gap
 
 
+def test_who_has_no_vote_left_without_the_named_ones_is_nobody_more() -> None:
+    """As after the first battle of all: each has met each other one once."""
+    once = ledger([("a", "b", "model_a"), ("c", "b", "model_a"), ("a", "c", "model_a")])
+    table = found(once)
+    assert table["upper"].tolist() == ["a", "a", "c"]
+    assert (table["gap_without"].dropna() < 0).all()
+
+
 def test_the_last_of_a_group_and_whoever_never_met_have_no_rival() -> None:
     votes = ledger([("a", "b", "model_a"), ("c", "d", "model_a")])
     table = found(votes)
