@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from arena.adapters.ledger import SqlLedger, copies
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
-from arena.core.errors import ConfigError, LedgerFault
+from arena.core.errors import LedgerFault
 from arena.core.ports import Condition, Verified
 from arena.settings import Settings
 
@@ -60,7 +61,11 @@ async def backed_up(settings: Settings, target: Path) -> Verified:
     draft = target.with_name(f"{target.name}.part")
     draft.unlink(missing_ok=True)
     try:
-        await asyncio.to_thread(copies.copy, _file(settings), draft)
+        if place := _file(settings):
+            await asyncio.to_thread(copies.copy, place, draft)
+        else:
+            async with ledger_of(settings) as ledger, _opened(draft) as copy:
+                await copy.take_over(ledger)
         found = await _sound(settings, draft)
         draft.replace(target)
     except (OSError, sqlite3.Error) as error:
@@ -71,20 +76,28 @@ async def backed_up(settings: Settings, target: Path) -> Verified:
 
 
 async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | None]:
-    """Put the copy in the place of the ledger; also where that is now what was there. Raises
-    ConfigError and LedgerFault, and then nothing has changed."""
-    place = _file(settings)
-    draft = place.with_name(f"{place.name}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        await asyncio.to_thread(copies.copy, source, draft)
-        found = await _sound(settings, draft)
-        aside = await asyncio.to_thread(copies.exchange, draft, place)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerFault(f"{source} cannot be put in the ledger's place: {error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    """Put the copy in the place of the ledger; also where that is now what was there, if it is a
+    file. A database has to be empty. Raises ConfigError and LedgerFault, and then nothing has
+    changed."""
+    place, aside = _file(settings), None
+    with TemporaryDirectory(prefix="arena-") as spare:
+        beside = place or Path(spare) / source.name
+        draft = beside.with_name(f"{beside.name}.part")
+        try:
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            draft.unlink(missing_ok=True)
+            await asyncio.to_thread(copies.copy, source, draft)
+            found = await _sound(settings, draft)
+            if place:
+                aside = await asyncio.to_thread(copies.exchange, draft, place)
+            else:
+                async with _opened(draft) as copy, ledger_of(settings) as ledger:
+                    await ledger.take_over(copy)
+                    found = await ledger.verify()
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerFault(f"{source} cannot be put in the ledger's place: {error}.") from error
+        finally:
+            draft.unlink(missing_ok=True)
     return found, aside
 
 
@@ -96,14 +109,22 @@ async def _sound(settings: Settings, file: Path) -> Verified:
     return found
 
 
+def _file(settings: Settings) -> Path | None:
+    """The ledger's; None where it is in a database server."""
+    if not settings.database_url.startswith(SQLITE):
+        return None
+    return Path(settings.database_url.removeprefix(SQLITE))
+
+
 def _address(file: Path) -> str:
     return f"{SQLITE}{file.absolute()}"
 
 
-def _file(settings: Settings) -> Path:
-    if not settings.database_url.startswith(SQLITE):
-        raise ConfigError(
-            "DATABASE_URL names a PostgreSQL database, which has tools of its own: pg_dump and "
-            "pg_restore, while the arena runs. `arena verify` checks what they brought back."
-        )
-    return Path(settings.database_url.removeprefix(SQLITE))
+@asynccontextmanager
+async def _opened(file: Path) -> AsyncIterator[SqlLedger]:
+    ledger = SqlLedger(_address(file))
+    await ledger.open()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()

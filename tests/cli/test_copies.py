@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from arena.adapters.ledger import SqlLedger
+from arena.core.ports import Exclusion
 from tests.adapters.ledger_rows import ballot
 from tests.cli.conftest import Run
 from tests.exchange.rows import filled, some_votes
+from tests.postgresql import Postgresql
 
 
 def test_verify_tells_the_head_and_finds_what_was_changed(run: Run, ledger: Path) -> None:
@@ -73,7 +76,51 @@ def test_a_copy_that_is_not_sound_is_not_put_in_place(
     assert ledger.read_bytes() == before and not list(tmp_path.glob("*.part"))
 
 
-def test_a_postgresql_ledger_is_copied_by_its_own_tools(run: Run, tmp_path: Path) -> None:
-    there = "postgresql+psycopg://arena@127.0.0.1/arena"
-    refused = run("backup", tmp_path / "copy", DATABASE_URL=there)
-    assert refused.code == 1 and "pg_dump" in refused.err
+def test_a_postgresql_ledger_is_copied_under_an_arena_that_runs_and_put_into_an_empty_one(
+    run: Run, ledger: Path, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    here, there = (postgresql.url(postgresql.new_schema()) for _ in range(2))
+    copy, image = tmp_path / "copy.db", {"0" * 64: b"a picture"}
+
+    async def scene() -> None:
+        running = SqlLedger(here)
+        await running.open()
+        try:
+            assert await running.append(ballot("one"))
+            # A number that is drawn and not kept is no vote that is missing.
+            assert not await running.append(ballot("one"))
+            assert await running.append(ballot("two"))
+            await running.keep_images(image)
+            robot = Exclusion("rater", "r1", True, "a robot", datetime.now(UTC))
+            await running.exclude([robot])
+            made = await asyncio.to_thread(run, "backup", copy, DATABASE_URL=here)
+            assert made.code == 0 and "votes   4" in made.out, made.err
+            assert await running.append(ballot("three"))
+        finally:
+            await running.close()
+        put = await asyncio.to_thread(run, "restore", copy, DATABASE_URL=there)
+        assert put.code == 0 and "is kept as" not in put.out, put.err
+        assert made.out.splitlines()[:2] == put.out.splitlines()[:2], "the same votes and head"
+        restored = SqlLedger(there)
+        await restored.open()
+        try:
+            assert await restored.append(ballot("four"))
+            assert set((await restored.votes(("battle_id",)))["battle_id"]) == {
+                "one",
+                "two",
+                "four",
+            }
+            assert await restored.images(list(image)) == image
+            assert [told.reason for told in await restored.exclusions()] == ["a robot"]
+            assert not (await restored.verify()).faults
+        finally:
+            await restored.close()
+
+    asyncio.run(scene())
+    again = run("restore", copy, DATABASE_URL=there)
+    assert again.code == 1 and "Name an empty one" in again.err
+    assert run("verify", DATABASE_URL=there).code == 0
+    # What was copied from a database is a ledger in a file like any other.
+    assert run("restore", copy).code == 0
+    assert run("verify").out.splitlines()[:1] == ["  votes   4"]
+    assert sorted(file.name for file in tmp_path.glob("*.db*")) == ["arena.db", "copy.db"]

@@ -1,6 +1,7 @@
-"""Copies of a ledger that is a file, made and put in its place while an arena runs.
+"""Copies of a ledger, made and put in its place while an arena runs: of one that is a file, file by
+file; of one in a database server, row by row.
 
-It does not know what the file says; whoever asks checks that.
+It does not know what the rows say; whoever asks checks that.
 """
 
 import os
@@ -8,6 +9,13 @@ import sqlite3
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import Connection, Table, delete, exists, func, insert, select
+
+from arena.adapters.ledger.schema import APPLIED, KEYS, VOTES
+from arena.core.errors import LedgerFault
+
+BATCH = 500
 
 
 def copy(source: Path, target: Path) -> None:
@@ -44,3 +52,36 @@ def exchange(file: Path, place: Path) -> Path | None:
         place.rename(aside)
         file.replace(place)
     return aside
+
+
+def transcribe(old: Connection, new: Connection) -> None:
+    """Every row, as it is numbered, into a ledger of the same schema that has none. Raises
+    LedgerFault where that has some."""
+    tables = [table for table in VOTES.metadata.sorted_tables if table is not APPLIED]
+    if any(new.scalar(select(exists(select(table)))) for table in tables if table is not KEYS):
+        raise LedgerFault(
+            "There is something in this ledger already, and a database is not put aside as a file "
+            "is. Name an empty one in DATABASE_URL."
+        )
+    new.execute(delete(KEYS))
+    for table in tables:
+        numbered = table.c.sequence if "sequence" in table.c else None
+        given = numbered is not None and numbered.identity is not None
+        if given and new.dialect.name == "postgresql":
+            _number(new, table, "BY DEFAULT")
+        rows = old.execution_options(yield_per=BATCH).execute(select(table))
+        for some in rows.mappings().partitions():
+            new.execute(insert(table), list(map(dict, some)))
+        if given and new.dialect.name == "postgresql":
+            last = new.scalar(select(func.max(numbered)))
+            if last:
+                name = func.pg_get_serial_sequence(table.name, "sequence")
+                new.execute(select(func.setval(name, last)))
+            _number(new, table, "ALWAYS")
+
+
+def _number(connection: Connection, table: Table, when: str) -> None:
+    """PostgreSQL numbers the rows itself, always or where they bring no number."""
+    connection.exec_driver_sql(
+        f"ALTER TABLE {table.name} ALTER COLUMN sequence SET GENERATED {when}"
+    )

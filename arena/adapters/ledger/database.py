@@ -51,6 +51,9 @@ class Database(Protocol):
     def take_turns(self, connection: Connection) -> None:
         """From here to the end of the transaction no other does what comes after this."""
 
+    def one_moment(self, connection: Connection) -> Connection:
+        """All that is read from it is as it was when the first was."""
+
     def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
         """sequence and `schema.OUTCOME` of the rows above `after` up to `until`, in any order,
         as pieces of CSV (RFC 4180) without a heading, each of whole lines."""

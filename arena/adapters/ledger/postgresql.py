@@ -172,6 +172,9 @@ class PostgresqlDatabase:
     def take_turns(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))
 
+    def one_moment(self, connection: Connection) -> Connection:
+        return connection.execution_options(isolation_level="REPEATABLE READ")
+
     def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
         return _copied(connection, "sequence > %s AND sequence <= %s", (after, until))
 

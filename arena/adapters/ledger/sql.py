@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from json import JSONDecodeError
 from time import monotonic
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from arena.adapters.ledger import (
     chain,
+    copies,
     exclusions,
     images,
     importing,
@@ -180,6 +181,16 @@ class SqlLedger:
             return replace(votes, head=heads, faults=(*votes.faults, *faults))
 
         return await self._do(check, self._patient)
+
+    async def take_over(self, other: Self) -> None:
+        """All that the other holds at one moment, into this one, which holds nothing yet. Raises
+        LedgerFault."""
+
+        def write(new: Connection) -> None:
+            with other._patient.connect() as old:
+                copies.transcribe(other._database.one_moment(old), new)
+
+        await self._transact(write, self._patient, writing=True)
 
     async def exclude(self, decisions: Sequence[Exclusion]) -> None:
         """As `core.ports.Ledger.exclude`."""

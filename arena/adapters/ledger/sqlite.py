@@ -177,6 +177,9 @@ class SqliteDatabase:
     def take_turns(self, connection: Connection) -> None:
         """Nothing to do: a writer has the file for itself from the beginning."""
 
+    def one_moment(self, connection: Connection) -> Connection:
+        return connection
+
     def outcomes(self, connection: Connection, after: int, until: int) -> Iterator[bytes]:
         wanted = (
             f"{_JOINED} FROM ({_LINES} WHERE sequence > ? AND sequence <= ? "
