@@ -13,7 +13,8 @@ from arena.cli.verify import tell
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
-        "An arena that runs goes on with the copy by itself. What was in its place is kept beside."
+        "An arena that runs goes on with the copy by itself. A file that was in its place is kept "
+        "beside; a database has to be empty."
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="as `backup` has written it")
 
