@@ -256,7 +256,11 @@ def test_the_reveal_is_told_in_the_language_of_whoever_asks() -> None:
     request.headers["accept-language"] = "de-AT,de;q=0.9"
     asked = {"re": 1, "battle": "b", "session": ""}
     _, told = asyncio.run(Moves(Recorder()).reveal(asked, request))  # type: ignore[arg-type]
-    assert "Modell B ist der Champion." in told and "0,3 s" in told and "1 Stimme" in told
+    assert (
+        "Modell B ist der Champion." in told
+        and "0,3\N{NO-BREAK SPACE}s" in told
+        and "1 Stimme" in told
+    )
 
 
 def test_votes_that_do_not_count_are_owned_up_to() -> None:

@@ -26,8 +26,8 @@ from tests.web.calling import HOSTED, A, client_of, opened, voting
 
 SEEING = [replace(model, capabilities=("completion", "vision")) for model in HOSTED]
 VISITOR = {"X-Forwarded-For": "203.0.113.9"}
-UNENDING_S = 1.0
-"""Streams tell what they know at once, and then wait."""
+UNENDING_S, PATIENCE_S = 1.0, 60.0
+"""Streams tell what they know at once, and then wait; all others end."""
 NEEDED = {
     "/b/{battle_id}",
     "/b/{battle_id}.png",
@@ -60,15 +60,18 @@ def picture() -> str:
 
 async def answer(client: httpx.AsyncClient, url: str) -> str:
     """Headers and body, as far as they come."""
-    body = b""
+    head, body = "", b""
+    streams = url.endswith("/events")
     try:
-        async with client.stream("GET", url, headers=VISITOR, timeout=UNENDING_S) as got:
+        async with (
+            asyncio.timeout(UNENDING_S if streams else PATIENCE_S),
+            client.stream("GET", url, headers=VISITOR, timeout=None) as got,
+        ):
             head = str(got.headers)
-            async with asyncio.timeout(UNENDING_S):
-                async for piece in got.aiter_bytes():
-                    body += piece
-    except (TimeoutError, httpx.TimeoutException):
-        pass
+            async for piece in got.aiter_bytes():
+                body += piece
+    except TimeoutError:
+        assert streams, url
     return head + body.decode("utf-8", "replace")
 
 

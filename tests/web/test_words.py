@@ -107,7 +107,8 @@ NOT_ON_THE_PAGE = (  # What only operators, programs or the rules themselves hea
     *("A battle takes 2", "There is no format", "A vote is one of", "This Idempotency-Key"),
     *("A study asks each", "Who is who in a study", "A reply that was to", "There is no study"),
     *("A rater's name", "2 replies are not written", "The study 2 was opened", "This is no battle"),
-    *("There is no battle for you", "The study does not ask"),
+    *("There is no battle for you", "The study does not ask", "Fewer than 2 of its contenders"),
+    "It closes at",
     *("Model 2 owes", "There is no Model 2", "Contenders are drawn", "No champion"),
 )
 
