@@ -54,7 +54,8 @@ def build_wheel(folder: Path) -> Path:
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     with zipfile.ZipFile(path, "w") as wheel:
         for name, data in files.items():
-            wheel.writestr(name, data)
+            # Of no time, so that it is the same whenever it is built.
+            wheel.writestr(zipfile.ZipInfo(name), data)
     return path
 
 
