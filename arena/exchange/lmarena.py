@@ -208,13 +208,12 @@ def conversation(value: Any) -> list[dict[str, str]]:
 
 def _text(content: Any) -> str:
     """Pictures and the like are passed over."""
-    if isinstance(content, Mapping):
-        content = content.get("text")
-    if isinstance(content, list):
-        parts = (_text(part) for part in content)
-        return "\n".join(part for part in parts if part)
     if content is None or isinstance(content, str):
         return content or ""
+    if isinstance(content, Mapping):
+        return _text(content.get("text"))
+    if isinstance(content, list):
+        return "\n".join(filter(None, map(_text, content)))
     raise ValueError("has a message whose content is no text")
 
 
@@ -225,7 +224,7 @@ def metadata(value: Any, a: Messages, b: Messages) -> dict[str, int]:
     if not isinstance(found, Mapping):
         raise ValueError("is no object")
     made = {}
-    for name in (*TOKENS, *STYLE):
+    for name in (*TOKENS, *STYLE) if found else ():
         count = found.get(name)
         kinds = list(count.values()) if isinstance(count, Mapping) else [count]
         known = [kind for kind in kinds if kind is not None and kind == kind]  # noqa: PLR0124 -- NaN
