@@ -64,7 +64,7 @@ async def backed_up(settings: Settings, target: Path) -> Verified:
         if place := _file(settings):
             await asyncio.to_thread(copies.copy, place, draft)
         else:
-            async with ledger_of(settings) as ledger, _opened(draft) as copy:
+            async with ledger_of(settings) as ledger, ledger_of(_at(settings, draft)) as copy:
                 await copy.take_over(ledger)
         found = await _sound(settings, draft)
         draft.replace(target)
@@ -91,7 +91,7 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
             if place:
                 aside = await asyncio.to_thread(copies.exchange, draft, place)
             else:
-                async with _opened(draft) as copy, ledger_of(settings) as ledger:
+                async with ledger_of(_at(settings, draft)) as copy, ledger_of(settings) as ledger:
                     await ledger.take_over(copy)
                     found = await ledger.verify()
         except (OSError, sqlite3.Error) as error:
@@ -102,7 +102,7 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
 
 
 async def _sound(settings: Settings, file: Path) -> Verified:
-    found = await verified(replace(settings, database_url=_address(file)))
+    found = await verified(_at(settings, file))
     if found.faults:
         raise LedgerFault(f"The copy is not sound: {found.faults[0]}. Nothing was put in place.")
     await asyncio.to_thread(copies.settle, file)
@@ -116,15 +116,6 @@ def _file(settings: Settings) -> Path | None:
     return Path(settings.database_url.removeprefix(SQLITE))
 
 
-def _address(file: Path) -> str:
-    return f"{SQLITE}{file.absolute()}"
-
-
-@asynccontextmanager
-async def _opened(file: Path) -> AsyncIterator[SqlLedger]:
-    ledger = SqlLedger(_address(file))
-    await ledger.open()
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
+def _at(settings: Settings, file: Path) -> Settings:
+    """With the ledger in the file."""
+    return replace(settings, database_url=f"{SQLITE}{file.absolute()}")

@@ -65,23 +65,21 @@ def transcribe(old: Connection, new: Connection) -> None:
         )
     new.execute(delete(KEYS))
     for table in tables:
-        numbered = table.c.sequence if "sequence" in table.c else None
-        given = numbered is not None and numbered.identity is not None
-        if given and new.dialect.name == "postgresql":
+        # PostgreSQL numbers rows itself, unless it is told that they bring their numbers.
+        numbers = new.dialect.name == "postgresql" and any(column.identity for column in table.c)
+        if numbers:
             _number(new, table, "BY DEFAULT")
         rows = old.execution_options(yield_per=BATCH).execute(select(table))
         for some in rows.mappings().partitions():
             new.execute(insert(table), list(map(dict, some)))
-        if given and new.dialect.name == "postgresql":
-            last = new.scalar(select(func.max(numbered)))
-            if last:
-                name = func.pg_get_serial_sequence(table.name, "sequence")
-                new.execute(select(func.setval(name, last)))
+        if numbers:
+            own = func.pg_get_serial_sequence(table.name, "sequence")
+            new.execute(select(func.setval(own, func.max(table.c.sequence))))
             _number(new, table, "ALWAYS")
 
 
 def _number(connection: Connection, table: Table, when: str) -> None:
-    """PostgreSQL numbers the rows itself, always or where they bring no number."""
+    """When PostgreSQL numbers the rows itself: always, or where they bring no number."""
     connection.exec_driver_sql(
         f"ALTER TABLE {table.name} ALTER COLUMN sequence SET GENERATED {when}"
     )

@@ -48,7 +48,6 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-
 PATIENCE_S, FRESH_S = 2.0, 1.0
 """How long a vote that only tries the ledger may take, and how long what it found holds."""
 
