@@ -151,16 +151,25 @@ class Player:
         return answer
 
     async def _insist(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Until there is an answer that is not `later`."""
-        while True:
-            try:
-                answer = await self.http.request(method, path, **how)
-                if answer.status_code not in AGAIN:
-                    return answer
-            except httpx.TransportError:
-                pass
-            self.asked_again += 1
-            await asyncio.sleep(0.2)
+        answer, again = await insist(self.http, method, path, **how)
+        self.asked_again += again
+        return answer
+
+
+async def insist(
+    http: httpx.AsyncClient, method: str, path: str, **how: Any
+) -> tuple[httpx.Response, int]:
+    """Asks until there is an answer that is not `later`; returns how often again, too."""
+    again = 0
+    while True:
+        try:
+            answer = await http.request(method, path, **how)
+            if answer.status_code not in AGAIN:
+                return answer, again
+        except httpx.TransportError:
+            pass
+        again += 1
+        await asyncio.sleep(0.2)
 
 
 async def _fields(answer: httpx.Response) -> AsyncIterator[tuple[float, dict[str, Any]]]:

@@ -16,9 +16,9 @@ import httpx
 from arena.core.battle.entities import Contender
 from arena.core.study.design import Check, Completion, Item, Questions, Study
 from arena.core.study.written import Written, elsewhere
+from tests.players import insist
 
 A = "/api/arena"
-AGAIN = (429, 502, 503, 504)
 LONGEST_S = 1200.0
 """For one battle, through many starts of the arena."""
 
@@ -148,12 +148,6 @@ class Rater:
     async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Until there is an answer that is not `later`."""
         link = {"Arena-Rater": f"{self.study}/{self.name}"}
-        while True:
-            try:
-                answer = await self.http.request(method, path, json=body, headers=link)
-                if answer.status_code not in AGAIN:
-                    return answer
-            except httpx.TransportError:
-                pass
-            self.asked_again += 1
-            await asyncio.sleep(0.2)
+        answer, again = await insist(self.http, method, path, json=body, headers=link)
+        self.asked_again += again
+        return answer
