@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -151,24 +151,25 @@ class Player:
         return answer
 
     async def _insist(self, method: str, path: str, **how: Any) -> httpx.Response:
-        answer, again = await insist(self.http, method, path, **how)
-        self.asked_again += again
-        return answer
+        return await insist(self, method, path, **how)
 
 
-async def insist(
-    http: httpx.AsyncClient, method: str, path: str, **how: Any
-) -> tuple[httpx.Response, int]:
-    """Asks until there is an answer that is not `later`; returns how often again, too."""
-    again = 0
+class Asking(Protocol):
+    http: httpx.AsyncClient
+    asked_again: int
+    """Counted at once: somebody may wait for it."""
+
+
+async def insist(who: Asking, method: str, path: str, **how: Any) -> httpx.Response:
+    """Until there is an answer that is not `later`."""
     while True:
         try:
-            answer = await http.request(method, path, **how)
+            answer = await who.http.request(method, path, **how)
             if answer.status_code not in AGAIN:
-                return answer, again
+                return answer
         except httpx.TransportError:
             pass
-        again += 1
+        who.asked_again += 1
         await asyncio.sleep(0.2)
 
 

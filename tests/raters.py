@@ -148,6 +148,4 @@ class Rater:
     async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Until there is an answer that is not `later`."""
         link = {"Arena-Rater": f"{self.study}/{self.name}"}
-        answer, again = await insist(self.http, method, path, json=body, headers=link)
-        self.asked_again += again
-        return answer
+        return await insist(self, method, path, json=body, headers=link)

@@ -85,18 +85,23 @@ class Trouble:
     async def _pause_battles(self) -> None:
         """Redis is away for a while."""
         await asyncio.to_thread(self._cluster.redis.kill)
-        await asyncio.sleep(AWAY_S)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            assert (await http.get(f"{self._cluster.url}/readyz")).status_code == 503
-        await asyncio.to_thread(self._cluster.redis.start)
+        try:
+            await asyncio.sleep(AWAY_S)
+            async with httpx.AsyncClient(trust_env=False) as http:
+                assert (await http.get(f"{self._cluster.url}/readyz")).status_code == 503
+        finally:
+            await asyncio.to_thread(self._cluster.redis.start)
 
     async def _refuse_votes(self) -> None:
         """PostgreSQL is away until somebody has noticed."""
         before = self._refused()
         await asyncio.to_thread(self._cluster.postgresql.stop, "immediate")
-        await asyncio.sleep(AWAY_S)
-        await until(lambda: self._refused() > before, "somebody is refused")
-        await asyncio.to_thread(self._cluster.postgresql.start)
+        try:
+            await asyncio.sleep(AWAY_S)
+            await until(lambda: self._refused() > before, "somebody is refused")
+        finally:
+            # The tests after this one have the same server.
+            await asyncio.shield(asyncio.to_thread(self._cluster.postgresql.start))
 
     def _refused(self) -> int:
         return sum(player.asked_again for player in self._players)

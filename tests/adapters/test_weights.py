@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from arena.adapters.engine.faults import (
@@ -266,8 +267,11 @@ def test_download_whose_process_was_killed_heals(
     index.go_on.clear()
     killed = _fetch_elsewhere(model, cache)
     assert index.half_sent.wait(300)
+    its = psutil.Process(killed.pid).children(recursive=True)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    # By itself pip gives up after thirty.
+    assert its and not psutil.wait_procs(its, timeout=20)[1], "something of it writes on"
     index.go_on.set()
     assert fetch(model, cache).read_bytes() == CONTENT
     assert leftovers(cache) == []

@@ -27,6 +27,15 @@ from arena.adapters.engine.faults import (
     WrongContent,
 )
 
+# Of pip's main module, which may be in the archive that is the first argument. It ends when the
+# other end of its input does: whoever asked for it may be killed, and it would write on.
+_PIP = """
+import os, runpy, sys, threading
+if archive := sys.argv.pop(1):
+    sys.path.insert(0, archive)
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 _POLL_S = 0.1
 _INDEX = "the package index that pip is configured for"
 _OPTIONS = (
@@ -67,7 +76,7 @@ async def fetch_wheel(wheel: WheelFile, work: Path, progress: Progress) -> Path:
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: ASYNC220 -- it is polled below, never waited for
             [*_pip(), *_OPTIONS.split(), "--target", unpacked, "--requirement", lock],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             env=os.environ  # noqa: TID251 -- handed on whole, and nothing of it is read
@@ -85,6 +94,8 @@ async def fetch_wheel(wheel: WheelFile, work: Path, progress: Progress) -> Path:
         finally:
             process.kill()
             process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
         if process.returncode != 0:
             output.seek(0)
             raise _fault_of(output.read().decode("utf-8", errors="replace"), wheel, work)
@@ -95,10 +106,10 @@ async def fetch_wheel(wheel: WheelFile, work: Path, progress: Progress) -> Path:
 def _pip() -> list[str]:
     """The command that runs pip: the environment's own, else the one Python brings along."""
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip"]
+        return [sys.executable, "-c", _PIP, ""]
     if (ensurepip := importlib.util.find_spec("ensurepip")) is not None and ensurepip.origin:
         for bundled in Path(ensurepip.origin).parent.glob("_bundled/pip-*.whl"):
-            return [sys.executable, str(bundled / "pip")]
+            return [sys.executable, "-c", _PIP, str(bundled)]
     raise NoInstaller
 
 
