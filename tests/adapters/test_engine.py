@@ -433,11 +433,16 @@ def test_full_queue_is_refused_and_who_leaves_it_makes_room(engine_weights: Loca
         try:
             async with client_of(engine) as client, writing(client, 1):
                 assert await refusal(client) is None
+                # Until it is noticed that the former left, the next one is refused.
                 waiting = asyncio.create_task(client.chat(MODEL, SUM))
+                while (await asyncio.wait([waiting], timeout=1))[0]:
+                    assert isinstance(waiting.exception(), ollama.ResponseError)
+                    waiting = asyncio.create_task(client.chat(MODEL, SUM))
                 while (refused := await refusal(client)) is None:
                     pass
                 assert "maximum pending requests exceeded" in refused.error
                 assert refused.status_code == 503
+                assert not waiting.done()
                 waiting.cancel()
                 while await refusal(client) is not None:
                     pass
