@@ -134,8 +134,9 @@ class Client(AsyncClient):
 @contextmanager
 def _held(reply: aiohttp.ClientResponse) -> Iterator[None]:
     """Nothing of the reply is read meanwhile: what comes waits in the socket, to be read at once."""
-    reading = reply.connection and reply.connection.protocol
-    if not reading:
+    # Both are false while nothing waits in them.
+    reading = None if reply.connection is None else reply.connection.protocol
+    if reading is None:
         yield
         return
     reading.pause_reading()
