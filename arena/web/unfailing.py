@@ -1,9 +1,11 @@
 """Gradio's own routes fail at what they do not expect, such as a body that is no object or a path
-that is too long. Whoever sends that is told so, and the log gets a line instead of a traceback.
+that is too long. Whoever sends that is told so, and the log gets a line instead of a traceback. Where it
+is the machine that fails, that is told instead.
 
 What the page itself asks for is answered before it comes to that. It does not know the routes.
 """
 
+import errno
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from arena.web.api.problems import problem
 
 log = logging.getLogger(__name__)
+
+# No room, no more files, a broken or locked disk.
+_OURS = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS}
 
 
 class Unfailing:
@@ -30,10 +35,15 @@ class Unfailing:
         except Exception as error:
             if begun or scope["type"] != "http":
                 raise
-            log.warning("a request to Gradio cannot be used: %s", type(error).__name__)
-            answer = (
-                problem(404, "Nothing there", "There is nothing at this address.")
-                if scope["method"] in ("GET", "HEAD")
-                else problem(400, "That cannot be used", "What was sent cannot be used here.")
-            )
+            if isinstance(error, OSError) and error.errno in _OURS:
+                log.error("a request to Gradio could not be served: %s", error.strerror)
+                said = "The arena's machine cannot do that just now. Please try again in a moment."
+                answer = problem(503, "Not just now", said)
+            else:
+                log.warning("a request to Gradio cannot be used: %s", type(error).__name__)
+                answer = (
+                    problem(404, "Nothing there", "There is nothing at this address.")
+                    if scope["method"] in ("GET", "HEAD")
+                    else problem(400, "That cannot be used", "What was sent cannot be used here.")
+                )
             await answer(scope, receive, send)

@@ -4,6 +4,7 @@ heads. No answer is a failure of the server, and nobody is shown how it works in
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import re
@@ -21,6 +22,7 @@ from starlette.routing import BaseRoute, Mount
 from arena import settings as config
 from arena.compose import House
 from arena.server.application import build_app
+from arena.web.unfailing import Unfailing
 from tests.web.calling import client_of
 
 PLACES = ("x", "-1", "%00", "%ff%fe", "..%2f..%2fetc%2fpasswd", "é" * 40, "a" * 1500, "1e999", "{}")
@@ -173,3 +175,29 @@ def test_no_value_in_any_field_makes_a_move_fail(app: FastAPI) -> None:
         assert asyncio.run(scene()) == []
 
     sent()
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 503),
+        (OSError(errno.EMFILE, "Too many open files"), 503),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), 404),
+        (KeyError("session"), 404),
+    ],
+)
+def test_a_machine_that_fails_is_told_from_a_request_that_cannot_be_used(
+    fault: Exception, status: int
+) -> None:
+    async def failing(*_: object) -> None:
+        raise fault
+
+    async def asked_once() -> httpx.Response:
+        transport = httpx.ASGITransport(Unfailing(failing))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.get("/file=x")
+
+    answer = asyncio.run(asked_once())
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "left on device" not in answer.text
