@@ -108,6 +108,19 @@ def test_the_engine_process_does_not_import_gradio() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
 
 
+def test_a_start_does_not_wait_for_what_only_later_questions_need() -> None:
+    code = """
+import sys
+import arena.cli.serve, arena.compose, arena.server.application
+late = {"scipy.stats", "scipy.sparse", "scipy.optimize", "sklearn", "crowdkit", "krippendorff"}
+sys.exit(", ".join(sorted(late & sys.modules.keys())))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, timeout=300, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def call(app: App, path: str, body: object) -> Any:
     request = urllib.request.Request(
         f"{app.url}/api/arena/{path}",

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
-from scipy.stats.qmc import Halton
 
 from arena.core.audit import evidence
 from arena.core.audit.ballots import Ballots, read
@@ -155,6 +154,9 @@ def _places(ballots: Ballots, honest: Bools) -> Iterator[Test]:
 
 def _random(ballots: Ballots, strength: Floats, taste: float) -> Evidence:
     """Who drops anybody alike, where no taste would."""
+    # Not before the first audit: the start does not wait for it.
+    from scipy.stats.qmc import Halton
+
     tastes = taste * ndtri(Halton(len(strength), scramble=False).random(DRAWS + 1)[1:])
     count = len(ballots.raters)
     likely = np.zeros((count, DRAWS))
