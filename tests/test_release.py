@@ -25,6 +25,7 @@ from arena.core.errors import BadInput
 from arena.core.study.assignment import upcoming
 from arena.core.study.course import Course, Event
 from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study
+from arena.core.study.file import TAKEN
 from arena.core.study.staging import battle_of, check_of
 from arena.core.study.written import Written, elsewhere, of_check
 from arena.play.studies import close_study, open_study
@@ -150,6 +151,7 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert list(shown.raters["agrees"]) == [1.0] * 3
     agreed = shown.agreement.set_index("measure")["value"]
     assert agreed["agreement"] == 1.0
+    assert set(shown.raters) <= {*TAKEN, "PROLIFIC_PID"}
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
 
 
