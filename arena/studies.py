@@ -23,6 +23,7 @@ from arena.core.standings.leaderboard import superseding
 from arena.core.standings.slices import Slice
 from arena.core.study import file, tables
 from arena.core.study.design import Kind, Study
+from arena.core.study.faults import Fault, FaultyStudy
 from arena.exchange.tables import rows_of, with_images
 from arena.play.judging import cases, verdicts
 from arena.play.studies import study_of
@@ -61,27 +62,38 @@ class StudyFrames:
         return frames.leaderboard(votes=self.votes, **choices)
 
 
-def read(place: Path) -> tuple[Study, dict[str, bytes]]:
-    """A study's file, with its prompts, and their images by digest. Raises FaultyStudy,
-    BadInput."""
+def read(place: Path) -> tuple[Study, dict[str, bytes], list[str]]:
+    """A study's file, with its prompts, their images by digest, and the columns of the prompts
+    that are not read. Raises FaultyStudy, BadInput."""
     from arena.compose import cleaned
 
     try:
-        text = place.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{place} cannot be read ({error}). Name a study's file.") from None
+        text = place.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        said = "This is not UTF-8. Save it again as UTF-8."
+        raise FaultyStudy([Fault(f"{place.name}, line {line}", said)]) from None
+    except FileNotFoundError:
+        raise BadInput(f"There is no file {place}. Check its name and folder.") from None
+    except OSError as error:
+        raise BadInput(f"{place} cannot be read ({error.strerror}). Name a study's file.") from None
     where, told = file.prompts_of(text, place.name)
     images: dict[str, bytes] = {}
+    unread: set[str] = set()
     prompts = place.parent / where
     beside = prompts if prompts.is_dir() else prompts.parent
-    rows = with_images(_told(rows_of(prompts), told) if where else (), beside, cleaned, images)
-    return file.parse(text, place.name, rows), images
+    asked = _told(rows_of(prompts), told, unread) if where else ()
+    rows = with_images(asked, beside, cleaned, images)
+    return file.parse(text, place.name, rows), images, sorted(unread)
 
 
-def _told(rows: Iterator[file.Row], place: str) -> Iterator[file.Row]:
-    """With why they end early, as a fault of the line that names them."""
+def _told(rows: Iterator[file.Row], place: str, unread: set[str]) -> Iterator[file.Row]:
+    """With why they end early, as a fault of the line that names them. unread: gets the columns
+    that nothing is made of."""
     try:
-        yield from rows
+        for row in rows:
+            unread.update(set(map(str, row[1] or ())) - set(file.COLUMNS))
+            yield row
     except BadInput as error:
         yield place, None, str(error)
 

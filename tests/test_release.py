@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,10 +25,12 @@ from arena.core.errors import BadInput
 from arena.core.study.assignment import upcoming
 from arena.core.study.course import Course, Event
 from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study
+from arena.core.study.file import TAKEN
 from arena.core.study.staging import battle_of, check_of
 from arena.core.study.written import Written, elsewhere, of_check
 from arena.play.studies import close_study, open_study
 
+ROOT = Path(__file__).parents[1]
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ("ash", "beech", "cedar")
 CHECK = Check("Which is green?", "Grass.", "Coal.")
@@ -41,11 +46,13 @@ STUDY = Study(
 
 
 async def judged(ledger: SqlLedger, study: Study = STUDY) -> None:
-    """The study, opened and judged by three raters: the later in the alphabet, the better."""
-    said = {n: f"I am {n[0]} of the trees; write to {n}@example.org." for n in NAMES}
+    """The study, opened and judged by three raters: the later in the alphabet, the better. Where
+    there are more contenders than three, they go by taste."""
+    names = [contender.name for contender in study.contenders]
+    said = {n: f"I am {n[0]} of the trees; write to {n}@example.org." for n in names}
     await ledger.keep(
         study.name,
-        [Written(i.id, n, i.asked, answered(i, said[n])) for i in study.items for n in NAMES],
+        [Written(i.id, n, i.asked, answered(i, said[n])) for i in study.items for n in names],
     )
     await open_study(ledger, study, AT)
     for number in range(3):
@@ -70,12 +77,18 @@ async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str])
     battle = battle_of(study, claim)
     check = check_of(study, claim.kind, claim.item)
     replies = (
-        of_check(check) if check else {n: answered(study.by_id[claim.item], said[n]) for n in NAMES}
+        of_check(check)
+        if check
+        else {n: answered(study.by_id[claim.item], of) for n, of in said.items()}
     )
     for seat in battle.seats:
         for reply in replies[seat.contender.name]:
             battle = rules.answer(battle, seat.letter, reply)
-    worse = min(battle.seats, key=lambda s: (s.contender.name == GOOD, s.contender.name))
+    taste = random.Random(rater + id) if len(said) > len(NAMES) else None
+    worse = min(
+        battle.seats,
+        key=lambda s: (s.contender.name == GOOD, taste and taste.random(), s.contender.name),
+    )
     moved = rules.vote(battle, 1, Verdict(Judgement.DROP, worse.letter), f"ballot-{id}")
     cast = record.Ballot(f"ballot-{id}", AT + timedelta(minutes=1), rater, dwell_ms=2000)
     await ledger.append(record.rows(moved, cast))
@@ -138,6 +151,7 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert list(shown.raters["agrees"]) == [1.0] * 3
     agreed = shown.agreement.set_index("measure")["value"]
     assert agreed["agreement"] == 1.0
+    assert set(shown.raters) <= {*TAKEN, "PROLIFIC_PID"}
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
 
 
@@ -177,6 +191,32 @@ def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
     for made in ("prompts.jsonl", "raters.csv", "agreement.csv", "standings.csv"):
         assert f"{made} comes out otherwise" in told
     assert "what does not count comes out otherwise" in told
+
+
+@pytest.mark.slow
+def test_another_machine_makes_every_table_anew_to_the_last_digit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one adds up in another order, keeps other time, has another tongue and alphabet."""
+    url = f"sqlite:///{tmp_path / 'arena.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    several = tuple(Contender(name, name) for name in (*NAMES, "dogwood", "élm", "fir"))
+    items = tuple(Item(f"p{n}", (f"Question {n}?",)) for n in range(12))
+    played(url, replace(STUDY, items=items, contenders=several))
+    close(url)
+    folder = tmp_path / "release"
+    assert main(["study", "release", "trees", str(folder), "--personal", "mask"]) == 0
+    other = {"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
+    other |= {"TZ": "Asia/Kathmandu", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    again = subprocess.run(
+        [sys.executable, "-m", "arena", "study", "rebuild", str(folder)],
+        env={**os.environ, **other},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
 
 
 def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> None:

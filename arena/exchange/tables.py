@@ -72,7 +72,10 @@ def _bytes(image: Any, folder: Path) -> bytes:
         return bytes(image["bytes"])
     if not isinstance(image, str):
         raise BadInput("Name a file, or a list of files.")
-    return (folder / image).read_bytes()
+    try:
+        return (folder / image).read_bytes()
+    except OSError as error:
+        raise BadInput(f"There is no file {image} to be read ({error.strerror}).") from None
 
 
 def _folder(place: Path) -> Iterator[Row]:
@@ -84,7 +87,9 @@ def _folder(place: Path) -> Iterator[Row]:
 def _csv(place: Path) -> Iterator[Row]:
     csv.field_size_limit(LARGEST_CELL)
     with place.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, strict=True)
+        first = file.readline()
+        file.seek(0)
+        rows = csv.DictReader(file, delimiter=max(",;\t", key=first.count), strict=True)
         before = 1
         for row in rows:
             # Of the row's first line: a text may have several.

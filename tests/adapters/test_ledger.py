@@ -19,7 +19,7 @@ from sqlalchemy.exc import StatementError
 
 from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
 from arena.adapters.ledger.schema import OUTCOME
-from arena.core.battle.record import VoteRow
+from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, LedgerFault
 from arena.core.ports import Ledger
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
@@ -455,11 +455,16 @@ def test_an_import_keeps_its_order_and_may_be_larger_than_one_portion(
     assert on(url, lambda ledger: ledger.add(())) == 0
 
 
-def test_an_imported_row_comes_back_as_a_cast_one_does(url: str) -> None:
-    row = full_row()
-    on(url, lambda ledger: ledger.add([row]))
-    (read,) = on(url, lambda ledger: ledger.votes()).to_dict("records")
-    assert read == asdict(row)
+@pytest.mark.parametrize("known", ["all", "little", "more of the second"])
+def test_imported_rows_come_back_as_cast_ones_do(url: str, known: str) -> None:
+    bare = VoteRow(**{**EMPTY, "id": "bare", "timestamp": WHEN})
+    rows = [full_row()] if known == "all" else [bare]
+    rows += [full_row()] if known == "more of the second" else []
+    on(url, lambda ledger: ledger.add(rows))
+    found = on(url, lambda ledger: ledger.votes())
+    read = found.astype(object).where(found.notna(), None).to_dict("records")
+    assert read == [asdict(row) for row in rows]
+    assert not on(url, lambda ledger: ledger.verify()).faults
 
 
 @pytest.mark.parametrize(

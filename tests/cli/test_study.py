@@ -99,7 +99,7 @@ def test_images_that_cannot_be_shown_are_told_by_line(run: Run, tmp_path: Path) 
     assert checked.code == 1
     told = checked.err.splitlines()
     assert [line.split(":")[0] for line in told] == [f"prompts.csv, line {n}" for n in (4, 5, 6)]
-    for said, line in zip(("no image", "none.png", "Name a file"), told, strict=True):
+    for said, line in zip(("no image", "is no file none.png", "Name a file"), told, strict=True):
         assert said in line
 
 
@@ -130,5 +130,22 @@ def test_what_init_writes_is_checked_and_prompts_that_are_not_there_are_told_by_
     assert second.startswith("study.toml, line 4: There is no file")
     file.write_text(STUDY + "closes = 2020-01-31T18:00:00Z")
     (tmp_path / "prompts.csv").write_text("prompt\nWhy?\n")
-    assert "which is over" in run("study", "check", file, "--offline").err
+    checked = run("study", "check", file, "--offline")
+    assert checked.code == 1 and "which is over" in checked.err
     assert "which is over" in run("study", "open", file).err
+
+
+def test_a_file_is_read_however_an_editor_has_saved_it(run: Run, tmp_path: Path) -> None:
+    file = written(tmp_path)
+    prompts = "id;prompt;topics\r\nnight;Why, at night?;sky\r\n"
+    (tmp_path / "prompts.csv").write_bytes(prompts.encode("utf-8-sig"))
+    file.write_bytes(STUDY.replace("\n", "\r\n").encode("utf-8-sig"))
+    checked = run("study", "check", file, "--offline")
+    assert checked.code == 0 and "1 prompts" in checked.out
+    assert "not read: topics." in checked.err
+    file.write_bytes(STUDY.encode() + b'\n[texts]\nend = "\xe9"\n')
+    number = STUDY.count("\n") + 3
+    told = run("study", "check", file, "--offline").err
+    assert f"study.toml, line {number}: This is not UTF-8." in told
+    none = run("study", "check", tmp_path / "none.toml", "--offline").err
+    assert "There is no file" in none and "Errno" not in none

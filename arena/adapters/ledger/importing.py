@@ -6,13 +6,15 @@ no more than some hundreds are held in memory. It does not know where they come 
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger import chain
-from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES, values_of
-from arena.core.battle.record import VoteRow
+from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES
+from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, KnownVotes
 
 AT_ONCE = 500
@@ -27,7 +29,7 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
     number = 0
     for some in _chunks(rows):
         number += len(some)
-        connection.execute(insert(INCOMING), [values_of(row) for row in some])
+        connection.execute(insert(INCOMING), _known(some))
     _refuse_twice(connection)
     written = insert(VOTES).from_select(
         list(DTYPES), select(*(INCOMING.c[name] for name in DTYPES)).order_by(INCOMING.c.place)
@@ -41,6 +43,13 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
         raise
     INCOMING.drop(connection)
     return number
+
+
+def _known(rows: list[VoteRow]) -> list[dict[str, Any]]:
+    """By column, without those of which nothing is known in any of the rows."""
+    columns = zip(EMPTY.items(), zip(*map(attrgetter(*EMPTY), rows), strict=True), strict=True)
+    known = {name: of for (name, no), of in columns if of.count(no) < len(rows)}
+    return [dict(zip(known, values, strict=True)) for values in zip(*known.values(), strict=True)]
 
 
 def _chunks(rows: Iterable[VoteRow]) -> Iterator[list[VoteRow]]:

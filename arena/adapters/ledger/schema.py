@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
+from arena.core.battle.record import EMPTY as UNKNOWN
 from arena.core.battle.record import KINDS, VoteRow
 from arena.core.standings.votes import TEXT
 
@@ -62,6 +63,23 @@ _FIELDS = [
     for name, (kind, optional) in KINDS.items()
 ]
 _SCHEMA = sa.MetaData()
+
+
+def written(value: Any) -> str:
+    """A list or dict as JSON; half a character, which is no UTF-8, as its escape."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value)
+
+
+def _unknown(name: str) -> str | sa.ColumnElement[Any] | None:
+    """What stands in this column where nothing is said."""
+    nothing = UNKNOWN[name]
+    if isinstance(nothing, (list, dict)):
+        return written(nothing)
+    return None if nothing is None else sa.literal(nothing)
+
 
 ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
 """No two rows agree in all of these: a round is settled once."""
@@ -151,21 +169,20 @@ INCOMING = sa.Table(
     sa.MetaData(),
     sa.Column("place", _WHOLE, sa.Identity(always=True), primary_key=True),
     *(
-        sa.Column(field.name, field.type, nullable=field.nullable, index=field.name == "id")
+        sa.Column(
+            field.name,
+            field.type,
+            nullable=field.nullable,
+            index=field.name == "id",
+            server_default=_unknown(field.name),
+        )
         for field in _FIELDS
     ),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
-"""Where votes that are imported wait until all of them are there."""
-
-
-def written(value: Any) -> str:
-    """A list or dict as JSON; half a character, which is no UTF-8, as its escape."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return json.dumps(value)
+"""Where votes that are imported wait until all of them are there. What is not known of any need
+not be said: most files have few of these columns."""
 
 
 def values_of(row: VoteRow) -> dict[str, Any]:

@@ -21,9 +21,10 @@ def arguments(parser: ArgumentParser) -> None:
 async def run(options: Namespace) -> int:
     from arena import studies
     from arena.core.study.faults import FaultyStudy
+    from arena.core.study.file import COLUMNS
 
     try:
-        study, images = studies.read(Path(options.file))
+        study, images, unread = studies.read(Path(options.file))
     except FaultyStudy as error:
         for fault in error.faults:
             errors.print(str(fault), style="red", markup=False)
@@ -42,12 +43,17 @@ async def run(options: Namespace) -> int:
         console.print(
             f"  replies  {len(study.items) * len(study.contenders):,} to be written ahead"
         )
-    if study.closes and study.closes <= datetime.now(UTC):
-        said = f"  note     it closes at {study.closes.isoformat()}, which is over"
+    if unread:
+        known = f"{', '.join(unread)}. What is: {', '.join(COLUMNS)}"
+        said = f"  note     the prompts have columns that are not read: {known}"
         errors.print(said, style="yellow", markup=False)
+    over = study.closes and study.closes <= datetime.now(UTC)
+    if over:
+        said = f"  fault    it closes at {study.closes}, which is over"
+        errors.print(said, style="red", markup=False)
     if not options.offline:
         await _hosts([contender.name for contender in study.contenders], seen=bool(images))
-    return 0
+    return int(bool(over))
 
 
 async def _hosts(names: list[str], *, seen: bool) -> None:

@@ -23,7 +23,7 @@ async def run(options: Namespace) -> int:
     from arena.play.studies import open_study
 
     settings = config.load()
-    read, images = studies.read(Path(options.file))
+    read, images, _ = studies.read(Path(options.file))
     study = with_roster(read, roster_of(settings))
     if images and not study.ahead:
         async with reaching(settings, engine=False) as house:

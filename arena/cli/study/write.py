@@ -36,7 +36,7 @@ async def run(options: Namespace) -> int:
     from arena.play.images import Images, Showing, kept_for_good
     from arena.play.writing import write
 
-    study, images = studies.read(Path(options.file))
+    study, images, _ = studies.read(Path(options.file))
     if options.answers:
         return await _taken(study, images, Path(options.answers))
     settings = config.load()

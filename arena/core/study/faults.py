@@ -11,8 +11,11 @@ from typing import Any
 
 from arena.core.errors import BadInput
 
-_TABLE = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]")
-_KEY = re.compile(r"\s*([\w-]+)\s*=")
+_NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_PATH = rf"({_NAME}(?:\s*\.\s*{_NAME})*)"
+_TABLE = re.compile(rf"\s*(\[\[?)\s*{_PATH}\s*\]")
+_KEY = re.compile(rf"\s*{_PATH}\s*=")
+_QUOTED = re.compile(r"""["'\s]""")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _QUOTES = ('"""', "'''")
 
@@ -55,16 +58,17 @@ def _keys(text: str) -> Iterator[tuple[str, int]]:
     """The keys and tables of a valid TOML text, with their lines; what looks like one within a
     text of several lines is none."""
     table, counted, within = "", dict[str, int](), ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if within:
             within = "" if line.count(within) % 2 else within
             continue
         if found := _TABLE.match(line):
-            table = found.group(2)
+            table = _QUOTED.sub("", found.group(2))
             if found.group(1) == "[[":
                 counted[table] = counted.get(table, -1) + 1
                 table = f"{table}.{counted[table]}"
             yield table, number
         elif found := _KEY.match(line):
-            yield f"{table}.{found.group(1)}".lstrip("."), number
+            key = _QUOTED.sub("", found.group(1))
+            yield f"{table}.{key}".lstrip("."), number
             within = next((q for q in _QUOTES if line.count(q) % 2), "")

@@ -4,6 +4,7 @@ Pure: text and rows come as they are. It does not know where prompts are read fr
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,8 +29,17 @@ Rule = Callable[[Any], Any]
 """What a value means. Raises ValueError with what is allowed."""
 
 COLUMNS = ("id", "prompt", "topic", "system", "turns", "image")
+TAKEN = frozenset(
+    (
+        "study rater joined_at judged of finished attention_passed attention_of median_seconds "
+        "agrees agrees_lower agrees_upper kappa agrees_with_self first_seat"
+    ).split()
+)
+"""What a link brings otherwise, and columns of the table of raters; `completion.pass` adds others."""
+
 LONGEST_ID = 64
 MOST_FAULTS = 50
+_ADDRESS = re.compile(r"https?://[^\s/?#]+")
 
 
 def _text(longest: int = 20_000, *, empty: bool = True) -> Rule:
@@ -59,7 +69,7 @@ def _minutes(value: Any) -> float:
 def _texts(value: Any) -> tuple[str, ...]:
     fit = isinstance(value, list) and all(isinstance(v, str) and 0 < len(v) <= 80 for v in value)
     if not fit or len(set(value)) < len(value) or len(value) > 30:
-        raise ValueError("a list of up to 30 different texts")
+        raise ValueError("a list of up to 30 different texts of 1 to 80 characters")
     return tuple(value)
 
 
@@ -92,7 +102,7 @@ def _label(value: Any) -> str:
 
 
 def _link(value: Any) -> str:
-    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+    if not isinstance(value, str) or not _ADDRESS.match(value):
         raise ValueError("an address that begins with https://")
     return value
 
@@ -134,6 +144,8 @@ class _File:
             self._unknown(name, [*_RULES[""], *filter(None, _RULES)])
 
     def fault(self, path: str, said: str) -> None:
+        while path and path not in self._places:
+            path = path.rpartition(".")[0]
         self.faults.append(Fault(self._places.get(path, self._source), said))
 
     def table(self, name: str, said: Any = None, path: str = "") -> dict[str, Any]:
@@ -189,8 +201,12 @@ def parse(text: str, source: str, rows: Iterable[Row]) -> Study:
     file = _File(text, source)
     top = file.top()
     practice = file.checks("practice")
+    if len(practice) > 1:
+        file.fault("practice.1", "There is one practice battle; leave the others out.")
     completion = file.table("completion")
     found, faults = items(rows)
+    if not found and not faults and "prompts" in top:
+        file.fault("prompts", "There is no prompt in it.")
     study = Study(
         name=top.get("name", ""),
         items=tuple(found),
@@ -213,16 +229,16 @@ def parse(text: str, source: str, rows: Iterable[Row]) -> Study:
         practice=practice[0] if practice else None,
         attention=tuple(file.checks("attention")),
     )
-    _together(study, file)
+    _together(study, file, top)
     if all_faults := [*file.faults, *faults]:
         raise FaultyStudy(all_faults[:MOST_FAULTS])
     return study
 
 
-def _together(study: Study, file: _File) -> None:
-    """What is wrong only beside something else."""
+def _together(study: Study, file: _File, top: Mapping[str, Any]) -> None:
+    """What is wrong only beside something else. top: what the file says itself."""
     names = [c.name for c in study.contenders]
-    if names and len(names) < study.size:
+    if "contenders" in top and len(names) < study.size:
         file.fault("contenders", f"{study.size} contenders make a battle; {len(names)} are named.")
     if taken := {GOOD, BAD}.intersection(names):
         file.fault("contenders", f"No contender can be called {', '.join(sorted(taken))}.")
@@ -230,6 +246,11 @@ def _together(study: Study, file: _File) -> None:
         file.fault("size", "An elimination of a study takes two or three contenders.")
     if study.repeats > study.quota:
         file.fault("repeats", "More prompts are repeated than a rater judges.")
+    if "raters_per_pair" in top and study.alike > study.raters:
+        said = f"So many cannot judge the same replies: a prompt is judged by {study.raters}."
+        file.fault("raters_per_pair", said)
+    for name in sorted(TAKEN.intersection(study.completion.passed)):
+        file.fault("completion.pass", f"{name} is a column of the table of raters already.")
 
 
 def with_roster(study: Study, roster: Sequence[Contender]) -> Study:
@@ -243,7 +264,6 @@ def items(rows: Iterable[Row]) -> tuple[list[Item], list[Fault]]:
     number. In the place of images come their digests."""
     found: dict[str, Item] = {}
     faults: list[Fault] = []
-    place = ""
     for number, (place, record, wrong) in enumerate(rows, start=1):
         try:
             if record is None:
@@ -254,8 +274,6 @@ def items(rows: Iterable[Row]) -> tuple[list[Item], list[Fault]]:
             found[item.id] = item
         except ValueError as error:
             faults.append(Fault(place, str(error)))
-    if not found and not faults:
-        faults.append(Fault("prompts", "There is no prompt."))
     return list(found.values()), faults
 
 

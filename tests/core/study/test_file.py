@@ -85,7 +85,36 @@ def test_a_file_that_is_no_toml_and_one_that_lacks_what_is_needed_are_told() -> 
         "prompts is missing.",
         "contenders is missing.",
     }
-    assert "There is no prompt." in faults('name="x"\nprompts="p"\ncontenders=["a","b"]', [])[0]
+    (none,) = faults('name="x"\nprompts="p"\ncontenders=["a","b"]', [])
+    assert none == "study.toml, line 2: There is no prompt in it."
+
+
+NEEDED = 'name = "x"\nprompts = "p"\ncontenders = ["a", "b"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (NEEDED.replace('"a", "b"', ""), 3, "2 contenders make a battle; 0 are named."),
+        (f"{NEEDED}raters_per_prompt = 2\nraters_per_pair = 3\n", 5, "a prompt is judged by 2"),
+        (f"{NEEDED}after.grade = 5\n", 4, "grade is not known"),
+        (f"{NEEDED}after = {{ grades = 50 }}\n", 4, "grades is a whole number"),
+        (f'{NEEDED}"size" = 99\n', 4, "size is a whole number"),
+        (f"{NEEDED}['texts']\n\n'end' = 3\n", 6, "end is a text"),
+        (f'{NEEDED}[completion]\npass = ["PID", "rater"]\n', 5, "rater is a column"),
+        (f'{NEEDED}[completion]\npass = ["kappa"]\n', 5, "kappa is a column"),
+        (f'{NEEDED}[completion]\nlink = "https://"\n', 5, "link is an address"),
+        (f'{NEEDED}[after]\nmarks = ["", "x"]\n', 5, "of 1 to 80 characters"),
+        (
+            NEEDED + '[[practice]]\nprompt = "?"\ngood = "1"\nbad = "2"\n' * 2,
+            8,
+            "There is one practice battle",
+        ),
+    ],
+)
+def test_what_a_study_cannot_be_is_a_fault_of_its_line(text: str, line: int, said: str) -> None:
+    (fault,) = faults(text)
+    assert fault.startswith(f"study.toml, line {line}: ") and said in fault
 
 
 def test_answers_from_elsewhere_are_taken_turn_by_turn_and_their_faults_told() -> None:
