@@ -134,8 +134,10 @@ class Names:
         core = word.rstrip("0123456789|!")
         if core.isascii() and core.isalpha():
             return word
-        name = self._skeletons.get(_skeleton(core))
-        return name.title() + word[len(core) :] if name else word
+        for part in (word, core):
+            if name := self._skeletons.get(_skeleton(part)):
+                return name.title() + word[len(part) :]
+        return word
 
     def _named(self, found: re.Match[str]) -> Name | None:
         version = found["version"] or ""
