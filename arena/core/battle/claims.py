@@ -51,9 +51,12 @@ def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
     label = _LABEL.match(f"{before}{NAME}{after}")
     if not label or name.sort in (Sort.MAKER, Sort.WEAK):
         return False
+    if label.group().endswith("\n"):
+        return model
     said = f"{before}{NAME}{after}"[label.end() :].casefold()
     opens = any(word in _OPENS for word in tokens(said)[:1])
-    return model or before.endswith(("[", "<")) or opens or bool(SELF.match(said))
+    named = before.lower().startswith("assistant") or before.endswith(("[", "<"))
+    return model or named or opens or bool(SELF.match(said))
 
 
 def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
@@ -61,7 +64,7 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     …", or below all. before, after: around the name, in lower case; ends: the reply does."""
     above, _, line = before.rpartition("\n")
     line = _COMMENT.split(line)[-1]
-    rest = after.partition("\n")[0]
+    rest = _ELEMENT.split(after, maxsplit=1)[0]
     words, more = tokens(line), tokens(rest)
     if name.sort in (Sort.MAKER, Sort.WEAK) or len(more) > 4 or not all(map(known, more)):
         return False
@@ -135,7 +138,10 @@ def _leads(
     firm = name.sort in (Sort.FAMOUS, Sort.RARE) and any(word in _MADE for word in words)
     if words and words[-1] in _PLACES and not firm:
         return False
-    owned = right.startswith(("'s", "的")) or (words and words[-1] in _ARTICLES)
+    before = words[-1] if words else ""
+    kin = any(word in _KIN for word in goes_on)
+    thing = name.sort is Sort.WORD and before in _DEFINITE and not kin
+    owned = right.startswith(("'s", "的")) or before in _ARTICLES or thing
     return not owned or _near(right)
 
 
@@ -221,6 +227,7 @@ _FIELDS, _SURE_FIELDS = frozenset(words("fields")), frozenset(words("fields", on
 _THE = frozenset(words("the"))
 _ADVERBS = ("ly", "mente")
 _PLACES, _ARTICLES = frozenset(words("places")), frozenset(words("articles"))
+_DEFINITE, _KIN = frozenset(words("definite")), frozenset(words("kin"))
 _SCHOOLED = {tuple(pair.split("_")) for pair in words("schooled")}
 
 
@@ -280,10 +287,11 @@ _HERE, _COPULA, _ENDED = (
 _IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
 _AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
 _LABEL = re.compile(
-    rf"[^\w{NAME}]*(?:assistant [^\w{NAME}]*)?{NAME}[\w.: -]{{0,12}}(?:[^\w{NAME}]{{0,3}}:|[>\]])\s",
+    rf"[^\w{NAME}]*(?:assistant [^\w{NAME}]*)?{NAME}[\w.: -]{{0,12}}(?:[^\w{NAME}]{{0,3}}:\s|[>\]]\s|\n)",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"(?<=\S) +(?:-+|#|//|/\*) (?=\w)")
+_ELEMENT = re.compile(r"\n|[,;|}]")
 _FIELD = re.compile(r"[:=|-][^\w\n]*$")
 _APPOSED = re.compile(rf", (?:{'|'.join(map(re.escape, sorted(_ARTICLES)))})\b")
 _CLAUSES = re.compile("[,，、:：;()（）]")
