@@ -16,10 +16,11 @@ GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{
 """What some languages join to the end of a name."""
 
 
-def claims(name: Name, left: str, right: str, after: str) -> bool:
+def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = False) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names;
-    after: all that is seen of what follows."""
-    if name.sort is Sort.WEAK and not name.versioned:
+    after: all that is seen of what follows. fiction: others may be the ones who speak."""
+    doubtful = name.sort is Sort.WEAK or (fiction and name.sort is Sort.WORD)
+    if doubtful and not name.versioned:
         around = tokens(left) + tokens(right)
         if NAME not in around and not _has_role(around) and not _OFFERS.search(after):
             return False
@@ -68,25 +69,25 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     words, more = tokens(line), tokens(rest)
     if name.sort in (Sort.MAKER, Sort.WEAK) or len(more) > 4 or not all(map(known, more)):
         return False
+    sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
     if not words:
         lead, last = line.strip(), tokens(above.rstrip().rpartition("\n")[2])
         listed = above.lstrip().startswith(lead or "-")
-        closes = (last and all(word in _SIGNED for word in last)) or (lead[:1] == "-" and above)
+        closes = (last and all(word in _SIGNED for word in last)) or (lead[:1] == "-" and (above or sure))
         return ends and not more and not listed and bool(closes)
     if words[-1] in _AGENTS:
         said = words[:-1]
         return any(w in _MADE or w in _REPLIES for w in said) and all(map(_of_byline, said))
     if not _FIELD.search(line) or not all(word in _FIELDS or known(word) for word in words):
         return False
-    sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
     if sure or words[-1] in _SURE_FIELDS:
         return True
-    company = tokens(after)
+    company = tokens(after) + tokens(above.rpartition("\n")[2])
     return words[-1] in _FIELDS and (NAME in company or _has_role(company))
 
 
 def _of_byline(word: str) -> bool:
-    return word in _REPLIES or word in _ARTICLES or known(word)
+    return word in _REPLIES or word in _ARTICLES or word in _MADE
 
 
 def _called(name: Name, left: str, right: str) -> bool:

@@ -132,7 +132,7 @@ def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
-    if claims(name, left, right, after.casefold()):
+    if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
         return True
     model = name.sort in (Sort.FAMOUS, Sort.RARE) or name.versioned
     unasked = not asked.about_models and name.text not in asked.text
