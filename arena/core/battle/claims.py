@@ -67,14 +67,25 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     line = _COMMENT.split(line)[-1]
     rest = _ELEMENT.split(after, maxsplit=1)[0]
     words, more = tokens(line), tokens(rest)
-    if name.sort in (Sort.MAKER, Sort.WEAK) or len(more) > 4 or not all(map(known, more)):
+    if (
+        after.startswith("(")
+        or name.sort in (Sort.MAKER, Sort.WEAK)
+        or len(more) > 4
+        or not all(map(known, more))
+    ):
         return False
     sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
+    if ends and not more:
+        last = _SENTENCES.split(line)[-1].strip()
+        over = above.rstrip().rpartition("\n")[2].strip()
+        closing = tokens(last if last.endswith(",") else "" if words else over)
+        dashed = last.startswith("-") and not tokens(last) and not over.startswith("-")
+        if dashed and (above or words or sure):
+            return True
+        if closing and NAME not in before and all(word in _SIGNED for word in closing):
+            return True
     if not words:
-        lead, last = line.strip(), tokens(above.rstrip().rpartition("\n")[2])
-        listed = above.lstrip().startswith(lead or "-")
-        closes = (last and all(word in _SIGNED for word in last)) or (lead[:1] == "-" and (above or sure))
-        return ends and not more and not listed and bool(closes)
+        return False
     if words[-1] in _AGENTS:
         said = words[:-1]
         return any(w in _MADE or w in _REPLIES for w in said) and all(map(_of_byline, said))
@@ -96,7 +107,11 @@ def _called(name: Name, left: str, right: str) -> bool:
     ends = by | {cue.end() for cue in _IS.finditer(left)}
     if any(_leads(name, left, end, right, by=end in by) for end in sorted(ends, reverse=True)):
         return True
-    for cue in _AS.finditer(left) if SELF.search(right) else ():
+    for cue in _AS.finditer(left):
+        if not SELF.search(right) and not (
+            left[: cue.start()].endswith(", ") and SELF.search(left)
+        ):
+            continue
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
@@ -154,7 +169,7 @@ def _passes(words: list[str]) -> bool:
     agents = [n for n, word in enumerate(words) if word in _AGENTS and made and n > made[0]]
     strange = [n for n, word in enumerate(words) if not known(word)]
     return len(strange) <= 4 and all(
-        (agents and (n > agents[0] or not _PLACES.isdisjoint(words[made[0] : n])))
+        (agents and (n > agents[0] or not _WITHIN.isdisjoint(words[made[0] : n])))
         or (
             roles
             and n < roles[-1]
@@ -175,7 +190,10 @@ def _made_me(name: Name, left: str, right: str) -> bool:
         return True
     other = words[:1] == [NAME] or _WAS.match(right)
     made = _has_role(words) or _near(right)
-    return made and not other and bool(_AFTERWARDS.match(right))
+    self = _AFTERWARDS.match(right)
+    if not made or other or not self:
+        return False
+    return sum(not known(word) for word in tokens(self[1])) <= 1
 
 
 def _bare(name: Name, left: str, right: str) -> bool:
@@ -228,6 +246,7 @@ _FIELDS, _SURE_FIELDS = frozenset(words("fields")), frozenset(words("fields", on
 _THE = frozenset(words("the"))
 _ADVERBS = ("ly", "mente")
 _PLACES, _ARTICLES = frozenset(words("places")), frozenset(words("articles"))
+_WITHIN = _PLACES | frozenset(words("within"))
 _DEFINITE, _KIN = frozenset(words("definite")), frozenset(words("kin"))
 _SCHOOLED = {tuple(pair.split("_")) for pair in words("schooled")}
 
@@ -286,14 +305,17 @@ _HERE, _COPULA, _ENDED = (
     )
 )
 _IS, _BY, _AS, _THIS, _SUBJECT, _ME = map(_cue, ("is", "by", "as", "this", "subject", "me"))
-_AFTERWARDS = re.compile(rf"[^.]{{0,40}}?[,،、，]\s*(?:{SELF.pattern})")
+_AFTERWARDS = re.compile(
+    rf"([^.]{{0,40}}?)(?:[,،、，]\s*(?:{SELF.pattern}|{plain(pattern('then_self'))})| \w+ ik\b)"
+)
 _LABEL = re.compile(
     rf"[^\w{NAME}]*(?:assistant [^\w{NAME}]*)?{NAME}[\w.: -]{{0,12}}(?:[^\w{NAME}]{{0,3}}:\s|[>\]]\s|\n)",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"(?<=\S) +(?:-+|#|//|/\*) (?=\w)")
-_ELEMENT = re.compile(r"\n|[,;|}]")
-_FIELD = re.compile(r"[:=|-][^\w\n]*$")
+_SENTENCES = re.compile(r"[.!?]\s")
+_ELEMENT = re.compile(r"\n|[],;|})]")
+_FIELD = re.compile(r"[:=|-][^\w\n]*$|@\w+ $")
 _APPOSED = re.compile(rf", (?:{'|'.join(map(re.escape, sorted(_ARTICLES)))})\b")
 _CLAUSES = re.compile("[,，、:：;()（）]")
 _I_MADE, _WAS = (
