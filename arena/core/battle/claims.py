@@ -93,7 +93,7 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
         return False
     if sure or words[-1] in _SURE_FIELDS:
         return True
-    company = tokens(after) + tokens(above.rpartition("\n")[2])
+    company = words[:-1] + tokens(after) + tokens(above.rpartition("\n")[2])
     return words[-1] in _FIELDS and (NAME in company or _has_role(company))
 
 
@@ -143,7 +143,7 @@ def _leads(
     newest = len(words) > 1 and words[-2] in _THE and goes_on and goes_on[0] in _ROLES
     if not _passes(words[:-1] if newest else words):
         return False
-    if name.sort is not Sort.MAKER and _TOLD.match(right):
+    if name.sort is not Sort.MAKER and _TOLD.match(right) and not _has_role(words):
         return False
     if name.sort in (Sort.WORD, Sort.WEAK) and _OF.match(right):
         return False
@@ -309,7 +309,7 @@ _AFTERWARDS = re.compile(
     rf"([^.]{{0,40}}?)(?:[,،、，]\s*(?:{SELF.pattern}|{plain(pattern('then_self'))})| \w+ ik\b)"
 )
 _LABEL = re.compile(
-    rf"[^\w{NAME}]*(?:assistant [^\w{NAME}]*)?{NAME}[\w.: -]{{0,12}}(?:[^\w{NAME}]{{0,3}}:\s|[>\]]\s|\n)",
+    rf"[^\w{NAME}]*(?:assistant [^\w{NAME}]*)?{NAME}[\w.: -]{{0,12}}(?:[^\w{NAME}]{{0,3}}:\s|[>\]]+\s|\n)",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"(?<=\S) +(?:-+|#|//|/\*) (?=\w)")

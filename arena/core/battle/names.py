@@ -39,8 +39,10 @@ _ELSEWHERE = re.compile("[\u0400-\u09ff\u3040-\u9fff\uac00-\ud7a3]")
 _LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in words("look_alike")}
 _LETTERS = {letter: like for letter, like in _LOOK_ALIKE.items() if letter > 127}
 _ALONE, _ASCII = frozenset("ΙІӀ"), re.compile("[A-Za-z]")
-_LUNATE = str.maketrans("Ϲϲ", "Cc")
-"""Greek letters that are turned into others when they are decomposed."""
+_DRESSED = str.maketrans("Ϲϲ", "Cc") | {
+    first + n: chr(65 + n) for first in (0x1F150, 0x1F170) for n in range(26)
+}
+"""Letters that are not, or not to what they look like, turned when they are decomposed."""
 _BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm", "am", "is")
 _NAMED = re.compile(
     rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
@@ -65,7 +67,7 @@ def plain(text: str) -> str:
     """Without accents and what is not seen."""
     if text.isascii():
         return text
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text.translate(_LUNATE)))
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text.translate(_DRESSED)))
     for signs, sign in (("‘’ʼ", "'"), ("“”„«»", '"'), ("–—―", "-")):
         for each in signs:
             text = text.replace(each, sign)
