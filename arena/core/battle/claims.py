@@ -98,7 +98,7 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
 
 
 def _of_byline(word: str) -> bool:
-    return word in _REPLIES or word in _ARTICLES or word in _MADE
+    return word in _REPLIES or word in _ARTICLES or _has_role([word])
 
 
 def _called(name: Name, left: str, right: str) -> bool:

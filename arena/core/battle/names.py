@@ -47,6 +47,10 @@ _BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm"
 _NAMED = re.compile(
     rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
 )
+_SLOPPY = re.compile(
+    r"(?:^|\W)(?:i(?:'m| am|m)|name is|call me) $|(?:assistant|model|bot)[\"']?\s?[:=]\s?[\"']?$"
+)
+"""After this a name may be written small."""
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
@@ -158,7 +162,7 @@ def _proper(found: re.Match[str]) -> bool:
     word, before, after = found.group(), found.string[: found.start()], found.string[found.end() :]
     if word[0].isascii() and word[0].islower():
         here = re.match(" here\\b", after) and not re.search(r"\w $", before[-2:])
-        sloppy = here or re.search(r"(?:^|\W)(?:i(?:'m| am|m)|name is|call me) $", before[-9:])
+        sloppy = here or _SLOPPY.search(before[-20:])
         joined = found["version"] and not found["version"].startswith(" ")
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
     following = re.match(r" ([A-Z][a-z]+)", after)
