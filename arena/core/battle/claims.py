@@ -26,7 +26,8 @@ def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = Fal
             return False
     if _LIVES.match(right) and name.sort not in (Sort.FAMOUS, Sort.RARE):
         return False
-    if name.sort in (Sort.WORD, Sort.WEAK) and left.count('"') % 2:
+    others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
+    if name.sort in (Sort.WORD, Sort.WEAK) and others:
         return False
     return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
 
@@ -93,8 +94,8 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
         return False
     if sure or words[-1] in _SURE_FIELDS:
         return True
-    company = words[:-1] + tokens(after) + tokens(above.rpartition("\n")[2])
-    return words[-1] in _FIELDS and (NAME in company or _has_role(company))
+    company = words[:-1] + tokens(after) + tokens(above.rpartition("\n")[2].replace(NAME, ""))
+    return words[-1] in _FIELDS and any(word == NAME or word in _ROLES for word in company)
 
 
 def _of_byline(word: str) -> bool:
@@ -150,6 +151,8 @@ def _leads(
     if name.sort is Sort.MAKER:
         schooled = any(pair in _SCHOOLED for pair in pairwise(words))
         owns = right.startswith("'s")
+        if words[-1:] == ["in"] and not by and not owns:
+            return _near(right)
         return (by and not owns) or (_has_role(words) and not schooled) or _near(right)
     firm = name.sort in (Sort.FAMOUS, Sort.RARE) and any(word in _MADE for word in words)
     if words and words[-1] in _PLACES and not firm:
@@ -282,7 +285,7 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _BUT, _OFFERS, _TOLD, _LIVES = (
+SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _NEAR, _QUOTED, _BUT, _OFFERS, _TOLD, _LIVES = (
     re.compile(plain(pattern(table)))
     for table in (
         "self",
@@ -290,6 +293,8 @@ SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _BUT, _OFFERS, _TOLD, _LIVES = (
         "about_ai",
         "translation",
         "fiction",
+        "near",
+        "quoted",
         "but",
         "offers",
         "told",
