@@ -86,7 +86,7 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
         if closing and NAME not in before and all(word in _SIGNED for word in closing):
             return True
     if not words:
-        return False
+        return after.startswith(" (") and more == [NAME]
     if words[-1] in _AGENTS:
         said = words[:-1]
         return any(w in _MADE or w in _REPLIES for w in said) and all(map(_of_byline, said))
