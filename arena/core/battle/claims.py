@@ -89,6 +89,8 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
         return after.startswith(" (") and more == [NAME]
     if words[-1] in _AGENTS:
         said = words[:-1]
+        if not said:
+            return bool(_REMARK.match(line))
         return any(w in _MADE or w in _REPLIES for w in said) and all(map(_of_byline, said))
     if not _FIELD.search(line) or not all(word in _FIELDS or known(word) for word in words):
         return False
@@ -117,7 +119,8 @@ def _called(name: Name, left: str, right: str) -> bool:
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
     for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
-        said = _ENDED.match(right) or _near(right) or _OFFERS.match(right)
+        ends = _ENDED.match(right) or right.startswith(":")
+        said = ends or _near(right) or _OFFERS.match(right)
         if said and _leads(name, left, cue.end(), right):
             return True
     is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
@@ -320,6 +323,7 @@ _LABEL = re.compile(
 _COMMENT = re.compile(r"(?<=\S) +(?:-+|#|//|/\*) (?=\w)")
 _SENTENCES = re.compile(r"[.!?]\s")
 _ELEMENT = re.compile(r"\n|[],;|})]")
+_REMARK = re.compile(r"\s*(?:#|//|/\*|<!--|--)")
 _FIELD = re.compile(r"[:=|-][^\w\n]*$|@\w+ $")
 _APPOSED = re.compile(rf", (?:{'|'.join(map(re.escape, sorted(_ARTICLES)))})\b")
 _CLAUSES = re.compile("[,，、:：;()（）]")
