@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 
 from arena.core.battle.claims import (
     ABOUT_AI,
+    FICTION,
     STRANGER,
     TRANSLATION,
     WHO,
@@ -18,6 +19,8 @@ from arena.core.battle.claims import (
     denies,
     introduces,
     known,
+    signs,
+    speaks,
     tokens,
 )
 from arena.core.battle.names import NAME, Name, Names, Sort
@@ -99,6 +102,10 @@ class _Asked:
         return bool(ABOUT_AI.search(self.text)) or bool(self._names.marked(self.text.title())[1])
 
     @cached_property
+    def for_fiction(self) -> bool:
+        return bool(FICTION.search(self.text))
+
+    @cached_property
     def for_translation(self) -> bool:
         return bool(TRANSLATION.search(self.text))
 
@@ -125,23 +132,27 @@ def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
-    if claims(name, left, right):
+    if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
         return True
     model = name.sort in (Sort.FAMOUS, Sort.RARE) or name.versioned
     unasked = not asked.about_models and name.text not in asked.text
-    if whole and not begins and model and unasked and _LABELS.match(before + NAME + after):
-        return True
+    if unasked and (model or not asked.for_fiction):
+        if signs(name, before.casefold(), after.casefold(), ends=not after.strip()):
+            return True
+        if whole and at == len(before) and speaks(name, before, after, model=model):
+            return True
     if whole and not begins and at < BEFORE and asked.who_it_is and name.text not in asked.text:
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True
-    return not asked.about_models and (_odd(name, left) or introduces(name, left, right))
+    return not asked.about_models and (_odd(name, left, right) or introduces(name, left, right))
 
 
-def _odd(name: Name, left: str) -> bool:
+def _odd(name: Name, left: str, right: str) -> bool:
     """A name that hardly anybody mentions but where models are the subject, outside of code."""
     rare = name.sort is Sort.RARE or (name.versioned and name.text.startswith(VERSIONED))
-    return rare and not left.endswith(("'", '"', "/", "="))
+    listed = _LIST.search(left + NAME + right)
+    return rare and not listed and not left.endswith(("'", '"', "/", "="))
 
 
 @lru_cache(maxsize=8)
@@ -150,10 +161,7 @@ def _names(families: frozenset[str]) -> Names:
 
 
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
-_LABELS = re.compile(
-    rf"\W*(?:(?:assistant \W*)?{NAME}[\w.: -]{{0,12}}\W{{0,3}}:\s|(?:ai|llm|model|written by)\W{{1,4}}{NAME}[^\n]{{0,12}}(?:\n|$))",
-    re.IGNORECASE,
-)
+_LIST = re.compile(rf"{NAME}[\w.-]*, {NAME}[\w.-]*,? (?:and|or|und|oder|et|ou|y|o|e|и) {NAME}")
 _ENDS_WITH = re.compile(r"[.!?](?=\s|$)|[。！？।]|\n\s*\n")
 
 

@@ -32,17 +32,25 @@ _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .·•|-]{1,2}){2,}[^\W_](?![^\W_])
 _SPREAD = re.compile(r"[ .·•|-][^\W_][ .·•|-]{1,2}[^\W_](?![^\W_])")
 _ODD = r"\u0250-\u02af\u0370-\u058f\u13a0-\u13ff\u1d00-\u1d7f\ua730-\ua7ff"
 _MASK = re.compile(
-    rf"[0-9@$|!{_ODD}](?:(?<=[{_ODD}])|(?<=[A-Za-z].)[0-9@$|!]*[A-Za-z]|(?<![A-Za-z0-9].)[A-Za-z]{{2}})"
+    rf"[0-9@$|!{_ODD}](?:(?<=[{_ODD}])|(?<=[A-Za-z].)[0-9@$|!]*[A-Za-z]|(?<=[a-z]{{2}}.)(?!\w|\.\w)|(?<![A-Za-z0-9].)[A-Za-z]{{2}})"
 )
 _MASKED = re.compile(rf"[A-Za-z]*[0-9@$|!{_ODD}][\w@$|!]*")
 _ELSEWHERE = re.compile("[\u0400-\u09ff\u3040-\u9fff\uac00-\ud7a3]")
 _LOOK_ALIKE = {ord(pair[0]): pair[1] for pair in words("look_alike")}
-_LUNATE = str.maketrans("Ϲϲ", "Cc")
-"""Greek letters that are turned into others when they are decomposed."""
+_LETTERS = {letter: like for letter, like in _LOOK_ALIKE.items() if letter > 127}
+_ALONE, _ASCII = frozenset("ΙІӀ"), re.compile("[A-Za-z]")
+_DRESSED = str.maketrans("Ϲϲ", "Cc") | {
+    first + n: chr(65 + n) for first in (0x1F150, 0x1F170) for n in range(26)
+}
+"""Letters that are not, or not to what they look like, turned when they are decomposed."""
 _BEFORE_NAMES = ("by", "von", "par", "por", "pela", "pelo", "oleh", "the", "I'm", "am", "is")
 _NAMED = re.compile(
     rf" (?:{'|'.join(f'(?<={word} )' for word in _BEFORE_NAMES)})[A-Z]\w|我[是叫由]"
 )
+_SLOPPY = re.compile(
+    r"(?:^|\W)(?:i(?:'m| am|m)|name is|call me) $|(?:assistant|model|bot)[\"']?\s?[:=]\s?[\"']?$"
+)
+"""After this a name may be written small."""
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
@@ -63,7 +71,7 @@ def plain(text: str) -> str:
     """Without accents and what is not seen."""
     if text.isascii():
         return text
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text.translate(_LUNATE)))
+    text = _UNSEEN.sub("", unicodedata.normalize("NFKD", text.translate(_DRESSED)))
     for signs, sign in (("‘’ʼ", "'"), ("“”„«»", '"'), ("–—―", "-")):
         for each in signs:
             text = text.replace(each, sign)
@@ -132,10 +140,12 @@ class Names:
         """A word with digits or other letters in it, as the name that it looks like."""
         word = found.group()
         core = word.rstrip("0123456789|!")
-        if core.isascii() and core.isalpha():
-            return word
-        name = self._skeletons.get(_skeleton(core))
-        return name.title() + word[len(core) :] if name else word
+        if word in _ALONE:
+            return "I"
+        for part in (word,) if core.isascii() and core.isalpha() else (word, core):
+            if name := self._skeletons.get(_skeleton(part)):
+                return name.title() + word[len(part) :]
+        return word if word.isascii() or not _ASCII.search(word) else word.translate(_LETTERS)
 
     def _named(self, found: re.Match[str]) -> Name | None:
         version = found["version"] or ""
@@ -151,7 +161,8 @@ def _proper(found: re.Match[str]) -> bool:
     """A word is meant as a name: it has a capital, and no other name goes on after it."""
     word, before, after = found.group(), found.string[: found.start()], found.string[found.end() :]
     if word[0].isascii() and word[0].islower():
-        sloppy = re.search(r"(?:^|\W)i(?:'m| am|m) $", before[-8:])
+        here = re.match(" here\\b", after) and not re.search(r"\w $", before[-2:])
+        sloppy = here or _SLOPPY.search(before[-20:])
         joined = found["version"] and not found["version"].startswith(" ")
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
     following = re.match(r" ([A-Z][a-z]+)", after)

@@ -13,11 +13,13 @@ _TABLES: Mapping[str, Any] = tomllib.loads(
 )
 
 
-def words(table: str, *, latin: bool | None = None) -> list[str]:
+def words(table: str, *, latin: bool | None = None, only: str = "") -> list[str]:
     """Of all languages. latin: only those in Latin letters, or only the others, of a table that
-    tells them apart."""
-    texts = _TABLES[table].items()
-    return [w for kind, text in texts if latin in (None, kind == "latin") for w in text.split()]
+    tells them apart. only: those of this kind."""
+    texts = {kind: text for kind, text in _TABLES[table].items() if only in ("", kind)}
+    return [
+        w for kind, text in texts.items() if latin in (None, kind == "latin") for w in text.split()
+    ]
 
 
 def pattern(table: str, kind: str = "") -> str:
