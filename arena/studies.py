@@ -26,9 +26,12 @@ from arena.core.study.design import Kind, Study
 from arena.core.study.faults import Fault, FaultyStudy
 from arena.exchange.tables import rows_of, with_images
 from arena.play.judging import cases, verdicts
+from arena.play.panels import days
 from arena.play.studies import study_of
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from arena.core.ports import Ledger
     from arena.settings import Settings
 
@@ -60,6 +63,20 @@ class StudyFrames:
     def leaderboard(self, **choices: Any) -> pd.DataFrame:
         """The standings of its votes; choices as of `arena.leaderboard`."""
         return frames.leaderboard(votes=self.votes, **choices)
+
+    def plots(self, **choices: Any) -> dict[str, Figure]:
+        """The figures of the Leaderboard tab, as far as its votes tell what they show: ratings,
+        speed, lengths, days. choices: as of `arena.leaderboard`."""
+        from arena.web.leaderboard import charts
+
+        standings, counted = self.leaderboard(**choices), days(superseding(self.votes))
+        figures = {
+            "ratings": (charts.ratings, standings, standings.dropna(subset="rating")),
+            "speed": (charts.speed, standings, charts.rated_with(standings, "tokens_per_s")),
+            "lengths": (charts.lengths, standings, charts.rated_with(standings, "reply_tokens")),
+            "days": (charts.days, counted, counted),
+        }
+        return {name: draw(of) for name, (draw, of, known) in figures.items() if not known.empty}
 
 
 def read(place: Path) -> tuple[Study, dict[str, bytes], list[str]]:

@@ -146,6 +146,11 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert arena.votes(["id"], DATABASE_URL=url).empty
     assert len(arena.votes(["id"], unblind=True, DATABASE_URL=url)) == 15
     shown = arena.study("trees", unblind=True, DATABASE_URL=url)
+    figures = shown.plots(), found.plots()
+    assert [set(of) for of in figures] == [{"ratings", "days"}] * 2
+    named, blind = (of["ratings"].to_json() for of in figures)
+    assert [name in named for name in NAMES] == [True] * 3
+    assert [name in blind for name in NAMES] == [False] * 3
     assert list(shown.leaderboard()["contender"]) == [*NAMES[::-1]]
     assert set(shown.votes["reasons"].map(tuple)) == {("clear",)}
     assert list(shown.raters["agrees"]) == [1.0] * 3

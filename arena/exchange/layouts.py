@@ -74,7 +74,10 @@ def _open_webui(record: Record) -> list[dict[str, Any]]:
 
 def _object(record: Record, name: str) -> Record:
     """Empty where there is none. Raises ValueError for what is none."""
-    value = lmarena.read_json(record.get(name)) or {}
+    try:
+        value = lmarena.read_json(record.get(name)) or {}
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} is no object")
     return value

@@ -21,7 +21,7 @@ from arena.core.errors import BadInput
 from arena.exchange import lmarena
 from arena.exchange.layouts import Passed, layout_of
 from arena.exchange.reading import lines_of
-from arena.exchange.values import TALK, Wrong, missing, true, value_of, whole
+from arena.exchange.values import TALK, Wrong, language, missing, true, value_of, whole
 
 CHANNEL = "import"
 """How imported votes came into this ledger, wherever they were cast."""
@@ -192,6 +192,7 @@ class _File:
             "timestamp": self.now,
         }
         values |= {name: value for name, value in defaults.items() if not values[name]}
+        values["language"] = language(values["language"])
         values["channel"] = CHANNEL
         values["study"] = self.study or values["study"] or self.path.stem
         return values

@@ -6,9 +6,10 @@ It does not know what a row is, nor which columns it needs.
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from arena.core.battle.record import KINDS
+from arena.core.battle.record import KINDS, UNDETERMINED
 from arena.exchange import lmarena
 
 LARGEST = 2**31 - 1
@@ -54,6 +55,20 @@ def true(value: Any, name: str) -> bool:
         return said[str(value).strip().lower()]
     except KeyError:
         raise Wrong(f"{name} is {value!r:.40}; it must be true or false") from None
+
+
+def language(said: str) -> str:
+    """By ISO 639-1, also where it is named in English, as older releases do."""
+    return _codes().get(said.strip().lower(), said)
+
+
+@cache
+def _codes() -> dict[str, str]:
+    """Name, in small letters → code. Not before the first file: the start does not wait for it."""
+    from babel import Locale
+
+    names = Locale("en").languages
+    return {"unknown": UNDETERMINED} | {n.lower(): c for c, n in names.items() if len(c) == 2}
 
 
 def _number(value: Any, name: str) -> float:

@@ -20,14 +20,14 @@ MOST_CHOICES = 200
 def panels(votes: pd.DataFrame, query: Query) -> Panels:
     if votes.empty:
         nothing = pd.DataFrame()
-        return Panels(nothing, nothing, nothing, _days(votes), {})
+        return Panels(nothing, nothing, nothing, days(votes), {})
     told = leaderboard.superseding(votes)
     chosen = query.slice.of(told)
     return Panels(
         speeds=leaderboard.speeds(chosen),
         order=_effects(chosen, effects.ORDER, query.method),
         style=_effects(chosen, effects.STYLE, query.method),
-        days=_days(chosen),
+        days=days(chosen),
         choices=_choices(votes),
     )
 
@@ -40,7 +40,8 @@ def _effects(votes: pd.DataFrame, names: tuple[str, ...], method: Method) -> pd.
         return pd.DataFrame()
 
 
-def _days(votes: pd.DataFrame) -> pd.DataFrame:
+def days(votes: pd.DataFrame) -> pd.DataFrame:
+    """Day (UTC) and votes, in order, without gaps."""
     if votes.empty:
         return pd.DataFrame({"day": pd.Series(dtype="datetime64[us, UTC]"), "votes": []})
     by_day = votes["timestamp"].dt.floor("D").value_counts().sort_index()

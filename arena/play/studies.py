@@ -155,7 +155,7 @@ class Studies:
                 for key in study.completion.passed
                 if key in passed
             }
-            new = rater not in course.raters and taking_part(study, course, now)
+            new = page(study, course, rater, now).phase == "consent"
             event = Event("consent", now, rater, data=told)
             if new:
                 course.raters[rater] = event

@@ -70,6 +70,7 @@ function paintSheet(words = {}) {
     consent: page?.instructions,
     finished: page?.end,
     waiting: tell("arena.led.waiting_why"),
+    closed: tell("arena.led.closed_why"),
     away: led.said,
   };
   el.studyText.textContent = words.text ?? reads[phase] ?? (practice || "");

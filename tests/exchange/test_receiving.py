@@ -106,6 +106,16 @@ def test_a_published_vote_is_read_in_every_format(tmp_path: Path) -> None:
     assert (row.language, row.is_code, row.channel, row.study) == ("pl", True, "import", "lm")
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("English", "en"), ("Norwegian", "no"), ("unknown", "und"), ("pl", "pl"), ("tlh", "tlh")],
+)
+def test_a_language_that_a_release_names_in_words_is_kept_by_its_code(
+    tmp_path: Path, said: str, code: str
+) -> None:
+    assert one(tmp_path, {**PUBLISHED, "language": said}).language == code
+
+
 def test_an_older_release_is_read(tmp_path: Path) -> None:
     row = one(
         tmp_path,

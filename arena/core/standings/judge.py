@@ -81,7 +81,8 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
         _kappa(rng, combined, said),
         _share("flips", flipped),
         _share("reversed", turned),
-        _share("first_seat", (decided == "model_a").to_numpy()),
+        # Both verdicts on an item may err together.
+        _share("first_seat", (decided == "model_a").to_numpy(), of=decided.index.nunique()),
     ]
     lengths = people.drop_duplicates("item").set_index("item")
     a_longer = (lengths["length_a"] > lengths["length_b"]).to_numpy()
@@ -105,10 +106,13 @@ def _winners(table: pd.DataFrame) -> "pd.Series[str]":
     return won.where(table["winner"] != "model_b", table["model_b"].astype(object))
 
 
-def _share(measure: str, holds: NDArray[np.bool_], people: float = np.nan) -> dict[str, object]:
+def _share(
+    measure: str, holds: NDArray[np.bool_], people: float = np.nan, of: int | None = None
+) -> dict[str, object]:
+    """of: how many of them are independent of one another; default: all."""
     number = len(holds)
     share = np.array([holds.mean() if number else np.nan])
-    lower, upper = wilson(share, np.array([number]))
+    lower, upper = wilson(share, np.array([number if of is None else of]))
     found = {"measure": measure, "value": share[0], "lower": lower[0], "upper": upper[0]}
     return found | {"people": people, "number": number}
 

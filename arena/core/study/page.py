@@ -13,8 +13,9 @@ from arena.core.study.design import Questions, Study
 
 @dataclass(frozen=True, slots=True)
 class RaterPage:
-    """phase: closed, consent, ready, waiting or finished. battle: the one they are at, if any.
-    practice: what comes next is never counted. end, code, link: once it is finished."""
+    """phase: closed (also to those who come when nothing is left), consent, ready, waiting or
+    finished. battle: the one they are at, if any. practice: what comes next is never counted.
+    end, code, link: once it is finished."""
 
     study: str
     rater: str
@@ -39,7 +40,7 @@ def page(study: Study, course: Course, rater: str, now: datetime) -> RaterPage:
     elif not taking_part(study, course, now):
         phase = "closed"
     elif rater not in course.raters:
-        phase = "consent"
+        phase = "consent" if told.total or told.waiting else "closed"
     elif told.waiting:
         phase = "waiting"
     over = phase == "finished"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena.core.standings.agreement import wilson
 from arena.core.standings.judge import FINDINGS, family, findings
 
 
@@ -57,6 +58,13 @@ def test_a_judge_that_takes_the_first_always_flips_and_says_nothing() -> None:
     assert table.loc["first_seat", "lower"] > 0.9
     assert table.loc["agreement", "value"] == 0 and table.loc["kappa", "value"] == pytest.approx(0)
     assert np.isnan(table.loc["longer", "value"]) and table.loc["longer", "number"] == 0
+
+
+def test_two_verdicts_on_the_same_replies_say_no_more_of_the_seat_than_one_may() -> None:
+    table = found([("model_a", "model_a"), ("model_b", "model_b")] * 20, people(40))
+    lower, upper = wilson(np.array([0.5]), np.array([40]))
+    told = table.loc["first_seat", ["value", "lower", "upper"]].tolist()
+    assert told == [0.5, lower[0], upper[0]] and table.loc["first_seat", "number"] == 80
 
 
 def test_a_judge_that_favours_its_family_does_so_beyond_people() -> None:

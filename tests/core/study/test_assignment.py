@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from arena.core.battle.entities import Contender
 from arena.core.study.assignment import kept, progress, upcoming
 from arena.core.study.course import Claim, Course, Event, pairs_of
-from arena.core.study.design import BAD, GOOD, Check, Item, Kind, Study
+from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Study
+from arena.core.study.page import page
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 CHECK = Check("Which is green?", "Grass.", "Coal.")
@@ -186,6 +187,24 @@ def test_a_battle_whose_last_vote_is_in_counts_though_nobody_said_so() -> None:
     claim = crowd.asks("r")
     assert claim
     assert Course.of(crowd.events, [claim.battle]).judged() == {"p0": 1}
+
+
+def test_whoever_comes_when_nothing_is_left_is_turned_away_and_gets_no_code() -> None:
+    code = Completion("C0DE", "", ())
+    crowd = Crowd(study(1, 2, raters=1, practice=CHECK, completion=code), seed=1)
+    crowd.events += [Event("consent", START, rater) for rater in ("first", "early")]
+
+    def told(rater: str) -> tuple[str, str]:
+        found = page(crowd.study, crowd.course, rater, crowd.now)
+        return found.phase, found.code
+
+    for rater in ("early", "first"):
+        crowd.judges(rater)  # to practise
+    crowd.asks("first")
+    assert told("late") == ("consent", ""), "who holds the last one may yet leave it"
+    crowd.judges("first")
+    assert told("first") == told("early") == ("finished", "C0DE")
+    assert told("late") == ("closed", "")
 
 
 def test_prompts_that_are_called_like_checks_are_judged_all_the_same() -> None:
