@@ -6,6 +6,7 @@ which names there are, nor what was asked.
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
@@ -264,6 +265,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(_NAME_JOINED.sub(NAME, text))
 
 
+@lru_cache(maxsize=4096)
 def known(word: str) -> bool:
     """Sentences in which a model introduces itself are made of such words."""
     return (
