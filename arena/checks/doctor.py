@@ -163,11 +163,12 @@ def _roster(house: House, settings: Settings) -> Iterator[Finding]:
 
 
 def _time(house: House, settings: Settings) -> Finding:
-    """What a round may take: nothing is asked of a host to find out, and models would be loaded."""
+    """What a battle may take: nothing is asked of a host to find out, and models would be loaded."""
     most = settings.max_tokens + (settings.think_tokens if house.hosts.thinkers() else 0)
     slow, quick = (f"{most / speed:.0f} s at {speed} tokens/s" for speed in (10, 40))
-    text = f"a round takes as long as its slowest reply of up to {most} tokens: {quick}, {slow}"
-    return ok("time", f"{text}; `{called()} bench hosts` measures yours")
+    text = f"a battle takes as long as its slowest reply of up to {most} tokens: {quick}, {slow}"
+    more = "each follow-up as long again"
+    return ok("time", f"{text}; {more}; `{called()} bench hosts` measures yours")
 
 
 async def _clock(

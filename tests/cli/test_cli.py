@@ -156,12 +156,24 @@ def test_doctor_tells_aliases_and_models_that_are_not_installed(run: Run) -> Non
 def test_doctor_answers_what_is_asked_before_the_first_battle(run: Run) -> None:
     odd = FakeModel("odd:1b", template="{{ .Prompt }}", max_ctx=2048)
     thinker = FakeModel("thinker:4b", thinking="hm", family="gptoss", always_thinks=True)
-    with FakeOllamaThread([odd, thinker], warm=True) as host:
-        done = run("doctor", OLLAMA_HOST=host.url, ARENA_MODELS="odd:1b,thinker:4b")
+    narrow = FakeModel("narrow:1b", family="lfm2")
+    away = FakeModel("away:8b", remote="https://elsewhere.example")
+    models = [odd, thinker, narrow, away]
+    with FakeOllamaThread(models, warm=True, num_parallel=2) as host:
+        done = run(
+            "doctor",
+            OLLAMA_HOST=host.url,
+            OLLAMA_NUM_PARALLEL="2",
+            ARENA_MODELS=",".join(model.name for model in models),
+            ARENA_REMOTE_MODELS="away:8b",
+        )
     assert "up to 2048 tokens more each (ARENA_THINK_TOKENS): thinker:4b (low)" in done.out
     assert "odd:1b has no chat template" in done.out
     assert "odd:1b was made for 2048 tokens of context, and is asked for 4096" in done.out
     assert "slowest reply of up to 2560 tokens: 64 s at 40 tokens/s" in done.out
+    assert "narrow:1b writes one reply at a time" in done.out
+    assert "odd:1b writes one" not in done.out
+    assert "away:8b is served by https://elsewhere.example" in done.out
 
 
 def test_doctor_finds_too_few_models(run: Run) -> None:

@@ -170,6 +170,12 @@ class Fleet:
                     f"{model} was made for {longest} tokens of context, and is asked for {context}. "
                     "Give ARENA_CONTEXT a smaller value, or name another model."
                 )
+            here = [s for s in self.up() if model in s.local]
+            if one := [s.url for s in here if s.slots > 1 == s.slots_of(model)]:
+                said.append(
+                    f"{model} writes one reply at a time on {', '.join(one)}, whatever "
+                    "OLLAMA_NUM_PARALLEL says there: who draws it meanwhile waits."
+                )
             if known and known.remote:
                 said.append(
                     f"{model} is served by {known.remote}, as ARENA_REMOTE_MODELS allows: its "

@@ -6,6 +6,7 @@ which names there are, nor what was asked.
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
@@ -76,15 +77,8 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     ):
         return False
     sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
-    if ends and not more:
-        last = _SENTENCES.split(line)[-1].strip()
-        over = above.rstrip().rpartition("\n")[2].strip()
-        closing = tokens(last if last.endswith(",") else "" if words else over)
-        dashed = last.startswith("-") and not tokens(last) and not over.startswith("-")
-        if dashed and (above or words or sure):
-            return True
-        if closing and NAME not in before and all(word in _SIGNED for word in closing):
-            return True
+    if ends and not more and _closes(above, line, sure=sure):
+        return True
     if not words:
         return after.startswith(" (") and more == [NAME]
     if words[-1] in _AGENTS:
@@ -98,6 +92,17 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
         return True
     company = words[:-1] + tokens(after) + tokens(above.rpartition("\n")[2].replace(NAME, ""))
     return words[-1] in _FIELDS and any(word == NAME or word in _ROLES for word in company)
+
+
+def _closes(above: str, line: str, *, sure: bool) -> bool:
+    """A reply ends with the name after a dash, or as a letter does, though not one to somebody."""
+    last = _SENTENCES.split(line)[-1].strip()
+    over = above.rstrip().rpartition("\n")[2].strip()
+    if last.startswith("-") and not tokens(last) and not over.startswith("-"):
+        return bool(above or tokens(line)) or sure
+    closing = tokens(last if last.endswith(",") else "" if tokens(line) else over)
+    letter = NAME in above + line
+    return bool(closing) and not letter and all(word in _SIGNED for word in closing)
 
 
 def _of_byline(word: str) -> bool:
@@ -119,9 +124,8 @@ def _called(name: Name, left: str, right: str) -> bool:
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
     for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
-        ends = _ENDED.match(right) or right.startswith(":")
-        said = ends or _near(right) or _OFFERS.match(right)
-        if said and _leads(name, left, cue.end(), right):
+        said = _near(right) or right.startswith(":") or bool(_OFFERS.match(right))
+        if (said or _ENDED.match(right)) and _leads(name, left, cue.end(), right):
             return True
     is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
     return any(
@@ -261,6 +265,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(_NAME_JOINED.sub(NAME, text))
 
 
+@lru_cache(maxsize=4096)
 def known(word: str) -> bool:
     """Sentences in which a model introduces itself are made of such words."""
     return (

@@ -8,21 +8,31 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
+from arena.core.battle.phrases import pattern
+
 LONGEST = 64
 """Characters of a mark at most."""
 
-Kind = Enum("Kind", "OPENS CLOSES WRAPS CHANNEL STARTS ASKS STRIKES TOKEN")
-"""OPENS and CLOSES thinking; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what
-follows is not the model's; STRIKES: an old model's end, or HTML; any other TOKEN."""
+Kind = Enum("Kind", "OPENS CLOSES WEIGHS WEIGHED WRAPS CHANNEL STARTS ASKS STRIKES TOKEN LABEL")
+"""OPENS and CLOSES thinking; WEIGHS and WEIGHED: so a reply may begin that thinks first, or a
+document; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what follows is not the
+model's; STRIKES: an old model's end, or HTML; any other TOKEN; LABEL: words that begin a turn."""
 
 MARK = re.compile(r"<<[^\n<>]{1,20}>>|<[^\n<>\[\]`]{1,60}>|\[[^\n\[\]<>`]{1,40}\]|\[e~\[|◁/?think▷")
 _PADDING = re.compile(r"(?<=[<\[/|])[ \t]+|[ \t]+(?=[|>\]])")
 _MAY_BECOME = re.compile(
-    r"<<[/\w ]*>?|</?[\w:]*\|?|<\|/?[\w .:/@-]*\|?|\[/?(?:[A-Za-z_]+\d*)?~?|\[\|[A-Za-z_]*\|?|◁/?[think]*"
+    r"<<[/\w ]*>?|</?[\w:-]*\|?|<\|/?[\w .:/@-]*\|?|\[/?(?:[A-Za-z_]+\d*)?~?|\[\|[A-Za-z_]*\|?|◁/?[think]*"
 )
 _THINKING = "think|thinking|thoughts?|reasoning|reflection"
 _THOUGHT = (
     rf"(?:[a-z]{{2,10}}[:_]|ant)?(?:{_THINKING}|scratch_?pad|inner_monologue|internal_monologue)"
+)
+_WEIGHING = (
+    "plan|planning|analysis|analy[sz]e|deliberat(?:e|ion)|internal|reasons?|cot|chain_of_thought"
+    "|monologue|brainstorm|considerations?|ponder|rationale|critique|step_by_step|self_talk|draft"
+    "|(?:self[_-])?reflect(?:ion)?|contemplat(?:e|ion)|(?:mental_)?notes|workings?|strategy|approach"
+    "|outline|understanding|evaluation"
+    "|(?:think|thinking|reasoning|thought)_(?:process|steps?|mode|phase|trace|content|block)"
 )
 _KINDS = {
     Kind.OPENS: (
@@ -33,6 +43,8 @@ _KINDS = {
         rf"(?i:</{_THOUGHT}>)|\[/THINK\]|◁/think▷|<unused95>|<\|inner_suffix\|>"
         rf"|(?i:<\|(?:(?:end_of|end)_|/)(?:{_THINKING})\|>|<\|(?:{_THINKING})_end\|>)"
     ),
+    Kind.WEIGHS: rf"(?i:<(?:{_WEIGHING})>|\[(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
+    Kind.WEIGHED: rf"(?i:</(?:{_WEIGHING})>|\[/(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
     Kind.WRAPS: r"</?(?:answer|output|response)>|<\|(?:begin|end)_of_(?:solution|answer)\|>",
     Kind.CHANNEL: r"<\|channel\|?>",
     Kind.STARTS: (
@@ -46,7 +58,7 @@ _KINDS = {
         r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_|SPECIAL_)\d+>|<0x[0-9A-F]{2}>|</?INST>|\[e~\["
         r"|</?tool_(?:call|response)>|<</SYS>>|<seed:[be]os>"
         r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
-        r"|(?:begin|end)_of_(?:turn|text|utterance))>)|\[(?:PAD|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
+        r"|turn_end|(?:start|begin|end)_of_(?:turn|text|utterance|image))>)|\[(?:PAD|SEP|CLS|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
         r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
     ),
 }
@@ -54,6 +66,24 @@ _KIND = re.compile("|".join(f"(?P<{kind.name}>{pattern})" for kind, pattern in _
 THINKING = frozenset({Kind.OPENS, Kind.CLOSES})
 TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN})
 
+OURS = ("### Response:", "### Assistant:", "ASSISTANT:", "Assistant:", "<bot>:")
+"""So templates begin what the model writes."""
+_THEIRS = (
+    *("### Instruction:", "### Human:", "### User:", "### System:", "## Instruction:"),
+    *("USER:", "HUMAN:", "SYSTEM:", "Instruct:", "GPT4 Correct User:", "<human>:", "<user>:"),
+)
+_APART = ("Human:", "User:")
+"""So templates begin what somebody else writes; these after an empty line only."""
+
+_ABOUT_LABELS = re.compile(
+    pattern("fiction")
+    + r"|\b(?:chats?|transcripts?|templates?|prompts?|instruction|roles?|users?|humans?|logs?)\b"
+)
+_ABOUT_WEIGHING = re.compile(
+    r"\b(?:xml|html|tags?|plan|analy|delib|intern|reason|ponder|rational|critiq|consider|brainstorm"
+    r"|monolog|step|note|draft|think|thought|reflect|contempl|work|strateg|approach|outlin|underst"
+    r"|evaluat)"
+)
 _ABOUT_TOKENS = re.compile(
     r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b"
     r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
@@ -79,11 +109,25 @@ def undecided(rest: str) -> bool:
     return len(rest) <= LONGEST and bool(_MAY_BECOME.fullmatch(key_of(rest.rstrip(" "))))
 
 
+def begins_turn(rest: str, *, apart: bool, last: bool) -> bool | None:
+    """A line of a reply begins so; does somebody else's turn? None while it may become that."""
+    labels = _THEIRS + _APART if apart else _THEIRS
+    for label in labels:
+        if rest.startswith(label):
+            said = rest[len(label) :].lstrip(" ")
+            return None if not (said or last) else not said[:1].islower()
+    return None if not last and any(label.startswith(rest) for label in labels) else False
+
+
 def meant(prompts: Iterable[str]) -> frozenset[Kind]:
     """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
     asked = "\n".join(prompts)
     kinds = {kind_of(mark) for mark in MARK.findall(asked)}
     about = kinds & {Kind.STRIKES}
+    if _ABOUT_LABELS.search(asked.lower()) or any(label in asked for label in OURS + _THEIRS):
+        about |= {Kind.LABEL}
+    if kinds & {Kind.WEIGHS} or _ABOUT_WEIGHING.search(asked.lower()):
+        about |= {Kind.WEIGHS}
     if kinds & THINKING or _ABOUT_THINKING.search(asked):
         about |= THINKING
     if kinds & TOKENS or _ABOUT_TOKENS.search(asked):

@@ -12,7 +12,18 @@ from itertools import takewhile
 
 from arena.core.battle.channels import Channels
 from arena.core.battle.entities import Text, Thought
-from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
+from arena.core.battle.marks import (
+    LONGEST,
+    MARK,
+    OURS,
+    THINKING,
+    TOKENS,
+    Kind,
+    begins_turn,
+    kind_of,
+    meant,
+    undecided,
+)
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
 _RUN = re.compile(r"`+|~+")
@@ -32,6 +43,7 @@ class Splitter:
 
     def __init__(self, prompts: Iterable[str] = (), *, thinks: bool = False) -> None:
         self._text = meant(prompts)
+        self._labels = Kind.LABEL not in self._text
         self._channels = Channels() if self._text.isdisjoint(TOKENS) else None
         self.token = ""
         self.unopened = False
@@ -45,7 +57,7 @@ class Splitter:
         self._thought, self._struck = False, 0
         self._header, self._is_channel = "", False
         self._begun, self._lead, self._trim = False, "", False
-        self._fence, self._span, self._fresh = "", 0, True
+        self._fence, self._span, self._fresh, self._ends = "", 0, True, 1
 
     @property
     def over(self) -> bool:
@@ -58,7 +70,8 @@ class Splitter:
             text = self._channels.marked(text)
             if self._channels.bare is False:
                 self._channels = None
-        if self._mode is _Mode.REPLY and self._begun and not (self._held or _SIGN.search(text)):
+        within = self._mode is _Mode.REPLY and self._begun and not self._ends
+        if within and not (self._held or _SIGN.search(text)):
             self._fresh = self._fresh and not text.strip()
             return [Text(text)] if text else []
         self._held += text
@@ -85,6 +98,13 @@ class Splitter:
     def _read(self, *, last: bool = False) -> list[Text | Thought]:
         text, at = self._held, 0
         while at < len(text):
+            if self._ends and self._mode is _Mode.REPLY and self._labels and not self._fence:
+                label = self._label(text[at : at + LONGEST], last=last)
+                if label is None:
+                    break
+                at += label
+                if label:
+                    continue
             sign = _SIGN.search(text, at)
             end = sign.start() if sign else len(text)
             if end > at:
@@ -118,6 +138,22 @@ class Splitter:
         self._held = text[at:]
         return self._taken()
 
+    def _label(self, rest: str, *, last: bool) -> int | None:
+        """Characters that a line begins with and that are left out: a label of a turn. None while
+        they may become one."""
+        if self._begun:
+            turn = begins_turn(rest, apart=self._ends > 1, last=last)
+            if not turn:
+                return turn if turn is None else 0
+            self.token, self._mode = self.token or rest.split("\n", 1)[0], _Mode.OVER
+            return len(rest)
+        begun = rest.rstrip()
+        for label in OURS:
+            if rest.startswith(label) and len(begun) > len(label):
+                self.token, self._trim = self.token or label.strip(), True
+                return len(label)
+        return 0 if last or not any(label.startswith(begun) for label in OURS) else None
+
     def _taken(self) -> list[Text | Thought]:
         out, self._out = _merged(self._out), []
         return out
@@ -134,8 +170,10 @@ class Splitter:
             self._pending.append(text)
         elif self._mode is not _Mode.OVER:
             self._out.append(Thought(text))
-        if text.strip():
-            self._fresh = False
+        if text == "\n":
+            self._ends += 1
+        elif text.strip():
+            self._fresh, self._ends = False, 0
 
     def _reply(self, text: str) -> None:
         if not self._begun:
@@ -181,6 +219,8 @@ class Splitter:
         if self._fence or self._span or kind in self._text:
             return kind is Kind.OPENS and not (self._begun or self._thought) and self._try(raw)
         match kind:
+            case Kind.WEIGHS | Kind.WEIGHED:
+                return kind is Kind.WEIGHS and not (self._begun or self._thought) and self._try(raw)
             case Kind.OPENS if self._begun and not self._fresh:
                 return self._try(raw)
             case Kind.OPENS:
@@ -200,11 +240,12 @@ class Splitter:
         if kind is Kind.OPENS and self._assumed and not "".join(self._pending or ()).strip():
             self._pending, self._assumed = None, False
             return True
-        if kind is not Kind.CLOSES:
+        weighs = kind_of(self._opened_by) is Kind.WEIGHS if self._opened_by else False
+        if kind is not (Kind.WEIGHED if weighs else Kind.CLOSES):
             return False
         if self._pending is not None:
             body, self._pending = "".join(self._pending), None
-            if Kind.OPENS in self._text and not self._assumed:
+            if (weighs or Kind.OPENS in self._text) and not self._assumed:
                 self._aside = f"{self._opened_by}{body}{raw}", body
             else:
                 self._out.append(Thought(body))
@@ -282,7 +323,7 @@ class Splitter:
         body = self._opened_by + "".join(self._pending or ())
         self._held = self._aside[0] if self._aside else body
         if not self._assumed:
-            self._text, self._thought = self._text | THINKING, True
+            self._text, self._thought = self._text | THINKING | {Kind.WEIGHS}, True
         self._pending, self._aside, self._assumed = None, None, False
         self._mode, self._opened_by = _Mode.REPLY, ""
         return self._read(last=True)

@@ -83,6 +83,9 @@ THINKS = {
     ),
     NIGHT + "\n<think>\nWas that right?": ("\nWas that right?", NIGHT + "\n"),
     "<think>" + NIGHT: (NIGHT, ""),
+    "<plan>\n1. Say why.\n</plan>\n" + NIGHT: ("\n1. Say why.\n", NIGHT),
+    "<chain_of_thought>Hm.</chain_of_thought>" + NIGHT: ("Hm.", NIGHT),
+    "[thinking]Hm.[/thinking]\n\n" + NIGHT: ("Hm.", NIGHT),
     "<think>a</think>" + NIGHT + "</think>": ("a", NIGHT),
     "<think>The tag `</s>` and <|im_end|> are tokens.</think>" + NIGHT: (
         "The tag `</s>` and <|im_end|> are tokens.",
@@ -141,7 +144,28 @@ def test_a_reply_ends_where_its_control_tokens_begin(after: str) -> None:
     assert splitter.token and after.startswith(splitter.token)
 
 
+TURNS = (
+    "\n### Instruction:\nMore?\n\n### Response:\nIt turns.",
+    "\n\n### Human: More?\n### Assistant: It turns.",
+    "\nUSER: More?\nASSISTANT: It turns.",
+    "\n\nHuman: More?\n\nAssistant: It turns.",
+    "\n\nUser:\nMore?",
+    "\nInstruct: More?\nOutput: It turns.",
+    "\n<human>: More?",
+    "\nUSER:",
+)
+
+
+@pytest.mark.parametrize("after", TURNS)
+def test_a_reply_ends_where_it_goes_on_with_somebody_elses_turn(after: str) -> None:
+    _, reply, splitter = parted(NIGHT + after)
+    assert reply.rstrip() == NIGHT and splitter.token in after
+
+
 BEGINS = (
+    "### Response:\n",
+    "ASSISTANT: ",
+    "Assistant: ",
     "<|start_header_id|>assistant<|end_header_id|>\n\n",
     "<|im_start|>assistant\n",
     "<|assistant|>\n",
@@ -190,6 +214,14 @@ ORDINARY = (
     "The <think tank> met. A <thinker> spoke.",
     "他说：<很好>，［好］。",
     "a ` lone one, then a line\nand b ` another",
+    "Three may do so:\n\nAdmin: all\nUser: may read\nHuman: too",
+    "### Ingredients:\nflour\n\n### Instructions:\nBake it.\n\nUsers: they wait.",
+    "EXPLAIN shows it.\nUSER: a function that tells who you are.",
+    "Assistant professors know.\n\nAssistants: they know more.",
+    "Fields:\n```\nUSER: Ann\n```\nDone.",
+    "<plan>\nstep one\n</plan>",
+    "<trip>\n<plan>go</plan>\n</trip>",
+    "<analysis>It is short",
 )
 
 
@@ -209,6 +241,9 @@ ASKED = {
     "Say <think>hello</think>.": "<think>hello</think>",
     "When do models write </think>?": "They write </think> when done.",
     "What are think tags?": "These: <think> and </think>.",
+    "Show me a chat": "Sure.\n\nUser: Hello\nAssistant: Hi",
+    "How does the Alpaca template look?": "So:\n### Instruction:\nSay hi.\n### Response:\nHi.",
+    "Plan my day": "<plan>\nSleep.\n</plan>\nThat is all.",
 }
 
 
@@ -291,7 +326,7 @@ def test_what_slipped_through_open_code_is_seen_in_the_whole(text: str, seen: bo
 
 EVERYTHING = [
     *THINKS,
-    *(NIGHT + end for end in ENDS),
+    *(NIGHT + end for end in ENDS + TURNS),
     *(begin + NIGHT for begin in BEGINS),
     *ORDINARY,
 ]
@@ -333,5 +368,17 @@ def test_text_without_marks_is_never_lost(text: str) -> None:
 
 
 def test_a_hostile_reply_of_100_000_characters_is_parted_at_once() -> None:
-    for piece in ("<", "<|", "[", "`", "</think", "<think>", "<|channel|>", "a<b ", "\n", "< "):
+    for piece in (
+        "<",
+        "<|",
+        "[",
+        "`",
+        "</think",
+        "<think>",
+        "<|channel|>",
+        "a<b ",
+        "\n",
+        "< ",
+        "\nUSER",
+    ):
         parted(piece * (100_000 // len(piece)))
