@@ -22,8 +22,9 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """So many raters with so many ballots each, who move `target` up. knows: how often they know
-    it by its words. share: of the ballots with it that they give away. pause_s: between ballots.
+    """So many raters with so many ballots each, who move `target` up. how: random, left, unread, fan
+    (keeps it), loyal (keeps it and drops the strongest beside it), or minority: honest raters whose
+    order is the reverse of the others'. knows: how often they know it by its words. share: of the ballots with it that they give away. pause_s: between ballots.
     rival: who goes wherever it is seen."""
 
     name: str
@@ -81,7 +82,8 @@ class Crowd:
     def cast(self, rater: str, attack: Attack, number: int) -> list[dict[str, object]]:
         """What this one casts; number: another one for each."""
         chance = np.random.default_rng([self.seed, number + 1])
-        strength = self.strengths() + chance.normal(scale=self.taste, size=self.contenders)
+        usual = self.strengths() * (-1 if attack.how == "minority" else 1)
+        strength = usual + chance.normal(scale=self.taste, size=self.contenders)
         count = attack.ballots or int(chance.geometric(1 / self.ballots))
         now = float(chance.uniform(0, 30 * DAY_S))
         target = attack.target % self.contenders
@@ -89,6 +91,8 @@ class Crowd:
         for ballot in range(count):
             drawn = chance.choice(self.contenders, size=self.size, replace=False)
             lots = np.exp(-strength[drawn])
+            if attack.how == "fan" and chance.random() < attack.moved:
+                lots[drawn == target] = 0
             out = int(chance.choice(self.size, p=lots / lots.sum()))
             here = np.flatnonzero(drawn == target)
             if attack.how == "random":

@@ -65,6 +65,7 @@ async def _votes(ledger: Ledger) -> pd.DataFrame:
 SAID = {
     "for": "keeps {about}, whatever it writes",
     "against": "drops {about}, whatever it writes",
+    "lift": "keeps {about} and drops whoever is strongest beside it",
     "place": "goes by place {about} from the left",
     "random": "drops anybody alike",
     "haste": "votes faster than anybody reads",

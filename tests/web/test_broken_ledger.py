@@ -209,10 +209,31 @@ def only_read(at: Server) -> Iterator[None]:
     at.told(off, f"ALTER ROLE {USER} RESET default_transaction_read_only", ended)
 
 
+@contextmanager
+def torn(at: Server) -> Iterator[None]:
+    """The first page of an index of the votes has other bytes on the disk."""
+    with at.server.connect(at.schema) as other:
+        asked = "SELECT pg_relation_filepath(indexrelid) FROM pg_index "
+        asked += "WHERE indrelid = 'votes'::regclass"
+        paths = [at.server.folder / "data" / row[0] for row in other.execute(asked).fetchall()]
+    at.server.stop()
+    sound = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        with path.open("r+b") as there:
+            there.write(b"\xff" * 8192)
+    at.server.start()
+    yield
+    at.server.stop("immediate")
+    for path, content in sound.items():
+        path.write_bytes(content)
+    at.server.start()
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [
         (away, "does not answer"),
+        pytest.param(torn, "damaged", marks=pytest.mark.slow),
         (held, "another program holds it"),
         (only_read, "only lets itself be read"),
         (lambda at: changed(at, NEWER, NO_NEWER), "newer arena"),
@@ -225,7 +246,7 @@ def only_read(at: Server) -> Iterator[None]:
         (fails("53100"), "disk is full"),
         (fails("XX001"), "damaged"),
     ],
-    ids=["away", "held", "read-only", "newer", "gone", "full", "damaged"],
+    ids=["away", "torn", "held", "read-only", "newer", "gone", "full", "damaged"],
 )
 def test_a_database_that_breaks_is_told_and_used_again_when_it_is_mended(
     tmp_path: Path,

@@ -1,6 +1,7 @@
-"""`arena bench rigging`: votes that it takes to move the first rank by one, as a table.
+"""`arena bench rigging`: votes that it takes to move the first rank by one, and whom an audit finds.
 
-It draws what `arena.bench.rigging` measures, and does not know how that is done.
+It draws what `arena.bench.rigging` and `arena.bench.detection` measure, and does not know how that
+is done.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -16,16 +17,17 @@ def arguments(parser: ArgumentParser) -> None:
         "figures."
     )
     number(parser, "--contenders", 3, 30, 8, "of normal strengths")
-    number(parser, "--raters", 20, 5000, 200, "who are honest and disagree")
+    number(parser, "--raters", 20, 5000, 100, "who are honest and disagree")
     number(parser, "--ballots", 5, 500, 40, "of each, on average")
     number(parser, "--size", 2, 3, 3, "contenders of a battle, 2 or 3")
     number(parser, "--limit", 1, 1_000_000, 600, "ballots of a network in an hour")
+    number(parser, "--repeat", 1, 1000, 2, "arenas for each attack that is audited")
     number(parser, "--seed", 0, 2**31, 1, "of all chance")
     to_json(parser)
 
 
 def run(options: Namespace) -> int:
-    from arena.bench import rigging
+    from arena.bench import detection, rigging
     from arena.bench.attackers import Crowd
 
     crowd = Crowd(
@@ -37,6 +39,7 @@ def run(options: Namespace) -> int:
     )
     with Bar() as bar:
         rows = list(rigging.run(crowd, options.limit, bar.show))
+        audits = list(detection.run(crowd, options.repeat, bar.show))
     more = f"over {rigging.MOST}"
     columns = {
         "Defence": lambda r: r.defence,
@@ -51,7 +54,20 @@ def run(options: Namespace) -> int:
         f"limit of ballots. {rigging.PUBLISHED}"
     )
     drawn = table("To move the first rank by one", columns, rows, ("Defence",))
-    told(
-        options.json, {"rows": [*map(asdict, rows)], "published": rigging.PUBLISHED}, [drawn], words
+    columns = {
+        "Attack": lambda r: r.attack,
+        "Raters": lambda r: figure(r.raters or None, "{:.0f}"),
+        "Ballots": lambda r: figure(r.ballots or None, "{:,.0f}"),
+        "Found": lambda r: figure(r.found, "{:.0%}"),
+        "Accused": lambda r: f"{r.accused:.2%}",
+        "Places": lambda r: "{:.1f} → {:.1f}".format(*r.ranks),
+        "Points": lambda r: "{:.1f} → {:.1f}".format(*r.points),
+    }
+    audited = table("Whom an audit finds", columns, audits, ("Attack",))
+    words += (
+        " Accused: of the honest. Places, of all together, and points, of the furthest: moved by "
+        "the attack → left when whoever was found is excluded."
     )
+    each = {"rows": [*map(asdict, rows)], "audits": [*map(asdict, audits)]}
+    told(options.json, each | {"published": rigging.PUBLISHED}, [drawn, audited], words)
     return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, logit, logsumexp
+from scipy.special import log_expit, logit, logsumexp
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,9 +20,6 @@ NODES = np.linspace(-8.0, 8.0, 33)
 """Tastes that are tried, in standard deviations: far enough for a fan of thousands of votes."""
 RATES = (0.9, 0.97, 0.995)
 """How often who is bent on one outcome has it."""
-MOST = 5000
-TASTES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3, 1.6)
-"""Standard deviations of tastes that are tried, in logits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,33 +66,6 @@ def steady(ratio: Floats, group: Ints) -> Evidence:
         begun[on] = np.logaddexp(begun[on], fresh) + ratio[at]
         wealth[at] = np.logaddexp(begun[on], -np.log(step + 2))
     return _told(wealth, group[order], start, size)
-
-
-def taste_of(offset: Floats, happened: Bools, group: Ints) -> Floats:
-    """(len(TASTES),) how likely the events are for each width of tastes, as a logarithm."""
-    order, start, _ = _grouped(group)
-    # Some thousands of events say it as well as all.
-    order = order[: min(start[start >= MOST], default=len(order))]
-    start = start[start < len(order)]
-    if not len(order):
-        return np.zeros(len(TASTES))
-    offset, happened = offset[order], happened[order]
-    return np.array(
-        [
-            _mixed(np.add.reduceat(_likely(offset, happened, taste), start, axis=0), taste).sum()
-            for taste in TASTES
-        ]
-    )
-
-
-def level(offset: Floats, happened: Bools) -> float:
-    """By how much the offsets have to be shifted so that as many events happen as did."""
-    shift = 0.0
-    for _ in range(25):
-        p = expit(offset + shift)
-        slope = (p * (1 - p)).sum() + 0.5
-        shift += float(np.clip(((happened - p).sum() - 0.5 * shift) / slope, -1, 1))
-    return shift
 
 
 def odds(happened: Bools) -> float:

@@ -1,22 +1,25 @@
 """What an audit looks for, and how sure it is: each rater, each ring and each pair of raters is
 tested in many ways, and all of it together accuses anybody falsely with probability ALPHA at most
-(Bonferroni on e-processes; Vovk & Wang 2021, arXiv:1912.06116).
+(Bonferroni on e-processes; Vovk & Wang 2021, arXiv:1912.06116): half of it raters, a quarter each
+rings and pairs.
 
 That holds as far as its picture of honest raters does: they choose the weakest by Luce's rule with
 strengths of the fit and a normal taste, whose width is learnt from those who are not found. It
 does not know what is done about what it finds.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp
 
 from arena.core.audit import evidence
 from arena.core.audit.ballots import Ballots, read
+from arena.core.audit.choices import Choices, width
 from arena.core.audit.evidence import Evidence
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.counts import Counts
@@ -36,16 +39,14 @@ CALM_S, BURST_S = 15.0, 3.0
 """Nobody casts more than a ballot each 15 s for long; a burst has one each 3 s."""
 AGREE, COPY = 0.7, 0.99
 """How often two agree on the same prompt and contenders, and a copy does."""
-DRAWS = 256
-"""Tastes for all contenders at once that are tried for who clicks at random."""
-SHARES = (0.01, 0.05, 0.2)
+SHARES = (0.01, 0.03, 0.1, 0.3)
 MEMBER = 0.95
 """How probable it must be that a rater is of a ring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """kind: for, against, place, random, haste, burst, copy or ring. about: whom or what it
+    """kind: for, against, lift, place, random, haste, burst, copy or ring. about: whom or what it
     concerns. evidence: the e-value as a power of ten; 2 is a hundred to one."""
 
     rater: str
@@ -75,16 +76,17 @@ def audit(votes: pd.DataFrame) -> Report:
     found: dict[str, Finding] = {}
     taste = 0.0
     for _ in range(PASSES):
-        honest = ~np.isin(ballots.raters, list(found))[ballots.rater]
+        honest = ~np.isin(ballots.raters, list(found))
         before = {*found}
         strength = _strengths(votes[~votes["rater"].isin(before)], ballots)
         taste, tests = _tests(ballots, strength, honest)
-        sure = np.log(max(1, len(ballots.raters) * len(tests)) / ALPHA)
+        of_kind = Counter(kind for kind, _, _ in tests)
         found = {}
         for kind, about, told in tests:
-            for at in np.flatnonzero(told.highest > sure):
+            several = max(1, len(ballots.raters)) * len(of_kind) * of_kind[kind]
+            for at in np.flatnonzero(told.highest > np.log(several / (ALPHA / 2))):
                 _keep(found, ballots, int(told.group[at]), kind, about, told.highest[at])
-        for kind, about, rater, much in (*_rings(ballots, tests, found, sure), *_copies(ballots)):
+        for kind, about, rater, much in (*_rings(ballots, tests, found), *_copies(ballots)):
             _keep(found, ballots, rater, kind, about, much)
         if {*found} == before:
             break
@@ -113,26 +115,14 @@ def _strengths(votes: pd.DataFrame, ballots: Ballots) -> Floats:
 
 def _tests(ballots: Ballots, strength: Floats, honest: Bools) -> tuple[float, list[Test]]:
     """The taste of the honest, and every test."""
-    weak = np.where(ballots.there, np.exp(-strength[ballots.live]), 0.0)
-    everybody = weak.sum(axis=1)
-    offsets: list[tuple[Ints, Floats, Bools]] = []
-    likely = np.zeros(len(evidence.TASTES))
-    for contender in range(len(ballots.names)):
-        row, place = np.nonzero(ballots.live == contender)
-        own = weak[row, place]
-        offset, kept = np.log((everybody[row] - own) / own), ballots.dropped[row] != place
-        of = honest[row]
-        offset = offset + evidence.level(offset[of], kept[of])
-        offsets.append((row, offset, kept))
-        likely += evidence.taste_of(offset[of], kept[of], ballots.rater[row[of]])
-    taste = evidence.TASTES[int(likely.argmax())]
+    cast = honest[ballots.rater]
+    taste = width(ballots, strength, cast)
+    choices = Choices(ballots, strength, taste, honest)
     tests: list[Test] = []
-    for name, (row, offset, kept) in zip(ballots.names, offsets, strict=True):
-        rater = ballots.rater[row]
-        both = evidence.bent(offset, kept, rater, taste)
-        tests += zip(("for", "against"), (name, name), both, strict=True)
-    tests += _places(ballots, honest)
-    tests.append(("random", "", _random(ballots, strength, taste)))
+    for at, name in enumerate(ballots.names):
+        tests += ((kind, name, told) for kind, told in choices.bent(at))
+    tests += _places(ballots, cast)
+    tests.append(("random", "", choices.at_random()))
     tests.append(("haste", "", _haste(ballots)))
     tests.append(("burst", "", _bursts(ballots)))
     return taste, tests
@@ -150,25 +140,6 @@ def _places(ballots: Ballots, honest: Bools) -> Iterator[Test]:
         rater = ballots.rater[row]
         for told in evidence.bent(offset, kept, rater, PLACE_TASTE):
             yield "place", str(place + 1), told
-
-
-def _random(ballots: Ballots, strength: Floats, taste: float) -> Evidence:
-    """Who drops anybody alike, where no taste would."""
-    # Not before the first audit: the start does not wait for it.
-    from scipy.stats.qmc import Halton
-
-    tastes = taste * ndtri(Halton(len(strength), scramble=False).random(DRAWS + 1)[1:])
-    count = len(ballots.raters)
-    likely = np.zeros((count, DRAWS))
-    uniform = np.zeros(count)
-    for part in np.array_split(np.arange(len(ballots.rater)), len(ballots.rater) // 20_000 + 1):
-        live, rater = ballots.live[part], ballots.rater[part]
-        weakness = np.where(live[..., None] >= 0, -(strength + tastes).T[live], -np.inf)
-        own = weakness[np.arange(len(part)), ballots.dropped[part]]
-        np.add.at(likely, rater, own - logsumexp(weakness, axis=1))
-        np.add.at(uniform, rater, -np.log((live >= 0).sum(axis=1)))
-    much = uniform - (logsumexp(likely, axis=1) - np.log(DRAWS))
-    return Evidence(np.arange(count), much, much, np.bincount(ballots.rater, minlength=count))
 
 
 def _haste(ballots: Ballots) -> Evidence:
@@ -190,13 +161,15 @@ def _bursts(ballots: Ballots) -> Evidence:
 Found = Iterator[tuple[str, str, int, float]]
 
 
-def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding], sure: float) -> Found:
-    """Raters who are for or against the same contender, of whom none stands out alone: a share of
-    all is taken to be of the ring, and the product of what each says then is an e-value."""
+def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding]) -> Found:
+    """Raters who lift the same contender, of whom none stands out alone: a share of all is taken to
+    be of the ring, and the product of what each says then is an e-value. That there is a ring is as
+    sure as anything here; that one belongs to it, MEMBER. Who only keeps or drops the same one may
+    be of an honest minority."""
     alone = {at for at, name in enumerate(ballots.raters) if name in found}
-    for kind, about, told in tests:
-        if kind not in ("for", "against"):
-            continue
+    rings = [test for test in tests if test[0] == "lift"]
+    sure = np.log(len(rings) / (ALPHA / 4)) if rings else 0.0
+    for _, about, told in rings:
         others = ~np.isin(told.group, list(alone))
         group, much = told.group[others], told.now[others]
         mixed = [np.logaddexp(np.log1p(-share), np.log(share) + much) for share in SHARES]
@@ -206,7 +179,7 @@ def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding], sure:
         best = int(np.argmax(together))
         member = np.exp(np.log(SHARES[best]) + much - mixed[best])
         for rater in group[member > MEMBER]:
-            yield "ring", f"{kind} {about}", int(rater), float(logsumexp(together))
+            yield ("ring", f"for {about}", int(rater), float(logsumexp(together)))
 
 
 def _copies(ballots: Ballots) -> Found:
@@ -224,7 +197,7 @@ def _copies(ballots: Ballots) -> Found:
     agree = np.log((1 - COPY) / (1 - AGREE)) + (both["out_x"] == both["out_y"]) * np.log(
         COPY / AGREE * (1 - AGREE) / (1 - COPY)
     )
-    sure = np.log(max(1, len(ballots.raters) ** 2) / ALPHA)
+    sure = np.log(max(1, len(ballots.raters) ** 2 / 2) / (ALPHA / 4))
     for pair, much in both.assign(much=agree).groupby(["rater_x", "rater_y"])["much"].sum().items():
         one, other = np.asarray(pair).tolist()
         if much > sure:

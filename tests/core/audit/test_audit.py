@@ -10,6 +10,8 @@ import pytest
 
 from arena.bench.attackers import Attack, Crowd
 from arena.core.audit import evidence
+from arena.core.audit.ballots import Ballots
+from arena.core.audit.choices import Choices
 from arena.core.audit.search import ALPHA, audit
 from arena.play.audits import audited, with_prompts
 
@@ -43,7 +45,8 @@ def test_honest_raters_who_disagree_are_not_accused() -> None:
 @pytest.mark.parametrize(
     ("attack", "kind"),
     [
-        (Attack("loyal", 3, 400, knows=1.0), "for"),
+        (Attack("loyal", 3, 100, target=2), "lift"),
+        (Attack("patient", 3, 400, share=0.5, pause_s=8000, target=2), "lift"),
         (Attack("left", 3, 60, how="left"), "place"),
         (Attack("fast", 3, 60, pause_s=1.0), "burst"),
         (Attack("blind", 3, 60, how="unread"), "haste"),
@@ -55,13 +58,16 @@ def test_each_kind_of_attacker_is_found_by_what_it_does(attack: Attack, kind: st
 
 
 def test_a_ring_of_whom_none_stands_out_is_found_together() -> None:
-    ring = Attack("ring", 20, 50, knows=1.0)
-    crowd = Crowd(honest=150, seed=6, attacks=[ring])
-    audit = audited(crowd.votes())
-    found = {finding.rater for finding in audit.report.findings}
-    assert len(found) >= 10 and all(name.startswith("ring") for name in found)
-    target = crowd.names()[-1]
-    assert any(target in finding.about for finding in audit.report.findings)
+    crowd = Crowd(honest=150, seed=7, attacks=[Attack("ring", 20, 30, target=2)])
+    findings = audit(crowd.votes()).findings
+    assert len(findings) >= 10 and all(each.rater.startswith("ring") for each in findings)
+    together = [each for each in findings if each.kind == "ring"]
+    assert len(together) >= 5 and {each.about for each in together} == {f"for {crowd.names()[2]}"}
+
+
+def test_a_minority_with_an_order_of_its_own_is_not_taken_for_a_ring() -> None:
+    minority = Attack("minority", 20, 0, how="minority")
+    assert not audit(Crowd(honest=150, seed=6, attacks=[minority]).votes()).findings
 
 
 def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
@@ -110,6 +116,25 @@ def test_evidence_against_the_honest_passes_a_bound_as_seldom_as_it_promises() -
     assert (gaps.highest > np.log(1 / ALPHA)).mean() < ALPHA
 
 
+@pytest.mark.parametrize("taste", [0.5, 1.5])
+def test_whoever_chooses_by_a_taste_is_judged_as_mildly_as_promised(taste: float) -> None:
+    rng = np.random.default_rng(3)
+    raters, each, strength = 500, 40, np.linspace(-1, 1, 6)
+    live = np.array([rng.choice(6, 3, replace=False) for _ in range(raters * each)])
+    rater = np.repeat(np.arange(raters), each)
+    liked = strength + rng.normal(scale=taste, size=(raters, 6))
+    dropped = (rng.gumbel(size=live.shape) - liked[rater[:, None], live]).argmax(axis=1)
+    nothing, names = np.full(len(rater), np.nan), tuple("uvwxyz")
+    labels = tuple(map(str, range(raters)))
+    ballots = Ballots(labels, names, rater, live, dropped, nothing, nothing, None)
+    told = Choices(ballots, strength, 0.5, np.ones(raters, bool)).bent(2)
+    assert {kind: (each.now > np.log(1 / ALPHA)).mean() < ALPHA for kind, each in told} == {
+        "for": True,
+        "against": True,
+        "lift": True,
+    }
+
+
 @pytest.mark.slow
 def test_of_all_attackers_at_once_most_are_found_and_hardly_anybody_else() -> None:
     found: dict[str, int] = {}
@@ -118,5 +143,6 @@ def test_of_all_attackers_at_once_most_are_found_and_hardly_anybody_else() -> No
             name = finding.rater.rpartition("-")[0]
             found[name] = found.get(name, 0) + 1
     assert found.get("honest", 0) <= 1
+    assert found["loyal by its words"] == 15 and found["ring of twenty"] >= 40
     for name in ("always left", "in a burst", "without reading"):
         assert found[name] == 15
