@@ -99,7 +99,17 @@ def test_what_is_judged_is_no_instruction_and_no_template() -> None:
 
 def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) -> None:
     told = run(
-        "plan", "--gap", "400", "--raters", "6", "--prompts", "5,60", "--times", "20", "--json"
+        "study",
+        "plan",
+        "--gap",
+        "400",
+        "--raters",
+        "6",
+        "--prompts",
+        "5,60",
+        "--times",
+        "20",
+        "--json",
     )
     few, many = told.json["plan"]
     assert few["power"] < many["power"] and many["votes"] == 180
@@ -115,5 +125,5 @@ def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) ->
         for n in range(12)
     ]
     filled(ledger, rows)
-    told = run("plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20")
+    told = run("study", "plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20")
     assert told.code == 0 and "3 raters on 4 prompts" in told.out and "enough" in told.out

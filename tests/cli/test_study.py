@@ -149,3 +149,16 @@ def test_a_file_is_read_however_an_editor_has_saved_it(run: Run, tmp_path: Path)
     assert f"study.toml, line {number}: This is not UTF-8." in told
     none = run("study", "check", tmp_path / "none.toml", "--offline").err
     assert "There is no file" in none and "Errno" not in none
+
+
+def test_answers_that_are_others_than_those_here_are_told_and_not_taken(
+    run: Run, tmp_path: Path
+) -> None:
+    file = written(tmp_path)
+    (tmp_path / "prompts.csv").write_text("id,prompt\nplain,Why?\n")
+    answers = tmp_path / "answers.csv"
+    answers.write_text("prompt_id,contender,reply\nplain,phi3:mini,Dust.\n")
+    assert "1 answers taken" in run("study", "write", file, "--answers", answers).out
+    assert "others than" not in run("study", "write", file, "--answers", answers).err
+    answers.write_text("prompt_id,contender,reply\nplain,phi3:mini,Stars.\n")
+    assert "1 are others than those here" in run("study", "write", file, "--answers", answers).err

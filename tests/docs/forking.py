@@ -22,7 +22,7 @@ standings.REFITS = standings.TOLD = 2
 def run(words: Sequence[str]) -> int:
     """The command or, after SCRIPT, the file of Python. What would serve until it is stopped is
     answered by the doctor, who reads the same settings and asks the same hosts."""
-    if words[:1] == ["plan"]:
+    if words[:2] == ["study", "plan"]:
         words = [*words, *FEW_STUDIES]
     if words[:1] == [SCRIPT]:
         sys.argv = [*words[1:]]

@@ -4,6 +4,7 @@ It does not know what a study is made of.
 """
 
 COMMANDS = {
+    "plan": "how many raters and prompts tell a difference; after a study: was it enough",
     "init": "write the file of a new study, to be filled in",
     "check": "find every fault of a study's file, and say what it will take",
     "write": "let all contenders answer all prompts, or take their answers from a file",

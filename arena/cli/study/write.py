@@ -63,7 +63,7 @@ async def run(options: Namespace) -> int:
 async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> int:
     from arena.compose import ledger_of
     from arena.core.study.faults import FaultyStudy
-    from arena.core.study.written import answers, owed, seeing
+    from arena.core.study.written import answers, owed, seeing, told
     from arena.exchange.tables import rows_of
     from arena.play.images import kept_for_good
 
@@ -76,6 +76,9 @@ async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> in
         there = await ledger.written(study.name)
         missing = len(owed(seeing(study, there), there))
     console.print(f"{new:,} answers taken, {len(found) - new:,} were here already.")
+    if others := len(told(found) - told(there)):
+        said = f"{others:,} are others than those here, which stay. Name the study otherwise."
+        errors.print(said, style="yellow")
     console.print(_left(study, missing), markup=False)
     return int(bool(missing))
 

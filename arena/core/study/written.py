@@ -15,6 +15,9 @@ from arena.core.study.design import BAD, GOOD, Check, Item, Study
 from arena.core.study.faults import Fault
 from arena.core.study.file import Row
 
+COLUMNS = ("prompt_id", "contender", "reply")
+"""That a file of answers has to have; `turn` where prompts have several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -44,6 +47,14 @@ def owed(study: Study, written: Iterable[Written]) -> tuple[Owed, ...]:
         for contender in study.contenders
         for item in study.items
         if contender in study.able(item) and (item.id, contender.name, item.asked) not in there
+    )
+
+
+def told(written: Iterable[Written]) -> frozenset[tuple[str, ...]]:
+    """Who said what to what."""
+    return frozenset(
+        (each.contender, each.asked, each.prompt_id, *(reply.text for reply in each.replies))
+        for each in written
     )
 
 
@@ -80,6 +91,8 @@ def answers(study: Study, rows: Iterable[Row]) -> tuple[list[Written], list[Faul
         try:
             if record is None:
                 raise ValueError(wrong)
+            if lacking := [name for name in COLUMNS if name not in record]:
+                raise ValueError(f"There is no column {', '.join(lacking)}.")
             id, name = str(record.get("prompt_id", "")), str(record.get("contender", ""))
             text, turn = record.get("reply"), _turn(record.get("turn") or 1)
             if id not in study.by_id:

@@ -132,6 +132,8 @@ def test_answers_from_elsewhere_are_taken_turn_by_turn_and_their_faults_told() -
     night = study.by_id["night"]
     assert made == [Written("night", name, night.asked, (elsewhere("Dust."), elsewhere("2")))]
     assert [fault.place for fault in wrong] == [f"a.csv, line {n}" for n in (4, 5, 6, 7)]
+    _, (lacking,) = answers(study, [("a.csv, line 2", {"prompt": "night", "reply": "?"}, "")])
+    assert str(lacking) == "a.csv, line 2: There is no column prompt_id, contender."
     assert len(owed(study, made)) == 5
 
 

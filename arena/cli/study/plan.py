@@ -1,4 +1,4 @@
-"""`arena plan`: how many raters and prompts tell a difference; and after a study, was it enough.
+"""`arena study plan`: how many raters and prompts tell a difference; and after a study, was it enough.
 
 It does not know how a study is played.
 """
