@@ -35,9 +35,7 @@ OLDER_LEDGER = ROOT / "data" / "arena.db"
 """Where an installed copy once kept votes, which the next installation may lose."""
 DRAWS = ("fewest", "best", "uniform")
 """The policies of core.battle.matchup, which takes half a second to import."""
-
 PROXIES = frozenset({"all_proxy", "http_proxy", "https_proxy", "no_proxy"})
-
 T = TypeVar("T")
 
 
@@ -325,9 +323,8 @@ def _wrong(key: str, value: str, allowed: str) -> ConfigError:
 
 
 def quiet_libraries() -> None:
-    """Set, before they are imported, what libraries read from the environment themselves:
-    no telemetry and no look-ups at start, and no proxy that they would stumble over. Hosts are
-    never asked through one."""
+    """Set, before they are imported, what libraries read themselves: no telemetry, no look-ups at
+    start, no proxy or host that they would stumble over. No host is asked through a proxy."""
     for key, value in {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": "100000",
@@ -337,14 +334,17 @@ def quiet_libraries() -> None:
         os.environ.setdefault(key, value)
     for key in [key for key in os.environ if key.lower() in PROXIES]:
         # httpx reads them as libraries are imported, and takes no IPv6 address in brackets.
-        usable = [part for part in os.environ[key].split(",") if _usable(part.strip())]
-        os.environ[key] = ",".join(usable)
+        os.environ[key] = ",".join(p for p in os.environ[key].split(",") if _usable(p.strip()))
+    if not _usable(host := os.environ.get("OLLAMA_HOST") or "localhost"):
+        os.environ["OLLAMA_HOST"] = ""  # Ollama's client reads it then, and takes no quotes.
+        __import__("ollama")
+        os.environ["OLLAMA_HOST"] = host
 
 
 def _usable(proxy: str) -> bool:
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        sound = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        sound = bool(parts.hostname) and parts.port != 0 and "[" not in proxy
+        return sound and parts.scheme in ("http", "https", "all")
     except ValueError:
         return False
-    return sound and parts.scheme in ("http", "https", "all") and "[" not in proxy

@@ -457,3 +457,19 @@ def test_proxies_that_a_library_cannot_use_stop_no_command() -> None:
     )
     assert "Traceback" not in done.stderr
     assert "Nothing listens at that port" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [('"127.0.0.1:1"', "Nothing listens at that port"), ("127.0.0.1:x", "cannot be used")],
+)
+def test_a_host_that_a_library_cannot_read_is_told_by_us(host: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "arena", "warm"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OLLAMA_HOST": host},
+    )
+    assert "Traceback" not in done.stderr
+    assert said in done.stdout + done.stderr
