@@ -147,7 +147,8 @@ FRAMES = ("{}", "2 {}.", "2 on 2 {}.", "2 {} (2).", "2 on 2: {}")
 NOT_OF_HOSTS = re.compile(
     r"context |input length|maximum context|too many tokens|https server|Bearer|2 GB|2 2|"
     r"2 on 2(: 2| 2\.)$|2 cannot be told to unload|The Ollama host is too busy|No host can take|"
-    r"a reply failed at|2 has no chat template|2 was made for|2 is served by 2, as"
+    r"a reply failed at|2 has no chat template|2 was made for|2 is served by 2, as|"
+    r"2 writes one reply at a time on"
 )
 """What never gets to the tab of hosts, or is nothing but a frame."""
 
