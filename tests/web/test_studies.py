@@ -67,7 +67,11 @@ class Rater:
         self.wire: list[str] = []
 
     async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = await self.client.post(path, json=body, headers=self.link)
+        # "Not just now, nothing was kept": twelve at once may wait long for a slow disk.
+        while (
+            answer := await self.client.post(path, json=body, headers=self.link)
+        ).status_code == 503:
+            await asyncio.sleep(0.2)
         self.wire.append(answer.text)
         return answer
 
