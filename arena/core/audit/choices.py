@@ -55,8 +55,9 @@ class Choices:
 
     def bent(self, contender: int) -> Iterator[tuple[str, Evidence]]:
         """That a rater keeps it nearly always (for), drops it nearly always (against), or keeps it
-        and drops whoever is strongest beside it, often enough (lift). `now` is for rings, and allows
-        that the minority are many."""
+        and drops whoever is strongest beside it, often enough (lift). An ardent fan does the first
+        two as well, and is told of: there the taste of most is the measure. `now` is for rings, and
+        allows that the minority are many."""
         ballots, raters = self._ballots, len(self._ballots.raters)
         with_it = (ballots.live == contender).any(axis=1)
         count = np.bincount(ballots.rater[with_it], minlength=raters)
@@ -67,11 +68,11 @@ class Choices:
         apart = [likely(ballots, self._strength, width, its & ~with_it) for width in self._widths]
         elsewhere = _either(self._few, [told for told, _ in apart])
         _, bets = self._bets(contender, with_it & its, apart[0][1])
+        nothing = np.where(count == 0, 0.0, -np.inf)
         for kind, bet in bets.items():
-            alone, of_many = (
-                np.where(close, bet + elsewhere - null, np.where(count == 0, 0.0, -np.inf))
-                for null in (self._all, self._any)
-            )
+            told = elsewhere - self._all if kind == "lift" else apart[0][0] - self._usual
+            alone = np.where(close, bet + told, nothing)
+            of_many = np.where(close, bet + elsewhere - self._any, nothing)
             yield kind, Evidence(np.arange(raters), of_many, alone, count)
 
     def _bets(self, contender: int, of: Bools, taste: Floats) -> tuple[Floats, dict[str, Floats]]:

@@ -45,6 +45,8 @@ def test_honest_raters_who_disagree_are_not_accused() -> None:
 @pytest.mark.parametrize(
     ("attack", "kind"),
     [
+        (Attack("fan", 3, 300, how="fan", knows=1.0), "for"),
+        (Attack("foe", 3, 300, how="honest", knows=1.0, rival=0), "against"),
         (Attack("loyal", 3, 100, target=2), "lift"),
         (Attack("patient", 3, 400, share=0.5, pause_s=8000, target=2), "lift"),
         (Attack("left", 3, 60, how="left"), "place"),
