@@ -194,7 +194,8 @@ def one_on_page(page: Any, dropped: dict[Seen, str]) -> None:
         return
     said = {}
     for seat in "AB":
-        text = page.text_content(f"#pane-{seat.lower()}")
+        pane = page.locator(f"#pane-{seat.lower()}", has_text=re.compile(r"Number \d[^.]*\."))
+        text = pane.text_content()
         said[seat] = re.findall(r"Number \d[^.]*\.", text)[0]
     out = worse(ON_PAGE, said)
     page.click(f"#better-{({'A', 'B'} - {out}).pop().lower()}")

@@ -210,8 +210,8 @@ def test_two_hosts_side_by_side_are_measured_printed_and_written(
 ) -> None:
     out = tmp_path / "figures"
     with (
-        FakeOllama.in_thread([LLAMA, PHI], speed=40) as fast,
-        FakeOllama.in_thread([LLAMA, PHI], speed=10) as slow,
+        FakeOllama.in_thread([LLAMA, PHI], speed=20) as fast,
+        FakeOllama.in_thread([LLAMA, PHI], speed=2.5) as slow,
     ):
         settings.setenv("OLLAMA_HOSTS", f"{slow.url},{fast.url}")
         settings.setenv("ARENA_MODELS", "llama3.1:8b,phi3:mini")

@@ -270,7 +270,7 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
     async def scene() -> None:
-        shut_s = 4.5 if kind == "stall" else 0.3
+        shut_s = 4.5 if kind == "stall" else 1.5
         async with FakeOllama(slow_to_begin(shut_s), warm=True) as host:
             strike = struck(kind, model=VICTIM, **rule)
             async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:
