@@ -22,9 +22,10 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """So many raters with so many ballots each, who move `target` up. how: random, left, unread, fan
-    (keeps it), loyal (keeps it and drops the strongest beside it), or minority: honest raters whose
-    order is the reverse of the others'. knows: how often they know it by its words. share: of the ballots with it that they give away. pause_s: between ballots.
+    """So many raters with so many ballots each, who move `target` up. how: random, left, unread,
+    fan (keeps it), loyal (keeps it and drops the strongest beside it), or minority: honest raters
+    whose order is the reverse of the others'. knows: how often they know it by its words. share: of
+    the ballots with it that they give away. pause_s: between ballots.
     rival: who goes wherever it is seen."""
 
     name: str

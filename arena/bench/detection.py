@@ -53,6 +53,7 @@ def run(crowd: Crowd, repeat: int, told: Told) -> Iterator[Row]:
 
 
 def _row(attack: Attack, honest: list[tuple[Crowd, pd.DataFrame]]) -> Row:
+    guilty = 0 if attack.how == "minority" else attack.raters
     caught, accused, moved, ballots = [], [], [], 0
     for crowd, own in honest:
         target = crowd.names().index(_ratings(own).index[1])
@@ -63,7 +64,6 @@ def _row(attack: Attack, honest: list[tuple[Crowd, pd.DataFrame]]) -> Row:
         ballots += rigged["ballot_id"].nunique() - own["ballot_id"].nunique()
         found = audited(rigged).report.found
         riggers = {name for name in found if name.startswith("rigger")}
-        guilty = 0 if attack.how == "minority" else attack.raters
         caught.append(len(riggers) if guilty else 0)
         accused.append((len(found) - caught[-1]) / (crowd.honest + attack.raters - guilty))
         left = rigged[~rigged["rater"].isin(found)]
@@ -71,7 +71,6 @@ def _row(attack: Attack, honest: list[tuple[Crowd, pd.DataFrame]]) -> Row:
         true = own if guilty or not attack.raters else rigged
         moved.append([each for votes in (rigged, left) for each in _moved(true, votes)])
     ranks, points, ranks_left, points_left = np.mean(moved, axis=0).tolist()
-    guilty = 0 if attack.how == "minority" else attack.raters
     share = sum(caught) / (guilty * len(honest)) if guilty else None
     return Row(
         attack.name,

@@ -1,6 +1,6 @@
 """Gradio's own routes fail at what they do not expect, such as a body that is no object or a path
-that is too long. Whoever sends that is told so, and the log gets a line instead of a traceback. Where it
-is the machine that fails, that is told instead.
+that is too long. Whoever sends that is told so, and the log gets a line instead of a traceback.
+Where it is the machine that fails, that is told instead.
 
 What the page itself asks for is answered before it comes to that. It does not know the routes.
 """

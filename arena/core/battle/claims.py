@@ -51,12 +51,13 @@ def introduces(name: Name, left: str, right: str) -> bool:
 def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
     """A reply begins with the name of who speaks, as in a play. model: by this name none but
     models are known."""
-    label = _LABEL.match(f"{before}{NAME}{after}")
+    text = f"{before}{NAME}{after}"
+    label = _LABEL.match(text)
     if not label or name.sort in (Sort.MAKER, Sort.WEAK):
         return False
     if label.group().endswith("\n"):
         return model
-    said = f"{before}{NAME}{after}"[label.end() :].casefold()
+    said = text[label.end() :].casefold()
     opens = any(word in _OPENS for word in tokens(said)[:1])
     named = before.lower().startswith("assistant") or before.endswith(("[", "<"))
     return model or named or opens or bool(SELF.match(said))
