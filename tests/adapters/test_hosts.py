@@ -90,6 +90,22 @@ def test_a_reply_comes_with_what_is_known_of_it() -> None:
     run(scene)
 
 
+def test_replies_that_begin_together_share_a_look_at_what_is_loaded() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        async with (
+            FakeOllama([A, B], warm=True, num_parallel=8) as host,
+            pool_of(host, slots=8, clock=clock) as pool,
+        ):
+            looks = [call for call in host.stats.requests if call.path == "/api/ps"]
+            clock.now += 2
+            await asyncio.gather(*(reply(pool, name) for name in ("a:1", "b:1") * 4))
+            more = [call for call in host.stats.requests if call.path == "/api/ps"]
+            assert len(more) - len(looks) == 1
+
+    run(scene)
+
+
 def test_nothing_is_pinned_but_budgets_and_seed_and_keep_alive_is_never_sent() -> None:
     async def scene() -> None:
         thinker = model("b:1", thinking="hmm, let me see")

@@ -99,8 +99,10 @@ def refused(url: str, status: int, text: str) -> HostFault:
 
 
 def _fault(url: str, kind: str, what: str, error: BaseException, hint: str = "") -> HostFault:
-    # The official client puts an invitation to install Ollama in the place of the cause.
+    # The official client puts an invitation to install Ollama in the place of the cause, and the
+    # transport calls most of them a time-out.
     error = error.__context__ or error if isinstance(error, ConnectionError) else error
+    error = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     detail = f"{type(error).__name__}: {error}".strip(": ")[:LONGEST]
     said = f"{url} {what} ({detail}). {hint}".strip()
     return HostFault(said, kind=kind, host=url, hint=hint)
@@ -126,7 +128,7 @@ def _hint(error: BaseException) -> str:
                 "Nothing listens at that port: start the server there, or correct the port in its "
                 "address or in OLLAMA_PORT."
             )
-        if isinstance(cause, (TimeoutError, httpx.ConnectTimeout)):
+        if isinstance(cause, TimeoutError):
             return "It cannot be reached: check that it runs and that no firewall is in between."
     return ""
 

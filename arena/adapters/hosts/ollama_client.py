@@ -75,13 +75,11 @@ class Client(AsyncClient):
             # The client sends $OLLAMA_API_KEY to any host unless there is a header of ours.
             "headers": {"Authorization": f"Bearer {token}" if token else "none"},
         }
-        super().__init__(verify=trusted, **common)
-        replies = AsyncClient(transport=_transport(trusted), **common)
-        self._replies: httpx.AsyncClient = replies._client  # noqa: SLF001 -- it has no other way
+        super().__init__(transport=_transport(trusted), **common)
+        self._client: httpx.AsyncClient
 
     async def aclose(self) -> None:
-        for client in (self._client, self._replies):
-            await client.aclose()
+        await self._client.aclose()
 
     async def version(self) -> str:
         response: httpx.Response = await self._request_raw("GET", "/api/version")  # type: ignore[no-untyped-call]
@@ -119,7 +117,7 @@ class Client(AsyncClient):
             "truncate": False,
         }
         asked |= AS_LOADED | ({} if think is None else {"think": think})
-        async with self._replies.stream("POST", "/api/chat", json=asked) as response:
+        async with self._client.stream("POST", "/api/chat", json=asked) as response:
             if not response.is_success:
                 await response.aread()
                 raise ResponseError(response.text, response.status_code)

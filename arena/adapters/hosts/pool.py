@@ -43,8 +43,6 @@ from arena.core.ports import HostEvent, Queued, Warming
 
 log = logging.getLogger(__name__)
 
-FRESH_S = 1.0
-"""What a host holds is asked again before a reply if it was not asked for so long."""
 WARM_AGAIN_S = 60.0
 """A model that no look found loaded since it was loaded last is not loaded again for so long."""
 BUSY = "The Ollama host is too busy to answer. Please try again in a minute."
@@ -244,7 +242,7 @@ class HostPool:
         if state is None:
             raise HostFault(f"{ticket.host} is no longer used.", kind="dropped", host=ticket.host)
         with self._noting(state, model, contender.name):
-            await state.look_again(FRESH_S)
+            await state.know_freshly()
         if not state.ready(model):
             if self._better_elsewhere(ticket):
                 return

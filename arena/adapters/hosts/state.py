@@ -4,6 +4,7 @@ It asks the host, but decides nothing: which host is used is for the pool and `c
 Models are named as the roster names them; `local` says what this host calls them.
 """
 
+import asyncio
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -20,21 +21,12 @@ from arena.core.hosts.sharing import Change
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
 CONTENDER_KINDS = frozenset(
-    {
-        "empty",
-        "template",
-        "overthought",
-        "thinks",
-        "crashed",
-        "cut off",
-        "garbled",
-        "failed",
-        "refused",
-        "forbidden",
-    }
-)
+    "empty template overthought thinks crashed garbled failed refused forbidden".split()
+) | {"cut off"}
 """Kinds of fault that, again and again, are the contender's own."""
 BUSY_S = 1.0
+FRESH_S = 1.0
+"""What a host holds is asked again before a reply if it was not asked for so long."""
 REPLACED_S = 300.0
 """How long a host is not asked for a model for which it let another one answer."""
 MEASURED = 200
@@ -91,6 +83,7 @@ class HostState:
         self._clock = clock
         self._share = share
         self._looked_at = -inf
+        self._looking: asyncio.Task[None] | None = None
         self._misses = 0
         self.begin()
 
@@ -160,10 +153,19 @@ class HostState:
         self.installed = {m.name: m for m in installed}
         self.missing.clear()
 
-    async def look_again(self, older_than_s: float = 0.0) -> None:
-        """Ask what it holds, if that is not known freshly. Raises HostFault."""
-        if self._clock() - self._looked_at >= older_than_s:
-            self._hold(await self.host.resident())
+    async def look_again(self) -> None:
+        """Ask what it holds. Raises HostFault."""
+        self._hold(await self.host.resident())
+
+    async def know_freshly(self) -> None:
+        """As `look_again`, if that is not known freshly; many who ask at once share a look."""
+        if self._clock() - self._looked_at < FRESH_S:
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self.look_again())
+            # All who wait may give up, and then nobody hears of a fault.
+            self._looking.add_done_callback(lambda look: look.cancelled() or look.exception())
+        await asyncio.shield(self._looking)
 
     def name_models(self, digests: Mapping[str, str], weights: Mapping[str, str]) -> None:
         """digests: of the roster's models, by name. A host may have one under another name.
