@@ -283,7 +283,17 @@ def test_a_head_as_long_as_may_be_is_taken(sock: socket.socket) -> None:
         b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
     ],
-    ids=["both", "both-turned", "two-lengths", "negative", "chunk", "zipped", "two-hosts", "space", "tls"],
+    ids=[
+        "both",
+        "both-turned",
+        "two-lengths",
+        "negative",
+        "chunk",
+        "zipped",
+        "two-hosts",
+        "space",
+        "tls",
+    ],
 )
 def test_what_is_not_clearly_one_request_is_refused(sock: socket.socket, sent: bytes) -> None:
     sock.sendall(sent)
@@ -392,7 +402,16 @@ def page(address: tuple[str, int], *headers: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", [b"evil.example:80", b"127.0.0.1.evil.example", b"[::2]", b"[", b"", b"evil@127.0.0.1", b"127.0.0.1/x"]
+    "name",
+    [
+        b"evil.example:80",
+        b"127.0.0.1.evil.example",
+        b"[::2]",
+        b"[",
+        b"",
+        b"evil@127.0.0.1",
+        b"127.0.0.1/x",
+    ],
 )
 def test_a_name_that_is_not_ours_is_served_nothing(address: tuple[str, int], name: bytes) -> None:
     told, said = problem(page(address, b"Host: " + name + b"\r\n"))

@@ -48,6 +48,9 @@ class Database(Protocol):
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
         SQLAlchemy's own."""
 
+    def doubts(self, connection: Connection) -> list[str]:
+        """What is wrong with what it keeps beside the rows, as far as it can tell."""
+
     def take_turns(self, connection: Connection) -> None:
         """From here to the end of the transaction no other does what comes after this."""
 

@@ -169,6 +169,9 @@ class PostgresqlDatabase:
             dangers.append((f"{told.broken} off: {lost}", mend))
         return Condition(f"PostgreSQL {told.version}, {self.place}", tuple(dangers))
 
+    def doubts(self, connection: Connection) -> list[str]:  # noqa: ARG002 -- it cannot tell
+        return []
+
     def take_turns(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))
 

@@ -23,7 +23,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from arena.adapters.ledger import (
-    chain,
     copies,
     exclusions,
     images,
@@ -31,6 +30,7 @@ from arena.adapters.ledger import (
     migrations,
     outcomes,
     studies,
+    verifying,
     votes,
 )
 from arena.adapters.ledger.database import database_of
@@ -174,7 +174,7 @@ class SqlLedger:
         of_votes, _, of_exclusions = head.partition("+")
 
         def check(db: Connection) -> Verified:
-            votes = chain.verify(db, of_votes)
+            votes = verifying.verify(db, self._database, of_votes)
             decided, faults = exclusions.verify(db, of_exclusions)
             heads = "+".join(filter(None, (votes.head, decided)))
             return replace(votes, head=heads, faults=(*votes.faults, *faults))
