@@ -41,8 +41,8 @@ class Database(Protocol):
     def moved(self) -> bool:
         """Since then something else is at the place, or nothing."""
 
-    def has_room(self) -> None:
-        """Raises one of `failures` where there is no room for a vote."""
+    def may_write(self, connection: Connection) -> None:
+        """Raises one of `failures` where there is no room for a vote, or what there is is damaged."""
 
     def inspect(self) -> Condition:
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or

@@ -123,6 +123,8 @@ class SqlLedger:
         """As a vote does, to the disk, and leave nothing."""
         with self._engine.execution_options(writing=True).begin() as connection:
             self._may_write(connection)
+            # Where the last one cannot be read, the next one cannot be written.
+            connection.execute(select(VOTES.c.comment).order_by(VOTES.c.sequence.desc()).limit(1))
             nothing = select(*(VOTES.c[name] for name in DTYPES)).where(false())
             connection.execute(insert(VOTES).from_select(list(DTYPES), nothing))
             connection.execute(update(KEYS).values(key=KEYS.c.key))
@@ -320,7 +322,7 @@ class SqlLedger:
 
     def _may_write(self, connection: Connection) -> None:
         """Raises where there is no room, or a newer arena has brought it up since it was opened."""
-        self._database.has_room()
+        self._database.may_write(connection)
         if migrations.newest(connection) > len(MIGRATIONS):
             raise self._refusal(NEWER)
 
