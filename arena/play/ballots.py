@@ -25,10 +25,11 @@ def settled(battle: Battle, round: int, ballot: str) -> Round | None:
 
 
 def own(battle: Battle, caller: Caller, ballot: str = "") -> None:
-    """Raises NotYours where the caller may not move the battle. One whose session began with it,
-    as that of a program that keeps none, is judged by ballot from the same place as well."""
+    """Raises NotYours where the caller may not move the battle: a link, which nobody signs, moves
+    those of studies alone. One whose session began with it, as that of a program that keeps none,
+    is judged by ballot from the same place as well."""
     origin = battle.origin
-    if not origin.owner or origin.owner in (caller.rater, caller.link):
+    if not origin.owner or origin.owner == (caller.link if origin.rater else caller.rater):
         return
     if not (ballot and origin.place and caller.place == origin.place):
         raise NotYours(

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
 from arena.compose import House
@@ -66,6 +67,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     overview = house.overview if private else None
     app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
     app.add_middleware(Sessions, key=house.ledger.key)
+    app.add_middleware(CORSMiddleware)  # Gradio would let every page elsewhere read its answers.
     replica.install(app)
     if house.settings.gated:
         app.add_middleware(

@@ -19,6 +19,7 @@ LONGEST_HEAD = 64 * 1024
 
 AROUND = len(": \r\n")
 ENDS = {b"content-length", b"transfer-encoding"}
+ONCE = {b"host", *ENDS}
 HEAD_S = 10.0
 """How long a head may take to come, and how long a connection may be open without any."""
 
@@ -27,8 +28,9 @@ class TooLong(Exception):
     """Ends the reading of a head."""
 
 
-class TwoLengths(Exception):
-    """So does a body of which two ends are told: what is in front may take the other one."""
+class TwoWays(Exception):
+    """So does a request of which two ends or two names are told, or an end of a kind that is not
+    ours: what is in front may take the other one."""
 
 
 class Connection(HttpToolsProtocol):
@@ -39,7 +41,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._in_head = True
         self._parsed = self._unparsed = 0
-        self._ends: set[bytes] = set()
+        self._told: set[bytes] = set()
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
 
@@ -67,9 +69,12 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + AROUND)
-        self._ends |= {name.lower()} & ENDS
-        if self._ends == ENDS:
-            raise TwoLengths
+        known = name.lower()
+        if known in self._told or (known == b"transfer-encoding" and value.lower() != b"chunked"):
+            raise TwoWays
+        self._told |= {known} & ONCE
+        if self._told >= ENDS:
+            raise TwoWays
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -83,7 +88,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_head, self._parsed, self._unparsed = True, 0, 0
-        self._ends = set()
+        self._told = set()
         super().on_message_complete()
 
     def send_400_response(self, _: str) -> None:

@@ -133,6 +133,8 @@ def _unreadable(headers: Mapping[bytes, bytes], body: bytearray) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         return "The body is not valid JSON: it is not written in UTF-8."
+    if "\0" in text:  # Of UTF-16, which parsers know by it; its brackets and quotes are others.
+        return "The body is not valid JSON: it has a NUL, or is not written in UTF-8."
     if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
         return f"The body is nested deeper than anything that could be used ({DEEPEST} levels)."
     return ""

@@ -4,8 +4,8 @@ and would then be read and written to as if it were ours; the Host header gives 
 It does not know what is asked for.
 """
 
+import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arena.web.api.problems import HANG_UP, problem
 
 HERE = ("localhost", "127.0.0.1", "::1")
+HOST = re.compile(r"(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d+)?")
 
 
 class Hostnames:
@@ -34,7 +35,5 @@ class Hostnames:
 
 
 def _asked_for(scope: Scope) -> str:
-    try:
-        return urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
+    told = HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
+    return (told[1] or told[2]) if told else ""

@@ -68,6 +68,14 @@ CHANGES = {
     "UPDATE votes SET rater = CAST(x'ff' AS TEXT) WHERE sequence = 2": "vote 2 was changed",
     "UPDATE votes SET total_ms_a = total_ms_a + 1e-9 WHERE sequence = 5": "vote 5 was changed",
     "UPDATE votes SET timestamp = 'soon' WHERE sequence = 5": "vote 5 was changed",
+    "UPDATE votes SET comment = CAST(comment AS BLOB) WHERE sequence = 2": "vote 2 was changed",
+    "UPDATE votes SET images = CAST(images AS BLOB) WHERE sequence = 3": "vote 3 was changed",
+    "UPDATE votes SET timestamp = timestamp || char(0) WHERE sequence = 4": "vote 4 was changed",
+    "UPDATE votes SET is_code = 7 WHERE sequence = 3": "vote 3 was changed",
+    "UPDATE votes SET sequence = -2 WHERE sequence = 2": "vote -2 was put in",
+    "UPDATE vote_chain SET columns = columns + 1 WHERE sequence = 4": "vote 4 was changed",
+    "UPDATE vote_chain SET columns = 'all' WHERE sequence = 4": "vote 4 was changed",
+    "UPDATE vote_chain SET digest = CAST(digest AS BLOB) WHERE sequence = 6": "vote 6 was changed",
     "DELETE FROM votes WHERE sequence = 4": "vote 4 is missing",
     "DELETE FROM votes WHERE sequence = 6": "vote 6 is missing",
     "UPDATE votes SET sequence = 99 WHERE sequence = 6": "vote 6 is missing",
@@ -98,6 +106,25 @@ def test_a_vote_and_its_link_that_are_both_gone_are_missed(file: Path) -> None:
         for table in ("votes", "vote_chain"):
             there.execute(f"DELETE FROM {table} WHERE sequence = 6")
     assert any("head" in fault for fault in verified(file, head).faults)
+
+
+def test_what_is_cut_off_at_the_end_of_a_file_is_missed(file: Path) -> None:
+    voted(file, "one", "two", "three")
+    with forging(file) as there:
+        for table in ("votes", "vote_chain"):
+            there.execute(f"DELETE FROM {table} WHERE sequence > 4")
+    assert verified(file).faults == ("votes 5 to 6 are missing",)
+
+
+def test_a_vote_that_is_counted_as_it_was_not_written_is_found(file: Path) -> None:
+    voted(file, "one", "two", "three")
+    with forging(file) as there:
+        there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b',"name-A","name-B"', b',"name-C","name-B"', 1))
+    assert file.read_bytes() != content
+    told = "is counted as it was not written: an index is damaged"
+    assert any(told in fault for fault in verified(file).faults)
 
 
 def test_a_vote_that_was_put_in_is_found_also_when_more_was_voted_since(file: Path) -> None:

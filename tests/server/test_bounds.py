@@ -138,6 +138,7 @@ def test_no_event_of_the_page_needs_the_queue(sock: socket.socket) -> None:
     ("body", "said"),
     [
         (b'{"prompt": "\xff\xfe"}', "UTF-8"),
+        ('{"data": "\u2200", "prompt": "Why?"}'.encode("utf-16-le"), "UTF-8"),
         (b'{"data": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested"),
         (b'{"a": "\\"", "data": ' + b'{"a":' * 65 + b"1" + b"}" * 65 + b"}", "nested"),
     ],
@@ -158,6 +159,12 @@ def test_json_is_looked_at_whatever_it_is_called(sock: socket.socket, kind: byte
     sock.sendall(head.replace(JSON, named) + deep)
     told, detail = problem(rest(sock))
     assert told == 400 and "nested" in detail
+
+
+def test_a_number_that_is_too_long_is_told_as_what_it_is(sock: socket.socket) -> None:
+    sock.sendall(sized("/api/arena/battles", b'{"size": ' + b"9" * 5000 + b"}"))
+    told, detail = problem(rest(sock))
+    assert told == 400 and "body" in detail
 
 
 def test_brackets_in_a_text_are_no_nesting(sock: socket.socket) -> None:
@@ -271,14 +278,26 @@ def test_a_head_as_long_as_may_be_is_taken(sock: socket.socket) -> None:
         posted(PREDICT, b"Content-Length: 5\r\nContent-Length: 6\r\n") + b"{}   ",
         posted(PREDICT, b"Content-Length: -1\r\n"),
         posted(PREDICT, CHUNKED) + b"zz\r\n",
+        posted(PREDICT, b"Transfer-Encoding: gzip, chunked\r\n") + b"0\r\n\r\n",
+        GET + HOST + b"\r\n",
         b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
     ],
-    ids=["both", "both-turned", "two-lengths", "negative", "chunk", "space", "tls"],
+    ids=[
+        "both",
+        "both-turned",
+        "two-lengths",
+        "negative",
+        "chunk",
+        "zipped",
+        "two-hosts",
+        "space",
+        "tls",
+    ],
 )
 def test_what_is_not_clearly_one_request_is_refused(sock: socket.socket, sent: bytes) -> None:
     sock.sendall(sent)
-    assert problem(rest(sock)) == (400, "The request or its headers cannot be read.")
+    assert problem(rest(sock)) == (400, "The request cannot be read: its headers or its body.")
 
 
 def test_a_head_that_does_not_end_is_not_waited_for(
@@ -383,7 +402,16 @@ def page(address: tuple[str, int], *headers: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", [b"evil.example:80", b"127.0.0.1.evil.example", b"[::2]", b"[", b""]
+    "name",
+    [
+        b"evil.example:80",
+        b"127.0.0.1.evil.example",
+        b"[::2]",
+        b"[",
+        b"",
+        b"evil@127.0.0.1",
+        b"127.0.0.1/x",
+    ],
 )
 def test_a_name_that_is_not_ours_is_served_nothing(address: tuple[str, int], name: bytes) -> None:
     told, said = problem(page(address, b"Host: " + name + b"\r\n"))
@@ -404,6 +432,21 @@ def test_a_browser_gets_its_session_once_and_no_script_reads_it(address: tuple[s
     assert b"set-cookie" not in again.lower().partition(b"\r\n\r\n")[0]
     forged = page(address, HOST, f"Cookie: {kept[:-1]}x\r\n".encode())
     assert b"set-cookie" in forged.lower().partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:1", "http://evil.example", "null"])
+def test_no_page_elsewhere_reads_an_answer_or_sends_json(
+    address: tuple[str, int], origin: str
+) -> None:
+    for host in ("localhost", "[::1]"):
+        for method in ("OPTIONS", "GET", "POST"):
+            sent = f"{method} {PREDICT} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n"
+            sent += "Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n"
+            with closing(socket.create_connection(address, timeout=30)) as sock:
+                sock.sendall(sent.encode())
+                answer = rest(sock).lower()
+            assert b"access-control-allow-origin" not in answer
+            assert status(answer) >= 400 and b"access-control-allow-credentials" not in answer
 
 
 def test_whom_a_request_says_it_is_from_is_not_believed(address: tuple[str, int]) -> None:

@@ -203,13 +203,14 @@ def test_a_session_opens_battles_that_only_it_moves(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         mine = (await client.post(f"{A}/session")).json()["session"]
         me, other = {"Arena-Session": mine}, {"Arena-Session": f"{mine[:-1]}x"}
+        named = {"Arena-Rater": mine.partition(".")[0]}
         asked = {"prompt": "Why?", "unattended": True, "size": 2}
         answer = await client.post(f"{A}/battles", json=asked, headers=me)
         assert "set-cookie" not in answer.headers
         path = f"{A}/battles/{answer.json()['battle']}"
         ballot = (await voting(client, path))["ballot"]
         vote = {"round": 1, "judgement": "tie", "ballot": ballot}
-        for stranger in ({}, other):
+        for stranger in ({}, other, named):
             for call in (
                 client.post(f"{path}/votes", json=vote, headers=stranger),
                 client.post(f"{path}/undo", headers=stranger),

@@ -209,12 +209,16 @@ def only_read(at: Server) -> Iterator[None]:
     at.told(off, f"ALTER ROLE {USER} RESET default_transaction_read_only", ended)
 
 
+INDEXES = (
+    "SELECT pg_relation_filepath(indexrelid) FROM pg_index WHERE indrelid = 'votes'::regclass"
+)
+ROWS = "SELECT pg_relation_filepath('votes')"
+
+
 @contextmanager
-def torn(at: Server) -> Iterator[None]:
-    """The first page of an index of the votes has other bytes on the disk."""
+def torn(at: Server, asked: str) -> Iterator[None]:
+    """The first page of these files has other bytes on the disk."""
     with at.server.connect(at.schema) as other:
-        asked = "SELECT pg_relation_filepath(indexrelid) FROM pg_index "
-        asked += "WHERE indrelid = 'votes'::regclass"
         paths = [at.server.folder / "data" / row[0] for row in other.execute(asked).fetchall()]
     at.server.stop()
     sound = {path: path.read_bytes() for path in paths}
@@ -233,7 +237,8 @@ def torn(at: Server) -> Iterator[None]:
     ("how", "said"),
     [
         (away, "does not answer"),
-        pytest.param(torn, "damaged", marks=pytest.mark.slow),
+        pytest.param(lambda at: torn(at, INDEXES), "damaged", marks=pytest.mark.slow),
+        pytest.param(lambda at: torn(at, ROWS), "damaged", marks=pytest.mark.slow),
         (held, "another program holds it"),
         (only_read, "only lets itself be read"),
         (lambda at: changed(at, NEWER, NO_NEWER), "newer arena"),
@@ -246,7 +251,7 @@ def torn(at: Server) -> Iterator[None]:
         (fails("53100"), "disk is full"),
         (fails("XX001"), "damaged"),
     ],
-    ids=["away", "torn", "held", "read-only", "newer", "gone", "full", "damaged"],
+    ids=["away", "torn", "torn-rows", "held", "read-only", "newer", "gone", "full", "damaged"],
 )
 def test_a_database_that_breaks_is_told_and_used_again_when_it_is_mended(
     tmp_path: Path,

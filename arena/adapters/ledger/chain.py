@@ -7,25 +7,34 @@ only a head that was published elsewhere holds against that.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, cast, func, insert, select, true
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    cast,
+    insert,
+    select,
+    type_coerce,
+)
+from sqlalchemy.types import NullType
 
-from arena.adapters.ledger.schema import CHAIN, DTYPES, VOTES
-from arena.core.battle.record import KINDS
-from arena.core.ports import Verified
+from arena.adapters.ledger.schema import CHAIN, DTYPES, VOTES, UtcTime
 
 AT_ONCE = 500
-MOST = 20
-"""Faults that are told; the others are counted."""
 
-_COLUMNS = [
-    # As the database has it: what is read of it may be written in more ways than one.
-    cast(VOTES.c[name], Text) if KINDS[name][0] in (list, dict) else VOTES.c[name]
-    for name in DTYPES
-]
+_COLUMNS = [VOTES.c[name] for name in DTYPES]
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
+_TRUTHS = {0: False, 1: True}
 
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -37,49 +46,13 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
     """Link these rows, which this transaction has written after all others."""
     after, digest = end(connection)
-    while rows := _rows(connection, *wanted, VOTES.c.sequence > after):
+    while rows := rows_of(connection, *wanted, VOTES.c.sequence > after):
         links = []
         for row in rows:
             after = row[0]
-            digest = _digest(digest, row, len(_COLUMNS))
+            digest = digest_of_row(digest, row, len(_COLUMNS))
             links.append({"sequence": after, "columns": len(_COLUMNS), "digest": digest})
         connection.execute(insert(CHAIN), links)
-
-
-def verify(connection: Connection, head: str = "") -> Verified:
-    """head: one that was told before, to be found again."""
-    faults: list[str] = []
-    votes, after, digest = 0, 0, ""
-    while True:
-        wanted = select(CHAIN).where(CHAIN.c.sequence > after).order_by(CHAIN.c.sequence)
-        links = connection.execute(wanted.limit(AT_ONCE)).all()
-        until = links[-1].sequence if links else None
-        rows = _readable(connection, after, until)
-        votes += len(rows)
-        known = {link.sequence for link in links}
-        faults += [f"vote {number} was put in" for number in rows if number not in known]
-        for link in links:
-            if link.sequence not in rows:
-                faults.append(f"vote {link.sequence} is missing")
-            elif _digest(digest, rows[link.sequence], link.columns) != link.digest:
-                gone = "" if link.sequence == after + 1 else ", or one before it is missing"
-                faults.append(f"vote {link.sequence} was changed{gone}")
-            after, digest = link.sequence, link.digest
-        if until is None and len(rows) < AT_ONCE:
-            break
-        after = max(rows, default=after) if until is None else until
-    told, _, expected = head.partition(":")
-    if head:
-        there = select(CHAIN.c.digest).where(CHAIN.c.sequence == int(told))
-        if connection.scalar(there) != expected:
-            faults.append(f"the head {head} is not in it: votes were changed and linked anew")
-    last, digest = end(connection)
-    return Verified(
-        votes=connection.scalar(select(func.count()).select_from(VOTES)) or 0,
-        head=f"{last}:{digest}" if last else "",
-        faults=tuple(faults[:MOST]),
-        more=max(0, len(faults) - MOST),
-    )
 
 
 def end(connection: Connection) -> tuple[int, str]:
@@ -88,32 +61,51 @@ def end(connection: Connection) -> tuple[int, str]:
     return (last.sequence, last.digest) if last else (0, "")
 
 
-def _rows(connection: Connection, *wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    found = select(VOTES.c.sequence, *_COLUMNS).where(*wanted).order_by(VOTES.c.sequence)
+def stored(connection: Connection, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
+    """Columns as the database has them: what is read of it may be written in more ways than one."""
+    parsed = connection.dialect.name == "postgresql"
+    return [
+        cast(column, Text)
+        if parsed and isinstance(column.type, JSON)
+        else type_coerce(column, NullType())
+        for column in columns
+    ]
+
+
+def meant(columns: Sequence[Column[Any]], values: Sequence[Any]) -> Iterator[Any]:
+    """What is stored, as it was when it was written; what no arena writes stays as it is."""
+    for column, value in zip(columns, values, strict=False):
+        if isinstance(column.type, Boolean):
+            yield _TRUTHS.get(value, value)
+        elif isinstance(column.type, UtcTime):
+            yield _moment(value)
+        else:
+            yield value
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def rows_of(connection: Connection, *wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    columns = stored(connection, _COLUMNS)
+    found = select(VOTES.c.sequence, *columns).where(*wanted).order_by(VOTES.c.sequence)
     return connection.execute(found.limit(AT_ONCE)).all()
 
 
-def _readable(connection: Connection, after: int, until: int | None) -> dict[int, Any]:
-    """The rows of this span by their number; one that cannot be read is None."""
-    span = [VOTES.c.sequence > after, VOTES.c.sequence <= until if until else true()]
-    try:
-        return {row[0]: row for row in _rows(connection, *span)}
-    except (DBAPIError, ValueError):
-        numbers = select(VOTES.c.sequence).where(*span).order_by(VOTES.c.sequence).limit(AT_ONCE)
-        rows: dict[int, Any] = {}
-        for number in connection.scalars(numbers).all():
-            try:
-                rows[number] = _rows(connection, VOTES.c.sequence == number)[0]
-            except (DBAPIError, ValueError):
-                rows[number] = None
-        return rows
-
-
-def _digest(before: str, row: Row[Any] | None, columns: int) -> str:
+def digest_of_row(before: str, row: Row[Any] | None, columns: Any) -> str:
     """Of the first so many columns: others came later."""
-    return "" if row is None else digest_of(before, *row[: columns + 1])
+    if row is None or columns not in range(1, len(_COLUMNS) + 1):
+        return ""
+    return digest_of(before, row[0], *meant(_COLUMNS[:columns], row[1:]))
 
 
 def digest_of(*values: Any) -> str:
-    said = json.dumps(values, default=lambda moment: moment.isoformat())
-    return hashlib.sha256(said.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, default=_said).encode()).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else {"bytes": bytes(value).hex()}

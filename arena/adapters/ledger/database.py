@@ -41,12 +41,15 @@ class Database(Protocol):
     def moved(self) -> bool:
         """Since then something else is at the place, or nothing."""
 
-    def has_room(self) -> None:
-        """Raises one of `failures` where there is no room for a vote."""
+    def may_write(self, connection: Connection) -> None:
+        """Raises one of `failures` where there is no room for a vote, or what there is is damaged."""
 
     def inspect(self) -> Condition:
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
         SQLAlchemy's own."""
+
+    def doubts(self, connection: Connection) -> list[str]:
+        """What is wrong with what it keeps beside the rows, as far as it can tell."""
 
     def take_turns(self, connection: Connection) -> None:
         """From here to the end of the transaction no other does what comes after this."""

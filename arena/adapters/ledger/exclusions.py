@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.database import Database
@@ -83,31 +83,26 @@ def applied(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
 
 def verify(connection: Connection, head: str) -> tuple[str, list[str]]:
     """The head of the decisions, and what is wrong with them. head: one that was told before."""
-    links = select(EXCLUSIONS, CHAIN.c.digest.label("votes")).outerjoin(
+    columns = [*EXCLUSIONS.c]
+    links = select(*chain.stored(connection, columns), CHAIN.c.digest).outerjoin(
         CHAIN, CHAIN.c.sequence == EXCLUSIONS.c.after
     )
     faults: list[str] = []
     before, heads = "", {""}
     number = 0
-    for row in connection.execute(links.order_by(EXCLUSIONS.c.number)):
+    for *stored, votes in connection.execute(links.order_by(EXCLUSIONS.c.number)):
         number += 1
-        if row.number != number:
+        *values, digest = chain.meant(columns, stored)
+        if values[0] != number:
             faults.append(f"exclusion {number} is missing")
-            number = row.number
-        elif chain.digest_of(before, row.votes or "", *_values(row)) != row.digest:
+            number = values[0]
+        elif chain.digest_of(before, votes or "", *values) != digest:
             faults.append(f"exclusion {number}, or a vote before it, was changed")
-        before = row.digest
-        heads.add(f"{number}:{row.digest}")
+        before = digest
+        heads.add(f"{number}:{digest}")
     if head not in heads:
         faults.append(f"the head {head} of exclusions is not in it: they were changed")
     return f"{number}:{before}" if number else "", faults
-
-
-def _values(row: Row[Any]) -> list[Any]:
-    return [
-        *(row.number, row.kind, row.subject, row.excluded, row.reason),
-        *(row.decided_at, row.after),
-    ]
 
 
 def _end(connection: Connection) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from arena.adapters.ledger.faults import DISK, TEXT, UNKNOWN, Reason
 from arena.adapters.ledger.schema import OUTCOME, written
@@ -28,7 +28,7 @@ from arena.core.errors import ConfigError
 from arena.core.ports import Condition
 
 PATIENCE_S = 300.0
-STATEMENT_S = 30.0
+STATEMENT_S, SCAN_S = 30.0, 5.0
 PIECE = 4_000_000
 """Bytes of one piece of outcomes."""
 
@@ -66,6 +66,7 @@ _DAMAGED = Reason(
     "the database server finds what it has kept damaged",
     "See its log, stop the arena, put a sound copy in its place",
 )
+_TOO_LONG = "57014"
 _BUSY = Reason(
     "another program holds it, or the server has too much to do",
     "Wait a moment, or end what holds the table votes",
@@ -86,7 +87,7 @@ _REASONS: Mapping[str, Reason] = {
     "53": _BUSY,
     "53100": DISK,
     "55P03": _BUSY,
-    "57014": _BUSY,
+    _TOO_LONG: _BUSY,
     "57P": _AWAY,
     "58030": DISK,
     "XX001": _DAMAGED,
@@ -100,6 +101,13 @@ _PROMISES = text(
     "(SELECT string_agg(name, ', ') FROM pg_settings WHERE reset_val = 'off' AND name IN "
     "('fsync', 'full_page_writes')) AS broken"
 )
+# All of the table, and none of its indexes.
+_SCAN = text(
+    f"SET LOCAL statement_timeout = {SCAN_S * 1000:.0f}; SET LOCAL enable_indexscan = off; "
+    "SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off; "
+    "SELECT count(comment) FROM votes"
+)
+_SOUND = "sound"
 _KEPT = (
     "votes that were acknowledged can be lost in a crash",
     "Switch it on; arena/deploy/stores/postgresql.conf has it.",
@@ -115,6 +123,8 @@ class PostgresqlDatabase:
     def __init__(self, url: str, busy_timeout_s: float) -> None:
         self._url = _parsed(url)
         self._busy_timeout_s = busy_timeout_s
+        self._found: dict[object, DBAPIError | None] = {}
+        """When the server was started → what is damaged."""
         self.name = self.place = f"{self._url.database} at {_host(self._url)}"
 
     def engine(self, *, patient: bool = False) -> Engine:
@@ -156,8 +166,31 @@ class PostgresqlDatabase:
     def moved(self) -> bool:
         return False
 
-    def has_room(self) -> None:
-        """The server says so itself."""
+    def may_write(self, connection: Connection) -> None:
+        """That the disk is full, the server says itself; that it finds its table damaged, only to
+        whoever reads where that is. So after each of its starts the table is read once, as far as
+        SCAN_S goes."""
+        if _SOUND in connection.info:
+            return
+        started = connection.scalar(select(func.pg_postmaster_start_time()))
+        if started not in self._found:
+            self._found = {started: self._scanned(connection)}
+        if damage := self._found[started]:
+            raise damage
+        connection.info[_SOUND] = True
+
+    def _scanned(self, connection: Connection) -> DBAPIError | None:
+        try:
+            with connection.begin_nested() as scan:
+                connection.execute(_SCAN)
+                scan.rollback()
+        except DBAPIError as error:
+            reason = self.reason(error.orig)
+            if reason is _DAMAGED:
+                return error
+            if getattr(error.orig, "sqlstate", "") != _TOO_LONG:
+                raise
+        return None
 
     def inspect(self) -> Condition:
         engine = self.engine(patient=True)
@@ -168,6 +201,9 @@ class PostgresqlDatabase:
             lost, mend = _KEPT
             dangers.append((f"{told.broken} off: {lost}", mend))
         return Condition(f"PostgreSQL {told.version}, {self.place}", tuple(dangers))
+
+    def doubts(self, connection: Connection) -> list[str]:  # noqa: ARG002 -- it cannot tell
+        return []
 
     def take_turns(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))

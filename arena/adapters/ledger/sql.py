@@ -23,7 +23,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from arena.adapters.ledger import (
-    chain,
     copies,
     exclusions,
     images,
@@ -31,6 +30,7 @@ from arena.adapters.ledger import (
     migrations,
     outcomes,
     studies,
+    verifying,
     votes,
 )
 from arena.adapters.ledger.database import database_of
@@ -123,6 +123,8 @@ class SqlLedger:
         """As a vote does, to the disk, and leave nothing."""
         with self._engine.execution_options(writing=True).begin() as connection:
             self._may_write(connection)
+            # Where the last one cannot be read, the next one cannot be written.
+            connection.execute(select(VOTES.c.comment).order_by(VOTES.c.sequence.desc()).limit(1))
             nothing = select(*(VOTES.c[name] for name in DTYPES)).where(false())
             connection.execute(insert(VOTES).from_select(list(DTYPES), nothing))
             connection.execute(update(KEYS).values(key=KEYS.c.key))
@@ -174,7 +176,7 @@ class SqlLedger:
         of_votes, _, of_exclusions = head.partition("+")
 
         def check(db: Connection) -> Verified:
-            votes = chain.verify(db, of_votes)
+            votes = verifying.verify(db, self._database, of_votes)
             decided, faults = exclusions.verify(db, of_exclusions)
             heads = "+".join(filter(None, (votes.head, decided)))
             return replace(votes, head=heads, faults=(*votes.faults, *faults))
@@ -320,7 +322,7 @@ class SqlLedger:
 
     def _may_write(self, connection: Connection) -> None:
         """Raises where there is no room, or a newer arena has brought it up since it was opened."""
-        self._database.has_room()
+        self._database.may_write(connection)
         if migrations.newest(connection) > len(MIGRATIONS):
             raise self._refusal(NEWER)
 

@@ -73,6 +73,13 @@ _LINES = f"SELECT sequence, {OUTCOME_LINE} AS line FROM votes INDEXED BY votes_o
 _JOINED = "SELECT max(sequence), CAST(group_concat(line, char(10)) AS BLOB)"
 
 
+_NUMBERS = (
+    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'votes'), 0), max("
+    "coalesce((SELECT max(sequence) FROM votes), 0), "
+    "coalesce((SELECT max(sequence) FROM vote_chain), 0))"
+)
+
+
 class SqliteDatabase:
     """As `database.Database`. `busy_timeout_s`: how long one waits for another to finish."""
 
@@ -151,7 +158,7 @@ class SqliteDatabase:
     def moved(self) -> bool:
         return self._known is not None and self._known != _identity(self._path)
 
-    def has_room(self) -> None:
+    def may_write(self, connection: Connection) -> None:
         with suppress(OSError):
             if disk_usage(self._path.parent).free < LEAST_ROOM:
                 raise _Refused(sqlite3.SQLITE_FULL)
@@ -173,6 +180,15 @@ class SqliteDatabase:
             mend = "Start that arena, or name another file in DATABASE_URL."
             return Condition(what, ((f"{self._path} was written by a newer arena", mend),))
         return Condition(what)
+
+    def doubts(self, connection: Connection) -> list[str]:
+        told = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars()
+        faults = [fault for fault in told if fault != "ok"]
+        # A number is given once, and given back only by what was never committed.
+        given, last = connection.exec_driver_sql(_NUMBERS).one()
+        if given > last:
+            faults.append(f"votes {last + 1} to {given} are missing")
+        return faults
 
     def take_turns(self, connection: Connection) -> None:
         """Nothing to do: a writer has the file for itself from the beginning."""

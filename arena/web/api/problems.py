@@ -40,7 +40,7 @@ TITLES = {
     503: "Too much at once",
 }
 DETAILS = {
-    400: "The request or its headers cannot be read.",
+    400: "The request cannot be read: its headers or its body.",
     404: "There is nothing at this address. The calls that there are stand at /docs.",
     408: "The request did not come in time. Send it again.",
     413: "The body is larger than anything that could be used.",
