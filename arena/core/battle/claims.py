@@ -25,10 +25,10 @@ def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = Fal
         around = tokens(left) + tokens(right)
         if NAME not in around and not _has_role(around) and not _OFFERS.search(after):
             return False
-    if _LIVES.match(right) and name.sort not in (Sort.FAMOUS, Sort.RARE):
+    if _LIVES.match(right) and not name.sure:
         return False
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
-    if name.sort in (Sort.WORD, Sort.WEAK) and others:
+    if name.common and others:
         return False
     return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
 
@@ -39,12 +39,12 @@ def introduces(name: Name, left: str, right: str) -> bool:
     words, before = tokens(said), tokens(left)
     if not all(map(known, [*words, *before])):
         return False
-    if not words and name.sort in (Sort.FAMOUS, Sort.RARE) and len(before) > 1:
+    if not words and name.sure and len(before) > 1:
         return before[-1] in _AGENTS and (before[0] in _MADE or before[0] in _REPLIES)
     if words and words[0] in _AGENTS and NAME in words:
         return True
     made = any(word in _MADE for word in words)
-    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    is_it = not name.makes and bool(_COPULA.match(right))
     return bool(_PREDICATE.search(right)) and (made or is_it)
 
 
@@ -53,7 +53,7 @@ def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
     models are known."""
     text = f"{before}{NAME}{after}"
     label = _LABEL.match(text)
-    if not label or name.sort in (Sort.MAKER, Sort.WEAK):
+    if not label or name.makes or name.sort is Sort.WEAK:
         return False
     if label.group().endswith("\n"):
         return model
@@ -72,12 +72,12 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     words, more = tokens(line), tokens(rest)
     if (
         after.startswith("(")
-        or name.sort in (Sort.MAKER, Sort.WEAK)
+        or name.makes or name.sort is Sort.WEAK
         or len(more) > 4
         or not all(map(known, more))
     ):
         return False
-    sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
+    sure = name.sure or not name.text.isalpha()
     if ends and not more and _closes(above, line, sure=sure):
         return True
     if not words:
@@ -99,7 +99,7 @@ def _closes(above: str, line: str, *, sure: bool) -> bool:
     """A reply ends with the name after a dash, or as a letter does, though not one to somebody."""
     last = _SENTENCES.split(line)[-1].strip()
     over = above.rstrip().rpartition("\n")[2].strip()
-    if last.startswith("-") and not tokens(last) and not over.startswith("-"):
+    if last[:1] in ("-", "~") and not tokens(last) and not over.startswith("-"):
         return bool(above or tokens(line)) or sure
     closing = tokens(last if last.endswith(",") else "" if tokens(line) else over)
     letter = NAME in above + line
@@ -124,11 +124,11 @@ def _called(name: Name, left: str, right: str) -> bool:
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
-    for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
+    for cue in _THIS.finditer(left) if not name.makes else ():
         said = _near(right) or right.startswith(":") or bool(_OFFERS.match(right))
         if (said or _ENDED.match(right)) and _leads(name, left, cue.end(), right):
             return True
-    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    is_it = not name.makes and bool(_COPULA.match(right))
     return any(
         all(map(known, tokens(_BUT.split(left[cue.end() :])[-1])))
         and (is_it or _near(right, strange=2))
@@ -152,17 +152,17 @@ def _leads(
     newest = len(words) > 1 and words[-2] in _THE and goes_on and goes_on[0] in _ROLES
     if not _passes(words[:-1] if newest else words):
         return False
-    if name.sort is not Sort.MAKER and _TOLD.match(right) and not _has_role(words):
+    if not name.makes and _TOLD.match(right) and not _has_role(words):
         return False
-    if name.sort in (Sort.WORD, Sort.WEAK) and _OF.match(right):
+    if name.common and _OF.match(right):
         return False
-    if name.sort is Sort.MAKER:
+    if name.makes:
         schooled = any(pair in _SCHOOLED for pair in pairwise(words))
         owns = right.startswith("'s")
         if words[-1:] == ["in"] and not by and not owns:
             return _near(right)
         return (by and not owns) or (_has_role(words) and not schooled) or _near(right)
-    firm = name.sort in (Sort.FAMOUS, Sort.RARE) and any(word in _MADE for word in words)
+    firm = name.sure and any(word in _MADE for word in words)
     if words and words[-1] in _PLACES and not firm:
         return False
     before = words[-1] if words else ""
@@ -197,7 +197,7 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     words = tokens(left)
     if not all(map(known, words)):
         return False
-    if name.sort is not Sort.MAKER and len(words) <= 6 and _HERE.match(right):
+    if not name.makes and len(words) <= 6 and _HERE.match(right):
         return True
     other = words[:1] == [NAME] or _WAS.match(right)
     made = _has_role(words) or _near(right)
@@ -213,7 +213,7 @@ def _bare(name: Name, left: str, right: str) -> bool:
     words = tokens(left) + tokens(right)
     if not SELF.search(f"{left} {right}") or not all(map(known, words)) or any(map(denies, words)):
         return False
-    if name.sort in (Sort.FAMOUS, Sort.RARE):
+    if name.sure:
         return True
     return _has_role(words) and not _I_MADE.search(left)
 
