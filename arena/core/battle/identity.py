@@ -28,6 +28,8 @@ from arena.core.battle.names import NAME, Name, Names, Sort
 
 BEFORE, AFTER = 160, 90
 """Characters around a name that are looked at; a name is judged once those after it are there."""
+CROWD = 6
+"""Of more names in a sentence those further off do not matter."""
 LOOKED_AT, OVERLAP = 48, 24
 """So many new characters are searched for names at a time, with some that were before them."""
 
@@ -75,14 +77,14 @@ class Telltale:
         self.told = _gives_away(
             text, self._whole, self._names, self._asked, decided, len(text) - undecided
         )
-        self._forget(2 * undecided)
+        self._forget(undecided + 2 * OVERLAP)
         self._due = self._names.suspects(self._names.normal(self._kept[-self._open - OVERLAP :]))
 
     def _forget(self, undecided: int) -> None:
         """All is read, but for the last characters; what is too far back matters no more."""
         self._new, self._open = 0, undecided
-        if len(self._kept) > 6 * BEFORE:
-            self._kept, self._whole = self._kept[-3 * BEFORE :], False
+        if len(self._kept) > 4 * BEFORE:
+            self._kept, self._whole = self._kept[-2 * BEFORE - AFTER :], False
 
 
 class _Asked:
@@ -129,9 +131,7 @@ def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int,
     return any(n and n.casefold() not in asked.text for m in said for n in m.groups())
 
 
-def _tells(
-    names: list[Name], n: int, marked: str, at: int, whole: bool, asked: _Asked
-) -> bool:
+def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
     name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
     if asked.for_translation and name.text in asked.text:
@@ -139,6 +139,7 @@ def _tells(
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
+    left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
     if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
         return True
     model = name.sure or name.versioned

@@ -17,6 +17,7 @@ _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
 _IN_CJK = re.compile(f"[{CJK}]")
 
 
+@lru_cache(maxsize=512)
 def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names.
     pair: of these one is a model's, and one a maker's."""
@@ -33,7 +34,9 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         return itself or not said.isdisjoint(("reader", "speech")) or {"made", "roles"} <= said
     if name.makes:
         beside = tokens(left)[-1:] + tokens(right)[:1]
-        came = "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
+        came = (
+            "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
+        )
         return (itself and came) or {"addressed", "made"} <= said
     return ("roles" in said and (itself or "speech" in said)) or {"reader", "speech"} <= said
 

@@ -7,7 +7,7 @@ characters and formatting are seen through. It does not know what is said about 
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
@@ -58,6 +58,7 @@ _SLOPPY = re.compile(
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
+_JOINTS = str.maketrans("", "", " .-")
 SHORTEST_MASK = 3
 
 
@@ -68,7 +69,7 @@ class Name:
     sort: Sort
     text: str
     versioned: bool
-    end: int
+    end: int = field(compare=False)
 
     @property
     def sure(self) -> bool:
@@ -174,7 +175,7 @@ class Names:
     def _named(self, found: re.Match[str]) -> Name | None:
         version = found["version"] or ""
         word = found.group().removesuffix(version)
-        sort = self._sorts.get(re.sub(r"[ .-]", "", word).lower(), Sort.MAKER)
+        sort = self._sorts.get(word.lower().translate(_JOINTS), Sort.MAKER)
         if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
             return None
         versioned = any(map(str.isdigit, version))
