@@ -6,6 +6,7 @@ which names there are, nor what was asked.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{
 """What some languages join to the end of a name."""
 
 
+@lru_cache(maxsize=512)
 def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = False) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names;
     after: all that is seen of what follows. fiction: others may be the ones who speak."""
@@ -25,26 +27,27 @@ def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = Fal
         around = tokens(left) + tokens(right)
         if NAME not in around and not _has_role(around) and not _OFFERS.search(after):
             return False
-    if _LIVES.match(right) and name.sort not in (Sort.FAMOUS, Sort.RARE):
+    if _LIVES.match(right) and not name.sure:
         return False
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
-    if name.sort in (Sort.WORD, Sort.WEAK) and others:
+    if name.common and others:
         return False
     return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
 
 
+@lru_cache(maxsize=512)
 def introduces(name: Name, left: str, right: str) -> bool:
     """Nothing else is said than what a model may say of itself, though it says no "I"."""
     said = right if _COPULA.match(right) else _JOINED.sub("", right)
     words, before = tokens(said), tokens(left)
     if not all(map(known, [*words, *before])):
         return False
-    if not words and name.sort in (Sort.FAMOUS, Sort.RARE) and len(before) > 1:
+    if not words and name.sure and len(before) > 1:
         return before[-1] in _AGENTS and (before[0] in _MADE or before[0] in _REPLIES)
     if words and words[0] in _AGENTS and NAME in words:
         return True
     made = any(word in _MADE for word in words)
-    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    is_it = not name.makes and bool(_COPULA.match(right))
     return bool(_PREDICATE.search(right)) and (made or is_it)
 
 
@@ -53,7 +56,7 @@ def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
     models are known."""
     text = f"{before}{NAME}{after}"
     label = _LABEL.match(text)
-    if not label or name.sort in (Sort.MAKER, Sort.WEAK):
+    if not label or name.makes or name.sort is Sort.WEAK:
         return False
     if label.group().endswith("\n"):
         return model
@@ -72,16 +75,17 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     words, more = tokens(line), tokens(rest)
     if (
         after.startswith("(")
-        or name.sort in (Sort.MAKER, Sort.WEAK)
+        or name.makes
+        or name.sort is Sort.WEAK
         or len(more) > 4
         or not all(map(known, more))
     ):
         return False
-    sure = name.sort in (Sort.FAMOUS, Sort.RARE) or not name.text.isalpha()
+    sure = name.sure or not name.text.isalpha()
     if ends and not more and _closes(above, line, sure=sure):
         return True
     if not words:
-        return after.startswith(" (") and more == [NAME]
+        return after.startswith(" (") and more == (NAME,)
     if words[-1] in _AGENTS:
         said = words[:-1]
         if not said:
@@ -99,7 +103,7 @@ def _closes(above: str, line: str, *, sure: bool) -> bool:
     """A reply ends with the name after a dash, or as a letter does, though not one to somebody."""
     last = _SENTENCES.split(line)[-1].strip()
     over = above.rstrip().rpartition("\n")[2].strip()
-    if last.startswith("-") and not tokens(last) and not over.startswith("-"):
+    if last[:1] in ("-", "~") and not tokens(last) and not over.startswith("-"):
         return bool(above or tokens(line)) or sure
     closing = tokens(last if last.endswith(",") else "" if tokens(line) else over)
     letter = NAME in above + line
@@ -107,7 +111,7 @@ def _closes(above: str, line: str, *, sure: bool) -> bool:
 
 
 def _of_byline(word: str) -> bool:
-    return word in _REPLIES or word in _ARTICLES or _has_role([word])
+    return word in _REPLIES or word in _ARTICLES or _has_role((word,))
 
 
 def _called(name: Name, left: str, right: str) -> bool:
@@ -124,11 +128,11 @@ def _called(name: Name, left: str, right: str) -> bool:
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
             return True
-    for cue in _THIS.finditer(left) if name.sort is not Sort.MAKER else ():
+    for cue in _THIS.finditer(left) if not name.makes else ():
         said = _near(right) or right.startswith(":") or bool(_OFFERS.match(right))
         if (said or _ENDED.match(right)) and _leads(name, left, cue.end(), right):
             return True
-    is_it = name.sort is not Sort.MAKER and bool(_COPULA.match(right))
+    is_it = not name.makes and bool(_COPULA.match(right))
     return any(
         all(map(known, tokens(_BUT.split(left[cue.end() :])[-1])))
         and (is_it or _near(right, strange=2))
@@ -146,23 +150,23 @@ def _leads(
     if _ENDED.match(right) or _APPOSED.match(right) or _near(right):
         said = _BUT.split(said)[-1]
     words = tokens(_ASIDE.sub("", said))
-    goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) and not role else []
+    goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) and not role else ()
     if any(map(denies, words + goes_on)) or any(word in _FOLK for word in goes_on):
         return False
     newest = len(words) > 1 and words[-2] in _THE and goes_on and goes_on[0] in _ROLES
     if not _passes(words[:-1] if newest else words):
         return False
-    if name.sort is not Sort.MAKER and _TOLD.match(right) and not _has_role(words):
+    if not name.makes and _TOLD.match(right) and not _has_role(words):
         return False
-    if name.sort in (Sort.WORD, Sort.WEAK) and _OF.match(right):
+    if name.common and _OF.match(right):
         return False
-    if name.sort is Sort.MAKER:
+    if name.makes:
         schooled = any(pair in _SCHOOLED for pair in pairwise(words))
         owns = right.startswith("'s")
-        if words[-1:] == ["in"] and not by and not owns:
+        if words[-1:] == ("in",) and not by and not owns:
             return _near(right)
         return (by and not owns) or (_has_role(words) and not schooled) or _near(right)
-    firm = name.sort in (Sort.FAMOUS, Sort.RARE) and any(word in _MADE for word in words)
+    firm = name.sure and any(word in _MADE for word in words)
     if words and words[-1] in _PLACES and not firm:
         return False
     before = words[-1] if words else ""
@@ -172,7 +176,7 @@ def _leads(
     return not owned or _near(right)
 
 
-def _passes(words: list[str]) -> bool:
+def _passes(words: tuple[str, ...]) -> bool:
     """Other words only before what one is, such as "a cheerful model", or within who did it,
     such as "made with care by the good people of"."""
     roles = [n for n, word in enumerate(words) if word in _ROLES]
@@ -197,9 +201,9 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     words = tokens(left)
     if not all(map(known, words)):
         return False
-    if name.sort is not Sort.MAKER and len(words) <= 6 and _HERE.match(right):
+    if not name.makes and len(words) <= 6 and _HERE.match(right):
         return True
-    other = words[:1] == [NAME] or _WAS.match(right)
+    other = words[:1] == (NAME,) or _WAS.match(right)
     made = _has_role(words) or _near(right)
     self = _AFTERWARDS.match(right)
     if not made or other or not self:
@@ -213,7 +217,7 @@ def _bare(name: Name, left: str, right: str) -> bool:
     words = tokens(left) + tokens(right)
     if not SELF.search(f"{left} {right}") or not all(map(known, words)) or any(map(denies, words)):
         return False
-    if name.sort in (Sort.FAMOUS, Sort.RARE):
+    if name.sure:
         return True
     return _has_role(words) and not _I_MADE.search(left)
 
@@ -221,12 +225,12 @@ def _bare(name: Name, left: str, right: str) -> bool:
 def _near(right: str, strange: int = 1) -> bool:
     """Soon after the name comes what one is or how one was made, with few other words before."""
     words = tokens(_JOINED.sub("", right))[:8]
-    if words[1:2] == [NAME] and words[0] in _AGENTS:
+    if words[1:2] == (NAME,) and words[0] in _AGENTS:
         return True
     for n, word in enumerate(words):
         if denies(word):
             return False
-        if _has_role([word]):
+        if _has_role((word,)):
             return not any(map(denies, words[n + 1 : n + 2]))
         strange -= not known(word)
         if strange < 0:
@@ -262,8 +266,9 @@ _DEFINITE, _KIN = frozenset(words("definite")), frozenset(words("kin"))
 _SCHOOLED = {tuple(pair.split("_")) for pair in words("schooled")}
 
 
-def tokens(text: str) -> list[str]:
-    return _TOKEN.findall(_NAME_JOINED.sub(NAME, text))
+@lru_cache(maxsize=512)
+def tokens(text: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(_NAME_JOINED.sub(NAME, text)))
 
 
 @lru_cache(maxsize=4096)
@@ -274,7 +279,7 @@ def known(word: str) -> bool:
         or word in _GLUE
         or word in _OPENS
         or word.endswith(_ADVERBS)
-        or _has_role([word])
+        or _has_role((word,))
         or any(map(str.isdigit, word))
     )
 
@@ -283,7 +288,7 @@ def denies(word: str) -> bool:
     return word in _NEVER
 
 
-def _has_role(words: list[str]) -> bool:
+def _has_role(words: Iterable[str]) -> bool:
     return any(word in _ROLES or word in _MADE for word in words)
 
 

@@ -23,14 +23,15 @@ from arena.core.battle.claims import (
     speaks,
     tokens,
 )
+from arena.core.battle.mentions import mentions
 from arena.core.battle.names import NAME, Name, Names, Sort
 
 BEFORE, AFTER = 160, 90
 """Characters around a name that are looked at; a name is judged once those after it are there."""
+CROWD = 6
+"""Of more names in a sentence those further off do not matter."""
 LOOKED_AT, OVERLAP = 48, 24
 """So many new characters are searched for names at a time, with some that were before them."""
-VERSIONED = ("llama", "mistral", "gemma", "phi-3", "phi3", "phi-4", "phi4", "claude", "granite-")
-"""Words that mean a model where a version follows."""
 
 
 class Telltale:
@@ -76,14 +77,14 @@ class Telltale:
         self.told = _gives_away(
             text, self._whole, self._names, self._asked, decided, len(text) - undecided
         )
-        self._forget(2 * undecided)
+        self._forget(undecided + 2 * OVERLAP)
         self._due = self._names.suspects(self._names.normal(self._kept[-self._open - OVERLAP :]))
 
     def _forget(self, undecided: int) -> None:
         """All is read, but for the last characters; what is too far back matters no more."""
         self._new, self._open = 0, undecided
-        if len(self._kept) > 6 * BEFORE:
-            self._kept, self._whole = self._kept[-3 * BEFORE :], False
+        if len(self._kept) > 4 * BEFORE:
+            self._kept, self._whole = self._kept[-2 * BEFORE - AFTER :], False
 
 
 class _Asked:
@@ -94,12 +95,17 @@ class _Asked:
         self._names = names
 
     @cached_property
+    def _written(self) -> str:
+        return self._names.normal("\n".join(self._prompts))
+
+    @cached_property
     def text(self) -> str:
-        return self._names.normal("\n".join(self._prompts)).casefold()
+        return self._written.casefold()
 
     @cached_property
     def about_models(self) -> bool:
-        return bool(ABOUT_AI.search(self.text)) or bool(self._names.marked(self.text.title())[1])
+        either = self._written, self._written.title()
+        return bool(ABOUT_AI.search(self.text)) or any(self._names.marked(t)[1] for t in either)
 
     @cached_property
     def for_fiction(self) -> bool:
@@ -118,24 +124,31 @@ def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int,
     """Does a name in a normal text tell that ends after `start`, and not after `end`? whole: the
     text begins where the reply does."""
     marked, found = names.marked(text)
-    for name, place in zip(found, re.finditer(NAME, marked), strict=True):
-        if start < name.end <= end and _tells(name, marked, place.start(), whole, asked):
+    for n, place in enumerate(re.finditer(NAME, marked)):
+        if start < found[n].end <= end and _tells(found, n, marked, place.start(), whole, asked):
             return True
     said = (m for m in STRANGER.finditer(text) if start < m.end() <= end)
     return any(n and n.casefold() not in asked.text for m in said for n in m.groups())
 
 
-def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
+def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
+    name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
     if asked.for_translation and name.text in asked.text:
         return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
+    left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
     if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
         return True
-    model = name.sort in (Sort.FAMOUS, Sort.RARE) or name.versioned
-    unasked = not asked.about_models and name.text not in asked.text
+    model = name.sure or name.versioned
+    about = asked.about_models and not asked.who_it_is
+    unasked = not about and name.text not in asked.text
+    others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
+    pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
+    if unasked and not asked.for_fiction and mentions(name, left, right, pair=pair):
+        return True
     if unasked and (model or not asked.for_fiction):
         if signs(name, before.casefold(), after.casefold(), ends=not after.strip()):
             return True
@@ -150,7 +163,7 @@ def _tells(name: Name, marked: str, at: int, whole: bool, asked: _Asked) -> bool
 
 def _odd(name: Name, left: str, right: str) -> bool:
     """A name that hardly anybody mentions but where models are the subject, outside of code."""
-    rare = name.sort is Sort.RARE or (name.versioned and name.text.startswith(VERSIONED))
+    rare = name.sort is Sort.RARE or name.release
     listed = _LIST.search(left + NAME + right)
     return rare and not listed and not left.endswith(("'", '"', "/", "="))
 
@@ -162,7 +175,7 @@ def _names(families: frozenset[str]) -> Names:
 
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
 _LIST = re.compile(rf"{NAME}[\w.-]*, {NAME}[\w.-]*,? (?:and|or|und|oder|et|ou|y|o|e|и) {NAME}")
-_ENDS_WITH = re.compile(r"[.!?](?=\s|$)|[。！？।]|\n\s*\n")
+_ENDS_WITH = re.compile(r"[.!?;](?=\s|$)|[。！？।]|\n\s*\n")
 
 
 def names_itself(

@@ -7,7 +7,7 @@ characters and formatting are seen through. It does not know what is said about 
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
@@ -19,7 +19,11 @@ NAME = "\ue000"
 ALPHABETS = r"A-Za-z0-9\u00c0-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3"
 """Letters, for a class of a pattern, of scripts that part words by spaces."""
 
-Sort = Enum("Sort", "RARE FAMOUS WORD WEAK MAKER")
+Sort = Enum("Sort", "RARE FAMOUS WORD WEAK MAKER LAB")
+"""LAB: a maker of nothing but models."""
+
+_VERSIONED = ("llama", "mistral", "gemma", "phi-3", "phi3", "phi-4", "phi4", "claude", "granite-")
+"""Words that mean a model where a version follows."""
 
 _UNSEEN = re.compile(
     "[\u0300-\u036f\u00ad\u034f\u061c\u0640\u064b-\u0655\u0670\u180e\u200b-\u200f\u202a-\u202e"
@@ -54,6 +58,7 @@ _SLOPPY = re.compile(
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
+_JOINTS = str.maketrans("", "", " .-")
 SHORTEST_MASK = 3
 
 
@@ -64,7 +69,27 @@ class Name:
     sort: Sort
     text: str
     versioned: bool
-    end: int
+    end: int = field(compare=False)
+
+    @property
+    def sure(self) -> bool:
+        """It is a model's, and no word, person or star."""
+        return self.sort in (Sort.FAMOUS, Sort.RARE)
+
+    @property
+    def makes(self) -> bool:
+        """It is a maker's."""
+        return self.sort in (Sort.MAKER, Sort.LAB)
+
+    @property
+    def common(self) -> bool:
+        """It is a word or somebody's name too."""
+        return self.sort in (Sort.WORD, Sort.WEAK)
+
+    @property
+    def release(self) -> bool:
+        """It has a version as only models have it."""
+        return self.versioned and self.text.startswith(_VERSIONED)
 
 
 def plain(text: str) -> str:
@@ -150,7 +175,7 @@ class Names:
     def _named(self, found: re.Match[str]) -> Name | None:
         version = found["version"] or ""
         word = found.group().removesuffix(version)
-        sort = self._sorts.get(re.sub(r"[ .-]", "", word).lower(), Sort.MAKER)
+        sort = self._sorts.get(word.lower().translate(_JOINTS), Sort.MAKER)
         if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
             return None
         versioned = any(map(str.isdigit, version))
@@ -226,7 +251,7 @@ _FOREIGN = sorted(
 # What is in several tables is taken for the surest.
 _SORTS = {
     re.sub("[_·]", "", plain(name)): sort
-    for sort in (Sort.MAKER, Sort.WORD, Sort.WEAK, Sort.FAMOUS, Sort.RARE)
+    for sort in (Sort.MAKER, Sort.LAB, Sort.WORD, Sort.WEAK, Sort.FAMOUS, Sort.RARE)
     for name in words(_TABLES[sort])
 }
 _STEMS, _BEGINS, _SKELETONS = _stems(_WRITTEN), _begins(_WRITTEN), _skeletons(_WRITTEN)

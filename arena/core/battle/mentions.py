@@ -1,0 +1,74 @@
+"""Does a sentence tell who speaks by a name that nobody asked for, in whatever words?
+
+It weighs what is said around the name: is it of who speaks, or to the reader, or of how something
+came about, and not of other people and things? It does not know what was asked.
+"""
+
+import re
+from functools import lru_cache
+
+from arena.core.battle.claims import CJK, denies, tokens
+from arena.core.battle.names import NAME, Name, Sort, plain
+from arena.core.battle.phrases import words
+
+_TABLES = ("speaker", "addressed", "reader", "birth", "made", "roles", "speech", "others")
+_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
+_ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
+_IN_CJK = re.compile(f"[{CJK}]")
+
+
+@lru_cache(maxsize=512)
+def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
+    """left, right: the sentence around the name, in lower case, with NAME for other names.
+    pair: of these one is a model's, and one a maker's."""
+    if left.count('"') % 2 or any(map(denies, tokens(left)[-3:])):
+        return False
+    said = _said(left + NAME + right)
+    if "others" in said:
+        return False
+    itself = not said.isdisjoint(("speaker", "addressed"))
+    if name.sort is Sort.WEAK:
+        return itself and "roles" in said
+    foreign = name.sort is Sort.WORD and name.text.isascii() and _ELSEWHERE.search(left + right)
+    if name.sure or name.release or name.sort is Sort.LAB or pair or foreign:
+        return itself or not said.isdisjoint(("reader", "speech")) or {"made", "roles"} <= said
+    if name.makes:
+        beside = tokens(left)[-1:] + tokens(right)[:1]
+        came = (
+            "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
+        )
+        return (itself and came) or {"addressed", "made"} <= said
+    return ("roles" in said and (itself or "speech" in said)) or {"reader", "speech"} <= said
+
+
+def _said(sentence: str) -> frozenset[str]:
+    """What it speaks of."""
+    tables = frozenset().union(*map(_of, _WORD.findall(sentence)))
+    if _IN_CJK.search(sentence):
+        tables |= {table for table, found in _UNSPACED.items() if found.search(sentence)}
+    return tables
+
+
+@lru_cache(maxsize=4096)
+def _of(word: str) -> frozenset[str]:
+    """The tables that have this word."""
+    return frozenset(
+        table
+        for table, (whole, begins, ends) in _SPACED.items()
+        if word in whole or word.startswith(begins) or word.endswith(ends)
+    )
+
+
+_LISTED = {table: list(map(plain, words(table))) for table in _TABLES}
+_SPACED = {
+    table: (
+        frozenset(listed),
+        tuple(word[:-1] for word in listed if word.endswith("*")),
+        tuple(word[1:] for word in listed if word.startswith("*")),
+    )
+    for table, listed in _LISTED.items()
+}
+_UNSPACED = {
+    table: re.compile("|".join(w for w in listed if _IN_CJK.match(w)) or "(?!)")
+    for table, listed in _LISTED.items()
+}
