@@ -1,7 +1,8 @@
 """What an audit looks for, and how sure it is: each rater, each ring and each pair of raters is
 tested in many ways, and all of it together accuses anybody falsely with probability ALPHA at most
-(Bonferroni on e-processes; Vovk & Wang 2021, arXiv:1912.06116): half of it raters, a quarter each
-rings and pairs.
+(e-processes; Vovk & Wang 2021, arXiv:1912.06116): half of it raters, each by their share of the
+ballots (weighted Bonferroni; Genovese, Roeder & Wasserman 2006, doi:10.1093/biomet/93.3.509), a
+quarter each rings and pairs.
 
 That holds as far as its picture of honest raters does: they choose the weakest by Luce's rule with
 strengths of the fit and a normal taste, whose width is learnt from those who are not found. It
@@ -73,6 +74,7 @@ class Report:
 def audit(votes: pd.DataFrame) -> Report:
     """votes: as `ballots.read` takes them, with what the fit needs, and none that was superseded."""
     ballots = read(votes)
+    share = np.bincount(ballots.rater) / max(1, len(ballots.rater))
     found: dict[str, Finding] = {}
     taste = 0.0
     for _ in range(PASSES):
@@ -83,8 +85,9 @@ def audit(votes: pd.DataFrame) -> Report:
         of_kind = Counter(kind for kind, _, _ in tests)
         found = {}
         for kind, about, told in tests:
-            several = max(1, len(ballots.raters)) * len(of_kind) * of_kind[kind]
-            for at in np.flatnonzero(told.highest > np.log(several / (ALPHA / 2))):
+            several = len(of_kind) * of_kind[kind]
+            sure = np.log(several / (ALPHA / 2) / share[told.group])
+            for at in np.flatnonzero(told.highest > sure):
                 _keep(found, ballots, int(told.group[at]), kind, about, told.highest[at])
         for kind, about, rater, much in (*_rings(ballots, tests, found), *_copies(ballots)):
             _keep(found, ballots, rater, kind, about, much)
