@@ -125,6 +125,10 @@ def test_an_account_is_believed_of_a_trusted_proxy_alone() -> None:
     told = {"X-Remote-User": "ann", "X-Forwarded-For": "10.0.0.9"}
     by_proxy = client(app, "10.0.0.2").get("/", headers=told)
     assert by_proxy.status_code == 200 and by_proxy.json()["rater"]
+    mapped = client(app, "::ffff:10.0.0.2").get("/", headers=told)
+    assert mapped.json()["rater"] == by_proxy.json()["rater"]
+    twice = [("X-Remote-User", "eve"), *told.items()]
+    assert client(app, "10.0.0.2").get("/", headers=twice).status_code == 401
     assert client(app, "192.0.2.1").get("/", headers=told).status_code == 401
     assert client(app, "10.0.0.2").get("/").status_code == 401
     with pytest.raises(ConfigError, match="ARENA_PROXIES"):

@@ -158,7 +158,7 @@ class SqliteDatabase:
     def moved(self) -> bool:
         return self._known is not None and self._known != _identity(self._path)
 
-    def may_write(self, connection: Connection) -> None:
+    def may_write(self, connection: Connection) -> None:  # noqa: ARG002 -- the file is asked
         with suppress(OSError):
             if disk_usage(self._path.parent).free < LEAST_ROOM:
                 raise _Refused(sqlite3.SQLITE_FULL)
