@@ -116,6 +116,7 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # Makes what is ahead.
             record.info[_FILE] = _identity(self._path)
 
         @event.listens_for(engine, "checkout")
@@ -236,11 +237,15 @@ def _file(url: str) -> Path:
 
 
 _FILE = "file"
-_Identity = tuple[int, int]
+_Identity = tuple[tuple[int, int] | None, ...]
 
 
-def _identity(path: Path) -> _Identity | None:
-    """Of the file that is there now."""
+def _identity(path: Path) -> _Identity:
+    """Of the file that is there now, and of what is written ahead of it."""
+    return _of_file(path), _of_file(path.with_name(f"{path.name}-wal"))
+
+
+def _of_file(path: Path) -> tuple[int, int] | None:
     try:
         there = path.stat()
     except OSError:
