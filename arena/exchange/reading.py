@@ -8,13 +8,16 @@ mean is another's business.
 import csv
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any, TextIO
 
 from arena.core.errors import BadInput
+from arena.core.signs import unseen
 from arena.exchange import lmarena, parquet
 from arena.exchange.layouts import LAYOUTS, layout_of
 
@@ -30,14 +33,8 @@ LARGEST_CELL = 1 << 27
 """Characters; a quotation mark that is never closed would swallow the rest of the file."""
 
 READ_AT_ONCE = 1 << 20
-FORMULA = re.compile(
-    r"'*(?:[\t\r\n]|"
-    # What is not seen, and is passed over by whoever looks for a formula.
-    r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]*"
-    # The signs, also as wide and as small ones.
-    r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
-)
+PLAIN = frozenset(("", *ascii_letters, *digits))
+"""How most texts begin."""
 SPACE = re.compile(r"\s*")
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """How files begin that have to be unpacked first."""
@@ -143,11 +140,23 @@ def _check_columns(name: str, columns: Iterable[Any]) -> None:
 def guarded(text: str) -> str:
     """A text that no spreadsheet takes for a formula: one that begins like one gets an
     apostrophe in front, and so does one that looks guarded already. `_unguarded` undoes it."""
-    return f"'{text}" if FORMULA.match(text) else text
+    return f"'{text}" if _is_formula(text) else text
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+    return text[1:] if text.startswith("'") and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """What is not seen is passed over by whoever looks for one, and so are marks; the signs may be
+    wide, small, raised or lowered."""
+    if text[:1] in PLAIN:
+        return False
+    begun = text.lstrip("'")
+    if begun.startswith(("\t", "\r", "\n")):
+        return True
+    seen = (sign for sign in begun if not (unseen(sign) or unicodedata.category(sign) == "Mc"))
+    return unicodedata.normalize("NFKC", next(seen, "")).startswith(("=", "+", "-", "@"))
 
 
 def _csv(name: str, text: TextIO, size: int) -> Iterator[Line]:

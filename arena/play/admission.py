@@ -7,7 +7,6 @@ import asyncio
 import logging
 import random
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,7 @@ from arena.core.battle.matchup import Policy, draw, eligible
 from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
+from arena.core.signs import unseen
 from arena.play.images import seeing
 from arena.play.line import Line
 from arena.play.release import Release
@@ -32,10 +32,6 @@ from arena.play.stage import StageRules
 
 log = logging.getLogger(__name__)
 
-UNSEEN = frozenset("Cc Cf Cn Co Cs Me Mn Zl Zp Zs".split())
-"""Categories of Unicode of which nothing is seen: spaces, marks on nothing, what joins or directs."""
-BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols that are drawn as nothing."""
 _HALF = re.compile("[\ud800-\udfff]")
 
 HOTTEST = 2
@@ -110,7 +106,7 @@ class Admission:
             raise BadInput(
                 "The prompt has a sign that is no text (NUL, or half a character). Please remove it."
             )
-        if all(unicodedata.category(sign) in UNSEEN or sign in BLANK for sign in text):
+        if all(map(unseen, text)):
             raise BadInput("The prompt is empty. Type a question or a task, then send it.")
         if len(text) > longest:
             raise BadInput(

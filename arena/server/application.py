@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
@@ -86,6 +86,8 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     )
     shared_page.install(app, house.referee)
     app.add_api_route("/gradio_api/upload", _no_files, methods=["POST"], include_in_schema=False)
+    for path in ("/login", "/login/", "/logout"):
+        app.add_api_route(path, _nothing, methods=["GET", "POST"], include_in_schema=False)
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
     page.max_threads, page.state_session_capacity = THREADS, SESSIONS
     page.extra_startup_events.append(partial(_close_queue, page))
@@ -144,6 +146,11 @@ def _names(settings: Settings, shared: bool) -> frozenset[str]:
 async def _no_files() -> None:
     """Gradio would keep any file of anybody, of any size, and hand it out again."""
     raise NoFiles("The arena takes no files.")
+
+
+async def _nothing() -> None:
+    """Gradio's accounts are not used here, and leaving one leads to wherever a header says."""
+    raise HTTPException(404)
 
 
 async def _close_queue(page: Blocks) -> None:

@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
@@ -157,11 +158,19 @@ def cookies(request: AnyRequest, name: str) -> Iterator[str]:
 def address_of(request: AnyRequest) -> str:
     if not request.client:
         return ""
-    told = str(request.client.host)
+    told = plain(str(request.client.host))
     try:
         address = ipaddress.ip_address(told)
     except ValueError:
         return told
     if address.version == 6:
         return str(ipaddress.ip_network((address, HOMES), strict=False))
+    return told
+
+
+def plain(told: str) -> str:
+    """An address of IPv4 that came as one of IPv6, as to a socket for both, is one of IPv4: else
+    all of them would be of one home."""
+    with suppress(ValueError):
+        return str(getattr(ipaddress.ip_address(told), "ipv4_mapped", None) or told)
     return told

@@ -33,6 +33,7 @@ from arena.web.callers import (
     cookie,
     cookies,
     digest,
+    plain,
     said_in,
     session_of,
     signed,
@@ -78,8 +79,10 @@ class Admitted:
         return "" if _same(password, self.password) else None
 
     def named_by_proxy(self, scope: Scope) -> str:
-        told = Headers(scope=scope).get(self.header, "").strip() if self.header else ""
-        return told if told and self._is_proxy(scope.get(PEER) or "") else ""
+        """Told twice, one of them may be the visitor's own word."""
+        told = Headers(scope=scope).getlist(self.header) if self.header else []
+        named = told[0].strip() if len(told) == 1 else ""
+        return named if named and self._is_proxy(scope.get(PEER) or "") else ""
 
     def _is_proxy(self, peer: str) -> bool:
         try:
@@ -236,7 +239,8 @@ class Peers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if client := scope.get("client"):
-            scope[PEER] = client[0]
+            scope[PEER] = plain(client[0])
+            scope["client"] = (scope[PEER], client[1])
         await self._app(scope, receive, send)
 
 

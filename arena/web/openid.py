@@ -8,10 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from typing import Any
 
-import httpx
-from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
-from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,7 +43,7 @@ class OpenId:
         request.scope["session"] = waiting
         try:
             answer: Response = await self._client.authorize_redirect(request, back)
-        except (AuthlibBaseError, httpx.HTTPError, RuntimeError, ValueError) as error:
+        except Exception as error:
             raise _away(error) from error
         told = urlsafe_b64encode(json.dumps(waiting).encode()).decode().rstrip("=")
         answer.set_cookie(
@@ -66,13 +63,17 @@ class OpenId:
         )
         try:
             token = await self._client.authorize_access_token(request)
-            return f"{self.issuer} {token['userinfo']['sub']}"
-        except (AuthlibBaseError, JoseError, httpx.HTTPError) as error:
-            raise _away(error) from error
+            if account := token["userinfo"]["sub"]:
+                return f"{self.issuer} {account}"
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise SignInFault(
                 "Signing in took too long or was not begun here. Try again."
             ) from error
+        except Exception as error:
+            # It may have other keys by now, under the same names.
+            self._client.server_metadata.pop("jwks", None)
+            raise _away(error) from error
+        raise SignInFault("The place to sign in named no account.")
 
 
 def _away(error: Exception) -> SignInFault:

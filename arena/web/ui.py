@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from starlette.middleware.gzip import GZipMiddleware
@@ -46,6 +46,22 @@ MASTHEAD = f"""
 """
 
 
+class Page(gr.Blocks):
+    """Takes no files: Gradio would fetch whatever address stands for one, and keep what it gets."""
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], *how: Any, **more: Any
+    ) -> Any:
+        return await super().preprocess_data(block_fn, _without_files(inputs), *how, **more)
+
+
+def _without_files(value: Any) -> Any:
+    """Gradio knows one by its `meta`, which nothing of ours has."""
+    if isinstance(value, dict):
+        return {key: _without_files(each) for key, each in value.items() if key != "meta"}
+    return [_without_files(each) for each in value] if isinstance(value, list) else value
+
+
 def build(
     referee: Referee,
     overview: Callable[[], Awaitable[Overview]] | None = None,
@@ -54,7 +70,7 @@ def build(
 ) -> gr.Blocks:
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
-    page = gr.Blocks(title=TITLE, analytics_enabled=False)
+    page = Page(title=TITLE, analytics_enabled=False)
     page.i18n_instance = I18N  # Gradio makes the page's data of it before it reads the option.
     with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -296,6 +297,26 @@ def test_a_vote_is_acknowledged_only_in_the_file_that_is_at_its_place(file: Path
     first = {"deleted": [], "moved": ["before"], "replaced": ["other"]}[how]
     battles = on(file, lambda ledger: ledger.votes(("battle_id",)))["battle_id"]
     assert list(dict.fromkeys(battles)) == [*first, "after"]
+
+
+def test_a_vote_is_not_lost_with_what_is_written_ahead_of_the_file(file: Path) -> None:
+    """Whoever tidies up may take it for a file that was left over."""
+
+    async def vote(ledger: SqlLedger) -> None:
+        for battle in ("one", "two"):
+            assert await ledger.append(ballot(battle))
+            await ledger.writable()
+            file.with_name(f"{file.name}-wal").unlink()
+            assert await ledger.append(ballot(f"{battle} after"))
+            # As it would be found after a crash.
+            shutil.copytree(file.parent, file.parent.with_name(battle))
+
+    on(file, vote)
+    battles = ["one", "one after", "two", "two after"]
+    for folder, expected in (("one", battles[:2]), ("two", battles)):
+        kept = file.parent.with_name(folder) / file.name
+        found = on(kept, lambda ledger: ledger.votes(("battle_id",)))["battle_id"]
+        assert list(dict.fromkeys(found)) == expected
 
 
 def test_a_file_that_goes_between_a_vote_and_its_commit_is_not_acknowledged(

@@ -220,11 +220,12 @@ def test_what_was_never_counted_is_null() -> None:
 HIDDEN = [
     f"{sign}=1" for sign in (" ", "\x0b", "\u200b", "\ufeff", "\xa0", "\xad", "\u3000", "\u3164")
 ]
+MARKED = ["\u0301=1", "\u20dd\u0903=1", "\ue000=1", "\U0001d173=1", "\u17b4+1", "⁼1"]
 WIDE = ["＝1+1", "＋1", "－1", "＠SUM(A1)", "﹦1", "\u200b\x0b＝1"]
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", *HIDDEN, *WIDE]
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", *HIDDEN, *MARKED, *WIDE]
 )
 def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     file = tmp_path / "votes.csv"

@@ -212,6 +212,23 @@ def test_no_answer_leads_to_where_the_request_says(sock: socket.socket, path: st
     assert status(answer) in (403, 404, 405) and b"\r\nlocation:" not in answer.lower()
 
 
+@pytest.mark.parametrize("path", ["/logout", "/login", "/login/"])
+def test_gradios_own_accounts_are_not_there(sock: socket.socket, path: str) -> None:
+    lines = f"GET {path} HTTP/1.1\r\nX-Forwarded-Host: evil\r\nConnection: close\r\n"
+    sock.sendall(lines.encode() + HOST + b"\r\n")
+    answer = rest(sock)
+    assert status(answer) == 404 and b"\r\nlocation:" not in answer.lower()
+
+
+def test_nothing_is_fetched_or_read_for_who_names_a_file(sock: socket.socket) -> None:
+    for path in ("http://127.0.0.1:9/x", "/etc/hostname"):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        body = json.dumps({"data": [{"re": 1, "link": file, "session": ""}], "fn_index": 0})
+        sock.sendall(sized(PREDICT, body.encode()).replace(b"Connection: close\r\n", b""))
+        answer = sock.recv(65536)
+        assert status(answer) == 200 and b"a link that cannot be used" in answer
+
+
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_body_of_which_two_ends_are_told_is_refused(

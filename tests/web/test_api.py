@@ -184,6 +184,8 @@ def test_a_rehearsal_is_kept_and_moves_no_standing(play: Play) -> None:
         ("203.0.113.7", "203.0.113.8", False),
         ("2001:db8::1", "2001:db8::ffff", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
         ("testclient", "testclient", True),
     ],
 )

@@ -209,9 +209,7 @@ def only_read(at: Server) -> Iterator[None]:
     at.told(off, f"ALTER ROLE {USER} RESET default_transaction_read_only", ended)
 
 
-INDEXES = (
-    "SELECT pg_relation_filepath(indexrelid) FROM pg_index WHERE indrelid = 'votes'::regclass"
-)
+INDEXES = "SELECT pg_relation_filepath(indexrelid) FROM pg_index WHERE indrelid = 'votes'::regclass"
 ROWS = "SELECT pg_relation_filepath('votes')"
 
 

@@ -125,6 +125,10 @@ def test_an_account_is_believed_of_a_trusted_proxy_alone() -> None:
     told = {"X-Remote-User": "ann", "X-Forwarded-For": "10.0.0.9"}
     by_proxy = client(app, "10.0.0.2").get("/", headers=told)
     assert by_proxy.status_code == 200 and by_proxy.json()["rater"]
+    mapped = client(app, "::ffff:10.0.0.2").get("/", headers=told)
+    assert mapped.json()["rater"] == by_proxy.json()["rater"]
+    twice = [("X-Remote-User", "eve"), *told.items()]
+    assert client(app, "10.0.0.2").get("/", headers=twice).status_code == 401
     assert client(app, "192.0.2.1").get("/", headers=told).status_code == 401
     assert client(app, "10.0.0.2").get("/").status_code == 401
     with pytest.raises(ConfigError, match="ARENA_PROXIES"):
@@ -189,6 +193,8 @@ class Provider:
     asked: dict[str, str] = field(default_factory=dict)
     own: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
     signer: RSAKey | None = None
+    account: str = "ann-7"
+    fault: int = 0
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -207,12 +213,14 @@ class Provider:
         @app.post("/token")
         async def token(request: Request) -> JSONResponse:
             form = parse_qs((await request.body()).decode())
+            if self.fault:
+                return JSONResponse({}, self.fault)
             if form["code"] != ["good"] or "code_verifier" not in form:
                 return JSONResponse({"error": "invalid_grant"}, 400)
             now = int(time.time())
             claims = {
                 "iss": self.url,
-                "sub": "ann-7",
+                "sub": self.account,
                 "aud": self.audience,
                 "iat": now,
                 "exp": now + 60,
@@ -264,8 +272,26 @@ def test_an_account_elsewhere_is_a_rater_here_and_stays_one_while_that_is_away()
     asyncio.run(scene())
 
 
+def test_a_provider_that_changes_its_key_lets_in_again_at_the_second_try() -> None:
+    async def scene() -> None:
+        async with provided() as (provider, browser):
+            assert (await browser.get(await sent(provider, browser))).status_code == 303
+            provider.own = RSAKey.generate_key(2048, {"kid": "1"})
+            told = [(await browser.get(await sent(provider, browser))).status_code for _ in "12"]
+            assert told == [503, 303]
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"nonce": "another"}, {"audience": "another"}, {"signer": RSAKey.generate_key(2048)}]
+    "wrong",
+    [
+        {"nonce": "another"},
+        {"audience": "another"},
+        {"signer": RSAKey.generate_key(2048)},
+        {"account": ""},
+        {"fault": 500},
+    ],
 )
 def test_what_the_provider_did_not_say_to_this_browser_lets_nobody_in(
     wrong: dict[str, Any],

@@ -116,6 +116,7 @@ class SqliteDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # Makes what is ahead.
             record.info[_FILE] = _identity(self._path)
 
         @event.listens_for(engine, "checkout")
@@ -158,7 +159,7 @@ class SqliteDatabase:
     def moved(self) -> bool:
         return self._known is not None and self._known != _identity(self._path)
 
-    def may_write(self, connection: Connection) -> None:
+    def may_write(self, connection: Connection) -> None:  # noqa: ARG002 -- the file is asked
         with suppress(OSError):
             if disk_usage(self._path.parent).free < LEAST_ROOM:
                 raise _Refused(sqlite3.SQLITE_FULL)
@@ -236,11 +237,15 @@ def _file(url: str) -> Path:
 
 
 _FILE = "file"
-_Identity = tuple[int, int]
+_Identity = tuple[tuple[int, int] | None, ...]
 
 
-def _identity(path: Path) -> _Identity | None:
-    """Of the file that is there now."""
+def _identity(path: Path) -> _Identity:
+    """Of the file that is there now, and of what is written ahead of it."""
+    return _of_file(path), _of_file(path.with_name(f"{path.name}-wal"))
+
+
+def _of_file(path: Path) -> tuple[int, int] | None:
     try:
         there = path.stat()
     except OSError:
