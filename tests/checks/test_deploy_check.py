@@ -94,6 +94,7 @@ def test_behind_https_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_replicas_that_share_nothing_are_told_from_one_arena(tmp_path: Path) -> None:
     async def scene() -> None:
         async with replicas_of(tmp_path, tables=2) as (addresses, _):
@@ -106,6 +107,7 @@ def test_replicas_that_share_nothing_are_told_from_one_arena(tmp_path: Path) -> 
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_all_that_a_careless_nginx_does_is_found(tmp_path: Path) -> None:
     async def scene() -> None:
         async with replicas_of(tmp_path) as (addresses, _):
@@ -142,6 +144,7 @@ BELOW = f"{FORWARDED} location /arena/ {{ proxy_pass http://arena/; proxy_buffer
 BARE = f"{BELOW} location = /arena {{ proxy_pass http://arena/; }}"
 
 
+@pytest.mark.slow
 def test_an_arena_behind_a_path_that_does_not_know_it_is_found_out(tmp_path: Path) -> None:
     (page,) = on_the_page(tmp_path, (BELOW, "/arena/"))
     assert page.status == "fail" and "ARENA_ROOT_PATH" in page.mend
