@@ -118,7 +118,10 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     assert any(name in page.inner_text("#pane-a") for name in MODELS), "as this browser kept it"
     assert "It costs $5" in page.inner_text("#panes")
     assert not page.locator("#share").is_visible()
-    enter(page, app)
+    page.unroute_all()
+    page.reload()
+    page.wait_for_selector(".unmasked h2")
+    page.click("#new-battle")
     page.click("#mine-list button")
     page.wait_for_selector("#mine", state="hidden")
 
