@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import urllib.error
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,9 +16,8 @@ from tests.forking import ROOT, Forked
 from tests.nginx import OUTSIDE, free_port, nginx
 from tests.postgresql import Postgresql
 from tests.redis_server import RedisServer
-from tests.running import fetch, wait_until
+from tests.running import OURS, fetch, wait_until
 
-NOT_OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL", "REDIS_URL")
 UNLIMITED = {
     "ARENA_OPENS_PER_MINUTE": "0",
     "ARENA_BALLOTS_PER_HOUR": "0",
@@ -34,13 +31,13 @@ class Member:
     """A process of the deployment, always on the same port."""
 
     command: list[str]
-    """A program with its arguments, or those of an arena that is forked off."""
+    """Words for an arena that is forked off, or `-m` with another module and its."""
     environment: dict[str, str]
     port: int
     log: Path
     answers: str
     """The path that answers as soon as it can be used."""
-    process: subprocess.Popen[bytes] | Forked | None = None
+    process: Forked | None = None
 
     @property
     def address(self) -> str:
@@ -48,15 +45,9 @@ class Member:
 
     def start(self) -> None:
         """Start it and return at once."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
-        env = kept | self.environment
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         with self.log.open("ab") as log:
-            if self.command[0] != sys.executable:
-                self.process = Forked(self.command, ROOT, env, log)
-                return
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self.process = Forked(self.command, ROOT, kept | self.environment, log)
 
     def usable(self) -> bool:
         assert self.process and self.process.poll() is None, self.log.read_text()
@@ -155,7 +146,6 @@ def _all_running(*members: Member) -> Iterator[None]:
 def _host(folder: Path, number: int, speed: float, parallel: int) -> Member:
     port = free_port()
     command = [
-        sys.executable,
         "-m",
         "tests.fake_ollama",
         "--port",

@@ -52,21 +52,27 @@ ssl.create_default_context = context
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Without xdist (-p no:xdist) its options in pyproject.toml are taken and mean nothing."""
-    parser.addoption("--kills", default="4", help="how often test_kills kills an arena")
+    parser.addoption("--kills", default="2", help="how often test_kills kills an arena")
     parser.addoption("--players", default="6", help="how many play there meanwhile")
     parser.addoption("--prompts", default="4", help="of the study that test_crowd judges")
+    parser.addoption("--examples", default="4", help="made up for each call of the API")
+    parser.addoption("--follow-ups", default="15", help="that test_room sends from a phone")
     if not pluginmanager.hasplugin("xdist"):
         parser.addoption("--numprocesses", "--dist")
         parser.addoption("--no-loadscope-reorder", action="store_true")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run on CI, or when they are asked for by a marker or by name. The files with most
-    of them begin, as files are shared out in their order. What long tests reach is not measured:
-    being traced takes them several times as long, and they are about whole programs."""
+    """Long tests run on CI, or when they are asked for by a marker or by name. Those begin that
+    are given most time, then the files with most long ones, as files are shared out in their
+    order: one that is begun last is waited for. What long tests reach is not measured: being
+    traced takes them several times as long, and they are about whole programs."""
     slow = [item for item in items if item.get_closest_marker("slow")]
-    long = Counter(item.path for item in slow)
-    items.sort(key=lambda item: -long[item.path])
+    long, given = Counter(item.path for item in slow), Counter[Path]()
+    for item in slow:
+        patience = item.get_closest_marker("timeout")
+        given[item.path] = max(given[item.path], patience.args[0] if patience else 0)
+    items.sort(key=lambda item: (-given[item.path], -long[item.path]))
     if config.pluginmanager.hasplugin("_cov"):
         for item in slow:
             item.add_marker("no_cover")

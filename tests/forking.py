@@ -11,6 +11,7 @@ import atexit
 import gc
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -110,20 +111,27 @@ class Forked:
     """An arena that was forked off: as much of `subprocess.Popen` as the tests use of it."""
 
     def __init__(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: IO[bytes] | None
+        self,
+        words: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdout: IO[bytes] | None,
+        stdin: int | None = None,
     ) -> None:
-        """stdout: where it prints; None for a pipe that is read here."""
+        """stdout: where it prints; None for a pipe that is read here. stdin: what it reads; None
+        for nothing."""
         self.returncode: int | None = None
         self.stdout: IO[str] | None = None
         out = stdout.fileno() if stdout else None
         if out is None:
-            read, out = os.pipe()
-            self.stdout = os.fdopen(read, errors="replace")
+            printed, out = os.pipe()
+            self.stdout = os.fdopen(printed, errors="replace")
         asked = {"words": [*words], "environment": {**env}, "folder": str(cwd)}
         self._told = socket.socket(socket.AF_UNIX)
         self._told.connect(door())
         with Path(os.devnull).open() as nothing:
-            socket.send_fds(self._told, [json.dumps(asked).encode()], [nothing.fileno(), out, out])
+            read = nothing.fileno() if stdin is None else stdin
+            socket.send_fds(self._told, [json.dumps(asked).encode()], [read, out, out])
         if not stdout:
             os.close(out)
         self.pid = self._number()
@@ -158,6 +166,10 @@ if __name__ == "__main__":
     from arena.cli import main
 
     def run(words: Sequence[str]) -> int:
+        if words[:1] == ["-m"]:
+            sys.argv = [*words[1:]]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+            return 0
         sys.argv = ["app.py", *words]
         return main(words)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.forking import ROOT, Forked
 
-OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL")
+OURS = ("OLLAMA_", "ARENA_", "DATABASE_URL", "REDIS_URL")
 PROGRAM = (sys.executable, "app.py")
 READY_S = 120
 
@@ -118,6 +118,16 @@ def running(
         app.stop(signal.SIGKILL if process.poll() is None and not ready else signal.SIGINT)
         assert process.stdout
         process.stdout.close()
+
+
+def commanded(*words: str, **settings: str) -> tuple[int, str]:
+    """`arena` with these words and only these settings: its exit code, and all that it wrote."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    process = Forked(words, ROOT, env | settings, None)
+    assert process.stdout
+    with process.stdout as printed:
+        told = printed.read()
+    return process.wait(READY_S), told
 
 
 def fetch(url: str) -> Any:

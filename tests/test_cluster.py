@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +15,11 @@ import httpx
 import pytest
 
 from arena.web.headers import REPLICA
-from tests.cluster import NOT_OURS, Cluster, Member, clustered
+from tests.cluster import Cluster, Member, clustered
 from tests.players import OVER, Player, Story
 from tests.postgresql import Postgresql
 from tests.redis_server import RedisServer
-from tests.running import READY_S, ROOT, wait_until
+from tests.running import READY_S, commanded, wait_until
 
 pytest_plugins = ["tests.postgresql", "tests.redis_server"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -196,17 +194,9 @@ def report(players: list[Player], stories: list[Story], trouble: Trouble, cluste
 
 
 def test_deploy_check_finds_this_deployment_sound(cluster: Cluster) -> None:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
     shared = {"DATABASE_URL": cluster.database_url, "REDIS_URL": cluster.redis.url}
-    done = subprocess.run(
-        [sys.executable, "-m", "arena", "deploy-check", "--json", "--url", cluster.url],
-        cwd=ROOT,
-        env=kept | shared,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    _, told = commanded("deploy-check", "--json", "--url", cluster.url, **shared)
+    findings: list[dict[str, Any]] = json.loads(told)["findings"]
     wrong = [f for f in findings if f["status"] != "ok"]
     # The PostgreSQL of the tests is set up so, as no test pulls the plug of the machine.
     assert [f["check"] for f in wrong] == ["ledger"] and "fsync" in wrong[0]["message"], wrong

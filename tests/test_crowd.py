@@ -32,12 +32,12 @@ from arena.core.study.design import GOOD
 from arena.play.studies import open_study
 from arena.studies import StudyFrames
 from tests import raters
-from tests.cluster import NOT_OURS, clustered
+from tests.cluster import clustered
 from tests.nginx import free_port
 from tests.postgresql import Postgresql
 from tests.raters import PLANTED, ROBOT, STRENGTHS, Rater, worse
 from tests.redis_server import RedisServer
-from tests.running import ROOT, App, running, wait_until
+from tests.running import ROOT, App, commanded, running, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -280,26 +280,25 @@ def released_elsewhere(database: str, folder: Path) -> None:
     arena_command("study", "close", "crowd", DATABASE_URL=database)
     arena_command("study", "release", "crowd", str(folder / "release"), DATABASE_URL=database)
     (folder / "release").rename(folder / "elsewhere")
-    told = arena_command(
-        *("study", "rebuild", str(folder / "elsewhere")),
-        DATABASE_URL=f"sqlite:///{folder / 'none' / 'arena.db'}",
-        OPENBLAS_CORETYPE="Prescott",
-        NPY_DISABLE_CPU_FEATURES="AVX2 FMA3 AVX512F",
+    elsewhere = {
+        "DATABASE_URL": f"sqlite:///{folder / 'none' / 'arena.db'}",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F",
+    }
+    told = subprocess.run(
+        [sys.executable, "-m", "arena", "study", "rebuild", str(folder / "elsewhere")],
+        cwd=ROOT,
+        env=os.environ | elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert "every table comes out the same" in told
+    assert "every table comes out the same" in told.stdout, told
     votes = pd.read_parquet(folder / "elsewhere" / "votes.parquet")
     assert GOOD in set(votes["model_a"]) and not {f"r{n}" for n in range(12)} & set(votes["rater"])
 
 
 def arena_command(*words: str, **settings: str) -> str:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
-    done = subprocess.run(
-        [sys.executable, "-m", "arena", *words],
-        cwd=ROOT,
-        env=kept | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    code, told = commanded(*words, **settings)
+    assert code == 0, told
+    return told

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import mlcroissant
 import pandas as pd
 import pytest
 
@@ -225,6 +224,9 @@ def test_another_machine_makes_every_table_anew_to_the_last_digit(
 
 
 def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> None:
+    # Slow to import, and every worker imports all tests.
+    import mlcroissant
+
     close(url)
     assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "mask"]) == 0
     told = mlcroissant.Dataset(jsonld=tmp_path / "out" / "croissant.json")

@@ -34,9 +34,6 @@ expected-statuses = [400, 404, 405, 409, 413, 415, 422]
 STREAMS = "events$"
 """Streams of battles under way have no end."""
 
-EXAMPLES = "15"
-"""Made up for each call, beside those that try each bound of its schema."""
-
 
 def operable(at: Table) -> Operable:
     metrics = Metrics()
@@ -104,10 +101,13 @@ def schemathesis(folder: Path, url: str, *options: str) -> str:
 
 
 @pytest.mark.slow
-def test_whatever_is_called_keeps_to_the_schema(url: str, tmp_path: Path) -> None:
-    tested = 0
+def test_whatever_is_called_keeps_to_the_schema(
+    url: str, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Calls that try each bound of its schema, and some that are made up."""
+    made_up, tested = pytestconfig.getoption("--examples"), 0
     for choice in ("--include-path-regex", "--exclude-path-regex"):
-        said = schemathesis(tmp_path, url, "-n", EXAMPLES, choice, STREAMS)
+        said = schemathesis(tmp_path, url, "-n", made_up, choice, STREAMS)
         counted = re.search(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)", said)
         assert counted, said
         tested += int(counted[3])

@@ -28,6 +28,7 @@ from arena.core.errors import ArenaError
 
 ARENA, PLAIN = "arena", "plain Gradio"
 COLD, WARM, FAR = "cold", "warm", "cold, 50 kB/s and 400 ms away"
+FAR_BYTES_S = 50_000
 READY = {ARENA: "#send:not([disabled])", PLAIN: "textarea"}
 BESIDE = ("-m", "arena.bench.served", "tokens")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -181,8 +182,9 @@ async def _load(browser: Any, program: str, url: str, scene: str) -> tuple[int, 
     cdp = await context.new_cdp_session(page)
     await cdp.send("Network.enable")
     if scene == FAR:
-        slow = {"offline": False, "latency": 400, "downloadThroughput": 50_000}
-        await cdp.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": 50_000})
+        rates = {f"{way}Throughput": FAR_BYTES_S for way in ("download", "upload")}
+        slow = {"offline": False, "latency": 400, **rates}
+        await cdp.send("Network.emulateNetworkConditions", slow)
     sizes: list[int] = []
     cdp.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     for _ in range(2 if scene == WARM else 1):

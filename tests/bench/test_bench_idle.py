@@ -19,6 +19,7 @@ so short a time a tick of the clock that CPU is counted by is much."""
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking")
 def test_an_idle_arena_costs_next_to_nothing_whether_pages_are_open_or_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

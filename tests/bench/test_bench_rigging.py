@@ -12,7 +12,10 @@ __all__ = ["ledger", "run"]
 
 
 @pytest.mark.slow
-def test_it_tells_votes_with_and_without_each_defence_beside_published_figures(run: Run) -> None:
+def test_it_tells_votes_with_and_without_each_defence_beside_published_figures(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rigging, "MOST", 500)
     crowd = ("--raters", 40, "--ballots", 20, "--contenders", 4, "--repeat", 1)
     told = run("bench", "rigging", *crowd, "--json")
     assert told.code == 0

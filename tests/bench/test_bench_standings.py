@@ -65,7 +65,7 @@ def test_simulated_votes_are_as_many_and_as_uneven_as_is_said() -> None:
     pd.testing.assert_frame_equal(votes, simulated.votes(5000, 7, seed=1))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -88,6 +88,7 @@ def test_the_ledger_gets_the_simulated_votes_and_nothing_else_that_counts(
     np.testing.assert_allclose(written.fit().half_width, drawn.fit().half_width)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'arena.db'}"
     benched(url)
@@ -97,6 +98,7 @@ def test_a_ledger_that_has_votes_is_left_alone(tmp_path: Path) -> None:
     assert outcomes(url).last == before
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_figures_of_both_ledgers_and_leaves_one_with_votes_alone(
     postgresql: Postgresql, capsys: pytest.CaptureFixture[str]
 ) -> None:

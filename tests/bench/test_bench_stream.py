@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arena.bench import Figure
+from arena.bench import Figure, footprint, stream
 from arena.bench.browser import Broken, Plan
 from arena.bench.capacity import HERE, PLAIN, Search
 from arena.bench.launched import MODELS
@@ -70,10 +70,11 @@ def test_a_figure_that_could_not_be_measured_is_missed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking")
 def test_capacity_measures_the_arena_beside_a_plain_gradio_app(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    small = ("--tokens", "40", "--start", "2", "--most", "2", "--seconds", "2", "--plain")
+    small = ("--tokens", "10", "--start", "2", "--most", "2", "--seconds", "0.5", "--plain")
     told = found(capsys, "capacity", *small)
     assert set(told["held"]) == {HERE, PLAIN}
     # Beside other tests a step may see no battle to its end.
@@ -82,11 +83,12 @@ def test_capacity_measures_the_arena_beside_a_plain_gradio_app(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking")
 def test_the_cost_of_a_battle_comes_with_a_profile_of_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "profile"
-    small = ("--tokens", "20", "--battles", "2", "--at-once", "2", "--profile", str(file))
+    small = ("--tokens", "10", "--battles", "2", "--at-once", "2", "--profile", str(file))
     figures = by_name(found(capsys, "cpu", *small))
     assert 0.005 < figures["CPU of a battle, 2 at once"] < 2
     functions = {name for _, _, name in pstats.Stats(str(file)).stats}  # type: ignore[attr-defined]
@@ -94,6 +96,7 @@ def test_the_cost_of_a_battle_comes_with_a_profile_of_it(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forking")
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
@@ -109,20 +112,33 @@ def test_the_cost_of_a_battle_comes_with_a_profile_of_it(
             },
         ),
         (
-            "memory --pages 2,4 --battles 20",
+            "memory --pages 2,4 --battles 10",
             {"With no page open": (50, 2000), "A page, of 4": (-5000, 5000)},
         ),
         (
             "votes --seconds 0.5 --battles 5",
             {"SQLite: durable votes a second": (5, 1e5), "SQLite: p99": (0, 5)},
         ),
-        ("start --repeat 1", {"Arena, until its first page": (0.5, 100)}),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) else "",
 )
 def test_a_bench_that_is_run_small_reports_what_is_likely(
-    command: str, expected: dict[str, tuple[float, float]], capsys: pytest.CaptureFixture[str]
+    command: str,
+    expected: dict[str, tuple[float, float]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(stream, "RATES", {"unlike": stream.RATES["unlike"]})
+    monkeypatch.setattr(footprint, "SETTLE_S", 0.2)
+    monkeypatch.setattr(footprint, "AT_ONCE", 5)
     figures = by_name(found(capsys, *command.split()))
     for name, (least, most) in expected.items():
         assert least <= figures[name] <= most, figures
+
+
+@pytest.mark.slow
+def test_a_start_is_measured_from_the_program_to_its_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = by_name(found(capsys, "start", "--repeat", "1"))
+    assert 0.5 <= figures["Arena, until its first page"] <= 100

@@ -46,9 +46,9 @@ async def replica_of(at: Table, root_path: str = "") -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def replicas_of(
-    folder: Path, tables: int = 1, root_path: str = ""
+    folder: Path, tables: int = 1, replicas: int = 2, root_path: str = ""
 ) -> AsyncIterator[tuple[list[str], list[Table]]]:
-    """Two replicas with one table behind them, as if they shared their battles, or two: their
+    """Replicas with one table behind them, as if they shared their battles, or two: their
     addresses and their tables."""
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(FakeOllama(HOSTED, speed=20, warm=True))
@@ -56,10 +56,8 @@ async def replicas_of(
         for place in places:
             place.mkdir()
         at = [await stack.enter_async_context(table(place, [host])) for place in places]
-        yield (
-            [await stack.enter_async_context(replica_of(a, root_path)) for a in (at[0], at[-1])],
-            at,
-        )
+        served = [replica_of(at[number % tables], root_path) for number in range(replicas)]
+        yield [await stack.enter_async_context(each) for each in served], at
 
 
 @contextmanager

@@ -94,6 +94,7 @@ def test_behind_https_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_replicas_that_share_nothing_are_told_from_one_arena(tmp_path: Path) -> None:
     async def scene() -> None:
         async with replicas_of(tmp_path, tables=2) as (addresses, _):
@@ -106,6 +107,7 @@ def test_replicas_that_share_nothing_are_told_from_one_arena(tmp_path: Path) -> 
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_all_that_a_careless_nginx_does_is_found(tmp_path: Path) -> None:
     async def scene() -> None:
         async with replicas_of(tmp_path) as (addresses, _):
@@ -123,64 +125,61 @@ def test_all_that_a_careless_nginx_does_is_found(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
-async def on_the_page(
-    folder: Path, server: str, path: str = "", root_path: str = ""
-) -> list[Finding]:
-    """What is found of the page of one replica behind such an nginx, at this path of it."""
-    async with replicas_of(folder, root_path=root_path) as (addresses, _):
-        with behind(folder / "nginx", addresses[:1], server) as url:
-            async with Visitor(f"{url}{path}") as visitor:
-                return [f async for f in replicas.played(visitor)]
+def on_the_page(folder: Path, *asked: tuple[str, str], root_path: str = "") -> list[Finding]:
+    """What is found of the page of one replica: for each an nginx like this, and a path of it."""
+
+    async def found() -> list[Finding]:
+        pages = []
+        async with replicas_of(folder, replicas=1, root_path=root_path) as (addresses, _):
+            for number, (server, path) in enumerate(asked):
+                with behind(folder / f"nginx{number}", addresses, server) as url:
+                    async with Visitor(f"{url}{path}") as visitor:
+                        pages.append(of([f async for f in replicas.played(visitor)], "page"))
+        return pages
+
+    return asyncio.run(found())
 
 
 BELOW = f"{FORWARDED} location /arena/ {{ proxy_pass http://arena/; proxy_buffering off; }}"
+BARE = f"{BELOW} location = /arena {{ proxy_pass http://arena/; }}"
 
 
+@pytest.mark.slow
 def test_an_arena_behind_a_path_that_does_not_know_it_is_found_out(tmp_path: Path) -> None:
-    page = of(asyncio.run(on_the_page(tmp_path, BELOW, "/arena/")), "page")
+    (page,) = on_the_page(tmp_path, (BELOW, "/arena/"))
     assert page.status == "fail" and "ARENA_ROOT_PATH" in page.mend
     assert "/gradio_api/run/predict, where no arena answers (status 404)" in page.message
     assert "/arena/gradio_api" not in page.message
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/arena/", "/arena"])
-@pytest.mark.parametrize("server", [BELOW, BELOW.replace("http://arena/;", "http://arena;")])
-def test_an_arena_behind_a_path_that_knows_it_is_played(
-    tmp_path: Path, server: str, path: str
-) -> None:
-    """Whether the proxy takes the path away or passes it on."""
-    found = asyncio.run(on_the_page(tmp_path, server, path, root_path="/arena"))
-    assert of(found, "page").status == "ok"
+def test_an_arena_behind_a_path_that_knows_it_is_played(tmp_path: Path) -> None:
+    """Whether the proxy takes the path away or passes it on; where it shows the page without the
+    slash of its path, that is found out."""
+    passed = BELOW.replace("http://arena/;", "http://arena;")
+    servers = [(server, path) for server in (BELOW, passed) for path in ("/arena/", "/arena")]
+    *sound, bare = on_the_page(tmp_path, *servers, (BARE, "/arena"), root_path="/arena")
+    assert [page.status for page in sound] == ["ok"] * 4, sound
+    assert bare.status == "fail" and "without a slash" in bare.mend
+    assert "follows its battle at" in bare.message and "status 404" in bare.message
+
+
+CLOSED = {
+    "location /gradio_api/ { return 403; }": "where no arena answers (status 403)",
+    "location /api/arena/battles/ { return 429; }": "follows its battle at",
+    "location ~ /events$ { return 200 'none'; }": "/events tells no events (SSEError)",
+    "location ~ /events$ { default_type text/event-stream; return 200 ': none'; }": (
+        "its events ended before it did"
+    ),
+}
 
 
 @pytest.mark.slow
-def test_a_path_without_its_slash_that_shows_the_page_is_found_out(tmp_path: Path) -> None:
-    bare = f"{BELOW} location = /arena {{ proxy_pass http://arena/; }}"
-    page = of(asyncio.run(on_the_page(tmp_path, bare, "/arena", "/arena")), "page")
-    assert page.status == "fail" and "without a slash" in page.mend
-    assert "follows its battle at" in page.message and "status 404" in page.message
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("closed", "said"),
-    [
-        ("location /gradio_api/ { return 403; }", "where no arena answers (status 403)"),
-        ("location /api/arena/battles/ { return 429; }", "follows its battle at"),
-        ("location ~ /events$ { return 200 'none'; }", "/events tells no events (SSEError)"),
-        (
-            "location ~ /events$ { default_type text/event-stream; return 200 ': none'; }",
-            "its events ended before it did",
-        ),
-    ],
-)
-def test_what_does_not_reach_the_arena_from_the_page_is_found(
-    tmp_path: Path, closed: str, said: str
-) -> None:
-    server = f"{FORWARDED} location / {{ {ONE_BY_ADDRESS} }} {closed}"
-    page = of(asyncio.run(on_the_page(tmp_path, server)), "page")
-    assert page.status == "fail" and said in page.message and page.mend
+def test_what_does_not_reach_the_arena_from_the_page_is_found(tmp_path: Path) -> None:
+    open_ = f"{FORWARDED} location / {{ {ONE_BY_ADDRESS} }}"
+    pages = on_the_page(tmp_path, *((f"{open_} {closed}", "") for closed in CLOSED))
+    for page, said in zip(pages, CLOSED.values(), strict=True):
+        assert page.status == "fail" and said in page.message and page.mend
 
 
 @pytest.mark.slow
@@ -189,8 +188,8 @@ def test_a_battle_whose_events_are_held_back_is_given_up(tmp_path: Path) -> None
     server = f"{FORWARDED} {held} location / {{ proxy_pass http://arena; }}"
 
     async def scene() -> None:
-        async with replicas_of(tmp_path) as (addresses, _):
-            with behind(tmp_path / "nginx", addresses[:1], server) as url:
+        async with replicas_of(tmp_path, replicas=1) as (addresses, _):
+            with behind(tmp_path / "nginx", addresses, server) as url:
                 async with Visitor(url, browses=True, silent_s=1.0) as browser:
                     player = Player(await Page.opened(browser), "")
                     with pytest.raises(Elsewhere, match="/events tells no events"):

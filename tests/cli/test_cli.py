@@ -17,6 +17,7 @@ from arena.checks.doctor import clock_finding
 from arena.cli.configure import edited
 from tests.cli.conftest import Ran, Run
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama, FakeOllamaThread
+from tests.forking import Forked
 from tests.nginx import free_port
 from tests.running import ROOT, App, running
 
@@ -377,20 +378,15 @@ def test_something_else_at_the_address_is_told(
 
 
 def test_the_live_monitor_ends_well_with_ctrl_c(warm_host: FakeOllamaThread) -> None:
-    env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(free_port()), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "arena", "monitor", "--json", "--every", "0.2"],
-        cwd=ROOT,
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout and process.stderr
-        looks = [json.loads(process.stdout.readline()) for _ in range(2)]
+    env = {"OLLAMA_HOST": warm_host.url, "ARENA_PORT": str(free_port())}
+    process = Forked(["monitor", "--json", "--every", "0.2"], ROOT, env, None)
+    assert process.stdout
+    with process.stdout as printed:
+        looks = [json.loads(printed.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
-        assert (process.wait(timeout=20), process.stderr.read()) == (0, "")
-    assert [look["hosts"][0]["up"] for look in looks] == [True, True]
+        looks += map(json.loads, printed)
+        assert process.wait(timeout=20) == 0
+    assert all(look["hosts"][0]["up"] for look in looks)
 
 
 @pytest.fixture(scope="module")

@@ -51,24 +51,26 @@ def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("ARENA_PACE", "fast"), ("DATABASE_URL", "sqlite:////proc/x/arena.db")]
+    ("key", "value", "door"),
+    [("ARENA_PACE", "fast", PROGRAM), ("DATABASE_URL", "sqlite:////proc/x/arena.db", ())],
 )
 def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
-    tmp_path: Path, key: str, value: str
+    tmp_path: Path, key: str, value: str, door: tuple[str, ...]
 ) -> None:
-    with running(tmp_path, ready=False, door=PROGRAM, **{key: value}) as app:
+    with running(tmp_path, ready=False, door=door, **{key: value}) as app:
         assert app.process.wait(timeout=READY_S) == 1
         assert app.ended()
         (line,) = [line for line in app.lines if key in line]
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
 
 
-@pytest.mark.parametrize(
-    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
-def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(tmp_path: Path, how: Any) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "door"), [(signal.SIGINT, PROGRAM), (signal.SIGTERM, ())])
+def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(
+    tmp_path: Path, how: Any, door: tuple[str, ...]
+) -> None:
     with FakeOllama.in_thread(speed=1, warm=True) as host:
-        with running(tmp_path, door=PROGRAM, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
+        with running(tmp_path, door=door, OLLAMA_HOST=host.url, ARENA_STOP="0.2") as app:
             request = urllib.request.Request(
                 f"{app.url}/api/arena/battles",
                 data=b'{"prompt": "Tell me more."}',
@@ -99,7 +101,7 @@ def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_second_start_needs_no_network(tmp_path: Path, engine_weights: Any) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
-    with running(tmp_path, door=PROGRAM, **offline) as app:
+    with running(tmp_path, **offline) as app:
         assert app.get("api/arena/status")["ready"]
 
 

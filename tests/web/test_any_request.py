@@ -152,10 +152,11 @@ FIELD = st.sampled_from(
 
 
 @pytest.mark.slow
-def test_no_value_in_any_field_makes_a_move_fail(app: FastAPI) -> None:
+def test_no_value_in_any_field_makes_a_move_fail(app: FastAPI, pytestconfig: pytest.Config) -> None:
+    examples = int(pytestconfig.getoption("--examples"))
     posted = [path for method, path in sorted(set(paths(app.routes))) if method == "POST"]
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.dictionaries(FIELD, VALUE, max_size=6), min_size=len(posted)))
     def sent(bodies: list[dict[str, object]]) -> None:
         async def scene() -> list[str]:

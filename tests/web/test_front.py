@@ -19,7 +19,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> httpx.Response:
     """The page below a path, as somebody gets it who can read it compressed."""
 
     async def fetched() -> httpx.Response:
-        async with replicas_of(tmp_path_factory.mktemp("front"), root_path="/arena") as (at, _):
+        folder = tmp_path_factory.mktemp("front")
+        async with replicas_of(folder, replicas=1, root_path="/arena") as (at, _):
             async with httpx.AsyncClient(trust_env=False) as client:
                 return await client.get(f"http://{at[0]}/arena/")
 

@@ -292,16 +292,14 @@ def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) 
     assert page.input_value(PROMPT) == "x" * 6001, "what was typed is kept"
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_nothing_overflows_and_nothing_comes_from_outside(
-    browser: Any, app: App, theme: str
-) -> None:
+@pytest.mark.slow
+def test_nothing_overflows_and_nothing_comes_from_outside(browser: Any, app: App) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 800})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    response = page.goto(f"{app.url}/?__theme={theme}")
+    response = page.goto(f"{app.url}/?__theme=dark")
     assert "connect-src 'self'" in response.headers["content-security-policy"]
     page.wait_for_selector("#send:not([disabled])")
     ask(page, "Name a tree.")

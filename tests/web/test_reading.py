@@ -11,6 +11,8 @@ from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import App, running
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "#prompt textarea"
 VOTE_OUT = "[id^=vote-out-]:not([disabled]):visible"
 PATIENCE_MS = 30_000
@@ -61,7 +63,6 @@ def test_the_enter_that_ends_a_composition_starts_no_battle(page: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.arena") == "idle"
 
 
-@pytest.mark.slow
 def test_voting_opens_with_every_reply_at_its_top_as_it_was_written(page: Any) -> None:
     page.fill(PROMPT, "كم الثمن?")
     page.press(PROMPT, "Enter")
@@ -85,7 +86,6 @@ def test_voting_opens_with_every_reply_at_its_top_as_it_was_written(page: Any) -
     assert not page.locator(".answer [id], .answer [style*=fixed]").count()
 
 
-@pytest.mark.slow
 def test_a_page_that_shows_no_formula_loads_nothing_for_it(page: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -15,6 +15,8 @@ from tests.running import App, running
 from tests.web.axe import findings
 from tests.web.test_page import BETTER, PATIENCE_MS, VOTE_OUT, ask, enter, open_tab, until, vote
 
+pytestmark = pytest.mark.slow
+
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
 NARROW = {"width": 345, "height": 740}
 """Too narrow for all tabs."""
@@ -61,7 +63,6 @@ def desk(browser: Any, site: Site) -> Iterator[Any]:
     page.context.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("size", "language"), [(DESK, "en-GB"), (NARROW, "de-DE")])
 def test_no_state_of_the_page_shuts_anybody_out(
     browser: Any, site: Site, size: dict[str, int], language: str
@@ -117,47 +118,20 @@ def test_no_state_of_the_page_shuts_anybody_out(
     assert not said
 
 
-def test_panes_have_the_height_there_is_and_open_to_their_whole_length(desk: Any) -> None:
+def test_long_replies_have_the_height_there_is_tell_what_was_not_read_and_scroll_together(
+    desk: Any,
+) -> None:
     ask(desk, "Tell me something long.")
     desk.wait_for_selector(VOTE_OUT)
     heights = desk.eval_on_selector_all(REPLY, "all => all.map((each) => each.clientHeight)")
     assert min(heights) > 500
     assert desk.locator("#equal").bounding_box()["y"] < DESK["height"]
-    toggle = desk.locator("#pane-a .pane-toggle")
-    toggle.click()
-    assert toggle.get_attribute("aria-expanded") == "true"
-    scrolled, shown = desk.eval_on_selector(
-        "#pane-a .reply", "(box) => [box.scrollHeight, box.clientHeight]"
-    )
-    assert scrolled == shown > heights[0]
-
-
-def test_what_was_not_read_to_its_end_is_told_and_not_forced(desk: Any) -> None:
-    ask(desk, "Tell me something long.")
-    desk.wait_for_selector(VOTE_OUT)
     rests = desk.locator("#panes .pane-rest:visible")
     assert rests.count() == 3
     desk.eval_on_selector("#pane-b .reply", "(box) => box.scrollTo(0, box.scrollHeight)")
     desk.wait_for_selector("#pane-b .pane-rest", state="hidden")
     assert rests.count() == 2
     rests.first.click()
-    desk.wait_for_function("document.querySelector('#pane-a .reply').scrollTop > 100")
-    assert vote(desk, VOTE_OUT) == "A"
-    desk.wait_for_selector(BETTER)
-
-
-def test_nothing_is_told_of_replies_that_are_seen_whole(desk: Any) -> None:
-    ask(desk, "A short one.")
-    desk.wait_for_selector(VOTE_OUT)
-    desk.wait_for_selector("#pane-c .pane-rest", state="hidden")
-    assert not desk.locator("#panes .pane-rest:visible").count()
-
-
-def test_panes_scroll_together_if_that_is_wanted(desk: Any) -> None:
-    ask(desk, "Tell me something long.")
-    desk.wait_for_selector(VOTE_OUT)
-    desk.hover("#pane-a .reply")
-    desk.mouse.wheel(0, 200)
     desk.wait_for_function("document.querySelector('#pane-a .reply').scrollTop > 100")
     assert desk.evaluate("document.querySelector('#pane-c .reply').scrollTop") == 0
     desk.click("#together")
@@ -169,12 +143,23 @@ def test_panes_scroll_together_if_that_is_wanted(desk: Any) -> None:
           return a.scrollTop > 250 && Math.abs(a.scrollTop - c.scrollTop) < 3;
         }"""
     )
+    toggle = desk.locator("#pane-a .pane-toggle")
+    toggle.click()
+    assert toggle.get_attribute("aria-expanded") == "true"
+    scrolled, shown = desk.eval_on_selector(
+        "#pane-a .reply", "(box) => [box.scrollHeight, box.clientHeight]"
+    )
+    assert scrolled == shown > heights[0]
+    assert vote(desk, VOTE_OUT) == "A", "and whoever has not read on may vote"
+    desk.wait_for_selector(BETTER)
 
 
 def test_the_focus_stays_in_the_battle_and_only_its_events_are_announced(desk: Any) -> None:
     focused = "document.activeElement.id"
     ask(desk, "A short one.")
     desk.wait_for_selector(VOTE_OUT)
+    desk.wait_for_selector("#pane-c .pane-rest", state="hidden")
+    assert not desk.locator("#panes .pane-rest:visible").count(), "replies that are seen whole"
     assert desk.evaluate(focused) == "status"
     live = "[aria-live]:not([aria-live=off]), [role=log], [role=alert], [role=status]"
     ids = desk.eval_on_selector_all(
@@ -214,7 +199,9 @@ def phone(browser: Any, site: Site) -> Iterator[Any]:
     page.context.close()
 
 
-def test_one_pane_fills_the_phone_and_its_vote_is_in_view(phone: Any) -> None:
+def test_one_pane_fills_the_phone_with_its_vote_in_view_and_nothing_too_small_to_touch(
+    phone: Any,
+) -> None:
     ask(phone, "Tell me something long.")
     phone.wait_for_selector(VOTE_OUT)
     box = phone.locator("#pane-a").bounding_box()
@@ -226,11 +213,6 @@ def test_one_pane_fills_the_phone_and_its_vote_is_in_view(phone: Any) -> None:
     phone.wait_for_function(
         "Math.abs(document.querySelector('#pane-c').getBoundingClientRect().x) < 30"
     )
-
-
-def test_nothing_on_the_phone_is_too_small_to_touch(phone: Any) -> None:
-    ask(phone, "Tell me something long.")
-    phone.wait_for_selector(VOTE_OUT)
     sizes = phone.eval_on_selector_all(
         "button, [role=tab], input:enabled:not([type=radio]), textarea, select, summary",
         """all => all.filter((one) => one.checkVisibility() && one.offsetHeight > 1).map((one) => {
@@ -243,10 +225,11 @@ def test_nothing_on_the_phone_is_too_small_to_touch(phone: Any) -> None:
     assert "(F)" not in phone.inner_text("body")
 
 
-@pytest.mark.slow
-def test_a_follow_up_sent_with_enter_on_the_phone_always_appears(phone: Any, site: Site) -> None:
-    """Also when Enter comes before the field may be used: a hundred times, seven a battle."""
-    for number in range(100):
+def test_a_follow_up_sent_with_enter_on_the_phone_always_appears(
+    phone: Any, site: Site, pytestconfig: pytest.Config
+) -> None:
+    """Also when Enter comes before the field may be used: again and again, seven a battle."""
+    for number in range(int(pytestconfig.getoption("--follow-ups"))):
         if number % 7 == 0:
             if number:
                 phone.click("#new-battle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import numpy as np
@@ -139,12 +140,9 @@ def test_whoever_chooses_by_a_taste_is_judged_as_mildly_as_promised(taste: float
 
 @pytest.mark.slow
 def test_of_all_attackers_at_once_most_are_found_and_hardly_anybody_else() -> None:
-    found: dict[str, int] = {}
-    for seed in range(3):
-        for finding in audit(Crowd(seed=seed, attacks=ATTACKS).votes()).findings:
-            name = finding.rater.rpartition("-")[0]
-            found[name] = found.get(name, 0) + 1
-    assert found.get("honest", 0) <= 1
-    assert found["loyal by its words"] == 15 and found["ring of twenty"] >= 40
+    findings = audit(Crowd(seed=0, attacks=ATTACKS).votes()).findings
+    found = Counter(finding.rater.rpartition("-")[0] for finding in findings)
+    assert not found["honest"]
+    assert found["loyal by its words"] == 5 and found["ring of twenty"] >= 14
     for name in ("always left", "in a burst", "without reading"):
-        assert found[name] == 15
+        assert found[name] == 5

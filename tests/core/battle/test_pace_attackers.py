@@ -7,9 +7,11 @@ as the slowest had written, they succeed; on the pace there is, they guess.
 from __future__ import annotations
 
 import random
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,12 +54,12 @@ class Writing:
     """One reply: its text, and when how much of it was there."""
 
     text: str
-    times: Floats
-    reached: npt.NDArray[np.int64]
+    times: Sequence[float]
+    reached: Sequence[int]
 
     def track(self, now: float) -> Track:
-        tokens = int(np.searchsorted(self.times, now, side="right"))
-        return Track(int(self.reached[tokens - 1]) if tokens else 0, tokens == len(self.times))
+        tokens = bisect_right(self.times, now)
+        return Track(self.reached[tokens - 1] if tokens else 0, tokens == len(self.times))
 
 
 def gaps(rng: random.Random, kind: str, speed: float, tokens: int) -> list[float]:
@@ -74,14 +76,14 @@ def gaps(rng: random.Random, kind: str, speed: float, tokens: int) -> list[float
 
 def writing(rng: random.Random, kind: str, speed: float, characters: float) -> Writing:
     """Words as prose has them, in tokens of at most six characters that begin with the space."""
-    tokens: list[str] = []
-    while len("".join(tokens)) < characters:
-        for _ in range(40):
-            word = " " + "e" * max(1, round(rng.gauss(5, 2.5)))
-            tokens += [word[i : i + 6] for i in range(0, len(word), 6)]
-    tokens = tokens[: max(1, int(np.searchsorted(np.cumsum([*map(len, tokens)]), characters)))]
-    times = rng.uniform(0.1, 0.8) + np.cumsum(gaps(rng, kind, speed, len(tokens)))
-    return Writing("".join(tokens), times, np.cumsum([*map(len, tokens)]))
+    text = ""
+    while len(text) < characters:
+        text += "".join(" " + "e" * max(1, round(rng.gauss(5, 2.5))) for _ in range(40))
+    tokens = re.findall(" e{1,5}|e{1,6}", text)
+    reached = [*accumulate(map(len, tokens))]
+    reached = reached[: max(1, bisect_left(reached, characters))]
+    times = rng.uniform(0.1, 0.8) + np.cumsum(gaps(rng, kind, speed, len(reached)))
+    return Writing(text[: reached[-1]], times.tolist(), reached)
 
 
 # What a viewer sees -----------------------------------------------------------------------------
