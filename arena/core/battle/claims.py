@@ -19,13 +19,17 @@ GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{
 
 
 @lru_cache(maxsize=512)
-def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = False) -> bool:
+def claims(
+    name: Name, left: str, right: str, after: str, *, fiction: bool = False, asked: bool = False
+) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names;
-    after: all that is seen of what follows. fiction: others may be the ones who speak."""
-    doubtful = name.sort is Sort.WEAK or (fiction and name.sort is Sort.WORD)
-    if doubtful and not name.versioned:
+    after: all that is seen of what follows. fiction: others may be the ones who speak; asked: a
+    prompt asks for the one who has this name."""
+    doubtful = fiction and name.sort is Sort.WORD
+    if (doubtful or (name.sort is Sort.WEAK and not asked)) and not name.versioned:
         around = tokens(left) + tokens(right)
-        if NAME not in around and not _has_role(around) and not _OFFERS.search(after):
+        role = any(word in _ROLES for word in around) if doubtful else _has_role(around)
+        if NAME not in around and not role and not _OFFERS.search(after):
             return False
     if _LIVES.match(right) and not name.sure:
         return False

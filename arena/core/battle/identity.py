@@ -23,7 +23,7 @@ from arena.core.battle.claims import (
     speaks,
     tokens,
 )
-from arena.core.battle.mentions import mentions
+from arena.core.battle.mentions import mentions, subjects
 from arena.core.battle.names import NAME, Name, Names, Sort
 
 BEFORE, AFTER = 160, 90
@@ -116,6 +116,10 @@ class _Asked:
         return bool(TRANSLATION.search(self.text))
 
     @cached_property
+    def of_reader(self) -> bool:
+        return "reader" in subjects(self.text)
+
+    @cached_property
     def who_it_is(self) -> bool:
         return bool(WHO.search(self.text))
 
@@ -134,17 +138,25 @@ def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int,
 def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
     name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
-    if asked.for_translation and name.text in asked.text:
+    named = name.text in asked.text
+    if asked.for_translation and named:
         return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
     left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
-    if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
+    if claims(
+        name,
+        left,
+        right,
+        after.casefold(),
+        fiction=asked.for_fiction,
+        asked=named and asked.of_reader,
+    ):
         return True
     model = name.sure or name.versioned
     about = asked.about_models and not asked.who_it_is
-    unasked = not about and name.text not in asked.text
+    unasked = not about and not named
     others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
     pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
     if unasked and not asked.for_fiction and mentions(name, left, right, pair=pair):
@@ -154,7 +166,7 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
-    if whole and not begins and at < BEFORE and asked.who_it_is and name.text not in asked.text:
+    if whole and not begins and at < BEFORE and asked.who_it_is and not named:
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True

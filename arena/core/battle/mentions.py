@@ -6,6 +6,7 @@ came about, and not of other people and things? It does not know what was asked.
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from arena.core.battle.claims import CJK, denies, tokens
 from arena.core.battle.names import NAME, Name, Sort, plain
@@ -14,6 +15,7 @@ from arena.core.battle.phrases import words
 _TABLES = ("speaker", "addressed", "reader", "birth", "made", "roles", "speech", "others")
 _WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
+_SAYS = re.compile(r" [\w ]{2,20}:")
 _IN_CJK = re.compile(f"[{CJK}]")
 
 
@@ -23,27 +25,32 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     pair: of these one is a model's, and one a maker's."""
     if left.count('"') % 2 or any(map(denies, tokens(left)[-3:])):
         return False
-    said = _said(left + NAME + right)
+    said = subjects(left + NAME + right)
     if "others" in said:
         return False
     itself = not said.isdisjoint(("speaker", "addressed"))
     if name.sort is Sort.WEAK:
         return itself and "roles" in said
+    if name.sure or name.release or name.sort is Sort.LAB or pair:
+        return True
     foreign = name.sort is Sort.WORD and name.text.isascii() and _ELSEWHERE.search(left + right)
-    if name.sure or name.release or name.sort is Sort.LAB or pair or foreign:
-        return itself or not said.isdisjoint(("reader", "speech")) or {"made", "roles"} <= said
+    if foreign:
+        return itself or not said.isdisjoint(("reader", "speech"))
     if name.makes:
         beside = tokens(left)[-1:] + tokens(right)[:1]
         came = (
             "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
         )
         return (itself and came) or {"addressed", "made"} <= said
+    if (verb := _SAYS.match(right)) and "speech" in subjects(verb[0]):
+        return True
     return ("roles" in said and (itself or "speech" in said)) or {"reader", "speech"} <= said
 
 
-def _said(sentence: str) -> frozenset[str]:
+def subjects(sentence: str) -> frozenset[str]:
     """What it speaks of."""
-    tables = frozenset().union(*map(_of, _WORD.findall(sentence)))
+    words = _WORD.findall(sentence)
+    tables = frozenset().union(*map(_of, words), *map(_of, map("_".join, pairwise(words))))
     if _IN_CJK.search(sentence):
         tables |= {table for table, found in _UNSPACED.items() if found.search(sentence)}
     return tables

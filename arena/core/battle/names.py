@@ -30,7 +30,7 @@ _UNSEEN = re.compile(
     "\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _FORMATTING = re.compile(
-    r"~~[^~\n]+~~|[*~`]+|(?<![^\W_])_+|_+(?![^\W_])|</?(?:b|i|em|strong|u|span|mark)>"
+    r"~~[^~\n]+~~|[*`]+|~{2,}|(?<![^\W_])_+|_+(?![^\W_])|</?(?:b|i|em|strong|u|span|mark)>"
 )
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .·•|-]{1,2}){2,}[^\W_](?![^\W_])")
 _SPREAD = re.compile(r"[ .·•|-][^\W_][ .·•|-]{1,2}[^\W_](?![^\W_])")
@@ -190,6 +190,8 @@ def _proper(found: re.Match[str]) -> bool:
         sloppy = here or _SLOPPY.search(before[-20:])
         joined = found["version"] and not found["version"].startswith(" ")
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
+    if word.startswith("Le c"):
+        return False
     following = re.match(r" ([A-Z][a-z]+)", after)
     return not following or following[1].lower().startswith(_MODEL_WORDS)
 
