@@ -12,10 +12,21 @@ from arena.core.battle.claims import CJK, denies, tokens
 from arena.core.battle.names import NAME, Name, Sort, plain
 from arena.core.battle.phrases import words
 
-_TABLES = ("speaker", "addressed", "reader", "birth", "made", "roles", "speech", "others")
+_TABLES = (
+    "speaker",
+    "addressed",
+    "reader",
+    "birth",
+    "made",
+    "roles",
+    "speech",
+    "agents",
+    "others",
+    "may",
+)
 _WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
-_SAYS = re.compile(r" [\w ]{2,20}:")
+_SAYS = re.compile(r"(?:'s)? [\w ]{2,20}:")
 _IN_CJK = re.compile(f"[{CJK}]")
 
 
@@ -23,26 +34,31 @@ _IN_CJK = re.compile(f"[{CJK}]")
 def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names.
     pair: of these one is a model's, and one a maker's."""
-    if left.count('"') % 2 or any(map(denies, tokens(left)[-3:])):
+    before, after = tokens(left), tokens(right)
+    if left.count('"') % 2 or any(map(denies, before[-3:])):
         return False
     said = subjects(left + NAME + right)
-    if "others" in said:
-        return False
     itself = not said.isdisjoint(("speaker", "addressed"))
+    useful = any("may" in _of(word) for word in before[-3:] + after[:3])
+    if "others" in said or (useful and not itself):
+        return False
     if name.sort is Sort.WEAK:
         return itself and "roles" in said
-    if name.sure or name.release or name.sort is Sort.LAB or pair:
-        return True
     foreign = name.sort is Sort.WORD and name.text.isascii() and _ELSEWHERE.search(left + right)
-    if foreign:
+    if name.sure or name.release or name.sort is Sort.LAB or pair:
+        return itself or not said.isdisjoint(("reader", "speech", "birth"))
+    if foreign and not left.endswith(("(", "（")):
         return itself or not said.isdisjoint(("reader", "speech"))
+    by = "agents" in _of(before[-1]) if before else False
     if name.makes:
-        beside = tokens(left)[-1:] + tokens(right)[:1]
+        beside = before[-2:][: 2 if by else 0] + before[-1:] + after[:1]
         came = (
             "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
         )
-        return (itself and came) or {"addressed", "made"} <= said
+        return (came and (itself or "reader" in said)) or {"addressed", "made"} <= said
     if (verb := _SAYS.match(right)) and "speech" in subjects(verb[0]):
+        return True
+    if "speech" in said and any("made" in _of(word) for word in before[-2:]):
         return True
     return ("roles" in said and (itself or "speech" in said)) or {"reader", "speech"} <= said
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from html import unescape
 
 from arena.core.battle.phrases import words
 
@@ -123,7 +124,7 @@ class Names:
 
     def normal(self, text: str) -> str:
         """The text as it reads: without formatting, in the letters that are meant."""
-        text = plain(text)
+        text = plain(unescape(text) if "&" in text else text)
         if any(sign in text for sign in "*_~`<"):
             text = _FORMATTING.sub("", text)
         if _SPREAD.search(text):
@@ -192,7 +193,7 @@ def _proper(found: re.Match[str]) -> bool:
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
     if word.startswith("Le c"):
         return False
-    following = re.match(r" ([A-Z][a-z]+)", after)
+    following = re.match(r" ([A-ZА-Я][a-zа-я]+)", after)
     return not following or following[1].lower().startswith(_MODEL_WORDS)
 
 
