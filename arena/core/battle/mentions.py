@@ -47,7 +47,7 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     foreign = name.sort is Sort.WORD and name.text.isascii() and _ELSEWHERE.search(left + right)
     if name.sure or name.release or name.sort is Sort.LAB or pair:
         return itself or not said.isdisjoint(("reader", "speech", "birth"))
-    if foreign and not left.endswith(("(", "（")):
+    if foreign and not left.endswith(("(", "\uff08")):
         return itself or not said.isdisjoint(("reader", "speech"))
     by = "agents" in _of(before[-1]) if before else False
     if name.makes:
