@@ -51,6 +51,9 @@ _PAIRS = tuple(
     (re.compile(rf"\s*(?i:{opens})"), re.compile(f"(?i:{closes})"))
     for opens, closes in (
         (r"thinking\.\.\.\n", r"\n\.\.\. ?done thinking\.?"),
+        (rf"\*{_THINKING}:", r"\*[ \t]*\n"),
+        (rf"\({_THINKING}:", r"\)[ \t]*\n"),
+        (rf"<!-- *{_THINKING}:?", "-->"),
         (rf"```{_THINKING}\n", r"\n```[ \t]*\n"),
         (rf"<details>\s*<summary>{_THINKING}[^<\n]*</summary>", "</details>"),
         (
@@ -59,7 +62,7 @@ _PAIRS = tuple(
         ),
     )
 )
-_DRESS = re.compile(r"\s*(?:#+ ?|\*+|_+|`+|<details>\s*<summary>)?")
+_DRESS = re.compile(r"\s*(?:#+ ?|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
 _HEADING, _LONGEST_THOUGHT = 48, 20_000
 
 
@@ -93,7 +96,7 @@ class Worded:
         """So little is read that it may become a heading."""
         if len(self._held) > _HEADING:
             return False
-        if "<details>".startswith(begun) or begun.startswith("<details>"):
+        if begun.startswith("<details>") or any(t.startswith(begun) for t in ("<details>", "<!--")):
             return True
         return any(
             word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 5)

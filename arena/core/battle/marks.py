@@ -46,7 +46,7 @@ _KINDS = {
     ),
     Kind.WEIGHS: rf"(?i:<(?:{_WEIGHING})>|\[(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
     Kind.WEIGHED: rf"(?i:</(?:{_WEIGHING})>|\[/(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
-    Kind.WRAPS: r"(?i:</?(?:final_)?(?:answer|output|response)>)|<\|(?:begin|end)_of_(?:solution|answer)\|>",
+    Kind.WRAPS: r"(?i:</?(?:final_)?(?:answer|output|response)>|</?final>)|<\|(?:begin|end)_of_(?:solution|answer)\|>",
     Kind.CHANNEL: r"<\|channel\|?>",
     Kind.STARTS: (
         r"<\|?(?:start|im_start|im_assistant|start_header_id|header_start|start_of_role"
@@ -57,7 +57,7 @@ _KINDS = {
     Kind.TOKEN: (
         r"<\|/?[A-Za-z][\w.:/@-]{1,50}\|>|<\|[a-z]+(?: [a-z]+){1,3}\|>|<\|[a-z_]+>|<[a-z_]+\|>"
         r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_|SPECIAL_)\d+>|<0x[0-9A-F]{2}>|</?INST>|\[e~\["
-        r"|</?tool_(?:call|response)>|<</SYS>>|<seed:[be]os>"
+        r"|</?tool_(?:call|response)>|</?role>|<</SYS>>|<seed:[be]os>"
         r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
         r"|turn_end|(?:start|begin|end)_of_(?:turn|text|utterance|image))>)|\[(?:PAD|SEP|CLS|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
         r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
@@ -71,7 +71,7 @@ _ABOUT_LABELS = re.compile(
     pattern("fiction")
     + r"|\b(?:chats?|transcripts?|templates?|prompts?|instructions?|roles?|users?|humans?|logs?|forms?"
     r"|quiz\w*|questions?|faqs?|q\s?(?:&|and)\s?a|flash ?cards?|exams?|tests?|trivia|riddles?|inputs?"
-    r"|tutorials?|sections?|headings?|document\w*|markdown|ya?ml|json)\b"
+    r"|tutorials?|readme|docs?|sections?|headings?|document\w*|markdown|ya?ml|json)\b"
 )
 _ABOUT_WEIGHING = re.compile(
     r"\b(?:xml|html|tags?|plan|analy|delib|intern|reason|ponder|rational|critiq|consider|brainstorm"
@@ -82,6 +82,7 @@ _ABOUT_TOKENS = re.compile(
     r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b"
     r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
 )
+_ABOUT_STRIKES = re.compile(r"(?i)\b(?:html|strike|crossed out|bbcode)")
 _ABOUT_THINKING = re.compile(r"(?i)(?:think|thinking|reasoning|thought)[\s-]*(?:tag|token)s?\b")
 _CODE = re.compile(
     r"^[ >]*(```+|~~~+).*?^[ >]*\1|(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
@@ -107,7 +108,7 @@ def meant(prompts: Iterable[str]) -> frozenset[Kind]:
     """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
     asked = "\n".join(prompts)
     kinds = {kind_of(mark) for mark in MARK.findall(asked)}
-    about = kinds & {Kind.STRIKES}
+    about = {Kind.STRIKES} if Kind.STRIKES in kinds or _ABOUT_STRIKES.search(asked) else set()
     if _ABOUT_LABELS.search(asked.lower()) or any(label in asked for label in LABELS):
         about |= {Kind.LABEL}
     if kinds & {Kind.WEIGHS} or _ABOUT_WEIGHING.search(asked.lower()):

@@ -12,6 +12,7 @@ _NAMES = ("Instruction", "Human", "User", "System", "Prompter", "Question", "Inp
 _DRESSED = (("### ", ":"), ("## ", ":"), ("**", ":**"), ("**", "**:"), ("[", "]:"))
 _SURE = (
     *(f"{before}{name}{after}" for (before, after), name in product(_DRESSED, _NAMES)),
+    *("## User\n", "### User\n", "## Human\n", "### Human\n", "[User]\n"),
     *("<human>:", "<user>:", "Instruct:", "GPT4 Correct User:"),
 )
 _UNLESS_LOWER = ("USER:", "HUMAN:", "SYSTEM:")
