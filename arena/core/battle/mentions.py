@@ -26,6 +26,7 @@ _TABLES = (
 )
 _WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
+_THE = ("the", "le", "la", "el", "il")
 _SAYS = re.compile(r"(?:'s)? [\w ]{2,20}:")
 _IN_CJK = re.compile(f"[{CJK}]")
 
@@ -57,6 +58,11 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         )
         return (came and (itself or "reader" in said)) or {"addressed", "made"} <= said
     if (verb := _SAYS.match(right)) and "speech" in subjects(verb[0]):
+        return True
+    if before[-1:] and before[-1] in _THE and "roles" not in said:
+        return False
+    told = re.match(r" ?[^\W\d]", right) and "reader" in _of(after[0])
+    if told or (by and not after and not itself and len(before) <= 4):
         return True
     if "speech" in said and any("made" in _of(word) for word in before[-2:]):
         return True
