@@ -303,7 +303,21 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _NEAR, _QUOTED, _BUT, _OFFERS, _TOLD, _LIVES = (
+(
+    SELF,
+    WHO,
+    ABOUT_AI,
+    TRANSLATION,
+    FICTION,
+    ASKS,
+    WRITES,
+    _NEAR,
+    _QUOTED,
+    _BUT,
+    _OFFERS,
+    _TOLD,
+    _LIVES,
+) = (
     re.compile(plain(pattern(table)))
     for table in (
         "self",
@@ -311,6 +325,8 @@ SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _NEAR, _QUOTED, _BUT, _OFFERS, _TOLD,
         "about_ai",
         "translation",
         "fiction",
+        "asks",
+        "writes",
         "near",
         "quoted",
         "but",

@@ -11,10 +11,12 @@ from functools import cached_property, lru_cache
 
 from arena.core.battle.claims import (
     ABOUT_AI,
+    ASKS,
     FICTION,
     STRANGER,
     TRANSLATION,
     WHO,
+    WRITES,
     claims,
     denies,
     introduces,
@@ -109,7 +111,8 @@ class _Asked:
 
     @cached_property
     def for_fiction(self) -> bool:
-        return bool(FICTION.search(self.text))
+        wanted = WRITES.search(self.text) or not ASKS.search(self.text)
+        return bool(wanted and FICTION.search(self.text))
 
     @cached_property
     def for_translation(self) -> bool:
@@ -162,7 +165,7 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     if unasked and not asked.for_fiction and mentions(name, left, right, pair=pair):
         return True
     if unasked and (model or not asked.for_fiction):
-        if signs(name, before.casefold(), after.casefold(), ends=not after.strip()):
+        if signs(name, before.casefold(), after.casefold(), ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
