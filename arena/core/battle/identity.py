@@ -142,29 +142,26 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
     named = name.text in asked.text
-    if asked.for_translation and named:
+    if asked.for_translation and (named or asked.about_models):
         return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
     left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
-    if claims(
-        name,
-        left,
-        right,
-        after.casefold(),
-        fiction=asked.for_fiction,
-        asked=named and asked.of_reader,
-    ):
+    others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
+    fiction = asked.for_fiction
+    if fiction and any(each.text in asked.text for each in (name, *others)):
+        return False
+    addressed = named and asked.of_reader
+    if claims(name, left, right, after.casefold(), fiction=fiction, asked=addressed):
         return True
     model = name.sure or name.versioned
     about = asked.about_models and not asked.who_it_is
     unasked = not about and not named
-    others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
     pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
-    if unasked and not asked.for_fiction and mentions(name, left, right, pair=pair):
+    if unasked and not fiction and mentions(name, left, right, pair=pair):
         return True
-    if unasked and (model or not asked.for_fiction):
+    if unasked and (model or not fiction):
         if signs(name, before.casefold(), after.casefold(), ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
