@@ -36,23 +36,7 @@ def claims(
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
     if name.common and others:
         return False
-    return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
-
-
-@lru_cache(maxsize=512)
-def introduces(name: Name, left: str, right: str) -> bool:
-    """Nothing else is said than what a model may say of itself, though it says no "I"."""
-    said = right if _COPULA.match(right) else _JOINED.sub("", right)
-    words, before = tokens(said), tokens(left)
-    if not all(map(known, [*words, *before])):
-        return False
-    if not words and name.sure and len(before) > 1:
-        return before[-1] in _AGENTS and (before[0] in _MADE or before[0] in _REPLIES)
-    if words and words[0] in _AGENTS and NAME in words:
-        return True
-    made = any(word in _MADE for word in words)
-    is_it = not name.makes and bool(_COPULA.match(right))
-    return bool(_PREDICATE.search(right)) and (made or is_it)
+    return _called(name, left, right) or _made_me(name, left, right)
 
 
 def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
@@ -124,10 +108,9 @@ def _called(name: Name, left: str, right: str) -> bool:
     ends = by | {cue.end() for cue in _IS.finditer(left)}
     if any(_leads(name, left, end, right, by=end in by) for end in sorted(ends, reverse=True)):
         return True
+    speaks, spoke = bool(SELF.search(right)), bool(SELF.search(left))
     for cue in _AS.finditer(left):
-        if not SELF.search(right) and not (
-            left[: cue.start()].endswith(", ") and SELF.search(left)
-        ):
+        if not speaks and not (spoke and left[: cue.start()].endswith(", ")):
             continue
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
@@ -213,17 +196,6 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     if not made or other or not self:
         return False
     return sum(not known(word) for word in tokens(self[1])) <= 1
-
-
-def _bare(name: Name, left: str, right: str) -> bool:
-    """Nothing else is said, and the one who speaks is in it."""
-    left, right = _CLAUSES.split(left)[-1], _CLAUSES.split(right)[0]
-    words = tokens(left) + tokens(right)
-    if not SELF.search(f"{left} {right}") or not all(map(known, words)) or any(map(denies, words)):
-        return False
-    if name.sure:
-        return True
-    return _has_role(words) and not _I_MADE.search(left)
 
 
 def _near(right: str, strange: int = 1) -> bool:
@@ -357,14 +329,9 @@ _ELEMENT = re.compile(r"\n|[],;|})]")
 _REMARK = re.compile(r"\s*(?:#|//|/\*|<!--|--)")
 _FIELD = re.compile(r"[:=|-][^\w\n]*$|@\w+ $")
 _APPOSED = re.compile(rf", (?:{'|'.join(map(re.escape, sorted(_ARTICLES)))})\b")
-_CLAUSES = re.compile("[,，、:：;()（）]")
-_I_MADE, _WAS = (
-    re.compile(rf"\b(?:{pattern('we')})"),
-    re.compile(rf"\W*(?:{plain(pattern('was'))})"),
-)
+_WAS = re.compile(rf"\W*(?:{plain(pattern('was'))})")
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
-_PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
 _JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
 _UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{CJK}]", w)}
 _TOKEN = re.compile(

@@ -19,7 +19,6 @@ from arena.core.battle.claims import (
     WRITES,
     claims,
     denies,
-    introduces,
     known,
     signs,
     speaks,
@@ -85,7 +84,7 @@ class Telltale:
     def _forget(self, undecided: int) -> None:
         """All is read, but for the last characters; what is too far back matters no more."""
         self._new, self._open = 0, undecided
-        if len(self._kept) > 4 * BEFORE:
+        if len(self._kept) > 3 * BEFORE:
             self._kept, self._whole = self._kept[-2 * BEFORE - AFTER :], False
 
 
@@ -170,7 +169,7 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True
-    return not asked.about_models and (_odd(name, left, right) or introduces(name, left, right))
+    return not asked.about_models and _odd(name, left, right)
 
 
 def _odd(name: Name, left: str, right: str) -> bool:

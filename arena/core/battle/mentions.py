@@ -10,23 +10,14 @@ from itertools import pairwise
 
 from arena.core.battle.claims import CJK, denies, tokens
 from arena.core.battle.names import NAME, Name, Sort, plain
-from arena.core.battle.phrases import words
+from arena.core.battle.phrases import pattern, words
 
-_TABLES = (
-    "speaker",
-    "addressed",
-    "reader",
-    "birth",
-    "made",
-    "roles",
-    "speech",
-    "agents",
-    "others",
-    "may",
-)
+_TABLES = "speaker addressed reader birth made roles speech agents others may".split()
 _WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
-_THE = ("the", "le", "la", "el", "il")
+_PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
+_ARTICLE = re.compile(r"\b(?:the|le|la|el|il) $")
+_GOES_ON = re.compile(r" ?[^\W\d]")
 _SAYS = re.compile(r"(?:'s)? [\w ]{2,20}:")
 _IN_CJK = re.compile(f"[{CJK}]")
 
@@ -40,33 +31,31 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         return False
     said = subjects(left + NAME + right)
     itself = not said.isdisjoint(("speaker", "addressed"))
-    useful = any("may" in _of(word) for word in before[-3:] + after[:3])
-    if "others" in said or (useful and not itself):
+    if "others" in said or (not itself and _any("may", before[-3:] + after[:3])):
         return False
+    if _PREDICATE.search(right) and (pair or {"made", "roles"} <= said):
+        return True
     if name.sort is Sort.WEAK:
         return itself and "roles" in said
-    foreign = name.sort is Sort.WORD and name.text.isascii() and _ELSEWHERE.search(left + right)
     if name.sure or name.release or name.sort is Sort.LAB or pair:
         return itself or not said.isdisjoint(("reader", "speech", "birth"))
+    by = _any("agents", before[-1:])
+    if name.makes:
+        beside = before[-2 if by else -1 :] + after[:1]
+        came = "birth" in said or {"made", "roles"} <= said or _any("roles", beside)
+        return (came and (itself or "reader" in said)) or {"addressed", "made"} <= said
+    foreign = name.text.isascii() and _ELSEWHERE.search(left + right)
     if foreign and not left.endswith(("(", "\uff08")):
         return itself or not said.isdisjoint(("reader", "speech"))
-    by = "agents" in _of(before[-1]) if before else False
-    if name.makes:
-        beside = before[-2:][: 2 if by else 0] + before[-1:] + after[:1]
-        came = (
-            "birth" in said or {"made", "roles"} <= said or any("roles" in _of(w) for w in beside)
-        )
-        return (came and (itself or "reader" in said)) or {"addressed", "made"} <= said
-    if (verb := _SAYS.match(right)) and "speech" in subjects(verb[0]):
+    if "roles" in said and (itself or "speech" in said):
         return True
-    if before[-1:] and before[-1] in _THE and "roles" not in said:
+    if _ARTICLE.search(left):
         return False
-    told = re.match(r" ?[^\W\d]", right) and "reader" in _of(after[0])
-    if told or (by and not after and not itself and len(before) <= 4):
-        return True
-    if "speech" in said and any("made" in _of(word) for word in before[-2:]):
-        return True
-    return ("roles" in said and (itself or "speech" in said)) or {"reader", "speech"} <= said
+    byline = by and not after and not itself and len(before) <= 4
+    tells = _GOES_ON.match(right) and _any("reader", after[:1])
+    says = _SAYS.match(right) and "speech" in subjects(right.split(":", 1)[0])
+    made = "speech" in said and _any("made", before[-2:])
+    return bool(byline or tells or says or made) or {"reader", "speech"} <= said
 
 
 def subjects(sentence: str) -> frozenset[str]:
@@ -76,6 +65,10 @@ def subjects(sentence: str) -> frozenset[str]:
     if _IN_CJK.search(sentence):
         tables |= {table for table, found in _UNSPACED.items() if found.search(sentence)}
     return tables
+
+
+def _any(table: str, among: tuple[str, ...]) -> bool:
+    return any(table in _of(word) for word in among)
 
 
 @lru_cache(maxsize=4096)

@@ -59,6 +59,7 @@ _SLOPPY = re.compile(
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
+_FOLLOWING = re.compile(r" ([A-ZА-Я][a-zа-я]+)")
 _JOINTS = str.maketrans("", "", " .-")
 SHORTEST_MASK = 3
 
@@ -193,7 +194,7 @@ def _proper(found: re.Match[str]) -> bool:
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
     if word.startswith("Le c"):
         return False
-    following = re.match(r" ([A-ZА-Я][a-zа-я]+)", after)
+    following = _FOLLOWING.match(after)
     return not following or following[1].lower().startswith(_MODEL_WORDS)
 
 
