@@ -37,9 +37,10 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         return True
     if name.sort is Sort.WEAK:
         return itself and "roles" in said
-    if name.sure or name.release or name.sort is Sort.LAB or pair:
-        return itself or not said.isdisjoint(("reader", "speech", "birth"))
     by = _any("agents", before[-1:])
+    byline = by and not after and not itself and len(before) <= 4
+    if name.sure or name.release or name.sort is Sort.LAB or pair:
+        return itself or byline or not said.isdisjoint(("reader", "speech", "birth"))
     if name.makes:
         beside = before[-2 if by else -1 :] + after[:1]
         came = "birth" in said or {"made", "roles"} <= said or _any("roles", beside)
@@ -51,7 +52,6 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         return True
     if _ARTICLE.search(left):
         return False
-    byline = by and not after and not itself and len(before) <= 4
     tells = _GOES_ON.match(right) and _any("reader", after[:1])
     says = _SAYS.match(right) and "speech" in subjects(right.split(":", 1)[0])
     made = "speech" in said and _any("made", before[-2:])

@@ -180,7 +180,7 @@ class Names:
         sort = self._sorts.get(word.lower().translate(_JOINTS), Sort.MAKER)
         if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
             return None
-        versioned = any(map(str.isdigit, version))
+        versioned = bool(_RELEASED.search(version))
         return Name(sort, found.group().lower(), versioned, found.end())
 
 
@@ -260,5 +260,6 @@ _SORTS = {
 }
 _STEMS, _BEGINS, _SKELETONS = _stems(_WRITTEN), _begins(_WRITTEN), _skeletons(_WRITTEN)
 _GENERIC = frozenset([*words("variants"), *words("generic")])
+_RELEASED = re.compile(rf"(?i)\d|{'|'.join(words('variants', only='surely'))}")
 _VARIANTS = "|".join(words("variants"))
 _ANY_FOREIGN = re.compile("|".join(map(_pattern, _FOREIGN)))
