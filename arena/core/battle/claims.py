@@ -31,7 +31,7 @@ def claims(
         role = any(word in _ROLES for word in around) if doubtful else _has_role(around)
         if NAME not in around and not role and not _OFFERS.search(after):
             return False
-    if _LIVES.match(right) and not name.sure:
+    if LIVES.match(right) and not name.sure:
         return False
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
     if name.common and others:
@@ -288,7 +288,7 @@ STRANGER = re.compile(plain(whole("stranger")))
     _BUT,
     _OFFERS,
     _TOLD,
-    _LIVES,
+    LIVES,
 ) = (
     re.compile(plain(pattern(table)))
     for table in (

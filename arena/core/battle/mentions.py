@@ -8,11 +8,11 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from arena.core.battle.claims import CJK, denies, tokens
+from arena.core.battle.claims import CJK, LIVES, denies, tokens
 from arena.core.battle.names import NAME, Name, Sort, plain
 from arena.core.battle.phrases import pattern, words
 
-_TABLES = "speaker addressed reader birth made roles speech agents others may".split()
+_TABLES = "speaker addressed reader birth made roles speech naming agents others may".split()
 _WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
 _PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
@@ -40,7 +40,7 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     by = _any("agents", before[-1:])
     byline = by and not after and not itself and len(before) <= 4
     if name.sure or name.release or name.sort is Sort.LAB or pair:
-        return itself or byline or not said.isdisjoint(("reader", "speech", "birth"))
+        return itself or byline or not said.isdisjoint(("reader", "speech"))
     if name.makes:
         beside = before[-2 if by else -1 :] + after[:1]
         came = "birth" in said or {"made", "roles"} <= said or _any("roles", beside)
@@ -54,8 +54,9 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
         return False
     tells = _GOES_ON.match(right) and _any("reader", after[:1])
     says = _SAYS.match(right) and "speech" in subjects(right.split(":", 1)[0])
+    named = itself and _any("naming", before[-2:]) and not LIVES.match(right)
     made = "speech" in said and _any("made", before[-2:])
-    return bool(byline or tells or says or made) or {"reader", "speech"} <= said
+    return bool(byline or tells or says or named or made) or {"reader", "speech"} <= said
 
 
 def subjects(sentence: str) -> frozenset[str]:
