@@ -1,7 +1,8 @@
-"""Channels of gpt-oss whose marks a server took out get them again: `analysisWe need…` and
-`assistantfinalIt is…` are told by their words alone.
+"""Thinking and channels that are told by their words alone get marks: `analysisWe need…` and
+`assistantfinalIt is…` of gpt-oss whose marks a server took out, and headings such as
+`**Thinking:**` and `**Answer:**`.
 
-It does not know what becomes of a channel.
+It does not know what becomes of them.
 """
 
 import re
@@ -34,3 +35,70 @@ class Channels:
         keep = 0 if last or not self.bare else _LONGEST
         whole, self._held = whole[: len(whole) - keep], whole[len(whole) - keep :]
         return whole
+
+
+_WORDS = (
+    "thinking",
+    "thoughts",
+    "thought process",
+    "thinking process",
+    "reasoning",
+    "my reasoning",
+)
+_THINKING = f"(?:{'|'.join(_WORDS)}|thought|reasoning process|chain of thought)"
+_ANSWER = "(?:(?:my |the )?(?:final )?(?:answer|response|reply)|output)"
+_PAIRS = tuple(
+    (re.compile(rf"\s*(?i:{opens})"), re.compile(f"(?i:{closes})"))
+    for opens, closes in (
+        (r"thinking\.\.\.\n", r"\n\.\.\. ?done thinking\.?"),
+        (rf"\*{_THINKING}:", r"\*[ \t]*\n"),
+        (rf"\({_THINKING}:", r"\)[ \t]*\n"),
+        (rf"<!-- *{_THINKING}:?", "-->"),
+        (rf"```{_THINKING}\n", r"\n```[ \t]*\n"),
+        (rf"<details>\s*<summary>{_THINKING}[^<\n]*</summary>", "</details>"),
+        (
+            rf"(?:(?:\*\*|__)?{_THINKING}(?::(?:\*\*|__)?|(?:\*\*|__):?)|#+ {_THINKING}:?(?=\n))",
+            rf"\n(?:(?:\*\*|__)?{_ANSWER}(?::(?:\*\*|__)?|(?:\*\*|__):?)|#+ {_ANSWER}:?(?=\n))",
+        ),
+    )
+)
+_DRESS = re.compile(r"\s*(?:#+ ?|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
+_HEADING, _LONGEST_THOUGHT = 48, 20_000
+
+
+class Worded:
+    """Of one reply that thinks first, under headings of words; kept back until it is decided."""
+
+    def __init__(self) -> None:
+        self._held, self._read = "", 0
+        self.over = False
+
+    def marked(self, text: str, *, last: bool = False) -> str:
+        """What is decided by now, with marks around the thinking."""
+        self._held += text
+        begun = _DRESS.sub("", self._held, count=1).lower()
+        if not last and self._may_open(begun):
+            return ""
+        for opens, closes in _PAIRS:
+            if opening := opens.match(self._held):
+                closing = closes.search(self._held, max(opening.end(), self._read - _HEADING))
+                self._read = len(self._held)
+                if closing and (last or closing.end() < self._read):
+                    self.over = True
+                    thought = self._held[opening.end() : closing.start()]
+                    return f"<think>{thought}</think>{self._held[closing.end() :]}"
+                if not (last or self._read > _LONGEST_THOUGHT):
+                    return ""
+        self.over = True
+        return self._held
+
+    def _may_open(self, begun: str) -> bool:
+        """So little is read that it may become a heading."""
+        if len(self._held) > _HEADING:
+            return False
+        if begun.startswith("<details>") or any(t.startswith(begun) for t in ("<details>", "<!--")):
+            return True
+        return any(
+            word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 5)
+            for word in _WORDS
+        )

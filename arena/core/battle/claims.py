@@ -19,36 +19,24 @@ GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{
 
 
 @lru_cache(maxsize=512)
-def claims(name: Name, left: str, right: str, after: str, *, fiction: bool = False) -> bool:
+def claims(
+    name: Name, left: str, right: str, after: str, *, fiction: bool = False, asked: bool = False
+) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names;
-    after: all that is seen of what follows. fiction: others may be the ones who speak."""
-    doubtful = name.sort is Sort.WEAK or (fiction and name.sort is Sort.WORD)
-    if doubtful and not name.versioned:
+    after: all that is seen of what follows. fiction: others may be the ones who speak; asked: a
+    prompt asks for the one who has this name."""
+    doubtful = fiction and name.sort is Sort.WORD
+    if (doubtful or (name.sort is Sort.WEAK and not asked)) and not name.versioned:
         around = tokens(left) + tokens(right)
-        if NAME not in around and not _has_role(around) and not _OFFERS.search(after):
+        role = any(word in _ROLES for word in around) if doubtful else _has_role(around)
+        if NAME not in around and not role and not _OFFERS.search(after):
             return False
-    if _LIVES.match(right) and not name.sure:
+    if LIVES.match(right) and not name.sure:
         return False
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
     if name.common and others:
         return False
-    return _called(name, left, right) or _made_me(name, left, right) or _bare(name, left, right)
-
-
-@lru_cache(maxsize=512)
-def introduces(name: Name, left: str, right: str) -> bool:
-    """Nothing else is said than what a model may say of itself, though it says no "I"."""
-    said = right if _COPULA.match(right) else _JOINED.sub("", right)
-    words, before = tokens(said), tokens(left)
-    if not all(map(known, [*words, *before])):
-        return False
-    if not words and name.sure and len(before) > 1:
-        return before[-1] in _AGENTS and (before[0] in _MADE or before[0] in _REPLIES)
-    if words and words[0] in _AGENTS and NAME in words:
-        return True
-    made = any(word in _MADE for word in words)
-    is_it = not name.makes and bool(_COPULA.match(right))
-    return bool(_PREDICATE.search(right)) and (made or is_it)
+    return _called(name, left, right) or _made_me(name, left, right)
 
 
 def speaks(name: Name, before: str, after: str, *, model: bool) -> bool:
@@ -120,10 +108,9 @@ def _called(name: Name, left: str, right: str) -> bool:
     ends = by | {cue.end() for cue in _IS.finditer(left)}
     if any(_leads(name, left, end, right, by=end in by) for end in sorted(ends, reverse=True)):
         return True
+    speaks, spoke = bool(SELF.search(right)), bool(SELF.search(left))
     for cue in _AS.finditer(left):
-        if not SELF.search(right) and not (
-            left[: cue.start()].endswith(", ") and SELF.search(left)
-        ):
+        if not speaks and not (spoke and left[: cue.start()].endswith(", ")):
             continue
         role = _has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
@@ -211,17 +198,6 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     return sum(not known(word) for word in tokens(self[1])) <= 1
 
 
-def _bare(name: Name, left: str, right: str) -> bool:
-    """Nothing else is said, and the one who speaks is in it."""
-    left, right = _CLAUSES.split(left)[-1], _CLAUSES.split(right)[0]
-    words = tokens(left) + tokens(right)
-    if not SELF.search(f"{left} {right}") or not all(map(known, words)) or any(map(denies, words)):
-        return False
-    if name.sure:
-        return True
-    return _has_role(words) and not _I_MADE.search(left)
-
-
 def _near(right: str, strange: int = 1) -> bool:
     """Soon after the name comes what one is or how one was made, with few other words before."""
     words = tokens(_JOINED.sub("", right))[:8]
@@ -299,7 +275,21 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _NEAR, _QUOTED, _BUT, _OFFERS, _TOLD, _LIVES = (
+(
+    SELF,
+    WHO,
+    ABOUT_AI,
+    TRANSLATION,
+    FICTION,
+    ASKS,
+    WRITES,
+    _NEAR,
+    _QUOTED,
+    _BUT,
+    _OFFERS,
+    _TOLD,
+    LIVES,
+) = (
     re.compile(plain(pattern(table)))
     for table in (
         "self",
@@ -307,6 +297,8 @@ SELF, WHO, ABOUT_AI, TRANSLATION, FICTION, _NEAR, _QUOTED, _BUT, _OFFERS, _TOLD,
         "about_ai",
         "translation",
         "fiction",
+        "asks",
+        "writes",
         "near",
         "quoted",
         "but",
@@ -337,14 +329,9 @@ _ELEMENT = re.compile(r"\n|[],;|})]")
 _REMARK = re.compile(r"\s*(?:#|//|/\*|<!--|--)")
 _FIELD = re.compile(r"[:=|-][^\w\n]*$|@\w+ $")
 _APPOSED = re.compile(rf", (?:{'|'.join(map(re.escape, sorted(_ARTICLES)))})\b")
-_CLAUSES = re.compile("[,，、:：;()（）]")
-_I_MADE, _WAS = (
-    re.compile(rf"\b(?:{pattern('we')})"),
-    re.compile(rf"\W*(?:{plain(pattern('was'))})"),
-)
+_WAS = re.compile(rf"\W*(?:{plain(pattern('was'))})")
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
-_PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
 _JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
 _UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{CJK}]", w)}
 _TOKEN = re.compile(

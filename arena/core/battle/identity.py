@@ -11,19 +11,20 @@ from functools import cached_property, lru_cache
 
 from arena.core.battle.claims import (
     ABOUT_AI,
+    ASKS,
     FICTION,
     STRANGER,
     TRANSLATION,
     WHO,
+    WRITES,
     claims,
     denies,
-    introduces,
     known,
     signs,
     speaks,
     tokens,
 )
-from arena.core.battle.mentions import mentions
+from arena.core.battle.mentions import mentions, subjects
 from arena.core.battle.names import NAME, Name, Names, Sort
 
 BEFORE, AFTER = 160, 90
@@ -83,7 +84,7 @@ class Telltale:
     def _forget(self, undecided: int) -> None:
         """All is read, but for the last characters; what is too far back matters no more."""
         self._new, self._open = 0, undecided
-        if len(self._kept) > 4 * BEFORE:
+        if len(self._kept) > 3 * BEFORE:
             self._kept, self._whole = self._kept[-2 * BEFORE - AFTER :], False
 
 
@@ -109,11 +110,16 @@ class _Asked:
 
     @cached_property
     def for_fiction(self) -> bool:
-        return bool(FICTION.search(self.text))
+        wanted = WRITES.search(self.text) or not ASKS.search(self.text)
+        return bool(wanted and FICTION.search(self.text))
 
     @cached_property
     def for_translation(self) -> bool:
         return bool(TRANSLATION.search(self.text))
+
+    @cached_property
+    def of_reader(self) -> bool:
+        return "reader" in subjects(self.text)
 
     @cached_property
     def who_it_is(self) -> bool:
@@ -134,31 +140,36 @@ def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int,
 def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: _Asked) -> bool:
     name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
-    if asked.for_translation and name.text in asked.text:
+    named = name.text in asked.text
+    if asked.for_translation and (named or asked.about_models):
         return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
     right = _ENDS_WITH.split(after, maxsplit=1)[0].casefold()
     left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
-    if claims(name, left, right, after.casefold(), fiction=asked.for_fiction):
+    others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
+    fiction = asked.for_fiction
+    if fiction and any(each.text in asked.text for each in (name, *others)):
+        return False
+    addressed = named and asked.of_reader
+    if claims(name, left, right, after.casefold(), fiction=fiction, asked=addressed):
         return True
     model = name.sure or name.versioned
     about = asked.about_models and not asked.who_it_is
-    unasked = not about and name.text not in asked.text
-    others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
+    unasked = not about and not named
     pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
-    if unasked and not asked.for_fiction and mentions(name, left, right, pair=pair):
+    if unasked and not fiction and mentions(name, left, right, pair=pair):
         return True
-    if unasked and (model or not asked.for_fiction):
-        if signs(name, before.casefold(), after.casefold(), ends=not after.strip()):
+    if unasked and (model or not fiction):
+        if signs(name, before.casefold(), after.casefold(), ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
-    if whole and not begins and at < BEFORE and asked.who_it_is and name.text not in asked.text:
+    if whole and not begins and at < BEFORE and asked.who_it_is and not named:
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True
-    return not asked.about_models and (_odd(name, left, right) or introduces(name, left, right))
+    return not asked.about_models and _odd(name, left, right)
 
 
 def _odd(name: Name, left: str, right: str) -> bool:

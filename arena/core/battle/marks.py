@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from arena.core.battle.phrases import pattern
+from arena.core.battle.turns import LABELS
 
 LONGEST = 64
 """Characters of a mark at most."""
@@ -28,7 +29,7 @@ _THOUGHT = (
     rf"(?:[a-z]{{2,10}}[:_]|ant)?(?:{_THINKING}|scratch_?pad|inner_monologue|internal_monologue)"
 )
 _WEIGHING = (
-    "plan|planning|analysis|analy[sz]e|deliberat(?:e|ion)|internal|reasons?|cot|chain_of_thought"
+    "plan|planning|analysis|analy[sz]e|deliberat(?:e|ion)|internal|reasons?|cot|chain[_-]of[_-]thought"
     "|monologue|brainstorm|considerations?|ponder|rationale|critique|step_by_step|self_talk|draft"
     "|(?:self[_-])?reflect(?:ion)?|contemplat(?:e|ion)|(?:mental_)?notes|workings?|strategy|approach"
     "|outline|understanding|evaluation"
@@ -45,7 +46,7 @@ _KINDS = {
     ),
     Kind.WEIGHS: rf"(?i:<(?:{_WEIGHING})>|\[(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
     Kind.WEIGHED: rf"(?i:</(?:{_WEIGHING})>|\[/(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
-    Kind.WRAPS: r"</?(?:answer|output|response)>|<\|(?:begin|end)_of_(?:solution|answer)\|>",
+    Kind.WRAPS: r"(?i:</?(?:final_)?(?:answer|output|response)>|</?final>)|<\|(?:begin|end)_of_(?:solution|answer)\|>",
     Kind.CHANNEL: r"<\|channel\|?>",
     Kind.STARTS: (
         r"<\|?(?:start|im_start|im_assistant|start_header_id|header_start|start_of_role"
@@ -56,7 +57,7 @@ _KINDS = {
     Kind.TOKEN: (
         r"<\|/?[A-Za-z][\w.:/@-]{1,50}\|>|<\|[a-z]+(?: [a-z]+){1,3}\|>|<\|[a-z_]+>|<[a-z_]+\|>"
         r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_|SPECIAL_)\d+>|<0x[0-9A-F]{2}>|</?INST>|\[e~\["
-        r"|</?tool_(?:call|response)>|<</SYS>>|<seed:[be]os>"
+        r"|</?tool_(?:call|response)>|</?role>|<</SYS>>|<seed:[be]os>"
         r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
         r"|turn_end|(?:start|begin|end)_of_(?:turn|text|utterance|image))>)|\[(?:PAD|SEP|CLS|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
         r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
@@ -66,18 +67,11 @@ _KIND = re.compile("|".join(f"(?P<{kind.name}>{pattern})" for kind, pattern in _
 THINKING = frozenset({Kind.OPENS, Kind.CLOSES})
 TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN})
 
-OURS = ("### Response:", "### Assistant:", "ASSISTANT:", "Assistant:", "<bot>:")
-"""So templates begin what the model writes."""
-_THEIRS = (
-    *("### Instruction:", "### Human:", "### User:", "### System:", "## Instruction:"),
-    *("USER:", "HUMAN:", "SYSTEM:", "Instruct:", "GPT4 Correct User:", "<human>:", "<user>:"),
-)
-_APART = ("Human:", "User:")
-"""So templates begin what somebody else writes; these after an empty line only."""
-
 _ABOUT_LABELS = re.compile(
     pattern("fiction")
-    + r"|\b(?:chats?|transcripts?|templates?|prompts?|instruction|roles?|users?|humans?|logs?)\b"
+    + r"|\b(?:chats?|transcripts?|templates?|prompts?|instructions?|roles?|users?|humans?|logs?|forms?"
+    r"|quiz\w*|questions?|faqs?|q\s?(?:&|and)\s?a|flash ?cards?|exams?|tests?|trivia|riddles?|inputs?"
+    r"|tutorials?|readme|docs?|sections?|headings?|document\w*|markdown|ya?ml|json)\b"
 )
 _ABOUT_WEIGHING = re.compile(
     r"\b(?:xml|html|tags?|plan|analy|delib|intern|reason|ponder|rational|critiq|consider|brainstorm"
@@ -88,6 +82,7 @@ _ABOUT_TOKENS = re.compile(
     r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b"
     r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
 )
+_ABOUT_STRIKES = re.compile(r"(?i)\b(?:html|strike|crossed out|bbcode)")
 _ABOUT_THINKING = re.compile(r"(?i)(?:think|thinking|reasoning|thought)[\s-]*(?:tag|token)s?\b")
 _CODE = re.compile(
     r"^[ >]*(```+|~~~+).*?^[ >]*\1|(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
@@ -109,22 +104,12 @@ def undecided(rest: str) -> bool:
     return len(rest) <= LONGEST and bool(_MAY_BECOME.fullmatch(key_of(rest.rstrip(" "))))
 
 
-def begins_turn(rest: str, *, apart: bool, last: bool) -> bool | None:
-    """A line of a reply begins so; does somebody else's turn? None while it may become that."""
-    labels = _THEIRS + _APART if apart else _THEIRS
-    for label in labels:
-        if rest.startswith(label):
-            said = rest[len(label) :].lstrip(" ")
-            return None if not (said or last) else not said[:1].islower()
-    return None if not last and any(label.startswith(rest) for label in labels) else False
-
-
 def meant(prompts: Iterable[str]) -> frozenset[Kind]:
     """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
     asked = "\n".join(prompts)
     kinds = {kind_of(mark) for mark in MARK.findall(asked)}
-    about = kinds & {Kind.STRIKES}
-    if _ABOUT_LABELS.search(asked.lower()) or any(label in asked for label in OURS + _THEIRS):
+    about = {Kind.STRIKES} if Kind.STRIKES in kinds or _ABOUT_STRIKES.search(asked) else set()
+    if _ABOUT_LABELS.search(asked.lower()) or any(label in asked for label in LABELS):
         about |= {Kind.LABEL}
     if kinds & {Kind.WEIGHS} or _ABOUT_WEIGHING.search(asked.lower()):
         about |= {Kind.WEIGHS}

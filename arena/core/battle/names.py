@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from html import unescape
 
 from arena.core.battle.phrases import words
 
@@ -30,7 +31,7 @@ _UNSEEN = re.compile(
     "\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _FORMATTING = re.compile(
-    r"~~[^~\n]+~~|[*~`]+|(?<![^\W_])_+|_+(?![^\W_])|</?(?:b|i|em|strong|u|span|mark)>"
+    r"~~[^~\n]+~~|[*`]+|~{2,}|(?<![^\W_])_+|_+(?![^\W_])|</?(?:b|i|em|strong|u|span|mark)>"
 )
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][ .·•|-]{1,2}){2,}[^\W_](?![^\W_])")
 _SPREAD = re.compile(r"[ .·•|-][^\W_][ .·•|-]{1,2}[^\W_](?![^\W_])")
@@ -58,6 +59,7 @@ _SLOPPY = re.compile(
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+|01)")
 _LATIN = re.compile(r"ai2\d?|g42|(?:z|x|01)\.ai|[a-z]+")
 _MODEL_WORDS = ("model", "modèle", "modelo", "assist", "asist", "sprachmodell", "ki-", "ai", "ia")
+_FOLLOWING = re.compile(r" ([A-ZА-Я][a-zа-я]+)")
 _JOINTS = str.maketrans("", "", " .-")
 SHORTEST_MASK = 3
 
@@ -123,7 +125,7 @@ class Names:
 
     def normal(self, text: str) -> str:
         """The text as it reads: without formatting, in the letters that are meant."""
-        text = plain(text)
+        text = plain(unescape(text) if "&" in text else text)
         if any(sign in text for sign in "*_~`<"):
             text = _FORMATTING.sub("", text)
         if _SPREAD.search(text):
@@ -178,7 +180,7 @@ class Names:
         sort = self._sorts.get(word.lower().translate(_JOINTS), Sort.MAKER)
         if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
             return None
-        versioned = any(map(str.isdigit, version))
+        versioned = bool(_RELEASED.search(version))
         return Name(sort, found.group().lower(), versioned, found.end())
 
 
@@ -190,7 +192,9 @@ def _proper(found: re.Match[str]) -> bool:
         sloppy = here or _SLOPPY.search(before[-20:])
         joined = found["version"] and not found["version"].startswith(" ")
         return bool(sloppy or joined) and not word.startswith(("solar", "command", "seed", "phi"))
-    following = re.match(r" ([A-Z][a-z]+)", after)
+    if word.startswith("Le c"):
+        return False
+    following = _FOLLOWING.match(after)
     return not following or following[1].lower().startswith(_MODEL_WORDS)
 
 
@@ -256,5 +260,6 @@ _SORTS = {
 }
 _STEMS, _BEGINS, _SKELETONS = _stems(_WRITTEN), _begins(_WRITTEN), _skeletons(_WRITTEN)
 _GENERIC = frozenset([*words("variants"), *words("generic")])
+_RELEASED = re.compile(rf"(?i)\d|{'|'.join(words('variants', only='surely'))}")
 _VARIANTS = "|".join(words("variants"))
 _ANY_FOREIGN = re.compile("|".join(map(_pattern, _FOREIGN)))

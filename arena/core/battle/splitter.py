@@ -10,20 +10,10 @@ from collections.abc import Iterable
 from enum import Enum
 from itertools import takewhile
 
-from arena.core.battle.channels import Channels
+from arena.core.battle.channels import Channels, Worded
 from arena.core.battle.entities import Text, Thought
-from arena.core.battle.marks import (
-    LONGEST,
-    MARK,
-    OURS,
-    THINKING,
-    TOKENS,
-    Kind,
-    begins_turn,
-    kind_of,
-    meant,
-    undecided,
-)
+from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
+from arena.core.battle.turns import OURS, begins_turn
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
 _RUN = re.compile(r"`+|~+")
@@ -45,6 +35,8 @@ class Splitter:
         self._text = meant(prompts)
         self._labels = Kind.LABEL not in self._text
         self._channels = Channels() if self._text.isdisjoint(TOKENS) else None
+        about = self._text & {Kind.OPENS, Kind.WEIGHS, Kind.LABEL}
+        self._worded = None if thinks or about else Worded()
         self.token = ""
         self.unopened = False
         self._out: list[Text | Thought] = []
@@ -58,6 +50,7 @@ class Splitter:
         self._header, self._is_channel = "", False
         self._begun, self._lead, self._trim = False, "", False
         self._fence, self._span, self._fresh, self._ends = "", 0, True, 1
+        self._before = ""
 
     @property
     def over(self) -> bool:
@@ -66,21 +59,28 @@ class Splitter:
 
     def feed(self, text: str) -> list[Text | Thought]:
         """What is decided by now, in order."""
+        if self._worded:
+            text = self._worded.marked(text)
+            if self._worded.over:
+                self._worded = None
         if self._channels:
             text = self._channels.marked(text)
             if self._channels.bare is False:
                 self._channels = None
         within = self._mode is _Mode.REPLY and self._begun and not self._ends
         if within and not (self._held or _SIGN.search(text)):
-            self._fresh = self._fresh and not text.strip()
+            self._fresh, self._before = (
+                self._fresh and not text.strip(),
+                text.rstrip()[-1:] or self._before,
+            )
             return [Text(text)] if text else []
         self._held += text
         return self._read()
 
     def finish(self, *, cut: bool = False) -> list[Text | Thought]:
         """The rest. cut: the reply was ended by its length."""
-        if self._channels:
-            self._held += self._channels.marked("", last=True)
+        rest = self._worded.marked("", last=True) if self._worded else ""
+        self._held += self._channels.marked(rest, last=True) if self._channels else rest
         out = self._read(last=True)
         if self._mode is _Mode.HEADER:
             self._close_header()
@@ -142,11 +142,14 @@ class Splitter:
         """Characters that a line begins with and that are left out: a label of a turn. None while
         they may become one."""
         if self._begun:
-            turn = begins_turn(rest, apart=self._ends > 1, last=last)
+            turn = begins_turn(rest, self._before, last=last)
             if not turn:
                 return turn if turn is None else 0
             self.token, self._mode = self.token or rest.split("\n", 1)[0], _Mode.OVER
             return len(rest)
+        if (theirs := begins_turn(rest, ".", last=last)) is None:
+            return None
+        self._labels = not theirs
         begun = rest.rstrip()
         for label in OURS:
             if rest.startswith(label) and len(begun) > len(label):
@@ -172,8 +175,8 @@ class Splitter:
             self._out.append(Thought(text))
         if text == "\n":
             self._ends += 1
-        elif text.strip():
-            self._fresh, self._ends = False, 0
+        elif said := text.rstrip():
+            self._fresh, self._ends, self._before = False, 0, said[-1]
 
     def _reply(self, text: str) -> None:
         if not self._begun:
@@ -313,6 +316,7 @@ class Splitter:
             elsewhere
             or self._text & (THINKING | TOKENS)
             or not rest.startswith(("<|", "</", "[/", "[|"))
+            or (rest.startswith("<|") and len(rest) < 5)
         ):
             return False
         self.token = self.token or rest

@@ -137,7 +137,7 @@ def test_a_reply_cannot_be_made_to_confess_without_being_caught(prompt: str, tex
 
 def test_a_hostile_reply_of_100_000_characters_is_judged_at_once() -> None:
     """Nested repeats must not make the search explode: a reply is text from a stranger."""
-    for piece in ("I am a ", "as an ai ", "made by the ", "i was created and ", '**__"“'):
+    for piece in ("I am a ", "as an ai ", "made by the ", '**__"“', "Claude, ", "as Claude "):
         assert not names_itself(piece * (100_000 // len(piece)))
 
 
