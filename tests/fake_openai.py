@@ -23,7 +23,8 @@ from arena.server.serving import listen
 
 class FakeOpenAI:
     """models: name → what it answers. refused: fields of a request that are not known here.
-    thinking: what is thought before each answer, sent in the field that `spelt` names."""
+    thinking: what is thought before each answer, sent in the field that `spelt` names.
+    reads: tokens of a prompt at most; what goes beyond is cut, to half of that, without a word."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class FakeOpenAI:
         refused: tuple[str, ...] = (),
         thinking: str = "",
         spelt: str = "reasoning_content",
+        reads: int = 4096,
     ) -> None:
         self.models = dict(models)
         self.refused = refused
@@ -42,6 +44,7 @@ class FakeOpenAI:
         self.answer: tuple[int, Any] | None = None
         self.hung_up = asyncio.Event()
         self.hold = False
+        self._reads = reads
         self._spelt = spelt
         self._token = token
         self._sock = listen("127.0.0.1", 0)
@@ -86,6 +89,10 @@ class FakeOpenAI:
         if body["model"] not in self.models:
             told = {"error": {"message": f"The model `{body['model']}` does not exist."}}
             return JSONResponse(told, 404)
+        if not body.get("stream"):
+            message = {"role": "assistant", "content": self.models[body["model"]]}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            return JSONResponse({"choices": [choice], "usage": self._usage(body, 1)})
         return StreamingResponse(self._stream(request, body), media_type="text/event-stream")
 
     def _refusal(self, request: Request) -> Response | None:
@@ -113,9 +120,15 @@ class FakeOpenAI:
         frames: list[Any] = [frame(model, delta) for delta in [{"role": "assistant"}, *deltas]]
         frames.append(frame(model, {}, "length" if cut else "stop"))
         if (body.get("stream_options") or {}).get("include_usage"):
-            usage = {"prompt_tokens": 9, "completion_tokens": len(deltas)}
-            frames.append({"model": model, "choices": [], "usage": usage})
+            frames.append({"model": model, "choices": [], "usage": self._usage(body, len(deltas))})
         return [*frames, "data: [DONE]\n\n"]
+
+    def _usage(self, body: Mapping[str, Any], written: int) -> dict[str, int]:
+        """Of one sign many times eight are a token, of other texts four."""
+        sent = "".join(str(message["content"]) for message in body["messages"])
+        tokens = 8 + len(sent) // (8 if len(set(sent)) == 1 else 4)
+        read = tokens if tokens <= self._reads else self._reads // 2
+        return {"prompt_tokens": read, "completion_tokens": written}
 
 
 def frame(model: str, delta: Mapping[str, Any], reason: str | None = None) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """What the engine's face costs: its replies beside those of llama.cpp's own server within it, one
-after the other in one run; and three at once, beside an Ollama on the same machine.
+after the other in one run; and those beside an Ollama's on the same machine, one and three at once.
 
 All are read by the same few lines, so that no client is measured. It does not know how the engine
 came about, nor how figures are drawn.
@@ -49,31 +49,27 @@ async def measured(
     engine: Server, bare: Server, other: Server | None, tokens: int, repeat: int, told: Told
 ) -> list[Figure]:
     """bare: the server of the engine's first model. other: an Ollama, if there is one to compare."""
-    single: dict[str, list[float]] = {bare.url: [], engine.url: []}
-    for turn in range(repeat):
-        told("One reply at a time", turn / repeat / 2)
-        # Each comes first as often as last: a machine that gets slower meanwhile does so to both.
-        for each in (bare, engine) if turn % 2 else (engine, bare):
-            single[each.url].append(await _together(each, 1, tokens))
-    ratio = median(a / b for a, b in zip(single[engine.url], single[bare.url], strict=True))
-    figures = [
-        Figure("one reply, llama.cpp's own server", median(single[bare.url]), "tokens/s"),
-        Figure("one reply, the engine", median(single[engine.url]), "tokens/s"),
-        Figure("the engine against that server", ratio, "×", least=LEAST),
-    ]
-    hosts = [engine, *([other] if other else [])]
-    three: dict[str, list[float]] = {host.url: [] for host in hosts}
-    for turn in range(repeat):
-        told(f"{AT_ONCE} at once", 0.5 + turn / repeat / 2)
-        for host in hosts[:: 1 if turn % 2 else -1]:
-            three[host.url].append(await _together(host, AT_ONCE, tokens))
-    figures.append(Figure(f"{AT_ONCE} at once, the engine", median(three[engine.url]), "tokens/s"))
-    if other:
-        times = median(a / b for a, b in zip(three[engine.url], three[other.url], strict=True))
-        figures += [
-            Figure(f"{AT_ONCE} at once, {other.url}", median(three[other.url]), "tokens/s"),
-            Figure("the engine against that host", times, "×", least=TIMES),
-        ]
+    ollama = [other] if other else []
+    names = {engine.url: "the engine", bare.url: "llama.cpp's own server"}
+    parts = (
+        ("one reply", 1, [bare, *ollama], LEAST),
+        (f"{AT_ONCE} at once", AT_ONCE, ollama, TIMES),
+    )
+    figures: list[Figure] = []
+    for part, (what, many, rivals, least) in enumerate(parts):
+        hosts = [engine, *rivals]
+        speeds: dict[str, list[float]] = {host.url: [] for host in hosts}
+        for turn in range(repeat):
+            told(what, (part + turn / repeat) / 2)
+            # Each comes first as often as last: a machine that gets slower does so to all.
+            for host in hosts[:: 1 if turn % 2 else -1]:
+                speeds[host.url].append(await _together(host, many, tokens))
+        for url, each in speeds.items():
+            name = names.get(url, url)
+            figures.append(Figure(f"{what}, {name}", median(each), "tokens/s"))
+            if url != engine.url:
+                ratio = median(a / b for a, b in zip(speeds[engine.url], each, strict=True))
+                figures.append(Figure(f"{what}, the engine against {name}", ratio, "×", least))
     return figures
 
 

@@ -56,9 +56,10 @@ def facts_of(events: Sequence[HostEvent]) -> Finished:
 
 def test_a_prompt_that_a_server_cut_without_a_word_is_no_reply() -> None:
     async def scene() -> None:
-        async with FakeOpenAI(MODELS) as host, pool_of(host) as pool:
+        async with FakeOpenAI(MODELS, reads=1024) as host, pool_of(host) as pool:
             big = Contender(BIG, BIG)
-            for long, cut in (("Why is it dark? " * 150, True), ("=" * 3000, False)):
+            whole, signs = "Why is it dark? " * 200, "=" * 4000
+            for long, cut in ((whole, False), (whole + "And then? " * 200, True), (signs, False)):
                 asked = [{"role": "user", "content": long}]
                 events = pool.reply(big, asked, seed=7)
                 if not cut:

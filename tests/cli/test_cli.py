@@ -260,6 +260,7 @@ def test_warm_tells_what_could_not_be_loaded(run: Run, host: FakeOllamaThread) -
     host.fault("out_of_memory", model="phi3:mini", on="preload", variant="load", times=None)
     shown = run("warm", OLLAMA_HOST=host.url)
     assert shown.code == 1 and "not loaded" in shown.out
+    assert "phi3:mini could not be loaded" in shown.out and "out of memory" in shown.out
 
 
 def test_warm_of_a_host_that_is_down_fails(run: Run) -> None:

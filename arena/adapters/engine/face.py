@@ -8,7 +8,6 @@ does not know processes or where models come from.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -16,6 +15,7 @@ from importlib import metadata
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -175,9 +175,11 @@ async def _chunks(runner: Runner, fields: Frame) -> Frames:
             status = int((await reader.readuntil(b"\r\n\r\n")).split()[1])
             if status != 200:
                 raise WireError(status, (await reader.read()).decode())
-            async for line in reader:
-                if line.startswith(b"data: {"):
-                    yield json.loads(line[6:])
+            while True:
+                # The length of an HTTP chunk may come before it.
+                _, _, data = (await reader.readuntil(b"\n\n")).partition(b"data: ")
+                if data.startswith(b"{"):
+                    yield orjson.loads(data)
         finally:
             writer.close()
     except (OSError, EOFError) as error:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 LIKE_OLLAMA = "0.33.0"
 """The version whose behaviour is followed. What is reported says that this is not Ollama, since
 it is recorded with every vote."""
@@ -37,19 +39,25 @@ class WireError(Exception):
 
 # Go's encoder escapes all of these but U+0085, which clients that split lines the Unicode way
 # would break at.
-_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029\x85"}
+_ESCAPES = {char.encode(): b"\\u%04x" % ord(char) for char in "<>&\u2028\u2029\x85"}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """Compact JSON, escaped so that it is one line for every reader of lines."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    # Half a surrogate pair is legal JSON but no text: neither side can take it.
-    return text.translate(_ESCAPES).encode("utf-8", errors="replace")
+    try:
+        line = orjson.dumps(body)
+    except TypeError:
+        # Half a surrogate pair is legal JSON but no text: neither side can take it.
+        line = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    for char, escape in _ESCAPES.items():
+        line = line.replace(char, escape)
+    return line
 
 
 def rfc3339(moment: datetime | None = None) -> str:
     """UTC with nine digits of fraction; `moment` defaults to now."""
-    return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
+    moment = moment or datetime.now(UTC)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "000Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 from ollama import ResponseError
 
+from arena.adapters.hosts import lengths
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
     Ended,
@@ -40,11 +41,6 @@ NANOSECONDS = 1_000_000_000
 
 REFUSES_LONG_PROMPTS = (0, 12, 6)
 """The version that knows `truncate: false`; older ones cut what does not fit without a word."""
-
-SAMPLE = 400
-"""Characters of a prompt whose tokens are counted, to tell how many all of it has."""
-OVERHEAD = 24
-"""Tokens that a template puts around a short prompt, at most, in the families that are common."""
 
 AT_ONCE = 16384
 """Bytes that are read at once, at most; where they are there, more may be."""
@@ -167,20 +163,15 @@ class OllamaHost:
     async def _length(self, request: Request, options: Mapping[str, Any]) -> int:
         """About how many tokens all messages have, by counting those of a sample; 0 where they
         surely fit. Raises HostFault where they surely do not."""
-        texts = [message["content"] for message in request.messages]
         context = int(options.get("num_ctx") or 0)
-        if sum(len(text.encode()) for text in texts) < context // 2:
+        if lengths.size(request.messages) < context // 2:
             return 0
-        longest = max(texts, key=len)
-        start = max(0, len(longest) - SAMPLE) // 2
-        sample = longest[start : start + SAMPLE]
         counted = await self._client.chat(
             model=request.model,
-            messages=[{"role": "user", "content": sample}],
+            messages=lengths.sampled(request.messages),
             options={**options, "num_predict": 1},
         )
-        tokens = max(1, (counted.prompt_eval_count or 0) - OVERHEAD)
-        length = tokens * sum(map(len, texts)) // max(1, len(sample))
+        length = lengths.estimated(request.messages, counted.prompt_eval_count or 0)
         if context and length > context:
             raise self._too_long(length, context)
         return length
@@ -188,7 +179,7 @@ class OllamaHost:
     def _check_length(self, length: int, options: Mapping[str, Any], evaluated: int | None) -> None:
         """length: as estimated. What was evaluated must be what was sent."""
         context = int(options.get("num_ctx") or 0)
-        if evaluated and length > 0.8 * context and evaluated < 0.7 * length:
+        if evaluated and length > 0.8 * context and evaluated < lengths.LEAST * length:
             raise self._too_long(length, context)
 
     def _too_long(self, length: int, context: int) -> HostFault:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
+from arena.adapters.hosts import lengths
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
     Ended,
@@ -41,11 +42,9 @@ MAY_BE_UNKNOWN = ("chat_template_kwargs", "reasoning_effort", "stream_options", 
 DONE = "[DONE]"
 
 LONG = 2000
-"""Characters of a prompt from which on it is told whether a server cut it."""
-A_TOKEN = 12
-"""Characters that a token stands for at most, on the average of a long text."""
-_RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
-"""One sign many times, which tokens may stand for at any length."""
+"""Bytes of a prompt from which on it is told whether a server cut it."""
+A_TOKEN = 6
+"""Bytes that a token stands for at most in most texts."""
 
 
 class OpenAIHost:
@@ -115,10 +114,8 @@ class OpenAIHost:
                     yield list(_pieces(chunk))
             if not told.get("finish_reason"):
                 raise self._fault("cut off", "ended a reply without saying so")
-            read, least = (told.get("usage") or {}).get("prompt_tokens"), _least(request)
-            if read and read < least:
-                # Some servers cut what does not fit, and say so by this number alone.
-                raise self._fault("too long", f"read {read} tokens of a prompt of {least} or more")
+            if read := (told.get("usage") or {}).get("prompt_tokens"):
+                await self._check_length(request, read)
             yield [_ended(told)]
 
     # Asking -------------------------------------------------------------------------------------
@@ -171,6 +168,23 @@ class OpenAIHost:
             raise self._fault("crashed", f"broke off a reply: {_words(event.data)}")
         return chunk
 
+    async def _check_length(self, request: Request, read: int) -> None:
+        """Some servers cut what does not fit, and say so by this number alone. Where it is low, the
+        tokens of a sample are counted."""
+        size = lengths.size(request.messages)
+        if size < LONG or read * A_TOKEN >= size:
+            return
+        sample = {"messages": lengths.sampled(request.messages), "max_tokens": 1}
+        async with asyncio.timeout(self._timeouts.warm):
+            call = {"model": request.model, **sample}
+            response = await self._client.post("/chat/completions", json=call)
+        if not response.is_success:
+            raise refused(self.url, response.status_code, _words(response.text))
+        counted = (response.json().get("usage") or {}).get("prompt_tokens") or 0
+        length = lengths.estimated(request.messages, counted)
+        if read < lengths.LEAST * length:
+            raise self._fault("too long", f"read {read} of about {length} tokens of a prompt")
+
     def _check(self, chunk: Mapping[str, Any], request: Request) -> None:
         """Gateways lengthen names (a date, a maker); another name is another model."""
         said = str(chunk.get("model") or request.model)
@@ -205,12 +219,6 @@ def _asked(request: Request, own_names: Mapping[str, str]) -> dict[str, Any]:
         **options,
         **thinking,
     }
-
-
-def _least(request: Request) -> int:
-    """How many tokens the messages have at least; 0 where they are short."""
-    text = "".join(str(message["content"]) for message in request.messages)
-    return len(_RUN.sub(r"\1", text)) // A_TOKEN if len(text) >= LONG else 0
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

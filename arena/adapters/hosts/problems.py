@@ -42,10 +42,9 @@ def problems_of(state: HostState, now: float) -> list[str]:
             f"{state.breaker.open_until - now:.0f} s. {state.last_fault}"
         )
     said += [
-        f"{model} could not be loaded on {state.url} and is tried again in a minute. "
-        f"{state.load_faults.get(model, '')}"
-        for model, breaker in state.loads.items()
-        if breaker.shut(now)
+        f"{model} could not be loaded on {state.url} and is tried again in a minute. {fault}"
+        for model, fault in state.load_faults.items()
+        if state.loads[model].shut(now) or not state.ready(model)
     ]
     said += [
         f"{name} failed again and again on {state.url} and sits out there for "
