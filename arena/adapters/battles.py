@@ -5,6 +5,9 @@ a battle, only its id, version and phase.
 """
 
 import asyncio
+import json
+import logging
+import sqlite3
 import time
 from bisect import bisect_right
 from collections import OrderedDict
@@ -15,19 +18,56 @@ from typing import TypeVar
 
 from arena.core.battle import view
 from arena.core.battle.entities import Battle, Phase
+from arena.core.codec import decode, encode
 from arena.core.errors import StaleVote, UnknownBattle
 from arena.core.ports import Delta, Event, Piece
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 KEEP_S = 24 * 3600
+CALM_S = 60.0
+"""So long after its last move a battle that is over leaves memory, unless somebody follows it."""
 HEARTBEAT_S = 5.0
+_TABLE = "CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, battle TEXT NOT NULL)"
+
+
+class _Shelf:
+    """Battles that are over and that nobody looks at: in a file without a name, which ends with the
+    process (https://www.sqlite.org/inmemorydb.html). Raises sqlite3.Error where there is no room."""
+
+    def __init__(self) -> None:
+        self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        # Nothing of it outlives the process, so nothing has to be written twice or waited for.
+        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _TABLE):
+            self._file.execute(statement)
+        self._file.execute("CREATE INDEX at ON battles (at)")
+
+    def put(self, battle: Battle, at: float) -> None:
+        told = json.dumps(encode(battle, Battle))
+        self._file.execute("REPLACE INTO battles VALUES (?, ?, ?)", (battle.id, at, told))
+
+    def take(self, battle_id: str) -> Battle | None:
+        """It is not there any more then."""
+        taken = "DELETE FROM battles WHERE id = ? RETURNING battle"
+        found = self._file.execute(taken, (battle_id,)).fetchall()
+        battle: Battle | None = decode(json.loads(found[0][0]), Battle) if found else None
+        return battle
+
+    def drop(self, until: float) -> None:
+        """Those that were put there until then."""
+        self._file.execute("DELETE FROM battles WHERE at <= ?", (until,))
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class MemoryBattles:
     """`core.ports.Battles` in a dict; battles untouched for a day are forgotten, and so are
-    keys and names. forgotten: called with the id of each battle then. kept: called with each
-    battle before its move is acknowledged."""
+    keys and names. forgotten: called with the id of each battle then, and of one that leaves
+    memory; found: with each that comes back. kept: called with each battle before its move is
+    acknowledged. viewers: of a battle, now."""
 
     def __init__(
         self,
@@ -36,18 +76,27 @@ class MemoryBattles:
         clock: Callable[[], float] = time.monotonic,
         forgotten: Callable[[str], None] = lambda battle_id: None,
         kept: Callable[[Battle], None] = lambda battle: None,
+        found: Callable[[Battle], None] = lambda battle: None,
+        viewers: Callable[[str], int] = lambda battle_id: 0,
     ) -> None:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._over: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._shelf = _Shelf()
         self._left: set[str] = set()
         self._keep_s = keep_s
         self._clock = clock
         self._forgotten = forgotten
         self._kept = kept
+        self._found = found
+        self._viewers = viewers
 
     async def load(self, battle_id: str) -> Battle:
         self._forget_old()
+        if battle_id not in self._battles and (battle := self._shelf.take(battle_id)):
+            self.take_up(battle)
+            self._found(battle)
         try:
             return self._battles[battle_id][1]
         except KeyError:
@@ -60,8 +109,7 @@ class MemoryBattles:
         held = self._battles.get(battle.id)
         if (held[1].version if held else 0) != battle.version - 1:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
-        self._battles[battle.id] = (self._clock(), battle)
-        self._battles.move_to_end(battle.id)
+        self._hold(battle)
         self._kept(battle)
         self._forget_old()
 
@@ -85,7 +133,7 @@ class MemoryBattles:
 
     def take_up(self, battle: Battle) -> None:
         """Keep a battle that another process left; where replies are owed, it is an orphan."""
-        self._battles[battle.id] = (self._clock(), battle)
+        self._hold(battle)
         if battle.phase is Phase.ANSWERING:
             self._left.add(battle.id)
 
@@ -116,9 +164,39 @@ class MemoryBattles:
         _drop_old(self._names, self._clock() - self._keep_s)
         return self._names.get(name, (0.0, ""))[1]
 
+    def close(self) -> None:
+        self._shelf.close()
+
+    def _hold(self, battle: Battle) -> None:
+        now = self._clock()
+        self._battles[battle.id] = (now, battle)
+        self._battles.move_to_end(battle.id)
+        self._over.pop(battle.id, None)
+        if battle.phase is Phase.DECIDED:
+            self._over[battle.id] = (now, battle.id)
+
     def _forget_old(self) -> None:
-        for battle_id in _drop_old(self._battles, self._clock() - self._keep_s):
+        now = self._clock()
+        for battle_id in _drop_old(self._over, now - CALM_S):
+            self._put_away(battle_id, now)
+        for battle_id in _drop_old(self._battles, now - self._keep_s):
             self._forgotten(battle_id)
+        self._shelf.drop(now - self._keep_s)
+
+    def _put_away(self, battle_id: str, now: float) -> None:
+        if battle_id not in self._battles:
+            return
+        at, battle = self._battles[battle_id]
+        if self._viewers(battle_id):
+            self._over[battle_id] = (now, battle_id)
+            return
+        try:
+            self._shelf.put(battle, at)
+        except sqlite3.Error as error:
+            log.warning("a battle that is over stays in memory: %s", error)
+            return
+        del self._battles[battle_id]
+        self._forgotten(battle_id)
 
 
 def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[str]:

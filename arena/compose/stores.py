@@ -54,7 +54,12 @@ class MemoryStores:
         self._parking = parking
         self._forgotten = forgotten
         self._feed = MemoryFeed()
-        self._battles = MemoryBattles(forgotten=self._forget, kept=self._keep)
+        self._battles = MemoryBattles(
+            forgotten=self._forget,
+            kept=self._keep,
+            found=self._feed.found_again,
+            viewers=self._feed.viewers,
+        )
         place = parking.with_name(f"{parking.stem}.moves")
         self._journal = Journal(place, self._battles.undecided)
         self.battles: Battles = self._battles
@@ -81,6 +86,7 @@ class MemoryStores:
         told, last = self._feed.told, self._feed.last
         park(self._parking, [Parked(each, told(each.id), last(each.id)) for each in left])
         self._journal.close()
+        self._battles.close()
 
     def _keep(self, battle: Battle) -> None:
         self._journal.keep(battle)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import CALM_S, KEEP_S, MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
-from arena.core.battle.entities import Judgement, Phase, Verdict
+from arena.core.battle.entities import Battle, Format, Judgement, Phase, Verdict
 from arena.core.battle.rules import void, vote
 from arena.core.errors import StaleVote, UnknownBattle
 from tests.adapters.replicas import (
@@ -27,7 +27,8 @@ from tests.adapters.replicas import (
     next_version,
     run,
 )
-from tests.core.battle.play import answered
+from tests.core.battle.play import answered, drop, voted
+from tests.core.battle.play import opened as play_opened
 from tests.playing import eventually
 
 
@@ -143,6 +144,44 @@ def test_a_battle_that_nobody_touches_is_forgotten(opened: Opener) -> None:
             assert not await here.battles.under_way()
             await here.battles.save(battle("c"))
             assert gone[:1] == ["a"]
+
+    run(scene)
+
+
+def test_a_battle_that_is_over_leaves_memory_and_comes_back_when_somebody_asks() -> None:
+    async def scene() -> None:
+        now, follows = [0.0], {"watched"}
+        gone: list[str] = []
+        found: list[Battle] = []
+        battles = MemoryBattles(
+            clock=lambda: now[0],
+            forgotten=gone.append,
+            found=found.append,
+            viewers=lambda battle_id: battle_id in follows,
+        )
+        over = voted(play_opened(3, Format.ELIMINATION), drop("A"), drop("B"))
+        assert over.phase is Phase.DECIDED
+        saved = {name: replace(over, id=name, version=1) for name in ("alone", "watched")}
+        open_ = battle("open")
+        for each in (*saved.values(), open_):
+            await battles.save(each)
+        now[0] += CALM_S
+        assert await battles.load("open") == open_
+        assert gone == ["alone"] and not found
+        assert await battles.load("alone") == saved["alone"] and found == [saved["alone"]]
+        with pytest.raises(StaleVote):
+            await battles.save(saved["alone"])
+        await battles.save(replace(saved["alone"], version=2))
+        follows.clear()
+        now[0] += CALM_S
+        assert await battles.under_way() == {"open"}
+        assert gone == ["alone", "watched", "alone"]
+        assert (await battles.load("alone")).version == 2
+        now[0] += KEEP_S
+        for name in ("alone", "watched", "open"):
+            with pytest.raises(UnknownBattle):
+                await battles.load(name)
+        battles.close()
 
     run(scene)
 
