@@ -7,15 +7,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import arena.adapters.battles
 from arena.adapters.battles import CALM_S, KEEP_S, MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
+from arena.compose.stores import MemoryStores
 from arena.core.battle.entities import Battle, Format, Judgement, Phase, Verdict
 from arena.core.battle.rules import void, vote
+from arena.core.battle.view import State, state
 from arena.core.errors import StaleVote, UnknownBattle
+from arena.core.ports import Delta, Event
 from tests.adapters.replicas import (
     Follower,
     Opener,
@@ -182,6 +187,34 @@ def test_a_battle_that_is_over_leaves_memory_and_comes_back_when_somebody_asks()
             with pytest.raises(UnknownBattle):
                 await battles.load(name)
         battles.close()
+
+    run(scene)
+
+
+def test_who_comes_after_a_battle_has_left_memory_is_told_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arena.adapters.battles, "CALM_S", 0.0)
+    over = voted(play_opened(3, Format.ELIMINATION), drop("A"), drop("B"))
+
+    async def told(stores: MemoryStores, after: int) -> list[Event]:
+        async for batch in stores.feed.follow(over.id, after):
+            return [event for _, event in batch]
+        return []
+
+    async def scene() -> None:
+        gone: list[str] = []
+        stores = MemoryStores(tmp_path / "arena.parked", gone.append)
+        await stores.battles.save(replace(over, version=1))
+        await stores.feed.publish(over.id, state(over))
+        await stores.battles.save(battle("another"))
+        assert gone == [over.id] and not stores.feed.viewers(over.id)
+        await stores.battles.load(over.id)
+        text, end = await told(stores, 0)
+        assert isinstance(text, Delta) and {piece.seat for piece in text.pieces} == {*"ABC"}
+        assert isinstance(end, State) and end.phase == "decided"
+        assert await told(stores, 1) == [end]
+        await stores.close()
 
     run(scene)
 
