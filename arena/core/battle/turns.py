@@ -15,8 +15,11 @@ _SURE = (
     *("## User\n", "### User\n", "## Human\n", "### Human\n", "[User]\n"),
     *("<human>:", "<user>:", "Instruct:", "GPT4 Correct User:"),
 )
-_UNLESS_LOWER = ("USER:", "HUMAN:", "SYSTEM:")
-_AFTER_SENTENCES = ("User:", "Human:", "Q:", "Question:", "Instruction:", "user:", "user\n")
+_UNLESS_LOWER = ("USER:", "HUMAN:", "SYSTEM:", "INSTRUCTION:")
+_AFTER_SENTENCES = (
+    *("User:", "Human:", "Q:", "Question:", "Instruction:", "user:", "user\n"),
+    *OURS,
+)
 LABELS = (*_SURE, *_UNLESS_LOWER, *_AFTER_SENTENCES)
 """So they begin what somebody else writes."""
 _ENDS = ".!?\u2026\u3002\uff01\uff1f\u0964"
