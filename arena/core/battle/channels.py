@@ -100,6 +100,6 @@ class Worded:
         if begun.startswith("<details>") or any(t.startswith(begun) for t in ("<details>", "<!--")):
             return True
         return any(
-            word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 5)
+            word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 12)
             for word in _WORDS
         )

@@ -146,7 +146,7 @@ class Splitter:
             turn = begins_turn(rest, self._before, last=last)
             if not turn:
                 return turn if turn is None else 0
-            self.token, self._mode = self.token or rest.split("\n", 1)[0], _Mode.OVER
+            self.token, self._mode = self.token or turn.strip(), _Mode.OVER
             return len(rest)
         begun = rest.rstrip()
         for label in OURS:
