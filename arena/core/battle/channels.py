@@ -54,6 +54,7 @@ _PAIRS = tuple(
         (rf"\*{_THINKING}:", r"\*[ \t]*\n"),
         (rf"\({_THINKING}:", r"\)[ \t]*\n"),
         (rf"<!-- *{_THINKING}:?", "-->"),
+        (rf"> ?(?:\*\*)?{_THINKING}\b", r"\n(?=[^>])"),
         (rf"```{_THINKING}\n", r"\n```[ \t]*\n"),
         (rf"<details>\s*<summary>{_THINKING}[^<\n]*</summary>", "</details>"),
         (
@@ -62,7 +63,7 @@ _PAIRS = tuple(
         ),
     )
 )
-_DRESS = re.compile(r"\s*(?:#+ ?|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
+_DRESS = re.compile(r"\s*(?:#+ ?|> ?|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
 _HEADING, _LONGEST_THOUGHT = 48, 20_000
 
 
@@ -83,7 +84,7 @@ class Worded:
             if opening := opens.match(self._held):
                 closing = closes.search(self._held, max(opening.end(), self._read - _HEADING))
                 self._read = len(self._held)
-                if closing and (last or closing.end() < self._read):
+                if closing and (last or closing.end() + 2 <= self._read):
                     self.over = True
                     thought = self._held[opening.end() : closing.start()]
                     return f"<think>{thought}</think>{self._held[closing.end() :]}"
@@ -99,6 +100,6 @@ class Worded:
         if begun.startswith("<details>") or any(t.startswith(begun) for t in ("<details>", "<!--")):
             return True
         return any(
-            word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 5)
+            word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 12)
             for word in _WORDS
         )

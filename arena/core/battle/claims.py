@@ -34,7 +34,7 @@ def claims(
     if LIVES.match(right) and not name.sure:
         return False
     others = left.count('"') % 2 or _QUOTED.search(left) or _NEAR.search(left)
-    if name.common and others:
+    if name.ordinary and others:
         return False
     return _called(name, left, right) or _made_me(name, left, right)
 
@@ -145,7 +145,7 @@ def _leads(
         return False
     if not name.makes and _TOLD.match(right) and not _has_role(words):
         return False
-    if name.common and _OF.match(right):
+    if name.ordinary and _OF.match(right):
         return False
     if name.makes:
         schooled = any(pair in _SCHOOLED for pair in pairwise(words))

@@ -79,7 +79,8 @@ _ABOUT_WEIGHING = re.compile(
     r"|evaluat)"
 )
 _ABOUT_TOKENS = re.compile(
-    r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b"
+    r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b|\btokeni[sz]"
+    r"|\bprompts?\b.{0,40}\b(?:built|look|written|structured)|\btokens? (?:of|in|for|do(?:es)?)\b"
     r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
 )
 _ABOUT_STRIKES = re.compile(r"(?i)\b(?:html|strike|crossed out|bbcode)")

@@ -84,7 +84,7 @@ class Name:
         return self.sort in (Sort.MAKER, Sort.LAB)
 
     @property
-    def common(self) -> bool:
+    def ordinary(self) -> bool:
         """It is a word or somebody's name too."""
         return self.sort in (Sort.WORD, Sort.WEAK)
 

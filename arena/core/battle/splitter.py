@@ -16,6 +16,7 @@ from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_
 from arena.core.battle.turns import OURS, begins_turn
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
+_HALF = re.compile(r"<[|｜] ?/?\w\w|</|\[[/|]")
 _RUN = re.compile(r"`+|~+")
 _OURS = ("assistant", "model", "bot", "chatbot", "ai", "gpt")
 _OTHERS = ("user", "human", "system", "developer", "tool", "ipython", "observation")
@@ -145,17 +146,18 @@ class Splitter:
             turn = begins_turn(rest, self._before, last=last)
             if not turn:
                 return turn if turn is None else 0
-            self.token, self._mode = self.token or rest.split("\n", 1)[0], _Mode.OVER
+            self.token, self._mode = self.token or turn.strip(), _Mode.OVER
             return len(rest)
-        if (theirs := begins_turn(rest, ".", last=last)) is None:
-            return None
-        self._labels = not theirs
         begun = rest.rstrip()
         for label in OURS:
             if rest.startswith(label) and len(begun) > len(label):
                 self.token, self._trim = self.token or label.strip(), True
                 return len(label)
-        return 0 if last or not any(label.startswith(begun) for label in OURS) else None
+        if not last and any(label.startswith(begun) for label in OURS):
+            return None
+        theirs = begins_turn(rest, ".", last=last)
+        self._labels = not theirs
+        return None if theirs is None else 0
 
     def _taken(self) -> list[Text | Thought]:
         out, self._out = _merged(self._out), []
@@ -312,12 +314,7 @@ class Splitter:
     def _drops(self, rest: str) -> bool:
         """Half a mark at the very end is left out, where a whole one would be."""
         elsewhere = self._mode is not _Mode.REPLY or self._fence or self._span or not self._begun
-        if (
-            elsewhere
-            or self._text & (THINKING | TOKENS)
-            or not rest.startswith(("<|", "</", "[/", "[|"))
-            or (rest.startswith("<|") and len(rest) < 5)
-        ):
+        if elsewhere or self._text & (THINKING | TOKENS) or not _HALF.match(rest):
             return False
         self.token = self.token or rest
         return True

@@ -93,6 +93,7 @@ THINKS = {
     "Thinking...\nHm.\n...done thinking.\n\n" + NIGHT: ("Hm.", NIGHT),
     "```thinking\nHm.\n```\n" + NIGHT: ("Hm.", NIGHT),
     "<details><summary>Thinking</summary>Hm.</details>\n" + NIGHT: ("Hm.", NIGHT),
+    "> Thinking: Hm.\n\n" + NIGHT: (": Hm.", NIGHT),
     "*Thinking: Hm.*\n\n" + NIGHT: (" Hm.", NIGHT),
     "<!-- thinking: Hm. -->\n" + NIGHT: (" Hm. ", NIGHT),
     "<chain-of-thought>Hm.</chain-of-thought><Final>" + NIGHT + "</Final>": ("Hm.", NIGHT),
@@ -172,6 +173,8 @@ TURNS = (
     "\n\n[User]: More?",
     "\n**User:** More?",
     "\n\n**Human**: more",
+    "\nINSTRUCTION: More?",
+    "\n\nAssistant: It turns.",
 )
 
 
@@ -238,6 +241,8 @@ ORDINARY = (
     "These may:\n\nStaff: always\nUser: By day",
     "User: Ann\nRole: admin.\n\nUser: Bob\nRole: guest.",
     "Q: Do bees sleep?\nA: Yes.\n\nQ: Do they sting?\nA: Some.",
+    "Animal <|-- Duck\nAnimal <|-- Fish",
+    "In OCaml x<|y",
     "Thoughts on this differ. Answer: light scatters.",
     "Thinking: it is what we do.\n\nWe answer later.",
     "The reasoning is simple.\n\nAnswer: it turns.",
@@ -268,6 +273,7 @@ ASKED = {
     "What are think tags?": "These: <think> and </think>.",
     "Show me a chat": "Sure.\n\nUser: Hello\nAssistant: Hi",
     "How does the Alpaca template look?": "So:\n### Instruction:\nSay hi.\n### Response:\nHi.",
+    "How are prompts of Mistral built?": "<s>[INST] Hi [/INST] Hello</s>",
     "Show your reasoning": "**Reasoning:** 70 + 14\n\n**Answer:** 84",
     "Write a README": "It sorts.\n\n### Input:\nA file.\n\n### Output:\nA file.",
     "Quiz me on rivers": "Fine.\n\nQ: The longest?\nA: The Nile.",
