@@ -6,7 +6,8 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+ALL = {"resultTypes": ["violations"]}
+COLOURS = ALL | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """All that can be otherwise when it is dark."""
 
 
@@ -14,7 +15,7 @@ def findings(page: Any, state: str) -> list[str]:
     """Of a page that shows nothing that moves, as colours that fade in are judged by their
     middle. state: what it is called in what is found. The page is light afterwards."""
     found = []
-    for scheme, options in (("dark", COLOURS), ("light", None)):
+    for scheme, options in (("dark", COLOURS), ("light", ALL)):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
         for finding in Axe().run(page, options=options).response["violations"]:
