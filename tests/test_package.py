@@ -24,7 +24,7 @@ from tests.fake_ollama import FakeOllama
 from tests.running import OURS, ROOT, running
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRA = ("authlib", "joserfc", "psycopg", "redis")
+EXTRA = ("authlib", "psycopg", "redis")
 """Packages that only the extras bring."""
 EXTRAS = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
 
