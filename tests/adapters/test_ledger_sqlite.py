@@ -319,6 +319,19 @@ def test_a_vote_is_not_lost_with_what_is_written_ahead_of_the_file(file: Path) -
         assert list(dict.fromkeys(found)) == expected
 
 
+def test_what_belongs_to_a_file_that_was_replaced_is_not_used_for_the_other(file: Path) -> None:
+    """SQLite would cut it off under the connections that still have it mapped, which kills."""
+
+    async def vote(ledger: SqlLedger) -> None:
+        assert await ledger.append(ballot("before"))
+        before = file.with_name(f"{file.name}-shm").stat().st_ino
+        await asyncio.to_thread(lose, file, "replaced")
+        assert await ledger.append(ballot("after"))
+        assert file.with_name(f"{file.name}-shm").stat().st_ino != before
+
+    on(file, vote)
+
+
 def test_a_file_that_goes_between_a_vote_and_its_commit_is_not_acknowledged(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
