@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
@@ -324,10 +325,12 @@ def test_what_belongs_to_a_file_that_was_replaced_is_not_used_for_the_other(file
 
     async def vote(ledger: SqlLedger) -> None:
         assert await ledger.append(ballot("before"))
-        before = file.with_name(f"{file.name}-shm").stat().st_ino
-        await asyncio.to_thread(lose, file, "replaced")
-        assert await ledger.append(ballot("after"))
-        assert file.with_name(f"{file.name}-shm").stat().st_ino != before
+        beside = file.with_name(f"{file.name}-shm")
+        # While it is held, no other file gets its number.
+        with beside.open("rb") as before:
+            await asyncio.to_thread(lose, file, "replaced")
+            assert await ledger.append(ballot("after"))
+            assert not os.path.samestat(os.fstat(before.fileno()), beside.stat())
 
     on(file, vote)
 
