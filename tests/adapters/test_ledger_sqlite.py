@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
@@ -317,6 +318,21 @@ def test_a_vote_is_not_lost_with_what_is_written_ahead_of_the_file(file: Path) -
         kept = file.parent.with_name(folder) / file.name
         found = on(kept, lambda ledger: ledger.votes(("battle_id",)))["battle_id"]
         assert list(dict.fromkeys(found)) == expected
+
+
+def test_what_belongs_to_a_file_that_was_replaced_is_not_used_for_the_other(file: Path) -> None:
+    """SQLite would cut it off under the connections that still have it mapped, which kills."""
+
+    async def vote(ledger: SqlLedger) -> None:
+        assert await ledger.append(ballot("before"))
+        beside = file.with_name(f"{file.name}-shm")
+        # While it is held, no other file gets its number.
+        with beside.open("rb") as before:
+            await asyncio.to_thread(lose, file, "replaced")
+            assert await ledger.append(ballot("after"))
+            assert not os.path.samestat(os.fstat(before.fileno()), beside.stat())
+
+    on(file, vote)
 
 
 def test_a_file_that_goes_between_a_vote_and_its_commit_is_not_acknowledged(

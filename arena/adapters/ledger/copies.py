@@ -26,6 +26,8 @@ def copy(source: Path, target: Path) -> None:
         (said,) = new.execute("PRAGMA integrity_check(1)").fetchone()
         if said != "ok":
             raise sqlite3.DatabaseError(said)
+        # A file that was cut off at its beginning is a sound one, and would be made a new ledger.
+        new.execute(f"SELECT 1 FROM {APPLIED.name}").fetchone()  # noqa: S608 -- our table
     settle(target)
 
 

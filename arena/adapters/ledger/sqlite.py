@@ -56,6 +56,9 @@ _REASONS: Mapping[int, Reason] = {
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
 
+_FILE = "file"
+_Identity = tuple[tuple[int, int] | None, ...]
+
 LEAST_ROOM = 256 * 1024
 """Bytes that have to be free for a vote: what is written of a large one."""
 
@@ -122,9 +125,7 @@ class SqliteDatabase:
         @event.listens_for(engine, "checkout")
         def _check(connection: sqlite3.Connection, record: ConnectionPoolEntry, _: object) -> None:
             if record.info[_FILE] != _identity(self._path):
-                # What still stands beside the place goes into the file that it belongs to.
-                with suppress(sqlite3.Error):
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._part(connection, record.info[_FILE])
                 raise InvalidatePoolError
 
         @event.listens_for(engine, "commit")
@@ -140,6 +141,19 @@ class SqliteDatabase:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
         return engine
+
+    def _part(self, connection: sqlite3.Connection, before: _Identity) -> None:
+        """What still stands beside the place goes into the file that it belongs to. With another
+        file there it goes away: SQLite would cut it off under whoever has it mapped."""
+        busy = 1
+        with suppress(sqlite3.Error):
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        now = _identity(self._path)
+        if now[0] in (None, before[0]):
+            return
+        for file, was, there in zip(_files(self._path), before, now, strict=True):
+            if was == there and not (busy and file.name.endswith("-wal")):
+                file.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Create the folder, and the file where there is none."""
@@ -236,13 +250,13 @@ def _file(url: str) -> Path:
     return Path(file)
 
 
-_FILE = "file"
-_Identity = tuple[tuple[int, int] | None, ...]
-
-
 def _identity(path: Path) -> _Identity:
-    """Of the file that is there now, and of what is written ahead of it."""
-    return _of_file(path), _of_file(path.with_name(f"{path.name}-wal"))
+    """Of the file that is there now, and of what stands beside it."""
+    return tuple(map(_of_file, _files(path)))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (path.with_name(f"{path.name}{end}") for end in ("", "-wal", "-shm"))
 
 
 def _of_file(path: Path) -> tuple[int, int] | None:
