@@ -232,7 +232,9 @@ def test_two_hosts_side_by_side_are_measured_printed_and_written(
     speeds = {r["host"]: float(r["tokens_per_s_p50"]) for r in table if r["scene"] == "alone"}
     assert speeds[fast.url] > 2 * speeds[slow.url]
     cold = [row for row in table if row["scene"] == "cold"]
-    assert all(float(row["load_s"]) > 0 for row in cold)
+    # What the fast one takes to load may be less than chance.
+    assert all(float(row["load_s"]) >= 0 for row in cold)
+    assert all(float(row["load_s"]) > 0 for row in cold if row["host"] == slow.url)
     assert all(float(row["cost"]) > 0 for row in table)
 
 

@@ -20,8 +20,8 @@ from arena.core.hosts.sharing import Change
 
 CONNECTION_KINDS = frozenset({"unreachable", "silent", "dropped"})
 LOAD_KINDS = frozenset({"load", "failed"})
-_OWN = "empty template overthought thinks crashed garbled failed refused forbidden"
-CONTENDER_KINDS = frozenset({*_OWN.split(), "cut off"})
+_ITS = {"empty", "template", "overthought", "thinks", "crashed"}
+CONTENDER_KINDS = frozenset(_ITS | {"cut off", "garbled", "failed", "refused", "forbidden"})
 """Kinds of fault that, again and again, are the contender's own."""
 BUSY_S = 1.0
 FRESH_S = 1.0
