@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     Text,
     cast,
     insert,
@@ -46,13 +48,16 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
     """Link these rows, which this transaction has written after all others."""
     after, digest = end(connection)
-    while rows := rows_of(connection, *wanted, VOTES.c.sequence > after):
-        links = []
+    while True:
+        rows, links = rows_of(connection, *wanted, VOTES.c.sequence > after), []
         for row in rows:
             after = row[0]
             digest = digest_of_row(digest, row, len(_COLUMNS))
             links.append({"sequence": after, "columns": len(_COLUMNS), "digest": digest})
-        connection.execute(insert(CHAIN), links)
+        if links:
+            connection.execute(insert(CHAIN), links)
+        if len(rows) < AT_ONCE:
+            return
 
 
 def end(connection: Connection) -> tuple[int, str]:
@@ -61,9 +66,9 @@ def end(connection: Connection) -> tuple[int, str]:
     return (last.sequence, last.digest) if last else (0, "")
 
 
-def stored(connection: Connection, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
+def stored(dialect: str, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
     """Columns as the database has them: what is read of it may be written in more ways than one."""
-    parsed = connection.dialect.name == "postgresql"
+    parsed = dialect == "postgresql"
     return [
         cast(column, Text)
         if parsed and isinstance(column.type, JSON)
@@ -91,9 +96,13 @@ def _moment(value: Any) -> Any:
 
 
 def rows_of(connection: Connection, *wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    columns = stored(connection, _COLUMNS)
-    found = select(VOTES.c.sequence, *columns).where(*wanted).order_by(VOTES.c.sequence)
+    found = _all(connection.dialect.name).where(*wanted).order_by(VOTES.c.sequence)
     return connection.execute(found.limit(AT_ONCE)).all()
+
+
+@cache
+def _all(dialect: str) -> Select[Any]:
+    return select(VOTES.c.sequence, *stored(dialect, _COLUMNS))
 
 
 def digest_of_row(before: str, row: Row[Any] | None, columns: Any) -> str:

@@ -84,7 +84,7 @@ def applied(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
 def verify(connection: Connection, head: str) -> tuple[str, list[str]]:
     """The head of the decisions, and what is wrong with them. head: one that was told before."""
     columns = [*EXCLUSIONS.c]
-    links = select(*chain.stored(connection, columns), CHAIN.c.digest).outerjoin(
+    links = select(*chain.stored(connection.dialect.name, columns), CHAIN.c.digest).outerjoin(
         CHAIN, CHAIN.c.sequence == EXCLUSIONS.c.after
     )
     faults: list[str] = []
