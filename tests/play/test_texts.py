@@ -22,7 +22,9 @@ def battle_with(folder: Path, *pieces: str, scene: Scene, prompt: str = "Why is 
 
     async def run() -> None:
         odd = FakeModel("odd:1b", pieces=pieces)
-        async with FakeOllama([odd, MISTRAL, PHI], speed=20, warm=True) as host:
+        # It has written everything before the others begin, and so before anything is shown.
+        slower = replace(MISTRAL, ttft_s=10.0)
+        async with FakeOllama([odd, slower, PHI], speed=20, warm=True) as host:
             names = ("odd:1b", "mistral:7b", "phi3:mini")
             async with table(folder, [host], models=names) as at:
                 async with at.battle(prompt) as seen:
