@@ -158,7 +158,7 @@ def cookies(request: AnyRequest, name: str) -> Iterator[str]:
 def address_of(request: AnyRequest) -> str:
     if not request.client:
         return ""
-    told = plain(str(request.client.host))
+    told = unmapped(str(request.client.host))
     try:
         address = ipaddress.ip_address(told)
     except ValueError:
@@ -168,7 +168,7 @@ def address_of(request: AnyRequest) -> str:
     return told
 
 
-def plain(told: str) -> str:
+def unmapped(told: str) -> str:
     """An address of IPv4 that came as one of IPv6, as to a socket for both, is one of IPv4: else
     all of them would be of one home."""
     with suppress(ValueError):

@@ -33,10 +33,10 @@ from arena.web.callers import (
     cookie,
     cookies,
     digest,
-    plain,
     said_in,
     session_of,
     signed,
+    unmapped,
 )
 from arena.web.drawing import drawn
 from arena.web.words import spoken
@@ -239,7 +239,7 @@ class Peers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if client := scope.get("client"):
-            scope[PEER] = plain(client[0])
+            scope[PEER] = unmapped(client[0])
             scope["client"] = (scope[PEER], client[1])
         await self._app(scope, receive, send)
 

@@ -84,6 +84,13 @@ CHANGES = {
 }
 
 
+def lose(file: Path, which: str) -> None:
+    """Votes and their links."""
+    with forging(file) as there:
+        for table in ("votes", "vote_chain"):
+            there.execute(f"DELETE FROM {table} WHERE {which}")
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_is_changed_is_found_where_it_is(file: Path, change: str) -> None:
     voted(file, "one", "two", "three")
@@ -97,22 +104,16 @@ def test_whatever_is_changed_is_found_where_it_is(file: Path, change: str) -> No
 
 def test_a_vote_and_its_link_that_are_both_gone_are_missed(file: Path) -> None:
     voted(file, "one", "two", "three")
-    with forging(file) as there:
-        for table in ("votes", "vote_chain"):
-            there.execute(f"DELETE FROM {table} WHERE sequence = 4")
+    lose(file, "sequence = 4")
     assert verified(file).faults == ("vote 5 was changed, or one before it is missing",)
     head = verified(file).head
-    with forging(file) as there:
-        for table in ("votes", "vote_chain"):
-            there.execute(f"DELETE FROM {table} WHERE sequence = 6")
+    lose(file, "sequence = 6")
     assert any("head" in fault for fault in verified(file, head).faults)
 
 
 def test_what_is_cut_off_at_the_end_of_a_file_is_missed(file: Path) -> None:
     voted(file, "one", "two", "three")
-    with forging(file) as there:
-        for table in ("votes", "vote_chain"):
-            there.execute(f"DELETE FROM {table} WHERE sequence > 4")
+    lose(file, "sequence > 4")
     assert verified(file).faults == ("votes 5 to 6 are missing",)
 
 
