@@ -13,7 +13,8 @@ from itertools import pairwise
 from arena.core.battle.names import ALPHABETS, NAME, Name, Sort, plain
 from arena.core.battle.phrases import pattern, whole, words
 
-CJK = r"\u2e80-\u9fff\uf900-\ufaff"
+NO_SPACES = r"\u0e00-\u0e7f\u2e80-\u9fff\uf900-\ufaff"
+"""Scripts that do not part words, for a class of a pattern."""
 GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{1,4}(?=\s|$)"
 """What some languages join to the end of a name."""
 
@@ -333,9 +334,9 @@ _WAS = re.compile(rf"\W*(?:{plain(pattern('was'))})")
 _ASIDE = re.compile(r"^ ?,[^,]{1,40},|\([^)]*\)")
 _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
 _JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
-_UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{CJK}]", w)}
+_UNSPACED = {w for t in (_ROLES, _MADE, _GLUE) for w in t.all if re.match(f"[{NO_SPACES}]", w)}
 _TOKEN = re.compile(
-    rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3])+|"
+    rf"(?:(?![{NO_SPACES}])[^\W_]|[\u0900-\u0963\u0980-\u09e3])+|"
     + "|".join(sorted(_UNSPACED, key=len, reverse=True))
-    + f"|[{CJK}{NAME}]"
+    + f"|[{NO_SPACES}{NAME}]"
 )
