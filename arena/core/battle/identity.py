@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
+from arena.core.battle.bylines import signs, speaks
 from arena.core.battle.claims import (
     ABOUT_AI,
     ASKS,
@@ -20,8 +21,6 @@ from arena.core.battle.claims import (
     claims,
     denies,
     known,
-    signs,
-    speaks,
     tokens,
 )
 from arena.core.battle.mentions import mentions, subjects
