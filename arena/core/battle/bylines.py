@@ -55,7 +55,9 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     if ends and not more and _closes(above, line, sure=sure):
         return True
     if not words:
-        return after.startswith(" (") and more == (NAME,)
+        title = tokens(after.strip().split("\n", maxsplit=1)[0])
+        heads = not before.strip(" #") and NAME in title and any(word in ROLES for word in title)
+        return (after.startswith(" (") and more == (NAME,)) or (heads and all(map(known, title)))
     if words[-1] in AGENTS:
         said = words[:-1]
         if not said:

@@ -21,7 +21,7 @@ GRAMMAR = r"[\u0400-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3\uac00-\ud7a3]{
 
 @lru_cache(maxsize=512)
 def claims(
-    name: Name, left: str, right: str, after: str, *, fiction: bool = False, asked: bool = False
+    name: Name, left: str, right: str, after: str, *, pair: bool, fiction: bool, asked: bool
 ) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names;
     after: all that is seen of what follows. fiction: others may be the ones who speak; asked: a
@@ -30,7 +30,8 @@ def claims(
     if (doubtful or (name.sort is Sort.WEAK and not asked)) and not name.versioned:
         around = tokens(left) + tokens(right)
         role = any(word in ROLES for word in around) if doubtful else has_role(around)
-        if NAME not in around and not role and not _OFFERS.search(after):
+        told = _OFFERS.search(after) or _OUTSIDE.search(left)
+        if not (pair or role or told):
             return False
     if LIVES.match(right) and not name.sure:
         return False
@@ -57,6 +58,9 @@ def _called(name: Name, left: str, right: str) -> bool:
         said = _near(right) or right.startswith(":") or bool(_OFFERS.match(right))
         if (said or _ENDED.match(right)) and _leads(name, left, cue.end(), right):
             return True
+    being = _BEING.search(left) if _MEANS.match(right) else None
+    if being and _leads(name, left, being.end(), right):
+        return True
     is_it = not name.makes and bool(_COPULA.match(right))
     return any(
         all(map(known, tokens(_BUT.split(left[cue.end() :])[-1])))
@@ -204,6 +208,11 @@ def has_role(words: Iterable[str]) -> bool:
     return any(word in ROLES or word in MADE for word in words)
 
 
+def form(table: str) -> re.Pattern[str]:
+    """What a table of patterns says, in a normal text in lower case."""
+    return re.compile(plain(pattern(table)))
+
+
 def _cue(table: str) -> re.Pattern[str]:
     spaced, unspaced = (plain(pattern(table, kind)) for kind in ("spaced", "unspaced"))
     return re.compile(rf"(?<![{ALPHABETS}])(?:{spaced})(?![{ALPHABETS}])|(?:{unspaced})")
@@ -211,38 +220,8 @@ def _cue(table: str) -> re.Pattern[str]:
 
 STRANGER = re.compile(plain(whole("stranger")))
 """In a normal text, not in lower case; its groups are the unknown names."""
-(
-    SELF,
-    WHO,
-    ABOUT_AI,
-    TRANSLATION,
-    FICTION,
-    ASKS,
-    WRITES,
-    _NEAR,
-    _QUOTED,
-    _BUT,
-    _OFFERS,
-    _TOLD,
-    LIVES,
-) = (
-    re.compile(plain(pattern(table)))
-    for table in (
-        "self",
-        "who",
-        "about_ai",
-        "translation",
-        "fiction",
-        "asks",
-        "writes",
-        "near",
-        "quoted",
-        "but",
-        "offers",
-        "told",
-        "lives",
-    )
-)
+SELF, LIVES, _NEAR, _QUOTED, _BUT = map(form, "self lives near quoted but".split())
+_OFFERS, _OUTSIDE, _TOLD, _BEING, _MEANS = map(form, "offers outside told being means".split())
 _HERE, _COPULA, _ENDED = (
     re.compile(plain(form))
     for form in (

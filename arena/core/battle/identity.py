@@ -10,19 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
 from arena.core.battle.bylines import signs, speaks
-from arena.core.battle.claims import (
-    ABOUT_AI,
-    ASKS,
-    FICTION,
-    STRANGER,
-    TRANSLATION,
-    WHO,
-    WRITES,
-    claims,
-    denies,
-    known,
-    tokens,
-)
+from arena.core.battle.claims import SELF, STRANGER, claims, denies, form, known, tokens
 from arena.core.battle.mentions import mentions, subjects
 from arena.core.battle.names import NAME, Name, Names, Sort
 
@@ -105,24 +93,37 @@ class _Asked:
     @cached_property
     def about_models(self) -> bool:
         either = self._written, self._written.title()
-        return bool(ABOUT_AI.search(self.text)) or any(self._names.marked(t)[1] for t in either)
+        if _ABOUT_AI.search(self.text) or any(self._names.marked(t)[1] for t in either):
+            return True
+        apart = re.sub(r" (?!\d)", ", ", self._written.title())
+        return any(name.release for name in self._names.marked(apart)[1])
 
     @cached_property
     def for_fiction(self) -> bool:
-        wanted = WRITES.search(self.text) or not ASKS.search(self.text)
-        return bool(wanted and FICTION.search(self.text))
+        wanted = _WRITES.search(self.text) or not _ASKS.search(self.text)
+        return bool((wanted and _FICTION.search(self.text)) or _LESSON.search(self.text))
 
     @cached_property
     def for_translation(self) -> bool:
-        return bool(TRANSLATION.search(self.text))
+        return bool(_TRANSLATION.search(self.text))
 
     @cached_property
     def of_reader(self) -> bool:
         return "reader" in subjects(self.text)
 
     @cached_property
+    def of_orders(self) -> bool:
+        return bool(_ORDERS.search(self.text))
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """The names of people whom it is to play."""
+        found = () if _ABOUT_AI.search(self.text) else _ROLE.finditer(self.text)
+        return frozenset(name for role in found for name in role.groups() if name)
+
+    @cached_property
     def who_it_is(self) -> bool:
-        return bool(WHO.search(self.text))
+        return bool(_WHO.search(self.text))
 
 
 def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int, end: int) -> bool:
@@ -148,19 +149,24 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
     others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
     fiction = asked.for_fiction
-    if fiction and any(each.text in asked.text for each in (name, *others)):
+    before, after = before.casefold(), after.casefold()
+    if _excused(name, others, before, asked):
         return False
+    if not named:
+        left = _told(left, before, asked=asked.of_orders)
+    pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
     addressed = named and asked.of_reader
-    if claims(name, left, right, after.casefold(), fiction=fiction, asked=addressed):
+    if claims(name, left, right, after, pair=pair, fiction=fiction, asked=addressed):
         return True
     model = name.sure or name.versioned
+    if model and _is_of_them(before, after):
+        return True
     about = asked.about_models and not asked.who_it_is
     unasked = not about and not named
-    pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
     if unasked and not fiction and mentions(name, left, right, pair=pair):
         return True
-    if unasked and (model or not fiction):
-        if signs(name, before.casefold(), after.casefold(), ends=not after.strip(" .!\n")):
+    if unasked and (model or pair or not fiction or asked.who_it_is):
+        if signs(name, before, after, ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
@@ -169,6 +175,32 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True
     return not asked.about_models and _odd(name, left, right)
+
+
+@lru_cache(maxsize=512)
+def _told(left: str, before: str, *, asked: bool) -> str:
+    """What the one who speaks was told to be, as if it said so itself."""
+    ordered = _YOU_ARE.match(left) and (asked or _OWN_ORDERS.search(before))
+    return _YOU_ARE.sub("i am", left) if ordered else left
+
+
+def _excused(name: Name, others: list[Name], before: str, asked: _Asked) -> bool:
+    """A prompt asks for what somebody of this name says, be it in a story or in a quotation."""
+    if name.ordinary and name.text in asked.roles:
+        return True
+    named = any(each.text in asked.text for each in (name, *others))
+    if asked.for_fiction or asked.who_it_is or asked.of_orders:
+        return named and asked.for_fiction
+    said = _QUOTED.split(before.rpartition('"')[0])[-1]
+    if not said.strip() or said[-1].isalnum() or SELF.search(said):
+        return False
+    return named or (asked.about_models and (not asked.of_reader or "roles" in subjects(said)))
+
+
+def _is_of_them(before: str, after: str) -> bool:
+    """Models are told of, and who speaks is one of them."""
+    near = subjects(before + NAME + after) if _OF_THEM.search(after) else ()
+    return "roles" in near and "others" not in near
 
 
 def _odd(name: Name, left: str, right: str) -> bool:
@@ -183,6 +215,10 @@ def _names(families: frozenset[str]) -> Names:
     return Names(families)
 
 
+_ABOUT_AI, _WHO, _TRANSLATION, _LESSON = map(form, "about_ai who translation lesson".split())
+_FICTION, _ASKS, _WRITES, _ROLE = map(form, "fiction asks writes role".split())
+_ORDERS, _OWN_ORDERS, _YOU_ARE = map(form, "orders own_orders you_are".split())
+_OF_THEM, _QUOTED = form("of_them"), re.compile(r'["!?\n]|\.\s')
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
 _LIST = re.compile(rf"{NAME}[\w.-]*, {NAME}[\w.-]*,? (?:and|or|und|oder|et|ou|y|o|e|и) {NAME}")
 _ENDS_WITH = re.compile(r"[.!?;](?=\s|$)|[。！？।]|\n\s*\n")
