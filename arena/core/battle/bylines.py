@@ -62,7 +62,7 @@ def signs(name: Name, before: str, after: str, *, ends: bool) -> bool:
     if words[-1] in AGENTS:
         said = words[:-1]
         if not said:
-            return bool(_REMARK.match(line))
+            return bool(_REMARK.match(line)) or (ends and not more)
         return any(w in MADE or w in _REPLIES for w in said) and all(map(_of_byline, said))
     if not _FIELD.search(line) or not all(word in _FIELDS or known(word) for word in words):
         return False
