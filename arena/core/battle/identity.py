@@ -9,21 +9,8 @@ import re
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-from arena.core.battle.claims import (
-    ABOUT_AI,
-    ASKS,
-    FICTION,
-    STRANGER,
-    TRANSLATION,
-    WHO,
-    WRITES,
-    claims,
-    denies,
-    known,
-    signs,
-    speaks,
-    tokens,
-)
+from arena.core.battle.bylines import signs, speaks
+from arena.core.battle.claims import SELF, STRANGER, claims, denies, form, known, tokens
 from arena.core.battle.mentions import mentions, subjects
 from arena.core.battle.names import NAME, Name, Names, Sort
 
@@ -104,26 +91,32 @@ class _Asked:
         return self._written.casefold()
 
     @cached_property
+    def has(self) -> frozenset[str]:
+        """Which of the tables of patterns for prompts match."""
+        return frozenset(table for table, form in _PROMPTS.items() if form.search(self.text))
+
+    @cached_property
     def about_models(self) -> bool:
         either = self._written, self._written.title()
-        return bool(ABOUT_AI.search(self.text)) or any(self._names.marked(t)[1] for t in either)
+        if "about_ai" in self.has or any(self._names.marked(t)[1] for t in either):
+            return True
+        apart = re.sub(r" (?!\d)", ", ", self._written.title())
+        return any(name.release for name in self._names.marked(apart)[1])
 
     @cached_property
     def for_fiction(self) -> bool:
-        wanted = WRITES.search(self.text) or not ASKS.search(self.text)
-        return bool(wanted and FICTION.search(self.text))
-
-    @cached_property
-    def for_translation(self) -> bool:
-        return bool(TRANSLATION.search(self.text))
+        wanted = "writes" in self.has or "asks" not in self.has
+        return (wanted and "fiction" in self.has) or "lesson" in self.has
 
     @cached_property
     def of_reader(self) -> bool:
         return "reader" in subjects(self.text)
 
     @cached_property
-    def who_it_is(self) -> bool:
-        return bool(WHO.search(self.text))
+    def roles(self) -> frozenset[str]:
+        """The names of people whom it is to play."""
+        found = () if "about_ai" in self.has else _ROLE.finditer(self.text)
+        return frozenset(name for role in found for name in role.groups() if name)
 
 
 def _gives_away(text: str, whole: bool, names: Names, asked: _Asked, start: int, end: int) -> bool:
@@ -141,7 +134,7 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     name = names[n]
     before, after = marked[max(0, at - BEFORE) : at], marked[at + 1 : at + 1 + AFTER]
     named = name.text in asked.text
-    if asked.for_translation and (named or asked.about_models):
+    if "translation" in asked.has and (named or asked.about_models):
         return False
     begins = [end.end() for end in _ENDS.finditer(before)]
     left = before[begins[-1] if begins else 0 :].casefold()
@@ -149,27 +142,59 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     left, right = NAME.join(left.split(NAME)[-CROWD:]), NAME.join(right.split(NAME)[:CROWD])
     others = names[n - 1 : n] * (NAME in left) + names[n + 1 : n + 2] * (NAME in right)
     fiction = asked.for_fiction
-    if fiction and any(each.text in asked.text for each in (name, *others)):
+    before, after = before.casefold(), after.casefold()
+    if _excused(name, others, before, asked):
         return False
+    if not named:
+        left = _told(left, before, asked="orders" in asked.has)
+    pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
     addressed = named and asked.of_reader
-    if claims(name, left, right, after.casefold(), fiction=fiction, asked=addressed):
+    if claims(name, left, right, after, pair=pair, fiction=fiction, asked=addressed):
         return True
     model = name.sure or name.versioned
-    about = asked.about_models and not asked.who_it_is
+    if model and _is_of_them(before, after):
+        return True
+    about = asked.about_models and "who" not in asked.has
     unasked = not about and not named
-    pair = any(o.makes != name.makes and o.sort is not Sort.WEAK for o in others)
     if unasked and not fiction and mentions(name, left, right, pair=pair):
         return True
-    if unasked and (model or not fiction):
-        if signs(name, before.casefold(), after.casefold(), ends=not after.strip(" .!\n")):
+    signed = not asked.has.isdisjoint(("who", "verse"))
+    if unasked and (model or pair or signed or not fiction):
+        if signs(name, before, after, ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
-    if whole and not begins and at < BEFORE and asked.who_it_is and not named:
+    if whole and not begins and at < BEFORE and "who" in asked.has and not named:
         words = tokens(left)
         if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
             return True
     return not asked.about_models and _odd(name, left, right)
+
+
+@lru_cache(maxsize=512)
+def _told(left: str, before: str, *, asked: bool) -> str:
+    """What the one who speaks was told to be, as if it said so itself."""
+    ordered = _YOU_ARE.match(left) and (asked or _OWN_ORDERS.search(before))
+    return _YOU_ARE.sub("i am", left) if ordered else left
+
+
+def _excused(name: Name, others: list[Name], before: str, asked: _Asked) -> bool:
+    """A prompt asks for what somebody of this name says, be it in a story or in a quotation."""
+    if name.ordinary and name.text in asked.roles:
+        return True
+    named = any(each.text in asked.text for each in (name, *others))
+    if asked.for_fiction or not asked.has.isdisjoint(("who", "orders")):
+        return named and asked.for_fiction
+    said = _QUOTED.split(before.rpartition('"')[0])[-1]
+    if not said.strip() or said[-1].isalnum() or SELF.search(said):
+        return False
+    return named or (asked.about_models and (not asked.of_reader or "roles" in subjects(said)))
+
+
+def _is_of_them(before: str, after: str) -> bool:
+    """Models are told of, and who speaks is one of them."""
+    near = subjects(before + NAME + after) if _OF_THEM.search(after) else ()
+    return "roles" in near and "others" not in near
 
 
 def _odd(name: Name, left: str, right: str) -> bool:
@@ -184,6 +209,12 @@ def _names(families: frozenset[str]) -> Names:
     return Names(families)
 
 
+_PROMPTS = {
+    table: form(table)
+    for table in "about_ai who translation lesson fiction verse asks writes orders".split()
+}
+_ROLE, _OWN_ORDERS, _YOU_ARE, _OF_THEM = map(form, "role own_orders you_are of_them".split())
+_QUOTED = re.compile(r'["!?\n]|\.\s')
 _ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
 _LIST = re.compile(rf"{NAME}[\w.-]*, {NAME}[\w.-]*,? (?:and|or|und|oder|et|ou|y|o|e|и) {NAME}")
 _ENDS_WITH = re.compile(r"[.!?;](?=\s|$)|[。！？।]|\n\s*\n")

@@ -8,18 +8,18 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from arena.core.battle.claims import CJK, LIVES, denies, tokens
+from arena.core.battle.claims import LIVES, NO_SPACES, denies, tokens
 from arena.core.battle.names import NAME, Name, Sort, plain
 from arena.core.battle.phrases import pattern, words
 
 _TABLES = "speaker addressed reader birth made roles speech naming agents others may".split()
-_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
-_ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{CJK}]")
+_WORD = re.compile(rf"(?:(?![{NO_SPACES}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
+_ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{NO_SPACES}]")
 _PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
 _ARTICLE = re.compile(r"\b(?:the|le|la|el|il) $")
 _GOES_ON = re.compile(r" ?[^\W\d]")
 _SAYS = re.compile(r"(?:'s)? [\w ]{2,20}:")
-_IN_CJK = re.compile(f"[{CJK}]")
+_UNPARTED = re.compile(f"[{NO_SPACES}]")
 
 
 @lru_cache(maxsize=512)
@@ -63,7 +63,7 @@ def subjects(sentence: str) -> frozenset[str]:
     """What it speaks of."""
     words = _WORD.findall(sentence)
     tables = frozenset().union(*map(_of, words), *map(_of, map("_".join, pairwise(words))))
-    if _IN_CJK.search(sentence):
+    if _UNPARTED.search(sentence):
         tables |= {table for table, found in _UNSPACED.items() if found.search(sentence)}
     return tables
 
@@ -92,6 +92,6 @@ _SPACED = {
     for table, listed in _LISTED.items()
 }
 _UNSPACED = {
-    table: re.compile("|".join(w for w in listed if _IN_CJK.match(w)) or "(?!)")
+    table: re.compile("|".join(w for w in listed if _UNPARTED.match(w)) or "(?!)")
     for table, listed in _LISTED.items()
 }

@@ -17,7 +17,7 @@ from arena.core.battle.phrases import words
 NAME = "\ue000"
 """What stands for each name in a text in which they were found."""
 
-ALPHABETS = r"A-Za-z0-9\u00c0-\u04ff\u0620-\u06ff\u0900-\u0963\u0980-\u09e3"
+ALPHABETS = r"A-Za-z0-9\u00c0-\u04ff\u05d0-\u05ea\u0620-\u06ff\u0900-\u0963\u0980-\u09e3"
 """Letters, for a class of a pattern, of scripts that part words by spaces."""
 
 Sort = Enum("Sort", "RARE FAMOUS WORD WEAK MAKER LAB")

@@ -25,6 +25,8 @@ INTRODUCTIONS = lines("introductions.tsv")
 """(language, a reply that says who wrote it)"""
 INNOCENTS = lines("innocents.tsv")
 """(prompt, a reply that does not)"""
+CONFESSIONS = lines("confessions.tsv")
+"""(prompt, a reply to it that says who wrote it)"""
 
 GIVES_ITSELF_AWAY = (
     "I am Llama, a model by Meta.",
@@ -103,6 +105,10 @@ def test_introductions_are_caught_in_the_languages_most_people_speak(language: s
     assert not [text for text in said if not names_itself(text, ("Why is it dark at night?",))]
 
 
+def test_what_a_prompt_asks_for_does_not_hide_who_wrote_the_reply() -> None:
+    assert not [(p, text) for p, text in CONFESSIONS if not names_itself(text, (p,))]
+
+
 def test_innocent_replies_are_left_alone() -> None:
     assert not [(p, text) for p, text in INNOCENTS if names_itself(text, (p,))]
 
@@ -137,7 +143,8 @@ def test_a_reply_cannot_be_made_to_confess_without_being_caught(prompt: str, tex
 
 def test_a_hostile_reply_of_100_000_characters_is_judged_at_once() -> None:
     """Nested repeats must not make the search explode: a reply is text from a stranger."""
-    for piece in ("I am a ", "as an ai ", "made by the ", '**__"“', "Claude, ", "as Claude "):
+    pieces = ("I am a ", "as an ai ", "made by the ", '**__"“', "Claude, ", "as Claude ", "I am ")
+    for piece in (*pieces, 'my prompt: "you are a ', 'x: "Claude ', "GPT, one of ", "from your "):
         assert not names_itself(piece * (100_000 // len(piece)))
 
 
