@@ -7,6 +7,7 @@ a battle, only its id, version and phase.
 import asyncio
 import json
 import logging
+import math
 import sqlite3
 import time
 from bisect import bisect_right
@@ -84,6 +85,7 @@ class MemoryBattles:
         self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._over: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._shelf = _Shelf()
+        self._swept = -math.inf
         self._left: set[str] = set()
         self._keep_s = keep_s
         self._clock = clock
@@ -181,7 +183,9 @@ class MemoryBattles:
             self._put_away(battle_id, now)
         for battle_id in _drop_old(self._battles, now - self._keep_s):
             self._forgotten(battle_id)
-        self._shelf.drop(now - self._keep_s)
+        if now - self._swept > CALM_S:
+            self._swept = now
+            self._shelf.drop(now - self._keep_s)
 
     def _put_away(self, battle_id: str, now: float) -> None:
         if battle_id not in self._battles:
