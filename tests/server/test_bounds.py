@@ -236,6 +236,7 @@ def test_a_body_of_which_two_ends_are_told_is_refused(
 ) -> None:
     ends = (b"Content-Length: 4\r\n", CHUNKED)
     sock.sendall(posted(path, *ends[:: -1 if turned else 1]) + b"0\r\n\r\n")
+    sock.shutdown(socket.SHUT_WR)
     assert problem(rest(sock))[0] == 400
 
 
@@ -277,6 +278,7 @@ def test_a_head_that_is_too_long_is_refused(sock: socket.socket, sent: bytes, pi
     size = len(sent) // pieces + 1
     for start in range(0, len(sent), size):
         sock.sendall(sent[start : start + size])
+    sock.shutdown(socket.SHUT_WR)
     told = problem(rest(sock))[0]
     assert told == (400 if sent == LONG else 431)
 
@@ -314,6 +316,7 @@ def test_a_head_as_long_as_may_be_is_taken(sock: socket.socket) -> None:
 )
 def test_what_is_not_clearly_one_request_is_refused(sock: socket.socket, sent: bytes) -> None:
     sock.sendall(sent)
+    sock.shutdown(socket.SHUT_WR)
     assert problem(rest(sock)) == (400, "The request cannot be read: its headers or its body.")
 
 
