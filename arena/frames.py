@@ -21,7 +21,7 @@ from arena import settings as config
 from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
-from arena.core.standings.board import Board, Query
+from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method, Ties
 from arena.core.standings.covariates import style_columns
 from arena.core.standings.leaderboard import superseding
@@ -31,7 +31,7 @@ from arena.core.standings.votes import TEXT, WINNERS
 from arena.core.when import When
 from arena.exchange.foreign import METADATA, ledger_rows
 from arena.exchange.receiving import Told, nobody
-from arena.play.scoreboard import COLUMNS, board_of
+from arena.play.scoreboard import COLUMNS
 from arena.play.studies import blinded
 
 if TYPE_CHECKING:

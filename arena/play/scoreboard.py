@@ -25,13 +25,11 @@ import pandas as pd
 
 from arena import exchange
 from arena.core.battle.entities import Contender
-from arena.core.errors import BadInput
 from arena.core.ports import Exclusion, Ledger
 from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
-from arena.core.standings.board import Board, Panels, Query, Statistics
+from arena.core.standings.board import Board, Panels, Query, Statistics, board_of, board_of_counts
 from arena.core.standings.bradley_terry import Fit, Method
-from arena.core.standings.certainty import neighbours
 from arena.core.standings.counts import Counts
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
@@ -59,51 +57,11 @@ AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
 
+BRIEF = 64
+"""Up to so many rows or contenders are reckoned with at once: to a thread beside a busy loop the
+interpreter comes back late, and everybody waits in line for the counts meanwhile."""
+
 Unrevealed = Callable[[], Awaitable[Collection[str]]]
-
-
-def board_of(
-    votes: pd.DataFrame, query: Query, roster: Sequence[str] = (), *, held_back: int = 0
-) -> Board:
-    """The board of these rows of a ledger. roster: contenders to be named also without votes.
-    Raises BadInput for rows that cannot be counted, and for corrections without what they need."""
-    chosen = query.slice.of(leaderboard.superseding(votes))
-    chosen = effects.measurable(chosen, query.covariates)
-    return _board(Counts.of(chosen), query, roster, votes=chosen, held_back=held_back)
-
-
-def _board(
-    counts: Counts,
-    query: Query,
-    roster: Sequence[str],
-    *,
-    votes: pd.DataFrame | None = None,
-    speeds: pd.DataFrame | None = None,
-    held_back: int = 0,
-) -> Board:
-    found = pd.DataFrame()
-    if query.covariates and votes is not None:
-        fitted, found = effects.fit_with(votes, query.covariates, query.method)
-    else:
-        fitted = counts.fit(query.method)
-    anchor = query.method.anchor
-    if anchor and fitted.names and anchor not in fitted.names:
-        known = ", ".join(sorted(fitted.names))
-        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {known}.")
-    if votes is not None:
-        speeds = leaderboard.speeds(votes)
-    return Board(
-        query=query,
-        standings=leaderboard.standings(
-            counts, roster, method=query.method, speeds=speeds, fitted=fitted
-        ),
-        neighbours=neighbours(fitted),
-        head_to_head=leaderboard.head_to_head(counts),
-        effects=found,
-        excluded=dict(counts.excluded),
-        held_back=held_back,
-        votes=counts.total,
-    )
 
 
 class Scoreboard:
@@ -121,7 +79,7 @@ class Scoreboard:
         self._roster = roster
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
-        self._exclusions = 0
+        self._exclusions = self._changes = 0
         self._begun = self._folded = 0
         self._forget()
 
@@ -175,7 +133,7 @@ class Scoreboard:
                 speeds = await self._speeds()
                 return await _to_the_end(
                     asyncio.to_thread(
-                        _board,
+                        board_of_counts,
                         self._counts,
                         query,
                         roster,
@@ -209,13 +167,18 @@ class Scoreboard:
 
     async def movement(self, battle_id: str) -> pd.DataFrame:
         """How the battle moved its contenders: see `leaderboard.movement`."""
+        columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
+        changes = self._changes
+        # Read before its turn comes, as all others wait for their turns meanwhile.
+        rows = await self._ledger.votes(columns, battle=battle_id)
         async with self._caught_up():
-            columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
-            rows = await self._ledger.votes(columns, battle=battle_id)
-            moved = asyncio.to_thread(
-                leaderboard.movement, self._counts, leaderboard.superseding(rows)
-            )
-            return await _to_the_end(moved)
+            if self._changes != changes:
+                rows = await self._ledger.votes(columns, battle=battle_id)
+
+            def moved() -> pd.DataFrame:
+                return leaderboard.movement(self._counts, leaderboard.superseding(rows))
+
+            return await _reckoned(moved, len(self._counts.votes))
 
     async def statistics(self) -> Statistics:
         """Totals of all votes, and what is held back."""
@@ -268,11 +231,17 @@ class Scoreboard:
         news = await self._ledger.outcomes(self._last)
         if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
             self._generation, self._exclusions = self._ledger.generation, news.exclusions
+            self._changes += 1
             self._forget()
             news = await self._ledger.outcomes()
+        # Of votes that were counted, not by more of them.
+        self._changes += bool(len(news.withdrawn))
         live = frozenset(await self._unrevealed())
         if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
-            await asyncio.to_thread(self._fold, news.rows, news.withdrawn, live)
+            await _reckoned(
+                lambda: self._fold(news.rows, news.withdrawn, live),
+                len(news.rows) + len(news.withdrawn) + len(self._held),
+            )
         self._last, self._live, self._folded = news.last, live, turn
 
     @property
@@ -337,6 +306,11 @@ class Scoreboard:
         self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
         self._answers[what, query] = self._version, answer
         return answer
+
+
+async def _reckoned(ask: Callable[[], Answer], size: int) -> Answer:
+    """What it answers. size: rows or contenders; with many of them it is asked in a thread."""
+    return ask() if size <= BRIEF else await _to_the_end(asyncio.to_thread(ask))
 
 
 async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -21,13 +21,12 @@ from arena import exchange
 from arena.adapters.ledger import SqlLedger
 from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
-from arena.core.standings.board import Query
+from arena.core.standings.board import Query, board_of
 from arena.core.standings.slices import Slice
 from arena.exchange import lmarena
 from arena.exchange.parquet import ParquetRows
 from arena.exchange.reading import lines_of
 from arena.exchange.text import CsvRows, JsonRows
-from arena.play.scoreboard import board_of
 from tests.exchange.rows import exported, filled, on_ledger, read, some_votes, talk, vote
 
 OF_VOTES = ("csv", "jsonl", "parquet")

@@ -17,10 +17,10 @@ from arena.adapters.ledger import SqlLedger
 from arena.core.battle.entities import Contender
 from arena.core.battle.record import VoteRow
 from arena.core.standings import covariates as effects
-from arena.core.standings.board import Board, Query
+from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.slices import Slice
-from arena.play.scoreboard import COLUMNS, Scoreboard, board_of
+from arena.play.scoreboard import COLUMNS, Scoreboard
 from tests.adapters.ledger_rows import full_row
 
 OUTCOMES = ("model_a", "model_b", "tie", "model_a", "both_bad", "model_a")
@@ -283,6 +283,53 @@ def test_a_battle_has_moved_its_contenders(tmp_path: Path) -> None:
         again = (await at.board.movement("new")).set_index("contender")
         pd.testing.assert_frame_equal(moved, again)
         assert (await at.board.board(Query())).votes == 2
+
+    played(tmp_path, scene)
+
+
+def test_how_a_battle_moved_is_told_of_votes_as_they_are_by_then(tmp_path: Path) -> None:
+    """One is taken back after the battle's rows were read, before the counts were touched."""
+
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "tie")
+        first = await at.cast("z", "y", "model_a", battle_id="new", round=1)
+        await at.board.board(Query())
+        read = at.ledger.votes
+
+        async def meanwhile(*asked: Any, **how: Any) -> pd.DataFrame:
+            rows = await read(*asked, **how)
+            at.ledger.votes = read  # type: ignore[method-assign]
+            await at.cast("z", "y", "model_b", battle_id="new", round=1, supersedes=first)
+            return rows
+
+        at.ledger.votes = meanwhile  # type: ignore[method-assign]
+        moved = (await at.board.movement("new")).set_index("contender")
+        assert moved.loc["z", "rating_after"] < 1000 < moved.loc["y", "rating_after"]
+        assert pd.isna(moved.loc["z", "rating_before"])
+        pd.testing.assert_frame_equal(
+            moved, (await at.board.movement("new")).set_index("contender")
+        )
+
+    played(tmp_path, scene)
+
+
+def test_the_counts_are_free_while_the_rows_of_a_battle_are_read(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a", battle_id="new")
+        read, asked, go_on = at.ledger.votes, asyncio.Event(), asyncio.Event()
+
+        async def slowly(*what: Any, **how: Any) -> pd.DataFrame:
+            asked.set()
+            await go_on.wait()
+            return await read(*what, **how)
+
+        at.ledger.votes = slowly  # type: ignore[method-assign]
+        moving = asyncio.create_task(at.board.movement("new"))
+        await asked.wait()
+        async with asyncio.timeout(10):
+            assert await at.board.votes() == {"x": 1, "y": 1}
+        go_on.set()
+        assert set((await moving)["contender"]) == {"x", "y"}
 
     played(tmp_path, scene)
 

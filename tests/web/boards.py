@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from arena.core.standings import leaderboard
-from arena.core.standings.board import Board, Panels, Query
+from arena.core.standings.board import Board, Panels, Query, board_of
 from arena.core.standings.covariates import ORDER, STYLE, STYLE_COLUMNS, fit_with
 from arena.core.standings.review import Scrutiny, scrutinised
-from arena.play.scoreboard import board_of
 
 
 def votes(

@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.core.standings.board import Board, Query
+from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
 from arena.core.standings.review import scrutinised
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
 from arena.play.release import Release
-from arena.play.scoreboard import board_of
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, scrutiny, table
 from arena.web.words import ENGLISH, WORDS

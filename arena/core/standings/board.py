@@ -1,10 +1,9 @@
 """What the leaderboard shows: which votes are asked for and how, and all that answers it.
 
-Plain data made by `arena.play.scoreboard`; it does not know where votes come from nor how a board is
-drawn.
+It does not know where votes come from nor how a board is drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, Self
@@ -12,7 +11,11 @@ from typing import Literal, Self
 import pandas as pd
 
 from arena.core.errors import BadInput
+from arena.core.standings import covariates as effects
+from arena.core.standings import leaderboard
 from arena.core.standings.bradley_terry import Method, Ties
+from arena.core.standings.certainty import neighbours
+from arena.core.standings.counts import Counts
 from arena.core.standings.covariates import ORDER, STYLE
 from arena.core.standings.slices import LABELS, Slice
 from arena.core.when import When
@@ -130,3 +133,49 @@ class Statistics:
     study: Mapping[str, int]
     excluded: Mapping[str, int]
     held_back: int
+
+
+def board_of(
+    votes: pd.DataFrame, query: Query, roster: Sequence[str] = (), *, held_back: int = 0
+) -> Board:
+    """The board of these rows of a ledger. roster: contenders to be named also without votes.
+    Raises BadInput for rows that cannot be counted, and for corrections without what they need."""
+    chosen = query.slice.of(leaderboard.superseding(votes))
+    chosen = effects.measurable(chosen, query.covariates)
+    return board_of_counts(Counts.of(chosen), query, roster, votes=chosen, held_back=held_back)
+
+
+def board_of_counts(
+    counts: Counts,
+    query: Query,
+    roster: Sequence[str],
+    *,
+    votes: pd.DataFrame | None = None,
+    speeds: pd.DataFrame | None = None,
+    held_back: int = 0,
+) -> Board:
+    """The same of votes that were counted. votes: their rows, where a correction needs them; else
+    speeds as `leaderboard.speeds` gives them."""
+    found = pd.DataFrame()
+    if query.covariates and votes is not None:
+        fitted, found = effects.fit_with(votes, query.covariates, query.method)
+    else:
+        fitted = counts.fit(query.method)
+    anchor = query.method.anchor
+    if anchor and fitted.names and anchor not in fitted.names:
+        known = ", ".join(sorted(fitted.names))
+        raise BadInput(f"No votes rate {anchor!r:.60}. The anchor can be {known}.")
+    if votes is not None:
+        speeds = leaderboard.speeds(votes)
+    return Board(
+        query=query,
+        standings=leaderboard.standings(
+            counts, roster, method=query.method, speeds=speeds, fitted=fitted
+        ),
+        neighbours=neighbours(fitted),
+        head_to_head=leaderboard.head_to_head(counts),
+        effects=found,
+        excluded=dict(counts.excluded),
+        held_back=held_back,
+        votes=counts.total,
+    )
