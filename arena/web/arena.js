@@ -5,8 +5,6 @@
 const SLOW_MS = 20_000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
-const PATIENCE = 2;
-const LONGEST_WAIT_MS = 1000;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
@@ -17,7 +15,8 @@ let source = null;
 let battle = null;
 let pending = null;
 let asked = 0;
-let painting = null;
+let painting = false;
+let stale = false;
 let cost = 0;
 let host = { ready: false };
 let due = null;
@@ -161,26 +160,37 @@ function draw() {
   else unlock();
 }
 
-// One painting of the texts at most is to come, later the longer the last one took.
-function repaint() {
-  painting ??= setTimeout(() => {
-    painting = null;
-    if (!battle?.state) return;
-    const began = performance.now();
-    const whole = paintTexts(el, battle);
-    cost = performance.now() - began;
-    if (!whole) repaint();
-    else if (battle.state.phase === "voting") openVoting();
-  }, Math.min(PATIENCE * cost, LONGEST_WAIT_MS));
+// One painting of the texts at a time, the next one later the longer the last one took.
+async function repaint() {
+  stale = true;
+  if (painting) return;
+  painting = true;
+  try {
+    while (stale) {
+      await new Promise((resolve) => setTimeout(resolve, restOf(cost)));
+      stale = false;
+      const there = battle;
+      if (!there?.state) continue;
+      const began = performance.now();
+      stale = !paintTexts(el, there);
+      cost = performance.now() - began + (await pictured());
+      if (!stale && there === battle && there.state.phase === "voting") openVoting();
+    }
+  } finally {
+    painting = false;
+  }
 }
 
 // Every reply is read from its beginning; of one whose end was not in view that is told.
-function openVoting() {
-  const { round, prompts } = battle.state;
-  if (battle.opened !== `${round} ${prompts.length}`) {
-    battle.opened = `${round} ${prompts.length}`;
-    for (const pane of el.panes.values()) pane.replies.toTop();
+async function openVoting() {
+  const there = battle;
+  const { round, prompts } = there.state;
+  if (there.opened !== `${round} ${prompts.length}`) {
+    there.opened = `${round} ${prompts.length}`;
+    there.wound = toTops();
   }
+  await there.wound;
+  if (battle !== there || there.state.phase !== "voting") return;
   for (const [seat, pane] of el.panes) {
     if (pane.watched === pane.replies.size) continue;
     pane.watched = pane.replies.size;
@@ -188,6 +198,15 @@ function openVoting() {
     pane.replies.watchEnd(() => unread(seat, false));
   }
   unlock();
+}
+
+// One after the other, as each has much to lay out that was out of sight.
+async function toTops() {
+  for (const pane of el.panes.values()) {
+    if (!pane.replies.size) continue;
+    pane.replies.toTop();
+    await pictured();
+  }
 }
 
 function unread(seat, is) {

@@ -18,6 +18,18 @@ const holders = new WeakMap();
 const slice = { ms: Infinity, since: 0 };
 const isOver = () => slice.since && performance.now() - slice.since > slice.ms;
 
+const PATIENCE = 2;
+const LONGEST_WAIT_MS = 1000;
+
+// Resolves when all that was made until now is seen, to how long the browser took for that picture.
+// Of a page that nobody looks at there are no pictures.
+const pictured = () => document.hidden ? Promise.resolve(0) : new Promise((resolve) => {
+  requestAnimationFrame((since) => setTimeout(() => resolve(performance.now() - since)));
+});
+
+// How long the page is left to whoever uses it after work that took so long, its picture included.
+const restOf = (took) => Math.min(PATIENCE * took, LONGEST_WAIT_MS);
+
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);

@@ -68,13 +68,14 @@ async function typeset() {
   katex ??= loadKatex();
   const library = await katex;
   while (library && waiting.size) {
-    const until = performance.now() + SLICE_MS;
+    const began = performance.now();
     for (const element of waiting) {
       waiting.delete(element);
       if (element.isConnected) drawFormula(library, element);
-      if (performance.now() > until) break;
+      if (performance.now() - began > SLICE_MS) break;
     }
-    await new Promise((resolve) => setTimeout(resolve));
+    const took = performance.now() - began + (await pictured());
+    await new Promise((resolve) => setTimeout(resolve, restOf(took)));
   }
   waiting.clear();
   typesetting = false;
