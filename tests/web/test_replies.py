@@ -121,6 +121,38 @@ def test_mathematics_is_drawn(page: Any, text: str, display: bool) -> None:
     assert bool(drawn.locator(".katex-display").count()) == display
 
 
+def test_no_more_formulas_are_drawn_before_the_last_ones_are_seen(page: Any) -> None:
+    """Nor at once after that: the page is whoever uses it for twice as long as they took."""
+    text = " ".join(rf"$\sqrt{{\frac{{a_{{{n}}}}}{{b^{{{n}}}}}}}$ and" for n in range(200))
+    between, drawn = page.evaluate(
+        """async (text) => {
+          const usual = requestAnimationFrame;
+          let seen = [];
+          window.requestAnimationFrame = (call) => seen.push(call);
+          const task = () => new Promise((resolve) => setTimeout(resolve));
+          const box = document.querySelector('.reply');
+          box.replaceChildren();
+          const drawn = () => box.getElementsByClassName('katex').length;
+          new Replies(box).draw([text], ['?']);
+          const between = [];
+          for (let before = 0; drawn() < 200; before = drawn()) {
+            while (!seen.length) await task();
+            const first = drawn();
+            for (let n = 0; n < 20; n += 1) await task();
+            between.push([first > before, drawn() - first]);
+            const [calls, now] = [seen, performance.now()];
+            seen = [];
+            calls.forEach((call) => call(now));
+          }
+          window.requestAnimationFrame = usual;
+          return [between, drawn()];
+        }""",
+        text,
+    )
+    assert drawn == 200
+    assert len(between) > 2 and between == [[True, 0]] * len(between)
+
+
 def test_the_library_for_mathematics_is_where_gradio_serves_it() -> None:
     script, style = katex()
     assert (ASSETS / script).is_file() and (ASSETS / style).is_file()
