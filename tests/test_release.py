@@ -159,6 +159,7 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
 
 
+@pytest.mark.slow
 def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

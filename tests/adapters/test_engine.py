@@ -157,6 +157,7 @@ def test_chat_streams_pieces_and_ends_with_metrics(engine: Engine) -> None:
     assert last.total_duration >= last.prompt_eval_duration + last.eval_duration > 0
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_text_streamed_or_not(engine: Engine) -> None:
     async def play(client: ollama.AsyncClient) -> None:
         options = {"seed": 7, "num_predict": 30, "temperature": 1.0}
@@ -215,6 +216,7 @@ def test_reply_without_a_limit_is_capped(engine_weights: LocalModel) -> None:
     assert (reply.eval_count, reply.done_reason) == (12, "length")
 
 
+@pytest.mark.slow
 def test_what_a_thinking_model_thinks_is_no_part_of_its_content(
     thinking_weights: LocalModel,
 ) -> None:
@@ -510,6 +512,7 @@ def test_models_are_loaded_side_by_side_and_the_engine_answers_meanwhile(
     asyncio.run(play())
 
 
+@pytest.mark.slow
 def test_model_that_cannot_be_loaded_is_an_error_and_the_engine_lives_on(
     engine_weights: LocalModel, tmp_path: Path
 ) -> None:
@@ -575,6 +578,7 @@ def children(pid: int) -> set[int]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 @pytest.mark.parametrize("loaded", [False, True])
 def test_it_stops_at_once_also_while_it_loads(engine_weights: LocalModel, loaded: bool) -> None:
@@ -638,6 +642,7 @@ def test_file_that_is_no_model_is_said_at_the_start(tmp_path: Path) -> None:
         asyncio.run(engine.start())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_models_die_with_the_app(engine_weights: LocalModel) -> None:
     program = (

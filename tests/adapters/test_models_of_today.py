@@ -93,6 +93,7 @@ def test_two_ways_of_thinking_of_one_model_can_meet_and_one_that_cannot_think_is
     run(scene)
 
 
+@pytest.mark.slow
 def test_thought_has_a_budget_of_its_own_and_using_it_up_is_told_as_that() -> None:
     async def scene() -> None:
         dreamer = model("b:1", thinking="on and on " * 40, always_thinks=True, tokens_per_s=60.0)
@@ -236,6 +237,7 @@ def test_a_family_that_answers_one_at_a_time_gets_one_slot() -> None:
     run(scene)
 
 
+@pytest.mark.slow
 def test_a_runner_that_was_silent_beside_another_reply_is_asked_for_one_at_a_time() -> None:
     async def scene() -> None:
         slow = model("b:1", text="word " * 60, tokens_per_s=40.0)

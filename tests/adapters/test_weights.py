@@ -246,6 +246,7 @@ def test_cancelled_download_stops_at_once_and_heals(
     assert leftovers(cache) == []
 
 
+@pytest.mark.slow
 def test_download_whose_process_was_killed_heals(
     index: FileServer, model: EngineModel, cache: Path
 ) -> None:

@@ -56,6 +56,7 @@ async def checked(url: str) -> list[Finding]:
         return await visited(visitor)
 
 
+@pytest.mark.slow
 def test_two_replicas_behind_our_nginx_are_sound_and_the_battle_is_never_ranked(
     tmp_path: Path,
 ) -> None:

@@ -79,6 +79,7 @@ def test_whoever_can_read_the_ledger_plays_behind_any_gate(
     asyncio.run(scene())
 
 
+@pytest.mark.slow
 def test_a_password_in_the_address_lets_in_and_is_never_shown(tmp_path: Path) -> None:
     async def scene() -> None:
         async with gated(tmp_path, PASSWORD) as (url, _):

@@ -439,6 +439,7 @@ def test_smoke_fails_when_a_battle_does(run: Run, tmp_path: Path) -> None:
     assert "without a result" in first and second
 
 
+@pytest.mark.slow
 def test_proxies_that_a_library_cannot_use_stop_no_command() -> None:
     wrong = {
         "ALL_PROXY": "socks5://127.0.0.1:1",
@@ -456,6 +457,7 @@ def test_proxies_that_a_library_cannot_use_stop_no_command() -> None:
     assert "Nothing listens at that port" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "said"),
     [('"127.0.0.1:1"', "Nothing listens at that port"), ("127.0.0.1:x", "cannot be used")],

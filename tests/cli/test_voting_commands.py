@@ -310,6 +310,7 @@ def test_votes_that_tell_nothing_are_not_called_none(run: Run, file: Path) -> No
     assert shown.code == 0 and "None of 2 votes tells who is better" in shown.out
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line(ledger: Path) -> None:
     settings = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     filled(ledger, [vote(model_a="x", model_b="y")])

@@ -265,6 +265,7 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
     run(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rule", "told"), marked(MID_STREAM), ids=ids)
 def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_start(
     tmp_path: Path, kind: str, rule: Rule, told: str
@@ -488,6 +489,7 @@ def test_a_model_that_was_evicted_is_asked_where_it_is_still_loaded(tmp_path: Pa
     run(scene)
 
 
+@pytest.mark.slow
 def test_a_reply_that_takes_too_long_voids_the_battle_and_is_counted(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama(models(), warm=True) as host:

@@ -119,6 +119,7 @@ def test_whoever_leaves_the_line_makes_room_and_lets_nobody_write() -> None:
     played(scene)
 
 
+@pytest.mark.slow
 def test_a_battle_for_which_there_is_no_place_in_the_line_is_refused(tmp_path: Path) -> None:
     async def scene() -> None:
         rules = RefereeRules(longest_line=1, stage=StageRules(at_once=1))

@@ -232,6 +232,7 @@ def test_nothing_public_names_a_contender_before_the_reveal(tmp_path: Path) -> N
     on_stage(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_replies_are_held_back_to_one_length_and_one_pace(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle() as seen:
@@ -642,6 +643,7 @@ def test_who_comes_back_for_the_replies_need_not_watch(tmp_path: Path) -> None:
     on_stage(tmp_path, scene, rules=rules)
 
 
+@pytest.mark.slow
 def test_a_round_that_is_given_up_leaves_a_battle_alone_that_has_moved_on(tmp_path: Path) -> None:
     async def scene(elsewhere: str) -> str:
         faults: list[Any] = []

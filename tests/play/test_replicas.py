@@ -191,6 +191,7 @@ def test_a_redis_that_is_away_for_a_while_costs_a_pause_and_no_battle(
     on_two(tmp_path, redis_server, prefix, scene, *slow)
 
 
+@pytest.mark.slow
 def test_a_round_that_two_replicas_write_is_shown_by_one(
     tmp_path: Path, redis_server: RedisServer, prefix: str
 ) -> None:

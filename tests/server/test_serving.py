@@ -110,6 +110,7 @@ def test_the_engine_process_does_not_import_gradio() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=True)
 
 
+@pytest.mark.slow
 def test_a_start_does_not_wait_for_what_only_later_questions_need() -> None:
     code = """
 import sys

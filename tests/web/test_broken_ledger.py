@@ -129,6 +129,7 @@ def read_only(file: Path) -> AbstractContextManager[None]:
     return instead(file, bytes(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -231,6 +232,7 @@ def torn(at: Server, asked: str) -> Iterator[None]:
     at.server.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
     [

@@ -394,6 +394,7 @@ def blocks(page: Any, text: str) -> bool:
     return all(blocked(page, text) > BLOCKED_S for _ in range(4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", BOMBS, ids=[bomb[:8].replace("\n", " ") for bomb in BOMBS])
 def test_what_froze_the_tab_does_not(page: Any, bomb: str) -> None:
     assert not blocks(page, bomb)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from arena.core.battle.entities import Contender
 from arena.core.ports import StudyLedger
@@ -110,6 +111,7 @@ class Rater:
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_twelve_raters_judge_a_study_to_its_end(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         await begun(at.ledger, STUDY)

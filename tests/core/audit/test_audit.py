@@ -105,6 +105,7 @@ def test_nothing_is_found_where_nothing_was_cast() -> None:
     assert not audited(pd.DataFrame()).report.findings
 
 
+@pytest.mark.slow
 def test_evidence_against_the_honest_passes_a_bound_as_seldom_as_it_promises() -> None:
     """Ville's inequality, of bets on raters with a taste, at their highest ever."""
     rng = np.random.default_rng(2)

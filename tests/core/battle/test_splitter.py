@@ -402,6 +402,7 @@ def test_text_without_marks_is_never_lost(text: str) -> None:
         assert (thinking, reply, splitter.token) == ("", text, "")
 
 
+@pytest.mark.slow
 def test_a_hostile_reply_of_100_000_characters_is_parted_at_once() -> None:
     for piece in (
         "<",

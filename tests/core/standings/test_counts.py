@@ -95,6 +95,7 @@ def table(votes: list[Any], kind: str = "object") -> pd.DataFrame:
     return made[list(OUTCOME_COLUMNS)].astype(kind)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(BATCH, st.sampled_from(["object", "category", TEXT])), max_size=6),
     st.randoms(use_true_random=False),

@@ -302,6 +302,7 @@ def test_any_votes_give_finite_ratings_inside_their_intervals(votes: pd.DataFram
     assert table["votes"].sum() == 2 * len(votes)
 
 
+@pytest.mark.slow
 @given(small_ledgers(), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=30)
 def test_neither_the_order_of_rows_nor_the_sides_matter(votes: pd.DataFrame, random: Any) -> None:
