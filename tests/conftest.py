@@ -84,8 +84,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, as most tests wait more than they work."""
-    return 2 * (os.cpu_count() or 1)
+    """One more than there are cores, as most tests wait more than they work."""
+    return (os.cpu_count() or 1) + 1
 
 
 def missing(what: str, how_to_get_it: str) -> None:
