@@ -166,7 +166,7 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
             return True
     if whole and not begins and at < BEFORE and "who" in asked.has and not named:
         words = tokens(left)
-        if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
+        if sum(not known(word) for word in words) <= 2 and not denies(words):
             return True
     return not asked.about_models and _odd(name, left, right)
 
