@@ -76,7 +76,7 @@ def _leads(
     and a name that people may have is neither theirs nor in what somebody says in a story.
     role: what somebody is stands there, and what comes next is what he does, or does not."""
     said = left[cue:]
-    if _stops(right):
+    if _ENDED.match(right) or _APPOSED.match(right) or _near(right):
         said = _BUT.split(said)[-1]
     words = tokens(_ASIDE.sub("", said))
     goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) and not role else ()
@@ -138,12 +138,6 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     if not made or other or not self:
         return False
     return sum(not known(word) for word in tokens(self[1])) <= 1
-
-
-@lru_cache(maxsize=512)
-def _stops(right: str) -> bool:
-    """What the name was said for ends with it, or what one is or how one was made comes next."""
-    return bool(_ENDED.match(right) or _APPOSED.match(right)) or _near(right)
 
 
 @lru_cache(maxsize=512)
@@ -221,9 +215,11 @@ def form(table: str) -> re.Pattern[str]:
 
 
 def _cue(table: str) -> re.Pattern[str]:
-    """Scripts that do not part words are not tried where an ASCII letter is, as it takes long."""
+    """Nothing is tried where no cue of its script can begin, as it takes long."""
     spaced, unspaced = (plain(pattern(table, kind)) for kind in ("spaced", "unspaced"))
-    return re.compile(rf"(?<![{ALPHABETS}])(?:{spaced})(?![{ALPHABETS}])|(?![!-~])(?:{unspaced})")
+    return re.compile(
+        rf"(?<![{ALPHABETS}])(?! )(?:{spaced})(?![{ALPHABETS}])|(?![!-~])(?:{unspaced})"
+    )
 
 
 STRANGER = re.compile(plain(whole("stranger")))

@@ -185,10 +185,12 @@ def _excused(name: Name, others: list[Name], before: str, asked: _Asked) -> bool
     named = any(each.text in asked.text for each in (name, *others))
     if asked.for_fiction or not asked.has.isdisjoint(("who", "orders")):
         return named and asked.for_fiction
+    if not (named or asked.about_models):
+        return False
     said = _QUOTED.split(before.rpartition('"')[0])[-1]
     if not said.strip() or said[-1].isalnum() or SELF.search(said):
         return False
-    return named or (asked.about_models and (not asked.of_reader or "roles" in subjects(said)))
+    return named or not asked.of_reader or "roles" in subjects(said)
 
 
 def _of_others(left: str, right: str, asked: _Asked) -> bool:
