@@ -205,7 +205,8 @@ def denies(words: Iterable[str]) -> bool:
     return not _NEVER.isdisjoint(words)
 
 
-def has_role(words: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def has_role(words: tuple[str, ...]) -> bool:
     return any(word in ROLES or word in MADE for word in words)
 
 
