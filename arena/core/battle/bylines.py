@@ -95,7 +95,7 @@ _LABEL = re.compile(
 )
 _COMMENT = re.compile(r"(?<=\S) +(?:-+|#|//|/\*) (?=\w)")
 _SENTENCES = re.compile(r"[.!?]\s")
-_ELEMENT = re.compile(r"\n|[],;|})]")
+_ELEMENT = re.compile(r"\n|[],;|})]|[.!?](?=\s)")
 _HELPED = form("helped")
 _REMARK = re.compile(r"\s*(?:#|//|/\*|<!--|--)")
 _FIELD = re.compile(r"[:=|-][^\w\n]*$|@\w+ $")

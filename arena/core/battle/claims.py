@@ -47,9 +47,9 @@ def _called(name: Name, left: str, right: str) -> bool:
     ends = by | {cue.end() for cue in _IS.finditer(left)}
     if any(_leads(name, left, end, right, by=end in by) for end in sorted(ends, reverse=True)):
         return True
-    speaks, spoke = bool(SELF.search(right)), bool(SELF.search(left))
     for cue in _AS.finditer(left):
-        if not speaks and not (spoke and left[: cue.start()].endswith(", ")):
+        late = left[: cue.start()].endswith(", ")
+        if not SELF.search(right) and not (late and SELF.search(left)):
             continue
         role = has_role(tokens(left[cue.end() :])) or _near(right)
         if _leads(name, left, cue.end(), right, role=role) and (role or right.startswith(",")):
@@ -80,7 +80,7 @@ def _leads(
         said = _BUT.split(said)[-1]
     words = tokens(_ASIDE.sub("", said))
     goes_on = tokens(right)[:1] if re.match(r"[ -]?\w", right) and not role else ()
-    if any(map(denies, words + goes_on)) or any(word in _FOLK for word in goes_on):
+    if denies(words + goes_on) or any(word in _FOLK for word in goes_on):
         return False
     newest = len(words) > 1 and words[-2] in _THE and goes_on and goes_on[0] in ROLES
     if not _passes(words[:-1] if newest else words):
@@ -140,16 +140,17 @@ def _made_me(name: Name, left: str, right: str) -> bool:
     return sum(not known(word) for word in tokens(self[1])) <= 1
 
 
+@lru_cache(maxsize=512)
 def _near(right: str, strange: int = 1) -> bool:
     """Soon after the name comes what one is or how one was made, with few other words before."""
     words = tokens(_JOINED.sub("", right))[:8]
     if words[1:2] == (NAME,) and words[0] in AGENTS:
         return True
     for n, word in enumerate(words):
-        if denies(word):
+        if word in _NEVER:
             return False
         if has_role((word,)):
-            return not any(map(denies, words[n + 1 : n + 2]))
+            return not denies(words[n + 1 : n + 2])
         strange -= not known(word)
         if strange < 0:
             return False
@@ -172,8 +173,8 @@ class _Words:
 
 
 ROLES, MADE, AGENTS = _Words("roles"), _Words("made"), _Words("agents")
-_GLUE, _NEVER, _FOLK = _Words("glue"), _Words("never"), _Words("folk")
-OPENS = _Words("opens")
+_GLUE, _FOLK, OPENS = _Words("glue"), _Words("folk"), _Words("opens")
+_NEVER = frozenset(map(plain, words("never")))
 _THE = frozenset(words("the"))
 _ADVERBS = ("ly", "mente")
 _PLACES, ARTICLES = frozenset(words("places")), frozenset(words("articles"))
@@ -200,11 +201,12 @@ def known(word: str) -> bool:
     )
 
 
-def denies(word: str) -> bool:
-    return word in _NEVER
+def denies(words: Iterable[str]) -> bool:
+    return not _NEVER.isdisjoint(words)
 
 
-def has_role(words: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def has_role(words: tuple[str, ...]) -> bool:
     return any(word in ROLES or word in MADE for word in words)
 
 
@@ -214,8 +216,11 @@ def form(table: str) -> re.Pattern[str]:
 
 
 def _cue(table: str) -> re.Pattern[str]:
+    """Nothing is tried where no cue of its script can begin, as it takes long."""
     spaced, unspaced = (plain(pattern(table, kind)) for kind in ("spaced", "unspaced"))
-    return re.compile(rf"(?<![{ALPHABETS}])(?:{spaced})(?![{ALPHABETS}])|(?:{unspaced})")
+    return re.compile(
+        rf"(?<![{ALPHABETS}])(?! )(?:{spaced})(?![{ALPHABETS}])|(?![!-~])(?:{unspaced})"
+    )
 
 
 STRANGER = re.compile(plain(whole("stranger")))
@@ -241,7 +246,7 @@ _OF = re.compile(rf" (?:of|de|du|von) (?!.{{0,12}}{NAME})")
 _JOINED, _NAME_JOINED = re.compile(f"^{GRAMMAR}"), re.compile(NAME + GRAMMAR)
 _UNSPACED = {w for t in (ROLES, MADE, _GLUE) for w in t.all if re.match(f"[{NO_SPACES}]", w)}
 _TOKEN = re.compile(
-    rf"(?:(?![{NO_SPACES}])[^\W_]|[\u0900-\u0963\u0980-\u09e3])+|"
-    + "|".join(sorted(_UNSPACED, key=len, reverse=True))
-    + f"|[{NO_SPACES}{NAME}]"
+    rf"(?:[^\W_{NO_SPACES}]+|[\u0900-\u0963\u0980-\u09e3]+)+|"
+    f"(?=[{NO_SPACES}])(?:{'|'.join(sorted(_UNSPACED, key=len, reverse=True))})"
+    f"|[{NO_SPACES}{NAME}]"
 )

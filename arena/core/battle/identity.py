@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
 from arena.core.battle.bylines import signs, speaks
-from arena.core.battle.claims import SELF, STRANGER, claims, denies, form, known, tokens
+from arena.core.battle.claims import NO_SPACES, SELF, STRANGER, claims, denies, form, known, tokens
 from arena.core.battle.mentions import mentions, subjects
 from arena.core.battle.names import NAME, Name, Names, Sort
 
@@ -154,19 +154,19 @@ def _tells(names: list[Name], n: int, marked: str, at: int, whole: bool, asked: 
     model = name.sure or name.versioned
     if model and _is_of_them(before, after):
         return True
-    about = asked.about_models and "who" not in asked.has
+    about = (asked.about_models or _of_others(left, right, asked)) and "who" not in asked.has
     unasked = not about and not named
     if unasked and not fiction and mentions(name, left, right, pair=pair):
         return True
     signed = not asked.has.isdisjoint(("who", "verse"))
-    if unasked and (model or pair or signed or not fiction):
+    if unasked and (model or pair or signed or not fiction or _FEEDBACK.search(after)):
         if signs(name, before, after, ends=not after.strip(" .!\n")):
             return True
         if whole and at == len(before) and speaks(name, before, after, model=model):
             return True
     if whole and not begins and at < BEFORE and "who" in asked.has and not named:
         words = tokens(left)
-        if sum(not known(word) for word in words) <= 2 and not any(map(denies, words)):
+        if sum(not known(word) for word in words) <= 2 and not denies(words):
             return True
     return not asked.about_models and _odd(name, left, right)
 
@@ -185,10 +185,20 @@ def _excused(name: Name, others: list[Name], before: str, asked: _Asked) -> bool
     named = any(each.text in asked.text for each in (name, *others))
     if asked.for_fiction or not asked.has.isdisjoint(("who", "orders")):
         return named and asked.for_fiction
+    if not (named or asked.about_models):
+        return False
     said = _QUOTED.split(before.rpartition('"')[0])[-1]
     if not said.strip() or said[-1].isalnum() or SELF.search(said):
         return False
-    return named or (asked.about_models and (not asked.of_reader or "roles" in subjects(said)))
+    return named or not asked.of_reader or "roles" in subjects(said)
+
+
+def _of_others(left: str, right: str, asked: _Asked) -> bool:
+    """Makers are listed, or it is told what a word of the prompt means, and nobody speaks of
+    himself."""
+    found = _DEFINES.match(left)
+    meant = found and any(thing and thing in asked.text for thing in found.groups())
+    return bool(meant or _LIST.search(left + NAME + right)) and not SELF.search(left + right)
 
 
 def _is_of_them(before: str, after: str) -> bool:
@@ -214,8 +224,9 @@ _PROMPTS = {
     for table in "about_ai who translation lesson fiction verse asks writes orders".split()
 }
 _ROLE, _OWN_ORDERS, _YOU_ARE, _OF_THEM = map(form, "role own_orders you_are of_them".split())
+_FEEDBACK, _DEFINES = map(form, "feedback defines".split())
 _QUOTED = re.compile(r'["!?\n]|\.\s')
-_ENDS = re.compile(r"[.!;](?=\s)|[。！।]|\n\s*\n|\n\s*[-*#•]")
+_ENDS = re.compile(rf"[.!;](?=\s)|[。।]|!(?=[{NO_SPACES}])|\n\s*\n|\n\s*[-*#•]")
 _LIST = re.compile(rf"{NAME}[\w.-]*, {NAME}[\w.-]*,? (?:and|or|und|oder|et|ou|y|o|e|и) {NAME}")
 _ENDS_WITH = re.compile(r"[.!?;](?=\s|$)|[。！？।]|\n\s*\n")
 

@@ -13,7 +13,7 @@ from arena.core.battle.names import NAME, Name, Sort, plain
 from arena.core.battle.phrases import pattern, words
 
 _TABLES = "speaker addressed reader birth made roles speech naming agents others may".split()
-_WORD = re.compile(rf"(?:(?![{NO_SPACES}])[^\W_]|[\u0900-\u0963\u0980-\u09e3'])+")
+_WORD = re.compile(rf"(?:[^\W_{NO_SPACES}]+|[\u0900-\u0963\u0980-\u09e3']+)+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{NO_SPACES}]")
 _PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
 _ARTICLE = re.compile(r"\b(?:the|le|la|el|il) $")
@@ -27,7 +27,7 @@ def mentions(name: Name, left: str, right: str, *, pair: bool) -> bool:
     """left, right: the sentence around the name, in lower case, with NAME for other names.
     pair: of these one is a model's, and one a maker's."""
     before, after = tokens(left), tokens(right)
-    if left.count('"') % 2 or any(map(denies, before[-3:])):
+    if left.count('"') % 2 or denies(before[-3:]):
         return False
     said = subjects(left + NAME + right)
     itself = not said.isdisjoint(("speaker", "addressed"))

@@ -180,7 +180,7 @@ class Names:
         sort = self._sorts.get(word.lower().translate(_JOINTS), Sort.MAKER)
         if sort in (Sort.WORD, Sort.WEAK) and not _proper(found):
             return None
-        versioned = bool(_RELEASED.search(version))
+        versioned = bool(version and _RELEASED.search(version))
         return Name(sort, found.group().lower(), versioned, found.end())
 
 
