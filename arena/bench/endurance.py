@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 import httpx
 
 from arena.bench import Figure, Told, launched
-from arena.bench.browser import Plan
+from arena.bench.browser import Broken, Plan
 from arena.bench.crowd import Crowd, staged
 from arena.core.errors import ArenaError
 
 PLAN = Plan(100, 40)
 FEW = {"OLLAMA_NUM_PARALLEL": "2"}
 COLD_S = 3.0
-RESTART_S, AWAY_S, SETTLE_S = 20.0, 3.0, 20.0
+RESTART_S, AWAY_S, SETTLE_S, ANSWER_S = 20.0, 3.0, 20.0, 60.0
 GAUGES = ("arena_viewers", "arena_replies_under_way", "arena_queue")
 FLAT_MB = 8.0
 
@@ -119,10 +119,17 @@ async def _state(crowd: Crowd, file: Path) -> dict[str, float]:
     await asyncio.sleep(SETTLE_S)
     file.unlink(missing_ok=True)  # noqa: ASYNC240 -- nothing else runs
     crowd.arena.process.send_signal(signal.SIGUSR2)
-    async with asyncio.timeout(10), httpx.AsyncClient(trust_env=False) as http:
-        while not file.exists():  # noqa: ASYNC240 -- likewise
-            await asyncio.sleep(0.1)
-        text = (await http.get(f"{crowd.arena.url}/metrics")).raise_for_status().text
+    try:
+        async with (
+            asyncio.timeout(ANSWER_S),
+            httpx.AsyncClient(trust_env=False, timeout=ANSWER_S) as http,
+        ):
+            while not file.exists():  # noqa: ASYNC240 -- likewise
+                await asyncio.sleep(0.1)
+            text = (await http.get(f"{crowd.arena.url}/metrics")).raise_for_status().text
+    except (httpx.HTTPError, TimeoutError) as fault:
+        said = f"the arena does not tell how it is ({type(fault).__name__})"
+        raise Broken(said) from fault
     told = dict(re.findall(r"^(\w+) (\S+)$", text, re.MULTILINE))
     process = crowd.arena.process
     state = {"rss": process.memory_info().rss, "files": process.num_fds()}
