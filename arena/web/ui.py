@@ -31,6 +31,11 @@ TITLE = "Progressive Arena"
 COMPRESSION = 5
 """Of pages and answers; event streams are left as they are, as they would wait for a block."""
 
+SESSIONS = 1000
+"""Pages of which Gradio remembers what it last showed, some 200 kB each; by default ten times as
+many, and it is not told when one is closed. A page that shows more than it was built with asks again
+and again, so it is not among the oldest."""
+
 STYLES = ("style.css", "study.css", "hosts.css", "leaderboard.css")
 
 # The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
@@ -71,6 +76,7 @@ def build(
     """The page, not yet mounted. overview: what operators may see; without it there is no tab
     for them. channel: what its votes are recorded with."""
     page = Page(title=TITLE, analytics_enabled=False)
+    page.state_session_capacity = SESSIONS
     page.i18n_instance = I18N  # Gradio makes the page's data of it before it reads the option.
     with page:
         gr.HTML(MASTHEAD, apply_default_css=False, js_on_load=None)

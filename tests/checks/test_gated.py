@@ -92,3 +92,29 @@ def test_a_password_in_the_address_lets_in_and_is_never_shown(tmp_path: Path) ->
             assert "sesame" not in repr(findings)
 
     asyncio.run(scene())
+
+
+def test_pages_that_were_closed_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells that they were; a battle on the page that is asked for most is played on."""
+
+    async def scene() -> None:
+        async with FakeOllama(HOSTED, speed=20, warm=True) as host, table(tmp_path, [host]) as at:
+            app = FastAPI()
+            replica.install(app)
+            api.install(app, at.referee)
+            blocks = ui.build(at.referee)
+            async with client_of(ui.mount(app, blocks)) as client:
+                async with Visitor(str(client.base_url)) as visitor:
+                    page = await Page.opened(visitor)
+                    for _ in range(3 * ui.SESSIONS):
+                        with pytest.raises(Refused, match="no longer on the server"):
+                            await page.again().move("unmask", battle="none")
+                    assert await played(visitor) == 3
+                remembered = blocks.state_holder.session_data
+                assert len(remembered) == ui.SESSIONS
+                at.feed.close()  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(ui, "SESSIONS", 4)
+    asyncio.run(scene())
