@@ -25,7 +25,9 @@ from arena.core.errors import ArenaError
 PLAN = Plan(100, 40)
 FEW = {"OLLAMA_NUM_PARALLEL": "2"}
 COLD_S = 3.0
-RESTART_S, AWAY_S, SETTLE_S, ANSWER_S = 20.0, 3.0, 20.0, 60.0
+RESTART_S, AWAY_S, ANSWER_S = 20.0, 3.0, 60.0
+SETTLE_S = 40.0
+"""Connections to hosts are kept for half a minute."""
 GAUGES = ("arena_viewers", "arena_replies_under_way", "arena_queue")
 FLAT_MB = 8.0
 
