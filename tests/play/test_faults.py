@@ -266,7 +266,7 @@ def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "rule", "told"), marked(MID_STREAM), ids=ids)
+@pytest.mark.parametrize(("kind", "rule", "told"), MID_STREAM, ids=ids)
 def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_start(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
