@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 THREADS = 100
-SESSIONS = 1000
-"""Pages that Gradio remembers. Each takes 190 kB, and all are gone through every second."""
 
 
 class NoFiles(ArenaError):
@@ -89,7 +87,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     for path in ("/login", "/login/", "/logout"):
         app.add_api_route(path, _nothing, methods=["GET", "POST"], include_in_schema=False)
     page = ui.build(house.referee, overview, channel="share" if shared else channel)
-    page.max_threads, page.state_session_capacity = THREADS, SESSIONS
+    page.max_threads = THREADS
     page.extra_startup_events.append(partial(_close_queue, page))
     # A public link is made for notebooks elsewhere, whose addresses nobody knows.
     root_path, embed = ("", ("*",)) if shared else (house.settings.root_path, house.settings.embed)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.blocks import BlocksConfig
 from starlette.middleware.gzip import GZipMiddleware
 
 from arena.web import arena_tab, embedding, hosts_tab, leaderboard_tab, raters_tab
@@ -32,9 +33,9 @@ COMPRESSION = 5
 """Of pages and answers; event streams are left as they are, as they would wait for a block."""
 
 SESSIONS = 1000
-"""Pages of which Gradio remembers what it last showed, some 200 kB each; by default ten times as
-many, and it is not told when one is closed. A page that shows more than it was built with asks again
-and again, so it is not among the oldest."""
+"""Pages of which Gradio remembers that they are open; by default ten times as many, and it is not
+told when one is closed; all are gone through every second. A page that shows more than it was built
+with asks again and again, so it is not among the oldest."""
 
 STYLES = ("style.css", "study.css", "hosts.css", "leaderboard.css")
 
@@ -51,8 +52,27 @@ MASTHEAD = f"""
 """
 
 
+class _Config(BlocksConfig):
+    """Of each open page Gradio keeps a copy, and beside it what each component shows, to make a
+    link to how the page stands. Nothing here makes such links, and they would hold what a battle
+    said: 200 kB a page, and most of what opening one costs."""
+
+    def __copy__(self) -> BlocksConfig:
+        copied: BlocksConfig = super().__copy__()  # type: ignore[no-untyped-call]
+        copied.config_for_block = _nothing
+        return copied
+
+
+def _nothing(*_of: Any) -> dict[str, Any]:
+    return {}
+
+
 class Page(gr.Blocks):
     """Takes no files: Gradio would fetch whatever address stands for one, and keep what it gets."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.default_config = _Config(self)
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *how: Any, **more: Any

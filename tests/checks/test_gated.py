@@ -114,6 +114,7 @@ def test_pages_that_were_closed_are_forgotten(
                     assert await played(visitor) == 3
                 remembered = blocks.state_holder.session_data
                 assert len(remembered) == ui.SESSIONS
+                assert not any(one for each in remembered.values() for one in each.components)
                 at.feed.close()  # type: ignore[attr-defined]
 
     monkeypatch.setattr(ui, "SESSIONS", 4)
