@@ -12,7 +12,7 @@ import sqlite3
 import time
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TypeVar
@@ -29,16 +29,22 @@ log = logging.getLogger(__name__)
 
 KEEP_S = 24 * 3600
 CALM_S = 60.0
-"""So long after its last move a battle that is over leaves memory, unless somebody follows it."""
+"""So long after its last move a battle leaves memory, unless somebody follows it or writes in it."""
+AHEAD_S = 600.0
+"""So long it stays where somebody is still to enter, who may have written already."""
 HEARTBEAT_S = 5.0
-_TABLE = "CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, battle TEXT NOT NULL)"
+_TABLE = """
+CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NULL, battle TEXT NOT NULL)
+"""
 
 
 class _Shelf:
-    """Battles that are over and that nobody looks at: in a file without a name, which ends with the
-    process (https://www.sqlite.org/inmemorydb.html). Raises sqlite3.Error where there is no room."""
+    """Battles in which nothing moves and that nobody looks at: in a file without a name, which ends
+    with the process (https://www.sqlite.org/inmemorydb.html). Raises sqlite3.Error where there is
+    no room. `undecided`: the phases of those that were not decided, by id."""
 
     def __init__(self) -> None:
+        self.undecided: dict[str, Phase] = {}
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         # Nothing of it outlives the process, so nothing has to be written twice or waited for.
         for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _TABLE):
@@ -46,19 +52,30 @@ class _Shelf:
         self._file.execute("CREATE INDEX at ON battles (at)")
 
     def put(self, battle: Battle, at: float) -> None:
-        told = json.dumps(encode(battle, Battle))
-        self._file.execute("REPLACE INTO battles VALUES (?, ?, ?)", (battle.id, at, told))
+        decided = battle.phase is Phase.DECIDED
+        row = (battle.id, at, decided, _line(battle))
+        self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
+        if not decided:
+            self.undecided[battle.id] = battle.phase
 
     def take(self, battle_id: str) -> Battle | None:
         """It is not there any more then."""
         taken = "DELETE FROM battles WHERE id = ? RETURNING battle"
         found = self._file.execute(taken, (battle_id,)).fetchall()
+        self.undecided.pop(battle_id, None)
         battle: Battle | None = decode(json.loads(found[0][0]), Battle) if found else None
         return battle
 
     def drop(self, until: float) -> None:
         """Those that were put there until then."""
-        self._file.execute("DELETE FROM battles WHERE at <= ?", (until,))
+        dropped = "DELETE FROM battles WHERE at <= ? RETURNING id"
+        for (battle_id,) in self._file.execute(dropped, (until,)).fetchall():
+            self.undecided.pop(battle_id, None)
+
+    def lines(self) -> Iterator[str]:
+        """Of those that were not decided."""
+        for (told,) in self._file.execute("SELECT battle FROM battles WHERE NOT decided"):
+            yield told
 
     def close(self) -> None:
         self._file.close()
@@ -83,7 +100,7 @@ class MemoryBattles:
         self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        self._over: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._calm: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._shelf = _Shelf()
         self._swept = -math.inf
         self._left: set[str] = set()
@@ -96,42 +113,44 @@ class MemoryBattles:
 
     async def load(self, battle_id: str) -> Battle:
         self._forget_old()
-        if battle_id not in self._battles and (battle := self._shelf.take(battle_id)):
-            self.take_up(battle)
-            self._found(battle)
-        try:
-            return self._battles[battle_id][1]
-        except KeyError:
-            raise UnknownBattle(
-                "This battle is no longer on the server: it was restarted, or the battle is "
-                "older than a day. The votes already cast are kept. Start a new battle."
-            ) from None
+        if battle := self._found_of(battle_id):
+            return battle
+        raise UnknownBattle(
+            "This battle is no longer on the server: it was restarted, or the battle is "
+            "older than a day. The votes already cast are kept. Start a new battle."
+        )
 
     async def save(self, battle: Battle) -> None:
-        held = self._battles.get(battle.id)
-        if (held[1].version if held else 0) != battle.version - 1:
+        held = self._found_of(battle.id)
+        if (held.version if held else 0) != battle.version - 1:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
         self._hold(battle)
         self._kept(battle)
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
-        return frozenset(battle.id for battle in self.not_over())
-
-    async def unrevealed(self) -> frozenset[str]:
-        return frozenset(battle.id for battle in self.undecided())
-
-    def undecided(self) -> list[Battle]:
-        """Those under way, and those that ended without a result."""
-        return self._without(Phase.DECIDED)
-
-    def not_over(self) -> list[Battle]:
-        """The battles that are neither decided nor void."""
         return self._without(Phase.DECIDED, Phase.VOID)
 
-    def _without(self, *phases: Phase) -> list[Battle]:
+    async def unrevealed(self) -> frozenset[str]:
+        return self._without(Phase.DECIDED)
+
+    def undecided(self) -> Iterator[Battle]:
+        """Those under way, and those that ended without a result."""
+        return (decode(json.loads(told), Battle) for told in self.lines())
+
+    def lines(self) -> Iterator[str]:
+        """As `undecided`, each as it is written."""
         self._forget_old()
-        return [battle for _, battle in self._battles.values() if battle.phase not in phases]
+        for _, battle in self._battles.values():
+            if battle.phase is not Phase.DECIDED:
+                yield _line(battle)
+        yield from self._shelf.lines()
+
+    def _without(self, *phases: Phase) -> frozenset[str]:
+        self._forget_old()
+        here = {battle.id: battle.phase for _, battle in self._battles.values()}
+        both = (here, self._shelf.undecided)
+        return frozenset(i for each in both for i, phase in each.items() if phase not in phases)
 
     def take_up(self, battle: Battle) -> None:
         """Keep a battle that another process left; where replies are owed, it is an orphan."""
@@ -173,13 +192,19 @@ class MemoryBattles:
         now = self._clock()
         self._battles[battle.id] = (now, battle)
         self._battles.move_to_end(battle.id)
-        self._over.pop(battle.id, None)
-        if battle.phase is Phase.DECIDED:
-            self._over[battle.id] = (now, battle.id)
+        self._calm.pop(battle.id, None)
+        if battle.phase is not Phase.ANSWERING:
+            self._calm[battle.id] = (now, battle.id)
+
+    def _found_of(self, battle_id: str) -> Battle | None:
+        if battle_id not in self._battles and (battle := self._shelf.take(battle_id)):
+            self.take_up(battle)
+            self._found(battle)
+        return self._battles[battle_id][1] if battle_id in self._battles else None
 
     def _forget_old(self) -> None:
         now = self._clock()
-        for battle_id in _drop_old(self._over, now - CALM_S):
+        for battle_id in _drop_old(self._calm, now - CALM_S):
             self._put_away(battle_id, now)
         for battle_id in _drop_old(self._battles, now - self._keep_s):
             self._forgotten(battle_id)
@@ -191,16 +216,22 @@ class MemoryBattles:
         if battle_id not in self._battles:
             return
         at, battle = self._battles[battle_id]
-        if self._viewers(battle_id):
-            self._over[battle_id] = (now, battle_id)
+        ahead = battle.phase is Phase.VOTING and battle.waiting and now - at < AHEAD_S
+        if ahead or self._viewers(battle_id):
+            self._calm[battle_id] = (now, battle_id)
             return
         try:
             self._shelf.put(battle, at)
         except sqlite3.Error as error:
-            log.warning("a battle that is over stays in memory: %s", error)
+            log.warning("a battle that nobody follows stays in memory: %s", error)
             return
         del self._battles[battle_id]
         self._forgotten(battle_id)
+
+
+def _line(battle: Battle) -> str:
+    """As it is written; see core.codec."""
+    return json.dumps(encode(battle, Battle))
 
 
 def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[str]:

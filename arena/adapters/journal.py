@@ -29,9 +29,9 @@ LARGEST = 16 * 1024**2
 
 class Journal:
     """path: what the files' names begin with, beside the ledger. kept: the battles to go on with
-    when the file is written anew."""
+    when the file is written anew, each as a line."""
 
-    def __init__(self, path: Path, kept: Callable[[], Iterable[Battle]]) -> None:
+    def __init__(self, path: Path, kept: Callable[[], Iterable[str]]) -> None:
         self._path = path
         self._kept = kept
         self._file: int | None = None
@@ -41,12 +41,12 @@ class Journal:
 
     def keep(self, battle: Battle) -> bool:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
-        line = _line(battle)
+        told = _ended(json.dumps(encode(battle, Battle)))
         try:
-            if self._file is None or self._size + len(line) > self._largest:
+            if self._file is None or self._size + len(told) > self._largest:
                 self._begin()
             if self._file is not None:
-                self._size += os.write(self._file, line)
+                self._size += os.write(self._file, told)
         except OSError as error:
             log.warning("a battle would not survive a crash: %s (%s)", self._own, error.strerror)
             return False
@@ -88,7 +88,7 @@ class Journal:
         draft = self._own.with_name(f"{self._own.name}.new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         _is_ours(handle)
-        self._size = sum(os.write(handle, _line(battle)) for battle in self._kept())
+        self._size = sum(os.write(handle, _ended(told)) for told in self._kept())
         self._largest = max(LARGEST, 2 * self._size)
         draft.replace(self._own)
         if self._file is not None:
@@ -96,8 +96,8 @@ class Journal:
         self._file = handle
 
 
-def _line(battle: Battle) -> bytes:
-    return json.dumps(encode(battle, Battle)).encode() + b"\n"
+def _ended(told: str) -> bytes:
+    return told.encode() + b"\n"
 
 
 def _battle(line: bytes) -> Battle | None:

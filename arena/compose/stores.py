@@ -61,7 +61,7 @@ class MemoryStores:
             viewers=self._feed.viewers,
         )
         place = parking.with_name(f"{parking.stem}.moves")
-        self._journal = Journal(place, self._battles.undecided)
+        self._journal = Journal(place, self._battles.lines)
         self.battles: Battles = self._battles
         self.feed: Feed = self._feed
         self.limits: RateLimits = MemoryLimits()
@@ -79,7 +79,10 @@ class MemoryStores:
             self._feed.found_again(battle)
         for parked in unpark(self._parking, self._keep):
             self._battles.take_up(parked.battle)
-            self._feed.take_up(parked.battle.id, parked.events, parked.last)
+            if parked.events:
+                self._feed.take_up(parked.battle.id, parked.events, parked.last)
+            else:
+                self._feed.found_again(parked.battle)
 
     async def close(self) -> None:
         left = self._battles.undecided()

@@ -59,12 +59,14 @@ class _Config(BlocksConfig):
 
     def __copy__(self) -> BlocksConfig:
         copied: BlocksConfig = super().__copy__()  # type: ignore[no-untyped-call]
-        copied.config_for_block = _nothing
+        copied.__class__ = _ConfigOfSession
         return copied
 
 
-def _nothing(*_of: Any) -> dict[str, Any]:
-    return {}
+class _ConfigOfSession(BlocksConfig):
+    @staticmethod
+    def config_for_block(*_of: Any) -> dict[str, Any]:
+        return {}
 
 
 class Page(gr.Blocks):

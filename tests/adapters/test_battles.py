@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import arena.adapters.battles
-from arena.adapters.battles import CALM_S, KEEP_S, MemoryBattles, MemoryFeed
+from arena.adapters.battles import AHEAD_S, CALM_S, KEEP_S, MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.compose.stores import MemoryStores
 from arena.core.battle.entities import Battle, Format, Judgement, Phase, Verdict
@@ -187,6 +187,70 @@ def test_a_battle_that_is_over_leaves_memory_and_comes_back_when_somebody_asks()
             with pytest.raises(UnknownBattle):
                 await battles.load(name)
         battles.close()
+
+    run(scene)
+
+
+def test_a_battle_that_people_left_leaves_memory_and_is_still_under_way(tmp_path: Path) -> None:
+    async def scene() -> None:
+        now, kept = [0.0], MemoryBattles(clock=lambda: now[0])
+        voting = answered(play_opened(3, Format.ELIMINATION))
+        ahead = answered(play_opened(3, Format.KNOCKOUT))
+        assert {voting.phase, ahead.phase} == {Phase.VOTING} and ahead.waiting
+        left = {
+            "voting": replace(voting, id="voting", version=1),
+            "void": replace(void(voting, "left"), id="void", version=1),
+            "ahead": replace(ahead, id="ahead", version=1),
+            "writing": battle("writing"),
+        }
+        for each in left.values():
+            await kept.save(each)
+        for more, here in ((CALM_S, {"ahead", "writing"}), (AHEAD_S, {"writing"})):
+            now[0] += more
+            assert await kept.under_way() == {"voting", "ahead", "writing"}
+            assert await kept.unrevealed() == {*left}
+            assert {*kept._battles} == here
+        assert {each.id: each for each in kept.undecided()} == left
+        # A vote finds it, whether it was asked for before or not.
+        moved = replace(voted(voting, drop("A")), id="voting", version=2)
+        await kept.save(moved)
+        with pytest.raises(StaleVote):
+            await kept.save(replace(left["ahead"], version=3))
+        assert await kept.load("voting") == moved and await kept.load("void") == left["void"]
+        now[0] += KEEP_S
+        assert not await kept.unrevealed() and not list(kept.undecided())
+        kept.close()
+
+    run(scene)
+
+
+def test_a_battle_that_left_memory_outlives_the_process(tmp_path: Path) -> None:
+    """Put aside as it ends, or found by the next after it was killed."""
+    now = [0.0]
+
+    def stores() -> MemoryStores:
+        made = MemoryStores(tmp_path / "arena.parked", lambda _: None)
+        made._battles._clock = lambda: now[0]
+        return made
+
+    async def scene() -> None:
+        voting = replace(answered(play_opened(2, Format.ELIMINATION)), version=1)
+        before = stores()
+        await before.battles.save(voting)
+        await before.feed.publish(voting.id, state(voting))
+        now[0] += CALM_S
+        await before.battles.save(battle("another"))
+        assert voting.id not in before._battles._battles
+        before._journal._begin()
+        assert voting.id in before._journal._own.read_text()
+        await before.close()
+        after = stores()
+        after.take_up()
+        async for batch in after.feed.follow(voting.id):
+            text, end = (event for _, event in batch)
+            assert isinstance(text, Delta) and isinstance(end, State) and end.phase == "voting"
+            break
+        await after.close()
 
     run(scene)
 

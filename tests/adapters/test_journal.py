@@ -4,6 +4,7 @@ move; those of a process that lives are its own."""
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from arena.core.battle.entities import Battle, Format, Phase
 from arena.core.battle.rules import open_battle
 from arena.core.battle.view import State
 from arena.core.battle.view import state as state_of
+from arena.core.codec import encode
 from arena.core.ports import Delta, Event
 from tests.adapters.ledgers import program
 from tests.core.battle.play import contenders, drop, opened, voted
@@ -103,7 +105,7 @@ def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("arena.adapters.journal.LARGEST", 5000)
-    kept: list[Battle] = [OPENED]
+    kept = [json.dumps(encode(OPENED, Battle))]
     journal = Journal(tmp_path / "moves", lambda: kept)
     for _ in range(50):
         journal.keep(OPENED)
