@@ -114,7 +114,8 @@ def katex() -> list[str]:
 
 def _wire(moves: Moves, reveal: gr.HTML) -> None:
     """`ctl` draws nothing: its script triggers the events, and each answer comes back as its
-    value. A move's payload is read from the script by `js`."""
+    value. A move's payload is read from the script by `js`. Payloads and answers are taken as they
+    are: Gradio would ask each component in a thread, and an HTML component changes neither."""
     here = Path(__file__).parent
     sources = [(here / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = "\n".join([f"const KATEX = {json.dumps(katex())};", *sources])
@@ -136,6 +137,8 @@ def _wire(moves: Moves, reveal: gr.HTML) -> None:
             ctl,
             outputs,
             js="() => arena.payload()",
+            preprocess=False,
+            postprocess=False,
             queue=False,
             show_progress="hidden",
             api_visibility="private",
