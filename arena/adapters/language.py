@@ -6,7 +6,8 @@ It does not know what the text is for.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+import asyncio
+from functools import cache
 from typing import TYPE_CHECKING
 
 from arena.core.battle.record import UNDETERMINED
@@ -30,9 +31,14 @@ def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-@lru_cache(maxsize=128)
-def language_of(text: str) -> str:
+async def language_of(text: str) -> str:
     """ISO 639-1 code, or 639-2/3 where there is none of two letters; `und` where it cannot be
-    told, as for a few words, numbers or code. The votes of a battle ask for the same text."""
+    told, as for a few words, numbers or code."""
+    # The first question loads what answers it; a later one takes less time than a thread does.
+    loaded = _identifier.cache_info().currsize
+    return _told(text) if loaded else await asyncio.to_thread(_told, text)
+
+
+def _told(text: str) -> str:
     code, probability = _identifier().classify(text[:MOST_CHARACTERS])
     return str(code) if probability >= LEAST else UNDETERMINED

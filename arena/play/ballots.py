@@ -5,12 +5,21 @@ It does not know how votes are kept, nor how callers are told apart.
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 
 from arena.core.battle import record, rules
 from arena.core.battle.entities import Battle, Judgement, Round, Verdict
 from arena.core.errors import BadInput, NotYours, OtherVote, StaleVote
 from arena.core.ports import Ledger
 from arena.play.admission import Caller
+
+LanguageOf = Callable[[str], Awaitable[str]]
+"""A prompt's language, as `record.Ballot.language`."""
+
+
+async def undetermined(_: str) -> str:
+    """Where nobody is there who could tell."""
+    return record.UNDETERMINED
 
 
 def settled(battle: Battle, round: int, ballot: str) -> Round | None:

@@ -50,7 +50,7 @@ class Referee:
         limits: RateLimits,
         rules: RefereeRules = RefereeRules(),
         readiness: Callable[[], Readiness] = lambda: Readiness(True, "Ready"),
-        language: Callable[[str], str] = lambda text: record.UNDETERMINED,
+        language: ballots.LanguageOf = ballots.undetermined,
         cleaned: Callable[[bytes], bytes] = bytes,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -209,8 +209,7 @@ class Referee:
                 channel=channel,
                 study=study,
                 dwell_ms=dwell_ms,
-                # In a thread: the first question loads what answers it, for half a second.
-                language=await asyncio.to_thread(self._language, battle.prompts[0]),
+                language=await self._language(battle.prompts[0]),
                 abuse=await self._admission.too_many(replace(voter, rater=voter.rater or who)),
             )
             return await self._vote(battle, round, verdict, cast)

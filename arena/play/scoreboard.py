@@ -6,6 +6,8 @@ board is drawn.
 """
 
 import asyncio
+import math
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -57,6 +59,8 @@ AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
 
+FRESH_S = 1.0
+
 BRIEF = 64
 """Up to so many rows or contenders are reckoned with at once: to a thread beside a busy loop the
 interpreter comes back late, and everybody waits in line for the counts meanwhile."""
@@ -73,10 +77,13 @@ class Scoreboard:
         ledger: Ledger,
         unrevealed: Unrevealed,
         roster: Callable[[], Iterable[Contender]] = lambda: (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._unrevealed = unrevealed
         self._roster = roster
+        self._clock = clock
+        self._read_at = -math.inf
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
         self._exclusions = self._changes = 0
@@ -106,9 +113,12 @@ class Scoreboard:
             return self._last
 
     async def votes(self) -> Mapping[str, int]:
-        """Contender → votes, of all that may be known."""
-        async with self._caught_up():
-            return dict(self._counts.votes)
+        """Contender → votes, of all that may be known; what came within the last second may be
+        missing. Who draws by them does not know how battles under way will be voted on either."""
+        if self._clock() - self._read_at > FRESH_S:
+            async with self._caught_up():
+                pass
+        return dict(self._counts.votes)
 
     async def fit(self) -> Fit:
         """Strengths, from all that may be known: what `best` draws from. Battles under way are
@@ -227,6 +237,7 @@ class Scoreboard:
 
     async def _fold_news(self, turn: int) -> None:
         """What the ledger has got since, and what is no longer held back."""
+        at = self._clock()
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
         if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
@@ -242,7 +253,7 @@ class Scoreboard:
                 lambda: self._fold(news.rows, news.withdrawn, live),
                 len(news.rows) + len(news.withdrawn) + len(self._held),
             )
-        self._last, self._live, self._folded = news.last, live, turn
+        self._last, self._live, self._folded, self._read_at = news.last, live, turn, at
 
     @property
     def _version(self) -> int:

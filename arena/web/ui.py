@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.blocks import BlocksConfig
 from starlette.middleware.gzip import GZipMiddleware
 
-from arena.web import arena_tab, embedding, hosts_tab, leaderboard_tab, raters_tab
+from arena.web import arena_tab, calls, embedding, hosts_tab, leaderboard_tab, raters_tab
 from arena.web.callers import Callers
 from arena.web.front import Front
 from arena.web.headers import Headers, of_page
@@ -142,4 +142,5 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
         enable_monitoring=False,
         ssr_mode=False,
     )
+    calls.shorten(mounted)
     return mounted

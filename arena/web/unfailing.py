@@ -8,6 +8,7 @@ What the page itself asks for is answered before it comes to that. It does not k
 import errno
 import logging
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.web.api.problems import problem
@@ -35,15 +36,16 @@ class Unfailing:
         except Exception as error:
             if begun or scope["type"] != "http":
                 raise
-            if isinstance(error, OSError) and error.errno in _OURS:
-                log.error("a request to Gradio could not be served: %s", error.strerror)
-                said = "The arena's machine cannot do that just now. Please try again in a moment."
-                answer = problem(503, "Not just now", said)
-            else:
-                log.warning("a request to Gradio cannot be used: %s", type(error).__name__)
-                answer = (
-                    problem(404, "Nothing there", "There is nothing at this address.")
-                    if scope["method"] in ("GET", "HEAD")
-                    else problem(400, "That cannot be used", "What was sent cannot be used here.")
-                )
-            await answer(scope, receive, send)
+            await told(error, scope["method"])(scope, receive, send)
+
+
+def told(error: Exception, method: str) -> JSONResponse:
+    """The answer to a request at which Gradio failed so."""
+    if isinstance(error, OSError) and error.errno in _OURS:
+        log.error("a request to Gradio could not be served: %s", error.strerror)
+        said = "The arena's machine cannot do that just now. Please try again in a moment."
+        return problem(503, "Not just now", said)
+    log.warning("a request to Gradio cannot be used: %s", type(error).__name__)
+    if method in ("GET", "HEAD"):
+        return problem(404, "Nothing there", "There is nothing at this address.")
+    return problem(400, "That cannot be used", "What was sent cannot be used here.")

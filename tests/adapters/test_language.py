@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from arena.adapters.language import language_of
@@ -18,9 +20,9 @@ from arena.adapters.language import language_of
     ],
 )
 def test_a_sentence_has_a_language(text: str, code: str) -> None:
-    assert language_of(text) == code
+    assert asyncio.run(language_of(text)) == code
 
 
 @pytest.mark.parametrize("text", ["", "Hi", "2+2=?", "x^2 + 3x = 0", "def f(x): return x+1"])
 def test_what_could_be_anything_is_undetermined(text: str) -> None:
-    assert language_of(text) == "und"
+    assert asyncio.run(language_of(text)) == "und"

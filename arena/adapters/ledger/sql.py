@@ -112,6 +112,9 @@ class SqlLedger:
         if not self._probe or (self._probe.done() and monotonic() - self._probed > FRESH_S):
             self._probed, self._probe = monotonic(), self._prober.submit(self._try_to_write)
         try:
+            if self._probe.done():
+                self._probe.result()
+                return
             async with asyncio.timeout(PATIENCE_S):
                 await asyncio.shield(asyncio.wrap_future(self._probe))
         except TimeoutError:
