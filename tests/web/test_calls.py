@@ -1,0 +1,81 @@
+"""A move of the page goes to Gradio's endpoint without waiting for anything that is none of its
+business, and what cannot be used is refused as everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from arena.checks.page import Page
+from arena.checks.playing import Player
+from arena.checks.visitor import Visitor
+from arena.web import api, replica, ui
+from tests.fake_ollama import FakeOllama
+from tests.playing import table
+from tests.web.calling import HOSTED, client_of
+
+MOVES = "/gradio_api/run/predict"
+
+
+@asynccontextmanager
+async def mounted(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with FakeOllama(HOSTED, speed=20, warm=True) as host, table(folder, [host]) as at:
+        app = FastAPI()
+        replica.install(app)
+        api.install(app, at.referee)
+        async with client_of(ui.mount(app, ui.build(at.referee))) as client:
+            yield client
+            at.feed.close()  # type: ignore[attr-defined]
+
+
+def test_no_move_waits_for_a_thread_of_gradio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    run_sync = anyio.to_thread.run_sync
+
+    async def seen(work: Any, *args: Any, **how: Any) -> Any:
+        asked.append(repr(work))
+        return await run_sync(work, *args, **how)
+
+    async def scene() -> None:
+        async with mounted(tmp_path) as client, Visitor(str(client.base_url)) as visitor:
+            page = await Page.opened(visitor)
+            assert asked, "Gradio's own routes are seen to ask for threads"
+            asked.clear()
+            player = Player(page, "")
+            await player.play("Why?")
+            assert player.timing.rows == 3 and asked == []
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", seen)
+    asyncio.run(scene())
+
+
+def test_a_call_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    json = {"Content-Type": "application/json"}
+
+    async def scene() -> None:
+        async with mounted(tmp_path) as client:
+
+            async def status(body: str, headers: dict[str, str] = json) -> int:
+                answer = await client.post(MOVES, content=body, headers=headers)
+                assert answer.json()["status"] == answer.status_code
+                return answer.status_code
+
+            assert await status("{") == 400
+            assert (
+                await status('{"data": [], "fn_index": 0}', {"Content-Type": "text/plain"}) == 415
+            )
+            assert await status('{"fn_index": 0}') == 422
+            assert await status('{"data": [], "fn_index": 10000}') == 400
+            assert (await client.get(MOVES)).status_code == 405
+
+    asyncio.run(scene())
