@@ -99,12 +99,8 @@ class SqlLedger:
 
     async def inspect(self) -> Condition:
         """What the database says of itself, opened or not; nothing is made or migrated."""
-        try:
+        with self._told():
             return await asyncio.to_thread(self._database.inspect)
-        except self._database.failures as error:
-            raise self._fault(error) from error
-        except DBAPIError as error:
-            raise self._fault(error) from error
 
     async def writable(self) -> None:
         """As `core.ports.Ledger.writable`. One finds out for all that ask within a second."""
@@ -112,11 +108,10 @@ class SqlLedger:
         if not self._probe or (self._probe.done() and monotonic() - self._probed > FRESH_S):
             self._probed, self._probe = monotonic(), self._prober.submit(self._try_to_write)
         try:
-            if self._probe.done():
-                self._probe.result()
-                return
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.shield(asyncio.wrap_future(self._probe))
+            if not self._probe.done():
+                async with asyncio.timeout(PATIENCE_S):
+                    await asyncio.shield(asyncio.wrap_future(self._probe))
+            self._probe.result()
         except TimeoutError:
             raise self._refusal(SLOW) from None
         except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:
