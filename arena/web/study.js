@@ -89,6 +89,7 @@ function paintSheet(words = {}) {
 function paintWay() {
   const { page } = led;
   if (!page) return;
+  el.studyBar.hidden = el.studyCount.hidden = !page.total;
   el.studyBar.value = page.total ? page.done / page.total : 0;
   el.studyCount.textContent = tell("arena.led.progress", { done: page.done, total: page.total });
   el.studyBreak.hidden = document.documentElement.dataset.led === "sheet";

@@ -105,6 +105,11 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     assert "Thank you!" in page.inner_text("#study-sheet")
     assert page.get_attribute("#study-back a", "href") == LED.completion.link
     shut_out += findings(page, "the end")
+    # Whoever comes when nothing is left is told so, and not that they did 0 of 0.
+    page.goto(f"{app.url}/?study=trees&PROLIFIC_PID=p8")
+    page.wait_for_selector("#study-sheet:visible")
+    assert not page.is_visible("#study-go") and page.inner_text("#study-text")
+    assert not page.is_visible("#study-bar") and not page.is_visible("#study-count")
     assert not errors and not shut_out
     context.close()
 
