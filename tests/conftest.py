@@ -5,6 +5,7 @@ A test whose browser or engine is missing is skipped with the reason; on CI that
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -63,23 +64,36 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run on CI, or when they are asked for by a marker or by name. Those begin that
-    are given most time, then the files with most long ones, as files are shared out in their
-    order: one that is begun last is waited for. What long tests reach is not measured: being
-    traced takes them several times as long, and they are about whole programs."""
+    """Long tests run on CI, or when they are asked for by a marker or by name. The files with
+    most of them begin, as files are shared out in their order: one that is begun last is waited
+    for. Those that are given time of their own wait for what they kill, so two that work go with
+    each, or the cores would be idle and then too few. What long tests reach is not measured:
+    being traced takes them several times as long, and they are about whole programs."""
     slow = [item for item in items if item.get_closest_marker("slow")]
     long, given = Counter(item.path for item in slow), Counter[Path]()
     for item in slow:
         patience = item.get_closest_marker("timeout")
         given[item.path] = max(given[item.path], patience.args[0] if patience else 0)
-    items.sort(key=lambda item: (-given[item.path], -long[item.path]))
+    wait, work = [], []
+    for path in sorted(long, key=lambda path: (-given[path], -long[path])):
+        (wait if given[path] else work).append(path)
+    turn = {path: 3 * at for at, path in enumerate(wait)}
+    turn |= {path: at // 2 * 3 + at % 2 + 1 for at, path in enumerate(work)}
+    items.sort(key=lambda item: turn.get(item.path, math.inf))
     if config.pluginmanager.hasplugin("_cov"):
-        for item in slow:
-            item.add_marker("no_cover")
+        for item in items:
+            if untraced(item):
+                item.add_marker("no_cover")
     if ON_CI or config.option.markexpr or any("::" in arg for arg in config.args):
         return
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def untraced(item: pytest.Item) -> bool:
+    """Also of what makes its examples up: there are a hundred, and each goes the same ways."""
+    made_up = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return made_up or any(map(item.get_closest_marker, ("slow", "untraced")))
 
 
 @pytest.hookimpl(optionalhook=True)

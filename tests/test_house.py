@@ -7,6 +7,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SOURCES = [*ROOT.glob("*.py"), *(ROOT / "arena").rglob("*.py")]
 TESTS = [*(ROOT / "tests").rglob("*.py")]
@@ -25,6 +27,7 @@ def test_no_file_is_too_long() -> None:
     assert not too_long, "split by what they are about"
 
 
+@pytest.mark.untraced
 def test_nothing_is_called_by_a_name_that_says_nothing() -> None:
     said = []
     for path in (*SOURCES, *TESTS):

@@ -224,6 +224,7 @@ def test_another_machine_makes_every_table_anew_to_the_last_digit(
     assert again.returncode == 0, again.stderr
 
 
+@pytest.mark.untraced
 def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> None:
     # Slow to import, and every worker imports all tests.
     import mlcroissant

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -163,18 +164,15 @@ Case = tuple[str, Rule, str]
 
 
 def marked(cases: list[Case]) -> list[Any]:
-    """Of several of one kind all but the first are slow, and so are those that use up patience."""
+    """Of several of one kind all but the first are slow."""
     kinds = [kind for kind, *_ in cases]
     return [
-        pytest.param(*case, marks=pytest.mark.slow)
-        if case[2] == "silent" or kinds.index(case[0]) < at
-        else case
+        pytest.param(*case, marks=pytest.mark.slow) if kinds.index(case[0]) < at else case
         for at, case in enumerate(cases)
     ]
 
 
 FIRST_FRAME: list[Case] = [
-    ("no_first_frame", {}, "silent"),
     ("drop_before_first", {}, "dropped"),
     ("out_of_memory", {"variant": "runtime"}, "failed"),
     ("out_of_memory", {"variant": "load"}, "failed"),
@@ -196,7 +194,6 @@ FIRST_FRAME: list[Case] = [
 MID_STREAM: list[Case] = [
     ("drop", {"variant": "reset"}, "dropped"),
     ("drop", {"variant": "close"}, "dropped"),
-    ("stall", {}, "silent"),
     ("garbage", {"variant": "text"}, "garbled"),
     ("garbage", {"variant": "blank"}, "garbled"),
     ("garbage", {"variant": "list"}, "garbled"),
@@ -219,19 +216,31 @@ def ids(case: object) -> str | None:
     return "-".join(map(str, case.values())) if isinstance(case, dict) else None
 
 
+async def asked_again(folder: Path, kind: str, rule: Rule, told: str) -> None:
+    async with FakeOllama(models(), warm=True) as host:
+        strike = struck(kind, model=VICTIM, **rule)
+        async with playing(folder, host, mischief=strike, timeouts=patience(told)) as play:
+            await play.ends_whole(seeds_after=told == "garbled")
+            assert play.asked(host) == 2
+            assert play.kinds() == {told}
+
+
 @pytest.mark.parametrize(("kind", "rule", "told"), marked(FIRST_FRAME), ids=ids)
 def test_a_reply_that_fails_at_its_start_is_asked_for_again(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
-    async def scene() -> None:
-        async with FakeOllama(models(), warm=True) as host:
-            strike = struck(kind, model=VICTIM, **rule)
-            async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:
-                await play.ends_whole(seeds_after=told == "garbled")
-                assert play.asked(host) == 2
-                assert play.kinds() == {told}
+    run(lambda: asked_again(tmp_path, kind, rule, told))
 
-    run(scene)
+
+async def asked_elsewhere(folder: Path, kind: str, rule: Rule, told: str) -> None:
+    async with FakeOllama(models(), warm=True) as bad, FakeOllama(models(), warm=True) as good:
+        victim = {"model": VICTIM, "times": None} if told else {}
+        strike = struck(kind, **victim, **rule)
+        async with playing(folder, bad, good, mischief=strike, timeouts=patience(told)) as play:
+            await play.ends_whole(seeds_after=told == "garbled")
+            assert play.asked(good) == 1
+            if told:
+                assert play.kinds() == {told}
 
 
 @pytest.mark.parametrize(
@@ -250,36 +259,43 @@ def test_a_reply_that_fails_at_its_start_is_asked_for_again(
 def test_a_host_that_always_fails_costs_nobody_the_battle_when_there_is_another(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
-    async def scene() -> None:
-        async with FakeOllama(models(), warm=True) as bad, FakeOllama(models(), warm=True) as good:
-            victim = {"model": VICTIM, "times": None} if told else {}
-            strike = struck(kind, **victim, **rule)
-            async with playing(
-                tmp_path, bad, good, mischief=strike, timeouts=patience(told)
-            ) as play:
-                await play.ends_whole(seeds_after=told == "garbled")
-                assert play.asked(good) == 1
-                if told:
-                    assert play.kinds() == {told}
-
-    run(scene)
+    run(lambda: asked_elsewhere(tmp_path, kind, rule, told))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "rule", "told"), MID_STREAM, ids=ids)
+async def written_again(folder: Path, kind: str, rule: Rule, told: str) -> None:
+    async with FakeOllama(models(), warm=True) as host:
+
+        def strike(host: FakeOllama) -> None:
+            # The gate is shut until another has begun.
+            host.fault("no_first_frame", model="phi3:mini")
+            host.fault(kind, model=VICTIM, **rule)
+
+        async with playing(folder, host, mischief=strike, timeouts=patience(told)) as play:
+            await host.wait_for(lambda: play.asked(host) == 2)
+            host.release()
+            await play.ends_whole(seeds_after=told == "garbled")
+            assert play.asked(host) == 2
+            assert play.kinds() == {told}
+
+
+@pytest.mark.parametrize(("kind", "rule", "told"), marked(MID_STREAM), ids=ids)
 def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_start(
     tmp_path: Path, kind: str, rule: Rule, told: str
 ) -> None:
-    async def scene() -> None:
-        shut_s = 4.5 if kind == "stall" else 1.5
-        async with FakeOllama(slow_to_begin(shut_s), warm=True) as host:
-            strike = struck(kind, model=VICTIM, **rule)
-            async with playing(tmp_path, host, mischief=strike, timeouts=patience(told)) as play:
-                await play.ends_whole(seeds_after=told == "garbled")
-                assert play.asked(host) == 2
-                assert play.kinds() == {told}
+    run(lambda: written_again(tmp_path, kind, rule, told))
 
-    run(scene)
+
+async def voided(folder: Path, kind: str, rule: Rule, told: str, hosts: int) -> None:
+    slower = [replace(m, tokens_per_s=60.0) for m in models()]
+    async with FakeOllama(slower, warm=True) as host, FakeOllama(slower, warm=True) as other:
+        strike = struck(kind, model=VICTIM, **{**rule, "frame": 30})
+        both = (host, other)[:hosts]
+        async with playing(folder, *both, mischief=strike, timeouts=patience(told)) as play:
+            await play.ends_void()
+            assert play.shown
+            assert sum(play.asked(h) for h in both) == 1, "not written again"
+            if told:
+                assert play.kinds() == {told}
 
 
 @pytest.mark.parametrize("hosts", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -291,19 +307,29 @@ def test_a_reply_that_breaks_before_anything_is_shown_is_written_again_from_the_
 def test_a_reply_that_breaks_after_text_was_shown_voids_the_battle(
     tmp_path: Path, kind: str, rule: Rule, told: str, hosts: int
 ) -> None:
-    async def scene() -> None:
-        slower = [replace(m, tokens_per_s=60.0) for m in models()]
-        async with FakeOllama(slower, warm=True) as host, FakeOllama(slower, warm=True) as other:
-            strike = struck(kind, model=VICTIM, **{**rule, "frame": 30})
-            both = (host, other)[:hosts]
-            async with playing(tmp_path, *both, mischief=strike, timeouts=patience(told)) as play:
-                await play.ends_void()
-                assert play.shown
-                assert sum(play.asked(h) for h in both) == 1, "not written again"
-                if told:
-                    assert play.kinds() == {told}
+    run(lambda: voided(tmp_path, kind, rule, told, hosts))
 
-    run(scene)
+
+@pytest.mark.slow
+def test_a_host_that_falls_silent_fares_like_one_that_fails(tmp_path: Path) -> None:
+    """Side by side, as each is waited for."""
+    unheard, stalled = ("no_first_frame", Rule(), "silent"), ("stall", Rule(), "silent")
+    scenes = [
+        lambda at: asked_again(at, *unheard),
+        lambda at: asked_elsewhere(at, *unheard),
+        lambda at: written_again(at, *stalled),
+        lambda at: voided(at, *stalled, hosts=1),
+        lambda at: voided(at, *stalled, hosts=2),
+    ]
+
+    def play(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run(lambda: scenes[number](folder))
+
+    with ThreadPoolExecutor(len(scenes)) as threads:
+        for played in [threads.submit(play, number) for number in range(len(scenes))]:
+            played.result()
 
 
 @pytest.mark.parametrize(

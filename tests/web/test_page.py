@@ -24,7 +24,7 @@ TELLTALES = ("smollm", "135m", "careful", "lively")
 def app(engine_weights: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """One app on the real engine for all tests of this file."""
     folder = tmp_path_factory.mktemp("app")
-    with running(folder, ARENA_MAX_TOKENS="60", ARENA_PACE="1500", ARENA_GRACE="2") as app:
+    with running(folder, ARENA_MAX_TOKENS="24", ARENA_PACE="1500", ARENA_GRACE="2") as app:
         yield app
         assert "Traceback" not in app.printed and "Warning" not in app.printed, app.printed
 
@@ -232,7 +232,7 @@ def test_a_vote_is_taken_back_and_cast_anew_in_a_study(page: Any, app: App) -> N
 def test_a_reload_comes_back_to_the_same_battle(page: Any, app: App) -> None:
     enter(page, app)
     ask(page, "Write two sentences about rain.")
-    page.wait_for_selector("#pane-a .chip[data-state=writing]")
+    page.wait_for_selector("#pane-a .chip:is([data-state=writing], [data-state=complete])")
     mine = battle_id(page)
     page.reload()
     page.wait_for_selector(VOTE_OUT)

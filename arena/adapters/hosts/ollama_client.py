@@ -161,4 +161,5 @@ def _transport(trusted: ssl.SSLContext) -> _Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    return _Transport(client=session)
+    # Given none, it would read the authorities of the world for nothing.
+    return _Transport(client=session, verify=trusted)

@@ -43,6 +43,7 @@ def test_honest_raters_who_disagree_are_not_accused() -> None:
     assert 0.6 <= report.taste <= 1.0, "it learns how much they disagree"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("attack", "kind"),
     [
@@ -60,6 +61,7 @@ def test_each_kind_of_attacker_is_found_by_what_it_does(attack: Attack, kind: st
     assert set(found) == {attack.name} and kind in found[attack.name]
 
 
+@pytest.mark.untraced
 def test_a_ring_of_whom_none_stands_out_is_found_together() -> None:
     crowd = Crowd(honest=150, seed=7, attacks=[Attack("ring", 20, 30, target=2)])
     findings = audit(crowd.votes()).findings
@@ -68,6 +70,7 @@ def test_a_ring_of_whom_none_stands_out_is_found_together() -> None:
     assert len(together) >= 5 and {each.about for each in together} == {f"for {crowd.names()[2]}"}
 
 
+@pytest.mark.untraced
 def test_a_minority_with_an_order_of_its_own_is_not_taken_for_a_ring() -> None:
     minority = Attack("minority", 20, 0, how="minority")
     assert not audit(Crowd(honest=150, seed=6, attacks=[minority]).votes()).findings

@@ -141,6 +141,7 @@ def test_a_reply_cannot_be_made_to_confess_without_being_caught(prompt: str, tex
     assert names_itself(text, (prompt,))
 
 
+@pytest.mark.untraced
 def test_a_hostile_reply_of_100_000_characters_is_judged_at_once() -> None:
     """Nested repeats must not make the search explode: a reply is text from a stranger."""
     pieces = ("I am a ", "as an ai ", "made by the ", '**__"“', "Claude, ", "as Claude ", "I am ")

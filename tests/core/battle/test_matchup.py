@@ -179,6 +179,7 @@ def brute_force(theta: np.ndarray, judged: Sequence[int], size: int) -> dict[fro
     return {frozenset(f"name-{i}" for i in s): n / len(theta) for s, n in found.items()}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [2, 3])
 def test_sets_are_drawn_as_often_as_their_probability_says(
     size: int, monkeypatch: pytest.MonkeyPatch
@@ -207,6 +208,7 @@ def test_sets_are_drawn_as_often_as_their_probability_says(
     assert all(within_chance(seen[members], 4000, p) for members, p in expected.items())
 
 
+@pytest.mark.untraced
 def test_votes_weighed_by_the_inverse_of_their_probability_count_every_set_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

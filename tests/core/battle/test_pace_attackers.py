@@ -21,6 +21,8 @@ from scipy.stats import binom
 
 from arena.core.battle.pace import Pace, Track
 
+pytestmark = pytest.mark.untraced
+
 TICK_S = 0.1
 BATTLES = 300
 Floats = npt.NDArray[np.float64]

@@ -33,6 +33,7 @@ def fewest(votes: pd.DataFrame, upper: str, lower: str) -> int:
     raise AssertionError("nothing turns them round")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(4))
 def test_no_smaller_removal_turns_neighbours_round(seed: int) -> None:
     votes = chance_votes(14, 3, 4, seed=seed)
@@ -78,6 +79,7 @@ def test_the_last_of_a_group_and_whoever_never_met_have_no_rival() -> None:
     assert found(ledger([])).empty
 
 
+@pytest.mark.untraced
 def test_many_votes_are_no_more_work_than_few() -> None:
     votes = chance_votes(100_000, 12, 500, seed=2)
     table = found(votes)

@@ -13,6 +13,7 @@ from arena.core.standings.plan import PLAN, Assumed, assumptions, power, table
 from tests.core.tables import chance_votes, ledger
 
 
+@pytest.mark.untraced
 def test_without_tastes_or_ties_the_power_is_that_of_a_test_of_proportions() -> None:
     """Of two contenders: the log odds of n votes have the error 1 / √(n p (1 − p))."""
     plain = Assumed(gap=80, contenders=2, per_prompt=1, ties=0, taste=0, suit=0)
@@ -24,6 +25,7 @@ def test_without_tastes_or_ties_the_power_is_that_of_a_test_of_proportions() -> 
     assert found["power_lower"] < expected < found["power_upper"] + 0.05
 
 
+@pytest.mark.untraced
 def test_more_prompts_and_more_raters_tell_more() -> None:
     made = table(Assumed(gap=60), (4, 24), (10, 160), times=40)
     assert list(made.columns) == list(PLAN) and made["votes"].tolist() == [30, 480, 30, 480]

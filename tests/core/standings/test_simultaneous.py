@@ -52,6 +52,7 @@ def test_ranks_that_hold_together_are_never_narrower() -> None:
     assert (table["rank_worst_all"] - table["rank_best_all"]).min() < 7
 
 
+@pytest.mark.untraced
 def test_the_order_of_simulated_studies_is_claimed_falsely_seldom() -> None:
     truth = np.array([0.6, 0.3, 0.3, 0.0, -0.4])
     root = np.linalg.cholesky(0.05 * np.eye(5))
