@@ -508,9 +508,17 @@ function listen() {
   });
 }
 
-async function watchHost() {
+// The page's head asks as soon as it is there, long before this script is.
+let early = globalThis.arenaStatus;
+
+async function readiness() {
   const answer = await fetch(api("status")).catch(() => null);
-  const known = answer?.ok ? await answer.json().catch(() => null) : null;
+  return answer?.ok ? answer.json().catch(() => null) : null;
+}
+
+async function watchHost() {
+  const known = await (early ?? readiness());
+  early = null;
   host = known ?? {
     ready: false,
     headline: tell("arena.arena_away"),

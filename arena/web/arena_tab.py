@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from arena.core.battle.entities import LETTERS, Format
+from arena.web.ahead import ASSETS
 from arena.web.drawing import shown
 from arena.web.moves import Moves
 from arena.web.words import label
@@ -106,9 +107,8 @@ def _pane(letter: str) -> None:
 def katex() -> list[str]:
     """Addresses of the script and the style sheet for mathematics, among the files that Gradio
     serves; their names change with its version."""
-    assets = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
     return [
-        f"assets/{file.name}" for kind in ("js", "css") for file in assets.glob(f"katex-*.{kind}")
+        f"assets/{file.name}" for kind in ("js", "css") for file in ASSETS.glob(f"katex-*.{kind}")
     ]
 
 

@@ -1,9 +1,10 @@
 """Headers of responses: whatever a model writes cannot make the browser ask another machine.
 
-It knows only HTTP; the page itself is drawn elsewhere.
+What has another address as soon as it changes, browsers keep. It knows only HTTP; the page itself
+is drawn elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,11 @@ POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self'; object-src 'none'; frame-src 'none'; form-action 'self'"
 )
+
+ASSETS = "/assets/"
+"""Gradio's files, whose names change with what is in them."""
+
+FOR_GOOD = "max-age=31536000, immutable"
 
 
 def is_page(message: Message) -> bool:
@@ -44,6 +50,30 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class Lasting:
+    """Lets browsers keep for good what lies at an address that tells its version. versions: those
+    that are served now, by paths. Not `public`: behind a gate, what is in front keeps nothing."""
+
+    def __init__(self, app: ASGIApp, versions: Mapping[str, str]) -> None:
+        self._app = app
+        self._versions = versions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                MutableHeaders(scope=message)["Cache-Control"] = FOR_GOOD
+            await send(message)
+
+        lasts = scope["type"] == "http" and self._lasts(scope)
+        await self._app(scope, receive, with_headers if lasts else send)
+
+    def _lasts(self, scope: Scope) -> bool:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        version = self._versions.get(path)
+        asked = scope["query_string"].decode("latin-1")
+        return path.startswith(ASSETS) or (version is not None and asked == f"v={version}")
 
 
 def _is_html(headers: MutableHeaders) -> bool:

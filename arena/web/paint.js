@@ -59,16 +59,20 @@ function elements() {
   return panesReady && Object.values(found).every(Boolean) ? found : null;
 }
 
-async function mounted() {
-  for (;;) {
-    const found = elements();
-    if (found) {
+function mounted() {
+  return new Promise((resolve) => {
+    const look = () => {
+      const found = elements();
+      if (!found) return;
+      changes.disconnect();
       for (const pane of found.panes.values()) pane.replies = new Replies(pane.box);
       for (const field of [found.prompt, found.followUp]) field.dir = "auto";
-      return found;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
+      resolve(found);
+    };
+    const changes = new MutationObserver(look);
+    changes.observe(document.body, { childList: true, subtree: true });
+    look();
+  });
 }
 
 function say(el, text, kind = "") {

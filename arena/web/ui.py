@@ -14,10 +14,10 @@ import gradio as gr
 from gradio.blocks import BlocksConfig
 from starlette.middleware.gzip import GZipMiddleware
 
-from arena.web import arena_tab, calls, embedding, hosts_tab, leaderboard_tab, raters_tab
+from arena.web import ahead, arena_tab, calls, embedding, hosts_tab, leaderboard_tab, raters_tab
 from arena.web.callers import Callers
 from arena.web.front import Front
-from arena.web.headers import Headers, of_page
+from arena.web.headers import Headers, Lasting, of_page
 from arena.web.prefix import Prefix
 from arena.web.theme import theme
 from arena.web.words import I18N, label
@@ -40,11 +40,6 @@ with asks again and again, so it is not among the oldest."""
 NOTHING: dict[str, Any] = {}
 
 STYLES = ("style.css", "study.css", "hosts.css", "leaderboard.css")
-
-# The style sheet goes here as it is; passed as `css_paths`, Gradio would split its selectors.
-HEAD = """
-<style>{style}</style>
-"""
 
 MASTHEAD = f"""
 <header class="masthead">
@@ -123,14 +118,18 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     """The app with the page at its root. root_path: below which a proxy shows it, as /arena.
     embed: origins of pages that may show it. What could tell who is who is off: error texts, run
     history and the monitoring page."""
+    here = Path(__file__).parent
+    style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
+    files = ahead.of_page(page, style)
+    ahead.install(app, files)
     embedding.install(app)
+    versions: dict[str, str] = {ahead.SHEET: files.version}
+    app.add_middleware(Lasting, versions=versions)
     app.add_middleware(Headers, change=partial(of_page, more=embedding.framed(embed)))
-    app.add_middleware(Front, title=TITLE)
+    app.add_middleware(Front, title=TITLE, ahead=files)
     app.add_middleware(GZipMiddleware, compresslevel=COMPRESSION)
     if root_path:
         app.add_middleware(Prefix, root_path=root_path)
-    here = Path(__file__).parent
-    style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,
@@ -138,12 +137,13 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
         root_path=root_path or None,
         theme=theme(),
         i18n=I18N,
-        head=HEAD.format(style=style),
         footer_links=[],
         show_error=False,
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
     )
+    versions["/theme.css"] = page.theme_hash
+    page.config["i18n_translations"] = {}  # `Front` puts in those of one language.
     calls.shorten(mounted)
     return mounted

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import orjson
 import pandas as pd
 from babel import Locale
 from babel.dates import format_date, format_skeleton
@@ -169,6 +170,8 @@ _SAID = [
 ]
 
 I18N = gr.I18n(**{language: {} for language in WORDS})
+NO_WORDS = b'"i18n_translations":{}'
+"""In Gradio's page, in the place of its words, which `for_gradio` puts there."""
 
 
 def everywhere(key: str, draw: Callable[[Words], str]) -> str:
@@ -180,6 +183,14 @@ def everywhere(key: str, draw: Callable[[Words], str]) -> str:
 
 def label(key: str) -> str:
     return everywhere(key, lambda words: words(key))
+
+
+def for_gradio(words: Words) -> bytes:
+    """What was drawn for everybody, in the one language that is read, as Gradio's page has it."""
+    told = orjson.dumps({words.language: I18N.translations[words.language]})
+    for mark in b"<>&'":
+        told = told.replace(bytes((mark,)), b"\\u%04x" % mark)
+    return NO_WORDS[:-2] + told
 
 
 def spoken(headers: Mapping[str, str]) -> Words:
