@@ -3,18 +3,13 @@
 It tells what `arena.checks.doctor` finds.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
+from arena.checks.findings import Finding
 from arena.cli.arguments import as_json
 from arena.cli.terminal import console, print_json
-
-if TYPE_CHECKING:
-    from arena.checks.findings import Finding
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 CODES = "Exit code 0: no problem; 1: a problem; 2: a wrong command line."

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.core.ports import Readiness
-    from arena.settings import Settings
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from markupsafe import Markup
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.core.errors import ArenaError, RateLimited
 from arena.web.api.problems import problem, refused
@@ -42,8 +43,6 @@ from arena.web.drawing import drawn
 from arena.web.words import spoken
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from arena.web.openid import OpenId
 
 OPEN = ("/healthz", "/readyz")

@@ -16,10 +16,10 @@ from arena import settings as config
 from arena.cli.arguments import MOST, as_json, number, numbers
 from arena.cli.terminal import Bar, console, figure, print_json, refused, table
 from arena.core.errors import ConfigError, NoCapacity
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.bench.hosts import Ratio, Row
-    from arena.settings import Settings
 
 
 def arguments(parser: ArgumentParser) -> None:
