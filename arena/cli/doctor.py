@@ -35,9 +35,9 @@ def told(findings: Sequence[Finding], as_json: bool) -> int:
         return int(failed)
     for finding in findings:
         line = f"{finding.status:<5} {finding.check:<9} {finding.message}"
-        console.print(line, style=STYLES[finding.status], markup=False)
+        console.print(line, style=STYLES[finding.status])
         if finding.mend:
-            console.print(f"{'':<16}{finding.mend}", markup=False)
+            console.print(f"{'':<16}{finding.mend}")
     problems = "1 problem" if counts["fail"] == 1 else f"{counts['fail']} problems"
     warnings = "1 warning" if counts["warn"] == 1 else f"{counts['warn']} warnings"
     console.print(f"{problems}, {warnings}.")

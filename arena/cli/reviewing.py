@@ -163,6 +163,6 @@ def print_review(review: Review) -> None:
         more = len(found) - MOST_ROWS
         for line in (note, f"And {more} more; --format json has all." if more > 0 else ""):
             if line:
-                console.print(harmless(line), markup=False)
+                console.print(harmless(line))
     if review.tie_share:
         console.print(f"By Davidson's model equals tie in {review.tie_share:.0%} of votes.")

@@ -155,4 +155,4 @@ def _write(folder: Path, rows: Sequence[Row]) -> None:
     flat = pd.json_normalize(told, sep="_").rename(columns={"with_": "with"}).round(6)
     flat.to_csv(folder / "hosts.csv", index=False)
     (folder / "hosts.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
-    console.print(f"Written: {folder / 'hosts.csv'}, {folder / 'hosts.json'}", markup=False)
+    console.print(f"Written: {folder / 'hosts.csv'}, {folder / 'hosts.json'}")
