@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Ints
 from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
@@ -33,7 +33,7 @@ LABELS_AT_ONCE = 20_000
 SUPERSEDED = "superseded"
 TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
-Sequences = NDArray[np.int64]
+Sequences = Ints
 UnderWay = Callable[[], Awaitable[Collection[str]]]
 """The ids of the battles that are not over."""
 

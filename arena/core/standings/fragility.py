@@ -14,17 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import expected
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, WINNERS, counted
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 FRAGILITY = {
     **dict.fromkeys(("upper", "lower"), TEXT),
