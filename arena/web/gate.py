@@ -34,6 +34,7 @@ from arena.web.callers import (
     cookie,
     cookies,
     digest,
+    give_cookie,
     said_in,
     session_of,
     signed,
@@ -175,14 +176,9 @@ class Gate:
         """Let in, and led to where they wanted to go, which is here."""
         here = after if after.startswith("/") and after[1:2] not in ("/", "\\") else "/"
         answer = RedirectResponse(f"{self._root}{here}", 303)
-        answer.set_cookie(
-            *ticket(key, self._admitted, account, MONTH_S),
-            max_age=MONTH_S,
-            path=f"{self._root}/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        name, value = ticket(key, self._admitted, account, MONTH_S)
+        secure = request.url.scheme == "https"
+        give_cookie(answer, name, value, MONTH_S, path=f"{self._root}/", secure=secure)
         return answer
 
     def _read(self, key: bytes, told: str) -> str | None:
