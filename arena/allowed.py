@@ -1,5 +1,5 @@
-"""How the texts of settings are read: each function takes one and raises ValueError where it is
-not allowed.
+"""How the texts of settings are read, each of which raises ValueError where it is not allowed; and,
+of numbers, what is allowed in words.
 
 It does not know which settings there are, nor where their texts come from.
 """
@@ -7,12 +7,13 @@ It does not know which settings there are, nor where their texts come from.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
+T = TypeVar("T")
 Number = TypeVar("Number", int, float)
+Read = Callable[[str], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,50 +26,67 @@ class ModelSource:
     sha256: str = ""
 
 
-def within(kind: Callable[[str], Number], low: float, high: float) -> Callable[[str], Number]:
-    def parse(text: str) -> Number:
+def whole(low: int, high: int, least: str = "") -> tuple[Read[int], str]:
+    """least: what the lowest stands for."""
+    return _within(int, low, high), _span(low, high, least)
+
+
+def number(
+    low: float, high: float, after: str = "", *, least: str = "", unit: str = ""
+) -> tuple[Read[float], str]:
+    """after: what else is said of it."""
+    words = ", ".join(filter(None, (unit, _span(low, high, least), after)))
+    return _within(float, low, high), words
+
+
+def or_none(read: Read[T], words: str, empty: str = "") -> tuple[Read[T | None], str]:
+    """empty: what it stands for that nothing is said."""
+    told = f"{words}, or empty for {empty}" if empty else f"{words}, or empty"
+    return lambda text: read(text) if text else None, told
+
+
+def _within(kind: Read[Number], low: float, high: float) -> Read[Number]:
+    def read(text: str) -> Number:
         value = kind(text)
         if not low <= value <= high:
             raise ValueError
         return value
 
-    return parse
+    return read
 
 
-whole, number = partial(within, int), partial(within, float)
+def _span(low: float, high: float, least: str) -> str:
+    return f"{low} ({least}) to {high}" if least else f"{low} to {high}"
 
 
-def number_or_none(low: float, high: float) -> Callable[[str], float | None]:
-    """None where nothing is said."""
-    parse = number(low, high)
-    return lambda text: parse(text) if text else None
-
-
-def one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
+def matching(pattern: str) -> Read[str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
             raise ValueError
         return text
 
-    return parse
+    return read
+
+
+def one_of(*known: str) -> Read[str]:
+    return matching("|".join(known))
 
 
 def words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def hostnames(text: str) -> tuple[str, ...]:
-    names = words(text.lower())
-    if any(not re.fullmatch(r"[\w.:-]+", name) for name in names):
-        raise ValueError
-    return names
+def each_matching(pattern: str) -> Read[tuple[str, ...]]:
+    """In small letters."""
+    one = matching(pattern)
+    return lambda text: tuple(map(one, words(text.lower())))
 
 
-def origins(text: str) -> tuple[str, ...]:
-    named = words(text.lower())
-    if any(not re.fullmatch(r"\*|https?://[\w.*-]+(:[\d*]+)?", origin) for origin in named):
-        raise ValueError
-    return named
+hostnames = each_matching(r"[\w.:-]+")
+origins = each_matching(r"\*|https?://[\w.*-]+(:[\d*]+)?")
+header = matching(r"[A-Za-z0-9-]*")
+issuer = matching(r"(?s)(https://[\w.-].*|http://(127\.0\.0\.1|localhost)\b.*)?")
+redis = matching(r"((rediss?|unix)://\S+)?")
 
 
 def tokens(text: str) -> tuple[str, ...]:
@@ -89,18 +107,6 @@ def networks(text: str) -> tuple[str, ...]:
     return tuple(str(ip_network(part, strict=False)) for part in words(text))
 
 
-def header(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9-]*", text):
-        raise ValueError
-    return text
-
-
-def issuer(text: str) -> str:
-    if text and not re.match(r"https://[\w.-]+|http://(127\.0\.0\.1|localhost)\b", text):
-        raise ValueError
-    return text
-
-
 def file(text: str) -> Path | None:
     named = path(text)
     if named and not named.is_file():
@@ -117,12 +123,6 @@ def models(text: str) -> tuple[str, ...]:
 
 def path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
-
-
-def redis(text: str) -> str:
-    if text and not re.match(r"(rediss?|unix)://[^\s]+$", text):
-        raise ValueError
-    return text
 
 
 def source(text: str) -> ModelSource:

@@ -33,11 +33,11 @@ from arena.exchange.foreign import METADATA, ledger_rows
 from arena.exchange.receiving import Told, nobody
 from arena.play.scoreboard import COLUMNS
 from arena.play.studies import blinded
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from arena.settings import Settings
 
 Result = TypeVar("Result")
 

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from arena import battles, frames
 from arena import settings as config
+from arena.compose import House
+from arena.core.standings.review import Review
 
 if TYPE_CHECKING:
-    import pandas as pd
     from plotly.graph_objects import Figure
 
-    from arena.compose import House
-    from arena.core.standings.review import Review
     from arena.server.serving import Server
 
 
@@ -82,7 +83,6 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     notebook runs on another machine than the browser. settings: any key of the settings table,
     for example OLLAMA_HOST="10.0.0.5". Raises ConfigError."""
     loaded = config.given({"ARENA_PORT": port, **settings})
-    from arena.compose import House
     from arena.server import serving
     from arena.server.application import build_app, exposure
 

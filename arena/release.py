@@ -3,8 +3,6 @@
 It does not know how a study was run, nor where it is published.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -15,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment
@@ -23,6 +21,7 @@ from jinja2 import Environment
 from arena import frames, studies
 from arena.core.codec import decode, encode
 from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 from arena.core.standings import agreement
 from arena.core.standings.board import Query
 from arena.core.standings.leaderboard import superseding
@@ -30,10 +29,7 @@ from arena.core.study.design import Completion, Study
 from arena.core.study.tables import judging, prompts
 from arena.exchange import croissant, personal
 from arena.exchange.folder import write, written
-
-if TYPE_CHECKING:
-    from arena.core.ports import Ledger
-    from arena.settings import Settings
+from arena.settings import Settings
 
 WHAT = {
     "prompts.jsonl": "what was asked",

@@ -18,7 +18,7 @@ from platformdirs import user_cache_path, user_data_path
 
 from arena import allowed
 from arena.addresses import HostAddress, host_url
-from arena.allowed import ModelSource
+from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
 
@@ -60,8 +60,10 @@ def _database(text: str) -> str:
 
 _HOST = "an IP, host:port or http(s) URL, without user or password"
 _BY_PROXY = "one that a proxy of ARENA_PROXIES sets, which has to be set as well"
-_TOKENS = "as many bearer tokens as there are hosts at most, comma-separated"
 _OLLAMA = f"{_HOST}, and without a path such as /api or /v1, which the arena adds itself"
+_TOKENS = allowed.tokens, "as many bearer tokens as there are hosts at most, comma-separated"
+_PEM = allowed.file, "a PEM file that exists, or empty"
+_LIMIT = whole(0, 1000000, "no limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +71,18 @@ class Settings:
     """Everything that can be set. Field metadata carry key, default and what is allowed."""
 
     ollama_host: str = _key("OLLAMA_HOST", "", str, _OLLAMA)
-    ollama_port: int = _key("OLLAMA_PORT", "11434", allowed.whole(1, 65535), "1 to 65535")
+    ollama_port: int = _key("OLLAMA_PORT", "11434", *whole(1, 65535))
     ollama_hosts: tuple[str, ...] = _key(
         "OLLAMA_HOSTS", "", allowed.words, f"comma-separated: {_OLLAMA}"
     )
-    tokens: tuple[str, ...] = _key("OLLAMA_TOKENS", "", allowed.tokens, _TOKENS, secret=True)
+    tokens: tuple[str, ...] = _key("OLLAMA_TOKENS", "", *_TOKENS, secret=True)
     openai_hosts: tuple[str, ...] = _key(
         "OPENAI_HOSTS", "", allowed.words, f"comma-separated: {_HOST}"
     )
-    openai_tokens: tuple[str, ...] = _key("OPENAI_TOKENS", "", allowed.tokens, _TOKENS, secret=True)
-    ca_file: Path | None = _key(
-        "OLLAMA_CA_FILE", "", allowed.file, "a PEM file that exists, or empty"
-    )
-    cert_file: Path | None = _key(
-        "OLLAMA_CERT_FILE", "", allowed.file, "a PEM file that exists, or empty"
-    )
-    num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", allowed.whole(1, 256), "1 to 256")
+    openai_tokens: tuple[str, ...] = _key("OPENAI_TOKENS", "", *_TOKENS, secret=True)
+    ca_file: Path | None = _key("OLLAMA_CA_FILE", "", *_PEM)
+    cert_file: Path | None = _key("OLLAMA_CERT_FILE", "", *_PEM)
+    num_parallel: int = _key("OLLAMA_NUM_PARALLEL", "1", *whole(1, 256))
     models: tuple[str, ...] = _key(
         "ARENA_MODELS",
         "llama3.1:8b,mistral:7b,phi3:mini",
@@ -97,26 +95,14 @@ class Settings:
     roster: Path | None = _key(
         "ARENA_ROSTER", "", allowed.path, "the path of a TOML file, or empty"
     )
-    at_once: int = _key("ARENA_AT_ONCE", "40", allowed.whole(1, 100000), "1 to 100000")
-    queue: int = _key("ARENA_QUEUE", "128", allowed.whole(1, 100000), "1 to 100000")
-    battle_size: int = _key(
-        "ARENA_BATTLE_SIZE",
-        "3",
-        allowed.whole(MIN_CONTENDERS, MAX_CONTENDERS),
-        f"{MIN_CONTENDERS} to {MAX_CONTENDERS}",
-    )
+    at_once: int = _key("ARENA_AT_ONCE", "40", *whole(1, 100000))
+    queue: int = _key("ARENA_QUEUE", "128", *whole(1, 100000))
+    battle_size: int = _key("ARENA_BATTLE_SIZE", "3", *whole(MIN_CONTENDERS, MAX_CONTENDERS))
     draw: str = _key("ARENA_DRAW", "fewest", allowed.one_of(*DRAWS), f"one of {', '.join(DRAWS)}")
-    opens_per_minute: int = _key(
-        "ARENA_OPENS_PER_MINUTE", "120", allowed.whole(0, 1000000), "0 (no limit) to 1000000"
-    )
-    ballots_per_hour: int = _key(
-        "ARENA_BALLOTS_PER_HOUR", "600", allowed.whole(0, 1000000), "0 (no limit) to 1000000"
-    )
+    opens_per_minute: int = _key("ARENA_OPENS_PER_MINUTE", "120", *_LIMIT)
+    ballots_per_hour: int = _key("ARENA_BALLOTS_PER_HOUR", "600", *_LIMIT)
     ballots_per_network: int | None = _key(
-        "ARENA_BALLOTS_PER_NETWORK",
-        "",
-        lambda text: allowed.whole(0, 1000000)(text) if text else None,
-        "0 (no limit) to 1000000, or empty for as many as ARENA_BALLOTS_PER_HOUR",
+        "ARENA_BALLOTS_PER_NETWORK", "", *or_none(*_LIMIT, "as many as ARENA_BALLOTS_PER_HOUR")
     )
     proxies: tuple[str, ...] = _key(
         "ARENA_PROXIES",
@@ -136,31 +122,22 @@ class Settings:
     )
     openid_client: str = _key("ARENA_OPENID_CLIENT", "", str, "the id that it knows the arena by")
     openid_secret: str = _key("ARENA_OPENID_SECRET", "", str, "the secret of that", secret=True)
-    stop_s: float = _key("ARENA_STOP", "30", allowed.number(0, 3600), "seconds, 0 to 3600")
-    timeout_s: float = _key("ARENA_TIMEOUT", "180", allowed.number(1, 3600), "seconds, 1 to 3600")
-    first_token_s: float = _key(
-        "ARENA_FIRST_TOKEN", "30", allowed.number(1, 3600), "seconds, 1 to 3600"
-    )
+    stop_s: float = _key("ARENA_STOP", "30", *number(0, 3600, unit="seconds"))
+    timeout_s: float = _key("ARENA_TIMEOUT", "180", *number(1, 3600, unit="seconds"))
+    first_token_s: float = _key("ARENA_FIRST_TOKEN", "30", *number(1, 3600, unit="seconds"))
     pace: float = _key(
-        "ARENA_PACE", "0", allowed.number(0, 10000), "characters a second, 0 (no limit) to 10000"
+        "ARENA_PACE", "0", *number(0, 10000, least="no limit", unit="characters a second")
     )
-    grace_s: float = _key("ARENA_GRACE", "5", allowed.number(0.5, 3600), "seconds, 0.5 to 3600")
-    max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", allowed.whole(10, 100000), "10 to 100000")
-    max_tokens: int = _key("ARENA_MAX_TOKENS", "512", allowed.whole(1, 32768), "1 to 32768")
-    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", allowed.whole(1, 131072), "1 to 131072")
-    context: int = _key("ARENA_CONTEXT", "4096", allowed.whole(256, 1048576), "256 to 1048576")
+    grace_s: float = _key("ARENA_GRACE", "5", *number(0.5, 3600, unit="seconds"))
+    max_prompt: int = _key("ARENA_MAX_PROMPT", "6000", *whole(10, 100000))
+    max_tokens: int = _key("ARENA_MAX_TOKENS", "512", *whole(1, 32768))
+    think_tokens: int = _key("ARENA_THINK_TOKENS", "2048", *whole(1, 131072))
+    context: int = _key("ARENA_CONTEXT", "4096", *whole(256, 1048576))
     temperature: float | None = _key(
-        "ARENA_TEMPERATURE",
-        "",
-        allowed.number_or_none(0, 2),
-        "0 to 2, or empty for the models' own",
+        "ARENA_TEMPERATURE", "", *or_none(*number(0, 2), "the models' own")
     )
-    gpu_cost: float = _key(
-        "ARENA_GPU_COST_PER_HOUR", "1.006", allowed.number(0, 10000), "0 to 10000, in any currency"
-    )
-    watts: float | None = _key(
-        "ARENA_WATTS", "", allowed.number_or_none(0, 100000), "0 to 100000, or empty"
-    )
+    gpu_cost: float = _key("ARENA_GPU_COST_PER_HOUR", "1.006", *number(0, 10000, "in any currency"))
+    watts: float | None = _key("ARENA_WATTS", "", *or_none(*number(0, 100000)))
     engine_models: tuple[ModelSource, ...] = _key(
         "ARENA_ENGINE_MODELS",
         "",
@@ -197,14 +174,9 @@ class Settings:
         "nothing, standings, votes or all",
     )
     downloads_after: float | None = _key(
-        "ARENA_DOWNLOADS_AFTER",
-        "",
-        allowed.number_or_none(0, 87600),
-        "hours, 0 to 87600, or empty for the end of the day",
+        "ARENA_DOWNLOADS_AFTER", "", *or_none(*number(0, 87600, unit="hours"), "the end of the day")
     )
-    downloads_from: int = _key(
-        "ARENA_DOWNLOADS_FROM", "0", allowed.whole(0, 10**9), "0 to 1000000000"
-    )
+    downloads_from: int = _key("ARENA_DOWNLOADS_FROM", "0", *whole(0, 10**9))
     names: tuple[str, ...] = _key(
         "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
     )
@@ -221,7 +193,7 @@ class Settings:
         "a path such as /arena, or empty where it has the whole host",
     )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
-    port: int = _key("ARENA_PORT", "7860", allowed.whole(0, 65535), "0 (any free port) to 65535")
+    port: int = _key("ARENA_PORT", "7860", *whole(0, 65535, "any free port"))
 
     @property
     def gated(self) -> bool:

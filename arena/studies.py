@@ -17,6 +17,7 @@ from arena import frames
 from arena import settings as config
 from arena.core.battle.record import KINDS
 from arena.core.errors import BadInput
+from arena.core.ports import Ledger
 from arena.core.standings import agreement
 from arena.core.standings.judge import EXCLUDED, FINDINGS, JUDGE, family, findings
 from arena.core.standings.leaderboard import superseding
@@ -28,12 +29,11 @@ from arena.exchange.tables import rows_of, with_images
 from arena.play.judging import cases, verdicts
 from arena.play.panels import days
 from arena.play.studies import study_of
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from arena.core.ports import Ledger
-    from arena.settings import Settings
 
 ALIKE = ("agrees", "agrees_lower", "agrees_upper", "kappa", "agrees_with_self", "first_seat")
 """Of `agreement.RATERS`, what stands beside each rater."""

@@ -11,15 +11,11 @@ one group from the start, while standings rank apart who is not yet linked by vo
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.battle.matchup import SEEDED, Policy
 from arena.core.standings.bradley_terry import PRIOR_SD, Method, half_interval
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 TIES = 0.3
 """How often two equals tie; the further apart, the rarer."""

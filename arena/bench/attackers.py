@@ -9,12 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY_S = 86_400.0

@@ -4,8 +4,6 @@ battle from the prompt to the names, timed.
 Its calls are those of `arena.checks.page`. It does not know how many tabs there are.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

@@ -5,8 +5,6 @@ steadily, so that whatever else the machine does slows all of them down alike. I
 how figures are drawn.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack

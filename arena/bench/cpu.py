@@ -4,8 +4,6 @@ The profile is of further battles, since taking one makes everything slower. It 
 figures are drawn.
 """
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 It says itself when it was the bottleneck: how late its own event loop was, and the CPU it took.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from arena.bench import Told
 from arena.bench.arenas import Arenas
+from arena.core.arrays import Floats
 from arena.core.battle.matchup import Policy
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
-
-Floats = NDArray[np.float64]
 
 GROWTH = 1.1
 """Arenas are fitted, and `best` learns, each time their battles grew by this; at first after

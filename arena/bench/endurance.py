@@ -3,8 +3,6 @@
 It does not know how figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

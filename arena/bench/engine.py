@@ -5,8 +5,6 @@ All are read by the same few lines, so that no client is measured. It does not k
 came about, nor how figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

@@ -4,8 +4,6 @@ start. Beside it, where that says something, a plain Gradio app.
 It does not know how figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

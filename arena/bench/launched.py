@@ -4,8 +4,6 @@ arena on one core that it has for itself where the system lets us choose.
 It does not know what is measured.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import signal

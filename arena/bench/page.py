@@ -5,8 +5,6 @@ Replies are fed to the page's own scripts as the event stream would bring them. 
 figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import importlib
 import json

@@ -4,8 +4,6 @@ asks and reads as Gradio's own client does.
 It does not know how many tabs there are.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import time

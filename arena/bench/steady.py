@@ -6,8 +6,6 @@ It tells its address in one line, ends with its standard input, and says itself 
 It knows no memory and no queue: everybody is answered at once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import json

@@ -4,8 +4,6 @@ official client on the same host, and from the last token until the vote is open
 One battle at a time. It does not know how figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from functools import partial

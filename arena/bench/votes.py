@@ -4,8 +4,6 @@ ledger, and on the page.
 It does not know which database a ledger is, nor how figures are drawn.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Mapping

@@ -3,21 +3,16 @@
 All is only looked at. It does not know how a database is asked.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.checks.findings import Finding, fail, ok, warn
 from arena.compose import ledger_condition, store_condition
 from arena.core.errors import ArenaError
-
-if TYPE_CHECKING:
-    from arena.settings import Settings
+from arena.settings import Settings
 
 FULL, TIGHT = 100_000_000, 1_000_000_000
 """Bytes free: below the first votes are in danger, below the second it is time to tidy up."""

@@ -6,6 +6,7 @@ It does not know how they are found.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from arena.cli.arguments import as_json
 from arena.cli.terminal import console, print_json, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pandas as pd
 
     from arena.core.audit.search import Finding

@@ -19,5 +19,5 @@ async def run(options: Namespace) -> int:
     from arena import compose
 
     tell(await compose.backed_up(config.load(), options.file))
-    console.print(f"Written: {options.file}", markup=False)
+    console.print(f"Written: {options.file}")
     return 0

@@ -46,9 +46,9 @@ async def run(options: Namespace) -> int:
         if not options.force:
             advice = "Nothing was written; --force writes it all the same."
             raise NoCapacity(f"{error} {advice}") from error
-        errors.print(f"{error} It is written all the same.", style="yellow", markup=False)
+        errors.print(f"{error} It is written all the same.", style="yellow")
     write(file, wanted, emptied=("OLLAMA_HOSTS",))
-    console.print(f"{file} names {host.url} now. It holds from the next start.", markup=False)
+    console.print(f"{file} names {host.url} now. It holds from the next start.")
     if config.load(file=file).hosts() != (host,):
         errors.print(
             "The environment sets another host (OLLAMA_HOST, OLLAMA_PORT or OLLAMA_HOSTS) and "
@@ -67,12 +67,12 @@ async def _check(settings: config.Settings, url: str) -> None:
         if not report.up:
             raise NoCapacity(f"{url} is no Ollama host that can be reached. {report.last_fault}")
         names = ", ".join(model.name for model in report.models) or "none"
-        console.print(f"{url} answers: Ollama {report.version}", markup=False)
-        console.print(f"installed: {names}", markup=False)
+        console.print(f"{url} answers: Ollama {report.version}")
+        console.print(f"installed: {names}")
         for problem in house.hosts.problems:
-            console.print(f"note: {problem}", style="yellow", markup=False)
+            console.print(f"note: {problem}", style="yellow")
         playing = ", ".join(c.name for c in house.hosts.contenders()) or "none"
-        console.print(f"contenders: {playing}", markup=False)
+        console.print(f"contenders: {playing}")
         if refusal := house.hosts.refusal():
             raise NoCapacity(refusal)
 

@@ -3,18 +3,13 @@
 It tells what `arena.checks.doctor` finds.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
+from arena.checks.findings import Finding
 from arena.cli.arguments import as_json
 from arena.cli.terminal import console, print_json
-
-if TYPE_CHECKING:
-    from arena.checks.findings import Finding
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 CODES = "Exit code 0: no problem; 1: a problem; 2: a wrong command line."
@@ -40,9 +35,9 @@ def told(findings: Sequence[Finding], as_json: bool) -> int:
         return int(failed)
     for finding in findings:
         line = f"{finding.status:<5} {finding.check:<9} {finding.message}"
-        console.print(line, style=STYLES[finding.status], markup=False)
+        console.print(line, style=STYLES[finding.status])
         if finding.mend:
-            console.print(f"{'':<16}{finding.mend}", markup=False)
+            console.print(f"{'':<16}{finding.mend}")
     problems = "1 problem" if counts["fail"] == 1 else f"{counts['fail']} problems"
     warnings = "1 warning" if counts["warn"] == 1 else f"{counts['warn']} warnings"
     console.print(f"{problems}, {warnings}.")

@@ -3,22 +3,15 @@
 It does not know how votes are kept, nor how it is found out whom to exclude.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import as_json, choice, slices
 from arena.cli.terminal import console, print_json, table
 from arena.core.errors import BadInput
-from arena.core.ports import BALLOT, RATER, Exclusion, standing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from arena.core.ports import Ledger
+from arena.core.ports import BALLOT, RATER, Exclusion, Ledger, standing
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -83,7 +83,7 @@ def run(options: Namespace) -> int:
                 f"{place} cannot be written ({error.strerror}). Name a file in a folder that can "
                 "be written and has room."
             ) from None
-        errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)", markup=False)
+        errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)")
         _tell(left_out)
         return 0
     if options.format == "parquet" and sys.stdout.isatty():
@@ -103,7 +103,7 @@ async def _pictures(ledger: Ledger, named: set[str], folder: Path) -> None:
         raise BadInput(
             f"{folder} cannot be written ({error.strerror}). Name a folder that can be and has room."
         ) from None
-    errors.print(f"Images written: {len(named) - gone} into {folder}", markup=False)
+    errors.print(f"Images written: {len(named) - gone} into {folder}")
     if gone:
         errors.print(f"Images that are no longer kept: {gone}.")
 

@@ -137,7 +137,7 @@ def _print_table(board: Board, review: Review | None) -> None:
     console.print(drawn, soft_wrap=False)
     read = [f"{name}: {meaning}" for name, meaning in MEANINGS.items() if name in columns]
     for line in (*_notes(board, rated), *_to_settle(board), *read):
-        console.print(harmless(line), markup=False, soft_wrap=False)
+        console.print(harmless(line), soft_wrap=False)
     if review:
         from arena.cli.reviewing import print_review
 

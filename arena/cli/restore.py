@@ -25,5 +25,5 @@ async def run(options: Namespace) -> int:
     found, aside = await compose.restored(config.load(), options.file)
     tell(found)
     if aside:
-        console.print(f"What was there is kept as {aside}", markup=False)
+        console.print(f"What was there is kept as {aside}")
     return 0

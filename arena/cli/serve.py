@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.core.ports import Readiness
-    from arena.settings import Settings
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -39,24 +39,24 @@ def run(options: Namespace) -> int:
     from arena.server import serving
 
     sock = serving.listen(settings.bind, settings.port)
-    console.print("[bold]Progressive Arena[/bold]")
+    console.print("Progressive Arena", style="bold")
     from arena.compose import House
     from arena.server.application import build_app, exposure
 
     terminal = Terminal()
     house = House(settings, terminal.show)
     house.check()
-    console.print(f"  votes   {house.ledger.place}", markup=False)
+    console.print(f"  votes   {house.ledger.place}")
     if older := config.older_votes(settings):
-        console.print(f"  note    {older}", style="yellow", markup=False)
+        console.print(f"  note    {older}", style="yellow")
     if warning := exposure(settings, options.share):
-        console.print(f"  note    {warning}", style="yellow", markup=False)
+        console.print(f"  note    {warning}", style="yellow")
     app = build_app(house, shared=options.share)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
     server = serving.Server(app, sock, stopping, settings.proxies)
 
     def started() -> None:
-        console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]")
+        console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]", markup=True)
         if options.share:
             _share(sock)
 
@@ -92,10 +92,10 @@ def _share(sock: socket) -> None:
     try:
         link = serving.share(sock)
     except serving.NoPublicLink as error:
-        errors.print(f"  public  {error}", style="yellow", markup=False)
+        errors.print(f"  public  {error}", style="yellow")
         return
-    console.print(f"  public  [bold]{link}[/bold]")
-    console.print(scannable(link), markup=False, highlight=False)
+    console.print(f"  public  [bold]{link}[/bold]", markup=True)
+    console.print(scannable(link))
 
 
 def scannable(link: str) -> str:
@@ -124,9 +124,9 @@ class Terminal:
         if line != self._last:
             self._last = line
             style = "green" if readiness.ready else ""
-            console.print(f"  status  {line}", style=style, markup=False)
+            console.print(f"  status  {line}", style=style)
             for note in report.splitlines():
-                console.print(f"  {note}", markup=False)
+                console.print(f"  {note}")
 
     def close(self) -> None:
         self._bar.close()

@@ -83,5 +83,5 @@ def _print(url: str, timings: Sequence[Timing]) -> None:
     console.print(drawn)
     for timing in timings:
         if timing.failed:
-            console.print(f"{timing.question}: {timing.failed}", style="red", markup=False)
+            console.print(f"{timing.question}: {timing.failed}", style="red")
     console.print("Its votes are kept as study 'smoke' and not ranked.")

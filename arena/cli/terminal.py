@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(markup=False, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 DASH = "–"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -35,7 +35,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def refused(error: ArenaError) -> None:
     """An error as one kind line, without a traceback."""
-    errors.print(f"{error.title}: {error}", style="red", markup=False)
+    errors.print(f"{error.title}: {error}", style="red")
 
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
@@ -52,10 +52,10 @@ def told(where: str, value: Any, tables: Iterable[Table], words: str) -> None:
         return
     for drawn in tables:
         console.print(drawn)
-    console.print(words, markup=False)
+    console.print(words)
     if where:
         Path(where).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        console.print(f"Written: {where}", markup=False)
+        console.print(f"Written: {where}")
 
 
 def table(
@@ -105,7 +105,7 @@ class Bar:
         """part: 0…1, or None while it is not known."""
         if not errors.is_terminal:
             if text != self._last:
-                errors.print(f"  {text}", markup=False)
+                errors.print(f"  {text}")
             self._last = text
             return
         if not self._bar or self._task is None:

@@ -41,7 +41,7 @@ async def run(options: Namespace) -> int:
 
 def tell(found: Verified) -> None:
     for fault in found.faults:
-        errors.print(f"  fault   {fault}", style="red", markup=False)
+        errors.print(f"  fault   {fault}", style="red")
     if found.more:
         errors.print(f"  and {found.more} more", style="red")
     console.print(f"  votes   {found.votes:,}")

@@ -43,7 +43,7 @@ async def run(_: Namespace) -> int:
         reports = house.hosts.reports()
         _print(reports, time.monotonic() - started)
         for problem in house.hosts.problems:
-            console.print(f"  note  {problem}", style="yellow", markup=False)
+            console.print(f"  note  {problem}", style="yellow")
         if refusal := house.hosts.refusal():
             refused(NoCapacity(refusal))
         warm = all(r.up and all(m.resident for m in r.models if m.plays) for r in reports)

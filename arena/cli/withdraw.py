@@ -20,8 +20,8 @@ async def run(options: Namespace) -> int:
     battle = options.battle.rstrip("/").rpartition("/")[2]
     async with ledger_of(config.load()) as ledger:
         if not await ledger.shared(battle):
-            console.print(f"Nothing is shared as {battle}.", markup=False)
+            console.print(f"Nothing is shared as {battle}.")
             return 1
         await ledger.unshare(battle)
-    console.print(f"{battle} is not shown to anybody any more.", markup=False)
+    console.print(f"{battle} is not shown to anybody any more.")
     return 0

@@ -1,8 +1,6 @@
 """When the arena looks at what has arrived: on one grid for all, so that what is read just before
 a tick is shown by it. It does not know what time it is."""
 
-from __future__ import annotations
-
 TICK_S = 0.1
 SHOWN_AFTER_S = 0.02
 """After what is read on the tick is shown."""

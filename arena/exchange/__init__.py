@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Ints
 from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
@@ -33,7 +33,7 @@ LABELS_AT_ONCE = 20_000
 SUPERSEDED = "superseded"
 TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
-Sequences = NDArray[np.int64]
+Sequences = Ints
 UnderWay = Callable[[], Awaitable[Collection[str]]]
 """The ids of the battles that are not over."""
 
@@ -62,7 +62,7 @@ class _Rows(Protocol):
     def end(self) -> bytes: ...
 
 
-def export(
+async def export(
     ledger: Ledger,
     format: str,
     slice: Slice = Slice(),
@@ -86,35 +86,16 @@ def export(
     public: raters go by a digest of their token, and addresses of hosts are left empty. textless:
     nothing that was said or thought. left_out: where it is counted why ranked votes are no pairs
     of dpo, and how many pairs were cut back. pictured: where the digests of the images are
-    gathered that these votes name. Raises BadInput for an unknown format."""
+    gathered that these votes name. Raises BadInput for an unknown format, before the first piece."""
     if format not in FORMATS or format == "latex":
         known = ", ".join(name for name in FORMATS if name != "latex")
         raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
     ranked = strict or format == "dpo"
-    counted = Counter() if left_out is None else left_out
+    counted = Counter[str]() if left_out is None else left_out
     named = set[str]() if pictured is None else pictured
-    asked = hold_back or _nothing
-    return _pieces(ledger, format, slice, ranked, asked, public, textless, counted, named)
-
-
-async def _nothing() -> Collection[str]:
-    return ()
-
-
-async def _pieces(
-    ledger: Ledger,
-    format: str,
-    slice: Slice,
-    ranked: bool,
-    hold_back: UnderWay,
-    public: bool,
-    textless: bool,
-    left_out: Counter[str],
-    pictured: set[str],
-) -> AsyncGenerator[bytes, None]:
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
-    held_back = frozenset(await hold_back())
+    held_back = frozenset(await hold_back() if hold_back else ())
 
     def piece(votes: pd.DataFrame, some: Sequences) -> bytes:
         votes = votes[votes["sequence"].isin(some) & ~votes["battle_id"].isin(held_back)]
@@ -131,8 +112,8 @@ async def _pieces(
             for name in TEXTS:
                 votes[name] = nothing
             votes["comment"] = ""
-        pictured.update(*votes["images"])
-        return made.rows(_shaped(format, ranked, votes, left_out))
+        named.update(*votes["images"])
+        return made.rows(_shaped(format, ranked, votes, counted))
 
     at = 0
     while at < len(wanted):

@@ -4,7 +4,7 @@ It does not know how the standings came about. The table needs the package bookt
 (https://ctan.org/pkg/booktabs); names beyond Latin letters need LuaLaTeX or XeLaTeX and a font.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -33,8 +33,6 @@ _SIGNS = {
 }
 _ESCAPES = {ord(sign): written for sign, written in _SIGNS.items()}
 UNKNOWN = "--"
-
-
 FEW = (
     "\\multicolumn{9}{l}{\\footnotesize * Few votes: the prior says more of the strength than "
     "they do.} \\\\\n"
@@ -48,26 +46,20 @@ def latex(board: Board, review: Review | None = None) -> str:
     review, a second and a third table have the whole order at once and how few votes hold it."""
     rated = board.standings[board.standings["rating"].notna()]
     groups = [
-        "".join(f"{_line(row)} \\\\\n" for row in group.to_dict("records"))
+        _lines(map(_cells, group.to_dict("records")))
         for _, group in rated.groupby("group", sort=True)
     ]
-    body = "\\midrule\n".join(groups)
     apart = "% Groups between the rules never met; ratings cannot be compared across them.\n"
+    heading = "Rank & Contender & Rating & 95\\,\\% interval & Votes & Won & Lost & Tied & Both bad"
+    foot = FEW if rated["few"].any() else ""
     return (
         "% \\usepackage{booktabs}\n"
         "% Bradley--Terry ratings on the Elo scale around 1000, with 95 % intervals.\n"
         f"% {'; '.join(_choice(board))}.\n"
         f"{apart if len(groups) > 1 else ''}"
-        "\\begin{tabular}{rlrlrrrrr}\n"
-        "\\toprule\n"
-        "Rank & Contender & Rating & 95\\,\\% interval "
-        "& Votes & Won & Lost & Tied & Both bad \\\\\n"
-        "\\midrule\n"
-        f"{body}"
-        "\\bottomrule\n"
-        f"{FEW if rated['few'].any() else ''}"
-        "\\end{tabular}\n"
-    ) + (_reviewed(review) if review else "")
+        + _table("rlrlrrrrr", heading, "\\midrule\n".join(groups), foot)
+        + (_reviewed(review) if review else "")
+    )
 
 
 def _reviewed(review: Review) -> str:
@@ -93,19 +85,24 @@ def _reviewed(review: Review) -> str:
     return (
         "% Intervals and ranks that hold for all contenders together with 95 % (max-t,\n"
         "% step-down), beside ranks that hold for each by itself.\n"
-        + _table("lrlll", "Contender & Rating & All at once & Ranks & Ranks, all at once", order)
+        + _table(
+            "lrlll", "Contender & Rating & All at once & Ranks & Ranks, all at once", _lines(order)
+        )
         + "% The fewest votes found whose removal turns two contenders round, confirmed by a\n"
         "% refit; the first line is whoever takes the first place most easily.\n"
-        + _table("lrrr", "Order & Gap & Votes & Share", fragile)
+        + _table("lrrr", "Order & Gap & Votes & Share", _lines(fragile))
     )
 
 
-def _table(columns: str, heading: str, rows: list[list[str]]) -> str:
-    body = "".join(f"{' & '.join(cells)} \\\\\n" for cells in rows)
+def _table(columns: str, heading: str, body: str, foot: str = "") -> str:
     return (
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{heading} \\\\\n\\midrule\n"
-        f"{body}\\bottomrule\n\\end{{tabular}}\n"
+        f"{body}\\bottomrule\n{foot}\\end{{tabular}}\n"
     )
+
+
+def _lines(rows: Iterable[list[str]]) -> str:
+    return "".join(f"{' & '.join(cells)} \\\\\n" for cells in rows)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:
@@ -124,19 +121,15 @@ def _choice(board: Board) -> list[str]:
     return [" ".join(each.split()) for each in words]
 
 
-def _line(row: Mapping[Hashable, Any]) -> str:
+def _cells(row: Mapping[Hashable, Any]) -> list[str]:
     rank, best, worst = (_whole(row[name]) for name in ("rank", "rank_best", "rank_worst"))
-    spread = rank if best == worst else f"{rank} ({best}--{worst})"
-    interval = f"$-{row['rating'] - row['lower']:.0f}$ / $+{row['upper'] - row['rating']:.0f}$"
-    counts = [_whole(row[name]) for name in ("votes", "wins", "losses", "ties", "both_bad")]
-    cells = [
-        spread,
+    return [
+        rank if best == worst else f"{rank} ({best}--{worst})",
         escaped(str(row["contender"])),
         f"{row['rating']:.0f}{'*' * row['few']}",
-        interval,
-        *counts,
+        f"$-{row['rating'] - row['lower']:.0f}$ / $+{row['upper'] - row['rating']:.0f}$",
+        *(_whole(row[name]) for name in ("votes", "wins", "losses", "ties", "both_bad")),
     ]
-    return " & ".join(cells)
 
 
 def _whole(value: Any) -> str:

@@ -118,6 +118,7 @@ class _Heard:
         self._feed = feed
         self._hear = hear
         self._viewers = viewers
+        self.viewers, self.forget, self.close = feed.viewers, feed.forget, feed.close
 
     async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:
         number = await self._feed.publish(battle_id, event, playing=playing)
@@ -132,15 +133,6 @@ class _Heard:
             async with aclosing(batches):
                 async for batch in batches:
                     yield batch
-
-    def viewers(self, battle_id: str) -> int:
-        return self._feed.viewers(battle_id)
-
-    def forget(self, battle_id: str) -> None:
-        self._feed.forget(battle_id)
-
-    def close(self) -> None:
-        self._feed.close()
 
 
 class _Read(Collector):

@@ -3,8 +3,6 @@
 It does not know how replies are written, nor how much of them may be shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from arena.core.battle.entities import Battle

@@ -3,8 +3,6 @@
 It does not know votes, browsers or which host answers, and it never changes a Battle.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

@@ -4,8 +4,6 @@ A reply that fails is written again from the start as long as nothing of it was 
 not know who looks, nor when anything is shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Mapping

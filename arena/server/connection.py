@@ -4,8 +4,6 @@ A head that is too long, too slow or no HTTP is refused before the app hears of 
 own words. It does not know bodies, which the app bounds itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -3,8 +3,6 @@
 It does not know what the app is made of, only that it is an ASGI app.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

@@ -4,8 +4,6 @@ Whatever is not is refused as soon as that is known, Gradio's routes included. I
 what JSON looks like, not what bodies say.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Mapping

@@ -79,15 +79,7 @@ class Callers:
         """Give the session with this answer: in a header, and as a cookie for that path that no
         script can read."""
         response.headers[SESSION] = session = await self.session(rater)
-        response.set_cookie(
-            cookie(await self._key()),
-            session,
-            max_age=YEAR_S,
-            path=path,
-            secure=secure,
-            httponly=True,
-            samesite="lax",
-        )
+        give_cookie(response, cookie(await self._key()), session, YEAR_S, path=path, secure=secure)
 
 
 class Sessions:
@@ -145,6 +137,13 @@ def cookie(key: bytes) -> str:
     """Its name. A browser keeps cookies of all ports of a machine together, and each may have
     another arena."""
     return f"arena_{digest(key, 'cookie')[:8]}"
+
+
+def give_cookie(
+    answer: Response, name: str, value: str, seconds: int, *, path: str = "/", secure: bool
+) -> None:
+    """A cookie that is kept for so long, and that no script and no other site can use."""
+    answer.set_cookie(name, value, seconds, path=path, secure=secure, httponly=True, samesite="lax")
 
 
 def cookies(request: AnyRequest, name: str) -> Iterator[str]:

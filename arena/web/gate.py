@@ -23,6 +23,7 @@ from markupsafe import Markup
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.core.errors import ArenaError, RateLimited
 from arena.web.api.problems import problem, refused
@@ -33,6 +34,7 @@ from arena.web.callers import (
     cookie,
     cookies,
     digest,
+    give_cookie,
     said_in,
     session_of,
     signed,
@@ -42,8 +44,6 @@ from arena.web.drawing import drawn
 from arena.web.words import spoken
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
     from arena.web.openid import OpenId
 
 OPEN = ("/healthz", "/readyz")
@@ -176,14 +176,9 @@ class Gate:
         """Let in, and led to where they wanted to go, which is here."""
         here = after if after.startswith("/") and after[1:2] not in ("/", "\\") else "/"
         answer = RedirectResponse(f"{self._root}{here}", 303)
-        answer.set_cookie(
-            *ticket(key, self._admitted, account, MONTH_S),
-            max_age=MONTH_S,
-            path=f"{self._root}/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        name, value = ticket(key, self._admitted, account, MONTH_S)
+        secure = request.url.scheme == "https"
+        give_cookie(answer, name, value, MONTH_S, path=f"{self._root}/", secure=secure)
         return answer
 
     def _read(self, key: bytes, told: str) -> str | None:

@@ -5,8 +5,6 @@ Matplotlib before and after each call.
 It does not know what Gradio is used for.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext

@@ -5,8 +5,6 @@ computed. Nothing of them is in the page before the tab is opened, so that a bat
 blind shares its page with no contender's name.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 import pandas as pd
@@ -23,6 +21,8 @@ from gradio.blocks import Block
 from arena.core.errors import ArenaError
 from arena.core.standings.board import Board, Panels
 from arena.play.release import Release
+from arena.play.scoreboard import Scoreboard
+from arena.web.callers import Callers
 from arena.web.drawing import shown
 from arena.web.leaderboard import (
     certainty,
@@ -36,10 +36,6 @@ from arena.web.leaderboard import (
 )
 from arena.web.operators import is_operator
 from arena.web.words import Words, everywhere, label, spoken
-
-if TYPE_CHECKING:
-    from arena.play.scoreboard import Scoreboard
-    from arena.web.callers import Callers
 
 log = logging.getLogger(__name__)
 

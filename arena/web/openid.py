@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from arena.core.errors import ArenaError
-from arena.web.callers import cookie, cookies, said_in, signed
+from arena.web.callers import cookie, cookies, give_cookie, said_in, signed
 
 WAITS_S = 600
 PURPOSE = "openid"
@@ -46,14 +46,8 @@ class OpenId:
         except Exception as error:
             raise _away(error) from error
         told = urlsafe_b64encode(json.dumps(waiting).encode()).decode().rstrip("=")
-        answer.set_cookie(
-            _name(key),
-            signed(key, PURPOSE, told),
-            max_age=WAITS_S,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        secure = request.url.scheme == "https"
+        give_cookie(answer, _name(key), signed(key, PURPOSE, told), WAITS_S, secure=secure)
         return answer
 
     async def finish(self, request: Request, key: bytes) -> str:

@@ -3,21 +3,17 @@
 Nothing of it is in the page before the tab is opened. It does not know how votes are audited.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from arena.core.ports import Exclusion, standing
+from arena.play.audits import Audit
+from arena.play.scoreboard import Scoreboard
 from arena.web import for_operators
 from arena.web.drawing import drawn, shown
 from arena.web.words import ENGLISH, Words, label
-
-if TYPE_CHECKING:
-    from arena.play.audits import Audit
-    from arena.play.scoreboard import Scoreboard
 
 COMMAND = "arena exclude --rater … --because …"
 

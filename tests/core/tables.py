@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.core.standings.leaderboard import COLUMNS
+from arena.core.standings.leaderboard import SPEED_COLUMNS
+from arena.core.standings.votes import OUTCOME_COLUMNS
+
+COLUMNS = (*OUTCOME_COLUMNS, "ballot_id", "supersedes", *SPEED_COLUMNS)
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 RESULTS: dict[str, Any] = json.loads((REFERENCE / "reference.json").read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -153,7 +154,7 @@ def test_a_file_comes_in_pieces_without_gaps(ledger: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("format", ["xlsx", "latex"])
 def test_an_unknown_format_is_told_before_anything_is_read(ledger: Path, format: str) -> None:
     with pytest.raises(BadInput, match="Choose one of csv, parquet, jsonl, dpo"):
-        exchange.export(None, format)  # type: ignore[arg-type]
+        asyncio.run(anext(exchange.export(None, format)))  # type: ignore[arg-type]
 
 
 # Shapes ----------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@
 URL.
 """
 
-from __future__ import annotations
-
 from arena.adapters.engine.serving import Engine
 from arena.adapters.engine.weights import SMOLLM2, EngineModel, LocalModel, fetch_weights
 

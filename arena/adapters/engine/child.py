@@ -3,8 +3,6 @@
 Not bound to an event loop. It does not know what is asked of it meanwhile.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

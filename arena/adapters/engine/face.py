@@ -5,8 +5,6 @@ page of another origin, is refused. It writes by `/api/chat`; `/api/generate` lo
 does not know processes or where models come from.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

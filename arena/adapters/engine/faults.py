@@ -11,8 +11,6 @@ EngineFault
     └── NoSuchFile          a model file named by the user does not exist
 """
 
-from __future__ import annotations
-
 import errno
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Format: the GGUF specification of ggml (docs/gguf.md), versions 2 and 3, little-
 metadata and the tensor shapes only; it does not know llama.cpp, HTTP or where files come from.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from math import prod

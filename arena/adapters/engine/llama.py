@@ -7,8 +7,6 @@ one line of JSON. It has a process of its own because llama.cpp holds Python's l
 and because a process gives back all its memory. It does not know Ollama.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

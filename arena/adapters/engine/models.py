@@ -4,8 +4,6 @@ It resolves names as Ollama does and writes what `/api/tags`, `/api/ps` and `/ap
 It does not know how a model is run or where its file came from.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

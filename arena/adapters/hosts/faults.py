@@ -3,7 +3,6 @@
 It does not know which host it was, nor what was asked of it.
 """
 
-import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 
 import aiohttp
 import httpx
-from pydantic import ValidationError
 
 from arena.core.errors import HostFault, UnknownModel
 
@@ -45,15 +43,8 @@ BEYOND_CONTEXT = (
 LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 NOT_MADE = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)
 
-GARBLED = (
-    json.JSONDecodeError,
-    ValidationError,
-    AttributeError,
-    TypeError,
-    KeyError,
-    IndexError,
-    ValueError,
-)
+GARBLED = (AttributeError, TypeError, KeyError, IndexError, ValueError)
+"""The last is that of JSON and of pydantic as well."""
 
 
 @contextmanager

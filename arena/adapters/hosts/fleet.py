@@ -4,7 +4,6 @@ It judges what was seen; it asks for no reply and holds no lease. What it says i
 the operator, what it says in `refusal` for anybody.
 """
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,8 +18,6 @@ from arena.core.battle.names import families_of
 from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Share, fit
-
-log = logging.getLogger(__name__)
 
 LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
 """A model asked with another value of any of these is loaded again from the start."""

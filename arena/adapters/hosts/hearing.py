@@ -4,8 +4,6 @@ the reply, nothing beyond its end.
 It stands between the client of a host and the pool, and knows neither.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from itertools import groupby
 

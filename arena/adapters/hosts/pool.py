@@ -76,7 +76,10 @@ class HostPool:
         self._timeouts = timeouts
         self._asking: dict[str, Any] = {"timeouts": timeouts, "tls": tls}
         self._clock = clock
-        self._fleet = Fleet(options, clock, remote, thought_tokens, watts)
+        self._fleet = fleet = Fleet(options, clock, remote, thought_tokens, watts)
+        self.contenders, self.roster, self.seeing = fleet.contenders, fleet.roster, fleet.seeing
+        self.families, self.refusal = fleet.families, fleet.refusal
+        self.thinkers, self.doubts = fleet.thinkers, fleet.doubts
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
         self._leases = self._new_leases(peers, longest_queue)
         self._preloads = self._new_preloads()
@@ -162,33 +165,10 @@ class HostPool:
 
     # What can be had --------------------------------------------------------------------------
 
-    def contenders(self) -> tuple[Contender, ...]:
-        return self._fleet.contenders()
-
-    def roster(self) -> tuple[Contender, ...]:
-        return self._fleet.roster()
-
-    def seeing(self) -> frozenset[str]:
-        return self._fleet.seeing()
-
-    def families(self) -> frozenset[str]:
-        return self._fleet.families()
-
-    def refusal(self) -> str:
-        return self._fleet.refusal()
-
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the roster and the hosts, in words for the operator."""
         return self._fleet.problems()
-
-    def thinkers(self) -> dict[str, str]:
-        """Contenders that think before they reply → how they are told to."""
-        return self._fleet.thinkers()
-
-    def doubts(self) -> tuple[str, ...]:
-        """What is odd about the models of the roster, though they can play."""
-        return self._fleet.doubts()
 
     def reports(self) -> tuple[HostReport, ...]:
         """Every host as it is now, for the operator."""

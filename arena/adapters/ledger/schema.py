@@ -81,6 +81,11 @@ def _unknown(name: str) -> str | sa.ColumnElement[Any] | None:
     return None if nothing is None else sa.literal(nothing)
 
 
+def _said(**kinds: type[TypeEngine[Any]] | TypeEngine[Any]) -> list[sa.Column[Any]]:
+    """Columns of these names, none of which is ever empty."""
+    return [sa.Column(name, kind, nullable=False) for name, kind in kinds.items()]
+
+
 ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
 """No two rows agree in all of these: a round is settled once."""
 
@@ -96,33 +101,28 @@ APPLIED = sa.Table(
     "schema_migrations",
     _SCHEMA,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("applied_at", UtcTime, nullable=False),
+    *_said(applied_at=UtcTime),
 )
-KEYS = sa.Table("arena_keys", _SCHEMA, sa.Column("key", sa.Text(), nullable=False))
+KEYS = sa.Table("arena_keys", _SCHEMA, *_said(key=sa.Text))
 CHAIN = sa.Table(
     "vote_chain",
     _SCHEMA,
     sa.Column("sequence", _WHOLE, primary_key=True, autoincrement=False),
-    sa.Column("columns", sa.Integer, nullable=False),
-    sa.Column("digest", sa.Text(), nullable=False),
+    *_said(columns=sa.Integer, digest=sa.Text),
 )
 """A link for each vote, over so many of its columns; see `chain`."""
 SHARED = sa.Table(
     "shared_battles",
     _SCHEMA,
     sa.Column("battle_id", sa.Text(), primary_key=True),
-    sa.Column("owner", sa.Text(), nullable=False),
-    sa.Column("shared_at", UtcTime, nullable=False),
-    sa.Column("told", sa.Text(), nullable=False),
+    *_said(owner=sa.Text, shared_at=UtcTime, told=sa.Text),
 )
 STUDY_EVENTS = sa.Table(
     "study_events",
     _SCHEMA,
     sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
-    sa.Column("study", sa.Text(), nullable=False),
-    *(sa.Column(name, sa.Text(), nullable=False) for name in ("kind", "rater", "battle", "item")),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("data", sa.JSON(), nullable=False),
+    *_said(study=sa.Text, kind=sa.Text, rater=sa.Text, battle=sa.Text, item=sa.Text),
+    *_said(at=UtcTime, data=sa.JSON),
     sa.Index("study_events_of_study", "study", "sequence"),
     sa.Index("study_events_of_battle", "battle"),
     sa.Index("study_events_of_kind", "kind", "study"),
@@ -132,13 +132,8 @@ STUDY_REPLIES = sa.Table(
     "study_replies",
     _SCHEMA,
     sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
-    *(
-        sa.Column(name, sa.Text(), nullable=False)
-        for name in ("study", "prompt_id", "contender", "asked")
-    ),
-    sa.Column("replies", sa.JSON(), nullable=False),
-    sa.Column("seed", _WHOLE, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
+    *_said(study=sa.Text, prompt_id=sa.Text, contender=sa.Text, asked=sa.Text),
+    *_said(replies=sa.JSON, seed=_WHOLE, at=UtcTime),
     sa.UniqueConstraint("study", "prompt_id", "contender", "asked"),
     sqlite_autoincrement=True,
 )
@@ -146,23 +141,15 @@ EXCLUSIONS = sa.Table(
     "vote_exclusions",
     _SCHEMA,
     sa.Column("number", _WHOLE, primary_key=True, autoincrement=False),
-    sa.Column("kind", sa.Text(), nullable=False),
-    sa.Column("subject", sa.Text(), nullable=False),
-    sa.Column("excluded", sa.Boolean(), nullable=False),
-    sa.Column("reason", sa.Text(), nullable=False),
-    sa.Column("decided_at", UtcTime, nullable=False),
-    sa.Column("after", _WHOLE, nullable=False),
-    sa.Column("digest", sa.Text(), nullable=False),
+    *_said(kind=sa.Text, subject=sa.Text, excluded=sa.Boolean, reason=sa.Text),
+    *_said(decided_at=UtcTime, after=_WHOLE, digest=sa.Text),
 )
 """What operators decided of raters and ballots after so many votes; see `exclusions`."""
 IMAGES = sa.Table(
     "battle_images",
     _SCHEMA,
     sa.Column("digest", sa.Text(), primary_key=True),
-    sa.Column("kept_at", UtcTime, nullable=False),
-    sa.Column("voted", sa.Boolean(), nullable=False),
-    sa.Column("size", _WHOLE, nullable=False),
-    sa.Column("data", sa.LargeBinary(), nullable=False),
+    *_said(kept_at=UtcTime, voted=sa.Boolean, size=_WHOLE, data=sa.LargeBinary),
 )
 INCOMING = sa.Table(
     "incoming_votes",

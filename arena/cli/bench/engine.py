@@ -3,17 +3,12 @@
 It does not know how that is measured.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.addresses import host_url
+from arena.bench import Figure, Told
 from arena.cli.arguments import number, to_json
-
-if TYPE_CHECKING:
-    from arena.bench import Figure, Told
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -3,8 +3,6 @@
 It knows no bench.
 """
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict

@@ -16,10 +16,10 @@ from arena import settings as config
 from arena.cli.arguments import MOST, as_json, number, numbers
 from arena.cli.terminal import Bar, console, figure, print_json, refused, table
 from arena.core.errors import ConfigError, NoCapacity
+from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.bench.hosts import Ratio, Row
-    from arena.settings import Settings
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -155,4 +155,4 @@ def _write(folder: Path, rows: Sequence[Row]) -> None:
     flat = pd.json_normalize(told, sep="_").rename(columns={"with_": "with"}).round(6)
     flat.to_csv(folder / "hosts.csv", index=False)
     (folder / "hosts.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
-    console.print(f"Written: {folder / 'hosts.csv'}, {folder / 'hosts.json'}", markup=False)
+    console.print(f"Written: {folder / 'hosts.csv'}, {folder / 'hosts.json'}")

@@ -3,8 +3,6 @@
 It does not know how that is measured.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from functools import partial
 

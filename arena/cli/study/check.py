@@ -27,7 +27,7 @@ async def run(options: Namespace) -> int:
         study, images, unread = studies.read(Path(options.file))
     except FaultyStudy as error:
         for fault in error.faults:
-            errors.print(str(fault), style="red", markup=False)
+            errors.print(str(fault), style="red")
         return 1
     checks = len(study.attention) + study.repeats + bool(study.practice)
     for line in (
@@ -36,7 +36,7 @@ async def run(options: Namespace) -> int:
         f"  raters   {study.needed:,} at least, each with up to {study.quota} prompts and {checks} others",
         f"  time     {study.hours:.1f} h of people in all, at {study.minutes:g} min a battle",
     ):
-        console.print(line, markup=False)
+        console.print(line)
     if images:
         console.print(f"  images   {len(images):,}, made anew without what else their files hold")
     if study.ahead:
@@ -46,11 +46,11 @@ async def run(options: Namespace) -> int:
     if unread:
         known = f"{', '.join(unread)}. What is: {', '.join(COLUMNS)}"
         said = f"  note     the prompts have columns that are not read: {known}"
-        errors.print(said, style="yellow", markup=False)
+        errors.print(said, style="yellow")
     over = study.closes and study.closes <= datetime.now(UTC)
     if over:
         said = f"  fault    it closes at {study.closes}, which is over"
-        errors.print(said, style="red", markup=False)
+        errors.print(said, style="red")
     if not options.offline:
         await _hosts([contender.name for contender in study.contenders], seen=bool(images))
     return int(bool(over))
@@ -66,12 +66,12 @@ async def _hosts(names: list[str], *, seen: bool) -> None:
             there = {contender.name for contender in house.hosts.contenders()}
             blind = there.intersection(names) - house.hosts.seeing() if seen else ()
     except ArenaError as error:
-        errors.print(f"  hosts    cannot be asked: {error}", style="yellow", markup=False)
+        errors.print(f"  hosts    cannot be asked: {error}", style="yellow")
         return
     for name in names:
         if name not in there:
             said = f"  note     no host has {name}; its answers have to come from a file"
-            errors.print(said, style="yellow", markup=False)
+            errors.print(said, style="yellow")
         elif name in blind:
             said = f"  note     {name} takes no images; it is drawn for no prompt with one"
-            errors.print(said, style="yellow", markup=False)
+            errors.print(said, style="yellow")

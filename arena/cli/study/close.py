@@ -21,7 +21,5 @@ async def run(options: Namespace) -> int:
 
     async with ledger_of(config.load()) as ledger:
         await close_study(ledger, options.name, datetime.now(UTC))
-    console.print(
-        f"{options.name} is closed. Its votes stand on the leaderboard now.", markup=False
-    )
+    console.print(f"{options.name} is closed. Its votes stand on the leaderboard now.")
     return 0

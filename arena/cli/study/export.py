@@ -38,5 +38,5 @@ def run(options: Namespace) -> int:
         raise BadInput(f"{folder} cannot be written ({error.strerror}).") from None
     blind = ", blind" if found.blind else ""
     rows = ", ".join(f"{len(table):,} {name}" for name, table in tables.items())
-    console.print(f"Written to {folder}{blind}: {rows}", markup=False)
+    console.print(f"Written to {folder}{blind}: {rows}")
     return 0

@@ -29,5 +29,5 @@ def run(options: Namespace) -> int:
         raise BadInput(f"{place} is there already. Name another file.") from None
     except OSError as error:
         raise BadInput(f"{place} cannot be written ({error.strerror}).") from None
-    console.print(f"Written: {place}. Fill it in, then: arena study check {place}", markup=False)
+    console.print(f"Written: {place}. Fill it in, then: arena study check {place}")
     return 0

@@ -31,9 +31,7 @@ async def run(options: Namespace) -> int:
     async with ledger_of(settings) as ledger:
         await kept_for_good(ledger, images)
         await open_study(ledger, study, datetime.now(UTC))
-    console.print(f"{study.name} is open. Each rater has a link of their own:", markup=False)
-    console.print(
-        f"  http://127.0.0.1:{settings.port}/?study={study.name}&rater=NAME", markup=False
-    )
-    console.print("Without a name the page gives one. Panels fill in theirs.", markup=False)
+    console.print(f"{study.name} is open. Each rater has a link of their own:")
+    console.print(f"  http://127.0.0.1:{settings.port}/?study={study.name}&rater=NAME")
+    console.print("Without a name the page gives one. Panels fill in theirs.")
     return 0

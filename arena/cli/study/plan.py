@@ -3,8 +3,6 @@
 It does not know how a study is played.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 

@@ -19,7 +19,7 @@ def run(options: Namespace) -> int:
 
     wrong = release.rebuilt(Path(options.folder))
     for each in wrong:
-        errors.print(each, style="red", markup=False)
+        errors.print(each, style="red")
     if not wrong:
         console.print("Every file is as it was released, and every table comes out the same.")
     return int(bool(wrong))

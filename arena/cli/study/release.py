@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
         found = release.screened(studies.frames_of(settings, options.name, unblind=True))
         for each in found[:50]:
             said = f"{each.table}, row {each.row + 1}, {each.column}: {each.kind} {each.text}"
-            errors.print(harmless(said), style="yellow", markup=False)
+            errors.print(harmless(said), style="yellow")
         if found:
             raise BadInput(
                 f"{len(found)} findings may be about people. Look at them, then say --personal "

@@ -43,7 +43,7 @@ def run(options: Namespace) -> int:
         f"  a vote   {figure(told.seconds)} s, the median of raters",
         f"  needed   {told.hours_left:.1f} h of people",
     ):
-        console.print(line, markup=False)
+        console.print(line)
     columns = {
         "Rater": lambda row: str(row.rater),
         "Judged": lambda row: f"{row.judged} of {row.of}",
@@ -63,8 +63,7 @@ def run(options: Namespace) -> int:
             f"  {judge} says what people say in {figure(says['value'], '{:.0%}')} of "
             f"{says['number']:,} votes ({between}; people among themselves "
             f"{figure(says['people'], '{:.0%}')}), and something else in the other order in "
-            f"{figure(flips['value'], '{:.0%}')}",
-            markup=False,
+            f"{figure(flips['value'], '{:.0%}')}"
         )
     if not found.blind and len(found.votes):
         shown = {

@@ -55,8 +55,8 @@ async def run(options: Namespace) -> int:
                 )
     for each in failed[:20]:
         said = f"{each.prompt_id}, {each.contender}: {each.why}"
-        errors.print(said, style="red", markup=False)
-    console.print(_left(study, len(failed)), markup=False)
+        errors.print(said, style="red")
+    console.print(_left(study, len(failed)))
     return int(bool(failed))
 
 
@@ -79,7 +79,7 @@ async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> in
     if others := len(told(found) - told(there)):
         said = f"{others:,} are others than those here, which stay. Name the study otherwise."
         errors.print(said, style="yellow")
-    console.print(_left(study, missing), markup=False)
+    console.print(_left(study, missing))
     return int(bool(missing))
 
 

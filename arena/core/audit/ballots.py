@@ -8,13 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.votes import require
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 COLUMNS = ("rater", "ballot_id", "model_a", "model_b", "seat_a", "seat_b", "winner", "timestamp")
 READ_AT = 2000 / 60

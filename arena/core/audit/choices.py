@@ -9,15 +9,11 @@ improbable.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.audit.ballots import Ballots
 from arena.core.audit.evidence import RATES, Evidence
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 WIDER = 3.0
 FEW = (0.005, 0.02, 0.05, 0.1, 0.2, 0.4)

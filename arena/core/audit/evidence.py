@@ -9,12 +9,9 @@ It does not know what is bet on.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_expit, logit, logsumexp
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from arena.core.arrays import Bools, Floats, Ints
 
 NODES = np.linspace(-8.0, 8.0, 33)
 """Tastes that are tried, in standard deviations: far enough for a fan of thousands of votes."""

@@ -15,19 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from arena.core.arrays import Bools, Floats
 from arena.core.audit import evidence
 from arena.core.audit.ballots import Ballots, read
 from arena.core.audit.choices import Choices, width
 from arena.core.audit.evidence import Evidence
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.counts import Counts
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 ALPHA = 0.05
 PASSES = 3

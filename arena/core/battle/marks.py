@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 
-from arena.core.battle.phrases import pattern
+from arena.core.battle.phrases import pattern, tables
 from arena.core.battle.turns import LABELS
 
 LONGEST = 64
@@ -24,67 +24,22 @@ _PADDING = re.compile(r"(?<=[<\[/|])[ \t]+|[ \t]+(?=[|>\]])")
 _MAY_BECOME = re.compile(
     r"<<[/\w ]*>?|</?[\w:-]*\|?|<\|/?[\w .:/@-]*\|?|\[/?(?:[A-Za-z_]+\d*)?~?|\[\|[A-Za-z_]*\|?|◁/?[think]*"
 )
-_THINKING = "think|thinking|thoughts?|reasoning|reflection"
-_THOUGHT = (
-    rf"(?:[a-z]{{2,10}}[:_]|ant)?(?:{_THINKING}|scratch_?pad|inner_monologue|internal_monologue)"
-)
-_WEIGHING = (
-    "plan|planning|analysis|analy[sz]e|deliberat(?:e|ion)|internal|reasons?|cot|chain[_-]of[_-]thought"
-    "|monologue|brainstorm|considerations?|ponder|rationale|critique|step_by_step|self_talk|draft"
-    "|(?:self[_-])?reflect(?:ion)?|contemplat(?:e|ion)|(?:mental_)?notes|workings?|strategy|approach"
-    "|outline|understanding|evaluation"
-    "|(?:think|thinking|reasoning|thought)_(?:process|steps?|mode|phase|trace|content|block)"
-)
-_KINDS = {
-    Kind.OPENS: (
-        rf"(?i:<{_THOUGHT}>)|\[THINK\]|◁think▷|<unused94>|<\|inner_prefix\|>"
-        rf"|(?i:<\|(?:(?:begin_of|begin|start)_)?(?:{_THINKING})(?:_(?:start|begin))?\|>)"
-    ),
-    Kind.CLOSES: (
-        rf"(?i:</{_THOUGHT}>)|\[/THINK\]|◁/think▷|<unused95>|<\|inner_suffix\|>"
-        rf"|(?i:<\|(?:(?:end_of|end)_|/)(?:{_THINKING})\|>|<\|(?:{_THINKING})_end\|>)"
-    ),
-    Kind.WEIGHS: rf"(?i:<(?:{_WEIGHING})>|\[(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
-    Kind.WEIGHED: rf"(?i:</(?:{_WEIGHING})>|\[/(?:{_WEIGHING}|thinking|thoughts?|reasoning)\])",
-    Kind.WRAPS: r"(?i:</?(?:final_)?(?:answer|output|response)>|</?final>)|<\|(?:begin|end)_of_(?:solution|answer)\|>",
-    Kind.CHANNEL: r"<\|channel\|?>",
-    Kind.STARTS: (
-        r"<\|?(?:start|im_start|im_assistant|start_header_id|header_start|start_of_role"
-        r"|start_of_turn|turn)\|?>"
-    ),
-    Kind.ASKS: r"(?i:<\|(?:user|human|prompter|system|user_token)\|>|\[\|user\|\])|<<SYS>>|\[INST\]",
-    Kind.STRIKES: r"</?s>",
-    Kind.TOKEN: (
-        r"<\|/?[A-Za-z][\w.:/@-]{1,50}\|>|<\|[a-z]+(?: [a-z]+){1,3}\|>|<\|[a-z_]+>|<[a-z_]+\|>"
-        r"|\[\|[A-Za-z_]+\|\]|<(?:unused|extra_id_|reserved_|SPECIAL_)\d+>|<0x[0-9A-F]{2}>|</?INST>|\[e~\["
-        r"|</?tool_(?:call|response)>|</?role>|<</SYS>>|<seed:[be]os>"
-        r"|(?i:<(?:[be]os|pad|unk|eo[dmpt]|sop|eo[mt]_id|im_end|endoftext|end_header_id"
-        r"|turn_end|(?:start|begin|end)_of_(?:turn|text|utterance|image))>)|\[(?:PAD|SEP|CLS|[BE]OS|EOT|gMASK|UNUSED_TOKEN_\d+|/INST"
-        r"|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_(?:CALLS|RESULTS))\]"
-    ),
-}
-_KIND = re.compile("|".join(f"(?P<{kind.name}>{pattern})" for kind, pattern in _KINDS.items()))
+
+
+def _read(written: str) -> str:
+    """A pattern of `marks.toml`."""
+    return "|".join(written.splitlines()) % _WORDS
+
+
+_TABLES = tables("marks.toml")
+_WORDS = {"fiction": pattern("fiction")}
+for _name, _written in _TABLES["words"].items():
+    _WORDS[_name] = _read(_written)
+_KIND = re.compile("|".join(f"(?P<{kind}>{_read(of)})" for kind, of in _TABLES["kinds"].items()))
+_ABOUT = {name: re.compile(_read(written)) for name, written in _TABLES["about"].items()}
 THINKING = frozenset({Kind.OPENS, Kind.CLOSES})
 TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN})
 
-_ABOUT_LABELS = re.compile(
-    pattern("fiction")
-    + r"|\b(?:chats?|transcripts?|templates?|prompts?|instructions?|roles?|users?|humans?|logs?|forms?"
-    r"|quiz\w*|questions?|faqs?|q\s?(?:&|and)\s?a|flash ?cards?|exams?|tests?|trivia|riddles?|inputs?"
-    r"|tutorials?|readme|docs?|sections?|headings?|document\w*|markdown|ya?ml|json)\b"
-)
-_ABOUT_WEIGHING = re.compile(
-    r"\b(?:xml|html|tags?|plan|analy|delib|intern|reason|ponder|rational|critiq|consider|brainstorm"
-    r"|monolog|step|note|draft|think|thought|reflect|contempl|work|strateg|approach|outlin|underst"
-    r"|evaluat)"
-)
-_ABOUT_TOKENS = re.compile(
-    r"(?i)chat[\s-]?(?:template|format|ml\b)|prompt (?:template|format)|\b[BE]OS\b|\btokeni[sz]"
-    r"|\bprompts?\b.{0,40}\b(?:built|look|written|structured)|\btokens? (?:of|in|for|do(?:es)?)\b"
-    r"|(?:special|control|stop|end[\s-]of[\s-](?:turn|text|sequence|sentence)) token"
-)
-_ABOUT_STRIKES = re.compile(r"(?i)\b(?:html|strike|crossed out|bbcode)")
-_ABOUT_THINKING = re.compile(r"(?i)(?:think|thinking|reasoning|thought)[\s-]*(?:tag|token)s?\b")
 _CODE = re.compile(
     r"^[ >]*(```+|~~~+).*?^[ >]*\1|(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
 )
@@ -109,14 +64,14 @@ def meant(prompts: Iterable[str]) -> frozenset[Kind]:
     """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
     asked = "\n".join(prompts)
     kinds = {kind_of(mark) for mark in MARK.findall(asked)}
-    about = {Kind.STRIKES} if Kind.STRIKES in kinds or _ABOUT_STRIKES.search(asked) else set()
-    if _ABOUT_LABELS.search(asked.lower()) or any(label in asked for label in LABELS):
+    about = {Kind.STRIKES} if Kind.STRIKES in kinds or _ABOUT["strikes"].search(asked) else set()
+    if _ABOUT["labels"].search(asked.lower()) or any(label in asked for label in LABELS):
         about |= {Kind.LABEL}
-    if kinds & {Kind.WEIGHS} or _ABOUT_WEIGHING.search(asked.lower()):
+    if kinds & {Kind.WEIGHS} or _ABOUT["weighing"].search(asked.lower()):
         about |= {Kind.WEIGHS}
-    if kinds & THINKING or _ABOUT_THINKING.search(asked):
+    if kinds & THINKING or _ABOUT["thinking"].search(asked):
         about |= THINKING
-    if kinds & TOKENS or _ABOUT_TOKENS.search(asked):
+    if kinds & TOKENS or _ABOUT["tokens"].search(asked):
         about |= TOKENS | {Kind.STRIKES}
     return frozenset(kind for kind in about if kind)
 

@@ -12,14 +12,12 @@ from enum import StrEnum
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from arena.core.arrays import Floats
 from arena.core.battle.entities import Contender
 from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import PRIOR_SD, Fit
-
-Floats = NDArray[np.float64]
 
 SEEDED = 0.5
 """How often `best` gives one seat to the contender with the fewest votes. Without it nobody but

@@ -1,4 +1,4 @@
-"""The tables of `phrases.toml`, which says what each of them is.
+"""The tables of `phrases.toml`, which says what each of them is, and of files like it.
 
 It does not know what is done with them.
 """
@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_TABLES: Mapping[str, Any] = tomllib.loads(
-    Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8")
-)
+
+def tables(file: str) -> Mapping[str, Any]:
+    """Of a file beside this one."""
+    return tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
+
+
+_TABLES = tables("phrases.toml")
 
 
 def words(table: str, *, latin: bool | None = None, only: str = "") -> list[str]:

@@ -15,13 +15,10 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT, counted, require
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 NEEDED = ("prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
 JUDGEMENTS = ("first", "second", "tie", "both_bad")
@@ -65,10 +62,10 @@ class Judged:
         return table
 
     @property
-    def once(self) -> NDArray[np.bool_]:
+    def once(self) -> Bools:
         """(N,) the first time that a rater judged an item."""
         pair = pd.Series(self.item * max(len(self.raters), 1) + self.rater)
-        once: NDArray[np.bool_] = ~pair.duplicated().to_numpy()
+        once: Bools = ~pair.duplicated().to_numpy()
         return once
 
 
@@ -243,7 +240,7 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     return made.sort_values("agrees", kind="stable", ignore_index=True)
 
 
-def _rows(found: Judged, which: NDArray[np.bool_]) -> list[list[int]]:
+def _rows(found: Judged, which: Bools) -> list[list[int]]:
     return [of[which].tolist() for of in (found.item, found.rater, found.judgement)]
 
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.errors import BadInput
 from arena.core.standings.sums import summed
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Ties = Literal["half", "drop", "davidson"]
 
 PRIOR_SD = 1.5
@@ -106,14 +104,14 @@ class Fit:
     """ν of Davidson's model: how likely a tie is beside equals' wins; 0 without it"""
 
     @property
-    def few(self) -> NDArray[np.bool_]:
+    def few(self) -> Bools:
         """(K,) the prior says more of the contender than its votes do."""
         if self.information is None:
             return np.zeros(len(self.names), dtype=bool)
         return self.information < self.prior_sd**-2
 
     @property
-    def behind(self) -> NDArray[np.bool_]:
+    def behind(self) -> Bools:
         """(K,) it has few votes and lost them all: only the prior lifts it above others, so it
         stands behind those of its group that votes speak for."""
         spoken_for = np.isin(self.group, self.group[~self.few])

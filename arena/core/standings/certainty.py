@@ -5,13 +5,11 @@ It reads a fit and nothing else: it does not know votes, raters or who will figh
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri, stdtr
 
+from arena.core.arrays import Floats
 from arena.core.standings.bradley_terry import LEVEL, POINTS_PER_LOGIT, Fit, quantile
 from arena.core.standings.votes import TEXT
-
-Floats = NDArray[np.float64]
 
 NEIGHBOURS = {
     **dict.fromkeys(("upper", "lower"), TEXT),

@@ -5,13 +5,10 @@ from collections.abc import Callable
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import LEVEL
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def seeded(seed: int) -> Random:

@@ -9,12 +9,9 @@ from functools import lru_cache
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.sums import Sums, keys_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 OUTCOMES = 4
 """A kind of vote is its pair · 4 + its outcome: first won, second won, tie, both_bad."""
@@ -114,7 +111,7 @@ def _spread(sums: Sums, size: int) -> Floats:
     for start in range(0, size, block):
         seen = np.zeros(min(block, size - start) * rows, dtype=bool)
         for contender in contenders:
-            inside: slice | NDArray[np.bool_] = slice(None)
+            inside: slice | Bools = slice(None)
             if block < size:
                 inside = (contender >= start) & (contender < start + block)
             seen[(contender[inside] - start) * rows + row[inside]] = True

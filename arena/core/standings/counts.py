@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings import fitting
 from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth, pair_of, sides
 from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, CodedVotes, coded, read, side_by_side
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 NOTHING = np.zeros(0, dtype=np.int64)
 MANY = 5000

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr, stdtr
 
+from arena.core.arrays import Floats
 from arena.core.errors import BadInput
 from arena.core.standings import fitting
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, half_interval, line_up
@@ -24,9 +24,6 @@ from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts, cluster_numbers
 from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.votes import TEXT, counted, counting, read, require
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 METADATA = {
     "length": ("sum_assistant_a_tokens", "sum_assistant_b_tokens"),

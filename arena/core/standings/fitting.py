@@ -8,16 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import MIN_RATERS, Fit, Method
 from arena.core.standings.sandwich import effective, leaning, means, sandwich, squared
 from arena.core.standings.sums import summed
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +222,7 @@ def _members(design: Design) -> Ints:
     return np.append(design.group, np.full(len(design.covariates), design.group.max() + 1))
 
 
-def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _meat(design: Design, method: Method, p: Floats) -> tuple[Floats, Floats, Bools]:
     """The observed (K + Q,)²; by group and for all, the degrees of freedom and whether there is
     but one cluster, which says nothing about how clusters differ. Each group's votes are clustered
     by rater where its raters are effectively enough."""
@@ -268,7 +265,7 @@ def _sizes(design: Design, entries: Entries) -> list[Floats]:
     return [of[of > 0] for of in (sizes if votes else 2 * sizes)]
 
 
-def _mixed(design: Design, raters: Entries, battles: Entries, enough: NDArray[np.bool_]) -> Entries:
+def _mixed(design: Design, raters: Entries, battles: Entries, enough: Bools) -> Entries:
     """Those of raters in the groups that have enough, those of battles in the others."""
     group = design.group[design.first]
     here, there = enough[group[raters.unit]], ~enough[group[battles.unit]]

@@ -14,17 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method
 from arena.core.standings.clusters import Worth
 from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import expected
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, WINNERS, counted
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 FRAGILITY = {
     **dict.fromkeys(("upper", "lower"), TEXT),
@@ -45,7 +42,7 @@ RIVALS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Removal:
-    """taken: (C,) how many of each kind of vote. fit: without them."""
+    """taken: (C,) how many of each kind of vote. gap: without them, in logits."""
 
     taken: Ints
     gap: float
@@ -62,8 +59,7 @@ def fragility(counts: Counts, votes: pd.DataFrame, method: Method = Method()) ->
     others of the same two contenders and outcome would do as well. Not the least number in every
     case, but one that holds: fewer might do where influences add up in no simple way."""
     fit = counts.fit(method)
-    names, first, second, outcome, times = counts.cells()
-    work = _Work(counts, method, fit, names, first, second, outcome, times)
+    work = _Work(counts, method, fit, *counts.cells())
     order = np.lexsort((np.array(fit.names, dtype=object), -fit.theta, fit.behind, fit.group))
     rows = []
     top = [int(at) for at in order if fit.group[at] == 0]
@@ -77,7 +73,7 @@ def fragility(counts: Counts, votes: pd.DataFrame, method: Method = Method()) ->
         if fit.group[upper] == fit.group[lower] and fit.theta[upper] >= fit.theta[lower]:
             rows.append((upper, lower, work.removal(upper, lower), False))
     named = _Named(votes)
-    total = int(times.sum())
+    total = int(work.times.sum())
     made = [
         {
             "upper": fit.names[upper],

@@ -13,13 +13,11 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Ints
 from arena.core.standings.agreement import cohen_kappa, wilson
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT
-
-Floats = NDArray[np.float64]
 
 JUDGE, EXCLUDED, CHANNEL = "judge:", "judge", "judge"
 """How the raters begin that are models, why their verdicts are never ranked beside people's votes,
@@ -107,7 +105,7 @@ def _winners(table: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _share(
-    measure: str, holds: NDArray[np.bool_], people: float = np.nan, of: int | None = None
+    measure: str, holds: Bools, people: float = np.nan, of: int | None = None
 ) -> dict[str, object]:
     """of: how many of them are independent of one another; default: all."""
     number = len(holds)
@@ -122,9 +120,9 @@ def _preferred(
 ) -> dict[str, object]:
     """How often the wanted contender of an item wins where it is decided."""
 
-    def holds(said: "pd.Series[str]") -> NDArray[np.bool_]:
+    def holds(said: "pd.Series[str]") -> Bools:
         decided = said[said.index.isin(wanted.index) & (said != "")]
-        same: NDArray[np.bool_] = decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
+        same: Bools = decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
         return same
 
     theirs = holds(people)
@@ -156,7 +154,7 @@ def _kappa(rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]") -> di
     of_item = pd.factorize(people.index)[0]
     rows = [np.flatnonzero(of_item == item) for item in range(int(of_item.max(initial=-1)) + 1)]
 
-    def kappa(at: NDArray[np.int64]) -> float:
+    def kappa(at: Ints) -> float:
         which = np.concatenate([rows[item] for item in at]) if len(at) else np.zeros(0, int)
         return cohen_kappa(ours[which], theirs[which])
 
@@ -164,9 +162,7 @@ def _kappa(rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]") -> di
     return {"measure": "kappa", **found, "people": np.nan, "number": len(people)}
 
 
-def _bootstrapped(
-    rng: Random, items: int, measure: Callable[[NDArray[np.int64]], float]
-) -> dict[str, float]:
+def _bootstrapped(rng: Random, items: int, measure: Callable[[Ints], float]) -> dict[str, float]:
     if not items:
         return dict.fromkeys(("value", "lower", "upper"), np.nan)
     lower, upper = bootstrapped(rng, items, BOOTSTRAPS, measure)

@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT, counted, require
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from arena.core.standings.votes import TEXT, counted, require
 
 MEASURES = {
     "ttft_ms": "ttft_ms",
@@ -29,8 +26,6 @@ MEASURES = {
 """Measure of a reply → the ledger's column, less `_a` or `_b`."""
 
 SPEED_COLUMNS = tuple(f"{column}_{side}" for column in MEASURES.values() for side in "ab")
-COLUMNS = (*OUTCOME_COLUMNS, "ballot_id", "supersedes", *SPEED_COLUMNS)
-"""The ledger's columns that are read here."""
 
 _COUNTS = ("votes", "wins", "ties", "both_bad", "losses")
 STANDINGS = {
@@ -182,7 +177,7 @@ def _numbers(votes: pd.DataFrame, column: str) -> Floats:
     return pd.to_numeric(votes[column]).to_numpy(float, na_value=np.nan)
 
 
-def _distinct(key: Ints, values: Floats) -> NDArray[np.bool_]:
+def _distinct(key: Ints, values: Floats) -> Bools:
     """(N,) one row of each that agree in key and values (N, …); few have a key in common."""
     order = np.argsort(key)
     key, values = key[order], values[order]

@@ -13,7 +13,6 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from arena.core.errors import BadInput
@@ -22,14 +21,6 @@ from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Method, half_in
 from arena.core.standings.chance import below, normal, seeded, uniform
 from arena.core.standings.counts import Counts
 from arena.core.standings.votes import TEXT, counted
-
-Ints = NDArray[np.int64]
-
-PLAN = {
-    **dict.fromkeys(("raters", "prompts", "votes"), "int64"),
-    **dict.fromkeys(("power", "power_lower", "power_upper", "half_width"), "float64"),
-}
-"""Columns, in order, with their dtypes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +48,11 @@ class Assumed:
 def power(
     assumed: Assumed, raters: int, prompts: int, *, times: int = 200, seed: int = 0
 ) -> dict[str, float]:
-    """One row of `PLAN`: the share of simulated studies in which the interval of the difference of
-    the best two leaves out 0, on the right side, with its 95 % interval (Wilson 1927), and the
-    mean half interval of that difference in points. Each of so many prompts is judged by
-    per_prompt of the raters, in turn, each time on one pair. Raises BadInput with fewer raters
-    than a prompt needs."""
+    """By name, beside what was asked: the share of simulated studies in which the interval of the
+    difference of the best two leaves out 0, on the right side, with its 95 % interval (Wilson
+    1927), and the mean half interval of that difference in points. Each of so many prompts is
+    judged by per_prompt of the raters, in turn, each time on one pair. Raises BadInput with fewer
+    raters than a prompt needs."""
     if raters < assumed.per_prompt:
         raise BadInput(f"{assumed.per_prompt} raters of each prompt need as many raters at least.")
     rng, told, half = seeded(seed), 0, 0.0
@@ -110,14 +101,6 @@ def _study(assumed: Assumed, raters: int, prompts: int, rng: Random) -> pd.DataF
     columns = {"battle_id": at.astype(str), "rater": rater.astype(str), "model_a": names[one]}
     columns |= {"model_b": names[other], "winner": winner}
     return pd.DataFrame(columns).assign(excluded_reason="").astype({"winner": TEXT})
-
-
-def table(
-    assumed: Assumed, raters: tuple[int, ...], prompts: tuple[int, ...], *, times: int = 200
-) -> pd.DataFrame:
-    """Every combination, in the columns of `PLAN`."""
-    rows = [power(assumed, r, p, times=times) for r in raters for p in prompts]
-    return pd.DataFrame(rows, columns=list(PLAN)).astype(PLAN)
 
 
 def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, int]:

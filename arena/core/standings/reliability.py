@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings import fitting
 from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import Worth
@@ -23,9 +23,6 @@ from arena.core.standings.counts import Counts
 from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.sums import summed
 from arena.core.standings.votes import TEXT, counted, read
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 RELIABILITY = {"rater": TEXT, "votes": "int64", "reliability": "float64"}
 WEIGHED = {"contender": TEXT, **dict.fromkeys(("rating", "rating_weighed", "move"), "float64")}

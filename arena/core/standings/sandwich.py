@@ -6,12 +6,9 @@ White 1980 and Liang & Zeger 1986 (the sandwich and its clusters).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.sums import summed
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 FEW_CELLS = 1_000_000
 """Cells of the vectors of all clusters up to which they are written out."""

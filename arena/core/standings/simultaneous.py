@@ -12,14 +12,11 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Floats
 from arena.core.standings.bradley_terry import LEVEL, POINTS_PER_LOGIT, Fit, quantile
 from arena.core.standings.chance import chi_squared, normal, seeded
 from arena.core.standings.votes import TEXT
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 ORDER = {
     "contender": TEXT,

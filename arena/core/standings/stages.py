@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, half_interval
 from arena.core.standings.counts import Counts
 from arena.core.standings.sandwich import effective, means, sandwich
 from arena.core.standings.votes import TEXT, counted, require
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 STAGES = {
     "contender": TEXT,

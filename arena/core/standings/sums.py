@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from arena.core.arrays import Bools, Floats, Ints
 
 COLUMN_BITS = 32
 DENSE, MOST_CELLS = 16, 32_000_000
@@ -56,7 +55,7 @@ class Sums:
         self.keys = np.insert(self.keys, at[~known], keys[~known])
         self.values = np.insert(self.values, at[~known], values[~known])
 
-    def _places(self, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    def _places(self, keys: Ints) -> tuple[Ints, Bools]:
         """Where each key is or belongs, and whether it is there."""
         at = np.searchsorted(self.keys, keys)
         return at, np.append(self.keys, -1)[at] == keys

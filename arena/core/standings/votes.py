@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.core.arrays import Bools, Ints
 from arena.core.errors import BadInput
-
-Ints = NDArray[np.int64]
 
 TEXT: Any = pd.StringDtype(na_value=np.nan)
 """Texts in a table: what pandas 3 calls "str", and what that is not in pandas 2."""
@@ -152,7 +151,7 @@ def require(votes: pd.DataFrame, columns: tuple[str, ...]) -> None:
         )
 
 
-def counting(reason: pd.Series) -> tuple[NDArray[np.bool_] | None, dict[str, int]]:
+def counting(reason: pd.Series) -> tuple[Bools | None, dict[str, int]]:
     """Which rows count, None for all, and how many do not, by reason."""
     # Mostly there is none, and to see that is quicker than to code a long column.
     long = len(reason) >= MANY and not isinstance(reason.dtype, pd.CategoricalDtype)

@@ -4,8 +4,6 @@ share, each contender as often left as right for one rater.
 All chance and time are passed in. It does not know how a battle is opened, nor what is stored.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Sequence

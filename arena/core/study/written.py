@@ -3,8 +3,6 @@
 It does not know who wrote them, nor where they are kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ What an event is called follows from the states before it. It does not know how 
 or made.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
