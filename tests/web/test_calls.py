@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -40,7 +40,8 @@ def test_no_move_waits_for_a_thread_of_gradio(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    run_sync = anyio.to_thread.run_sync
+    threads = import_module("anyio.to_thread")
+    run_sync = threads.run_sync
 
     async def seen(work: Any, *args: Any, **how: Any) -> Any:
         asked.append(repr(work))
@@ -55,7 +56,7 @@ def test_no_move_waits_for_a_thread_of_gradio(
             await player.play("Why?")
             assert player.timing.rows == 3 and asked == []
 
-    monkeypatch.setattr(anyio.to_thread, "run_sync", seen)
+    monkeypatch.setattr(threads, "run_sync", seen)
     asyncio.run(scene())
 
 
