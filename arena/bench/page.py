@@ -26,7 +26,7 @@ from arena.core.errors import ArenaError
 
 ARENA, PLAIN = "arena", "plain Gradio"
 COLD, WARM, FAR = "cold", "warm", "cold, 50 kB/s and 400 ms away"
-FAR_BYTES_S = 50_000
+FAR_BYTES_S, FAR_MS = 50_000, 400
 READY = {ARENA: "#send:not([disabled])", PLAIN: "textarea"}
 BESIDE = ("-m", "arena.bench.served", "tokens")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -181,7 +181,7 @@ async def _load(browser: Any, program: str, url: str, scene: str) -> tuple[int, 
     await cdp.send("Network.enable")
     if scene == FAR:
         rates = {f"{way}Throughput": FAR_BYTES_S for way in ("download", "upload")}
-        slow = {"offline": False, "latency": 400, **rates}
+        slow = {"offline": False, "latency": FAR_MS, **rates}
         await cdp.send("Network.emulateNetworkConditions", slow)
     sizes: list[int] = []
     cdp.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))

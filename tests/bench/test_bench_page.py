@@ -28,6 +28,7 @@ def test_the_page_is_measured_beside_a_bare_one_and_no_key_is_lost(
 ) -> None:
     # A plain Gradio app has some megabytes.
     monkeypatch.setattr(page, "FAR_BYTES_S", 5_000_000)
+    monkeypatch.setattr(page, "FAR_MS", 20)
     monkeypatch.setattr(page, "SETTLED_MS", 300)
     kinds = {kind: KINDS[kind] for kind in ("prose", "mathematics")}
     monkeypatch.setattr(page, "KINDS", kinds)
