@@ -17,7 +17,6 @@ let pending = null;
 let asked = 0;
 let painting = false;
 let stale = false;
-let cost = 0;
 let host = { ready: false };
 let due = null;
 let images = [];
@@ -160,20 +159,20 @@ function draw() {
   else unlock();
 }
 
-// One painting of the texts at a time, the next one later the longer the last one took.
+// One painting of the texts at a time, in turn with whatever else takes long.
 async function repaint() {
   stale = true;
   if (painting) return;
   painting = true;
   try {
     while (stale) {
-      await new Promise((resolve) => setTimeout(resolve, restOf(cost)));
-      stale = false;
-      const there = battle;
+      let there = null;
+      await inTurn(() => {
+        stale = false;
+        there = battle;
+        if (there?.state) stale = !paintTexts(el, there);
+      });
       if (!there?.state) continue;
-      const began = performance.now();
-      stale = !paintTexts(el, there);
-      cost = performance.now() - began + (await pictured());
       if (!stale && there === battle && there.state.phase === "voting") openVoting();
     }
   } finally {
@@ -184,9 +183,8 @@ async function repaint() {
 // Every reply is read from its beginning; of one whose end was not in view that is told.
 async function openVoting() {
   const there = battle;
-  const { round, prompts } = there.state;
-  if (there.opened !== `${round} ${prompts.length}`) {
-    there.opened = `${round} ${prompts.length}`;
+  if (there.opened !== turnOf(there.state)) {
+    there.opened = turnOf(there.state);
     there.wound = toTops();
   }
   await there.wound;
@@ -197,15 +195,17 @@ async function openVoting() {
     unread(seat, Boolean(pane.watched));
     pane.replies.watchEnd(() => unread(seat, false));
   }
+  there.legible = there.opened;
   unlock();
 }
+
+const turnOf = ({ round, prompts }) => `${round} ${prompts.length}`;
 
 // One after the other, as each has much to lay out that was out of sight.
 async function toTops() {
   for (const pane of el.panes.values()) {
     if (!pane.replies.size) continue;
-    pane.replies.toTop();
-    await pictured();
+    await inTurn(() => pane.replies.toTop());
   }
 }
 
@@ -227,7 +227,8 @@ function keepFocus() {
 // the server's word of it is still on its way.
 function unlock() {
   const state = battle?.state;
-  const open = state?.phase === "voting" && !pending && state.version !== battle.spent;
+  const legible = state?.phase === "voting" && battle.legible === turnOf(state);
+  const open = legible && !pending && state.version !== battle.spent;
   if (open && !battle.openSince) battle.openSince = performance.now();
   const live = state ? living(state) : [];
   for (const [seat, pane] of el.panes) {

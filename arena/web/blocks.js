@@ -27,8 +27,25 @@ const pictured = () => document.hidden ? Promise.resolve(0) : new Promise((resol
   requestAnimationFrame((since) => setTimeout(() => resolve(performance.now() - since)));
 });
 
-// How long the page is left to whoever uses it after work that took so long, its picture included.
-const restOf = (took) => Math.min(PATIENCE * took, LONGEST_WAIT_MS);
+// Once the last work is seen and the page was left, for so many times as long as that took, to whoever
+// uses it.
+let rested = Promise.resolve();
+
+// Texts, formulas and scrolling take turns, or a key would wait for several of them. Resolves when
+// what `work` made is seen.
+function inTurn(work) {
+  const seen = rested.then(async () => {
+    const began = performance.now();
+    work();
+    return performance.now() - began + (await pictured());
+  });
+  rested = seen.then(rest, () => {});
+  return seen;
+}
+
+const rest = (took) => new Promise((resolve) => {
+  setTimeout(resolve, Math.min(PATIENCE * took, LONGEST_WAIT_MS));
+});
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

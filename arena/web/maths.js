@@ -68,14 +68,14 @@ async function typeset() {
   katex ??= loadKatex();
   const library = await katex;
   while (library && waiting.size) {
-    const began = performance.now();
-    for (const element of waiting) {
-      waiting.delete(element);
-      if (element.isConnected) drawFormula(library, element);
-      if (performance.now() - began > SLICE_MS) break;
-    }
-    const took = performance.now() - began + (await pictured());
-    await new Promise((resolve) => setTimeout(resolve, restOf(took)));
+    await inTurn(() => {
+      const began = performance.now();
+      for (const element of waiting) {
+        waiting.delete(element);
+        if (element.isConnected) drawFormula(library, element);
+        if (performance.now() - began > SLICE_MS) break;
+      }
+    });
   }
   waiting.clear();
   typesetting = false;

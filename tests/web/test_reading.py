@@ -92,3 +92,29 @@ def test_a_page_that_shows_no_formula_loads_nothing_for_it(page: Any) -> None:
     page.reload()
     page.wait_for_selector("#send:not([disabled])")
     assert asked and not [url for url in asked if "katex" in url.lower()]
+
+
+def test_no_look_at_the_hosts_opens_voting_before_the_replies_are_seen(page: Any) -> None:
+    """The page looks at them again and again, and unlocks what may be pressed each time."""
+    away = {"ready": False, "headline": "", "detail": "", "progress": None, "demo": False}
+    page.route("**/api/arena/status", lambda route: route.fulfill(json=away))
+    page.fill(PROMPT, "Why is it dark at night?")
+    page.evaluate(
+        """() => {
+          const usual = requestAnimationFrame;
+          const held = [];
+          window.requestAnimationFrame = (call) => held.push(call);
+          globalThis.show = () => {
+            window.requestAnimationFrame = usual;
+            held.forEach((call) => usual(call));
+          };
+        }"""
+    )
+    page.press(PROMPT, "Enter")
+    page.wait_for_function("document.documentElement.dataset.arena === 'voting'")
+    for _ in range(2):
+        page.wait_for_event("response", lambda response: response.url.endswith("/status"))
+    # The second look began after the first one had unlocked whatever it does.
+    assert page.locator("[id^=vote-out-]:not([disabled])").count() == 0
+    page.evaluate("show()")
+    page.wait_for_selector(VOTE_OUT)

@@ -153,6 +153,28 @@ def test_no_more_formulas_are_drawn_before_the_last_ones_are_seen(page: Any) -> 
     assert len(between) > 2 and between == [[True, 0]] * len(between)
 
 
+def test_what_takes_long_is_done_in_turns_with_room_for_keys_between(page: Any) -> None:
+    """Texts and formulas share the turns; work that fails does not end them."""
+    gap, took, failed = page.evaluate(
+        """async () => {
+          const times = [];
+          const busy = () => {
+            const began = performance.now();
+            while (performance.now() - began < 30);
+            times.push([began, performance.now()]);
+          };
+          const failed = inTurn(() => { throw new Error("broken"); }).then(() => false, () => true);
+          inTurn(busy);
+          await inTurn(busy);
+          const [[first, ended], [second]] = times;
+          return [second - ended, ended - first, await failed];
+        }"""
+    )
+    # A browser's timers come early by less than a millisecond.
+    assert gap > 2 * took - 2
+    assert failed
+
+
 def test_the_library_for_mathematics_is_where_gradio_serves_it() -> None:
     script, style = katex()
     assert (ASSETS / script).is_file() and (ASSETS / style).is_file()
