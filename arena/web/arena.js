@@ -203,10 +203,12 @@ const turnOf = ({ round, prompts }) => `${round} ${prompts.length}`;
 
 // One after the other, as each has much to lay out that was out of sight.
 async function toTops() {
+  const below = [];
   for (const pane of el.panes.values()) {
     if (!pane.replies.size) continue;
-    await inTurn(() => pane.replies.toTop());
+    await inTurn(() => below.push(...pane.replies.toTop()));
   }
+  layOut(below);
 }
 
 function unread(seat, is) {

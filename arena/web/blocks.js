@@ -20,6 +20,7 @@ const isOver = () => slice.since && performance.now() - slice.since > slice.ms;
 
 const PATIENCE = 2;
 const LONGEST_WAIT_MS = 1000;
+const BRIEF_MS = 25;
 
 // Resolves when all that was made until now is seen, to how long the browser took for that picture.
 // Of a page that nobody looks at there are no pictures.
@@ -41,6 +42,17 @@ function inTurn(work) {
   });
   rested = seen.then(rest, () => {});
   return seen;
+}
+
+// Blocks that were left out of the layout, more at once as long as that takes no time.
+async function layOut(blocks) {
+  let some = 1;
+  while (blocks.length) {
+    const took = await inTurn(() => {
+      for (const block of blocks.splice(0, some)) block.style.contentVisibility = "";
+    });
+    some = took < BRIEF_MS ? 2 * some : 1;
+  }
 }
 
 const rest = (took) => new Promise((resolve) => {

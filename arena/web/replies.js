@@ -3,6 +3,7 @@
 
 const NEAR_PX = 40;
 const COPIED_MS = 1500;
+const REACH = 4;
 
 // Copying ----------------------------------------------------------------------------------------
 
@@ -132,8 +133,19 @@ class Replies {
     return whole;
   }
 
+  // Returns the blocks with formulas that this brings into reach but not into view: browsers lay out
+  // several screens ahead. They are left out until `layOut` has its turn.
   toTop() {
-    this.box.scrollTop = this.#turns.length > 1 ? this.#turns.at(-1).element.offsetTop : 0;
+    const height = this.box.clientHeight;
+    const turn = this.#turns.at(-1).element;
+    const top = this.#turns.length > 1 ? turn.offsetTop : 0;
+    const below = [...turn.querySelectorAll(".answer > :has(.maths):not(:last-child)")].filter((block) => {
+      const at = block.offsetTop - top;
+      return at > height && at < REACH * height;
+    });
+    for (const block of below) block.style.contentVisibility = "hidden";
+    this.box.scrollTop = top;
+    return below;
   }
 
   // Characters in all.

@@ -483,6 +483,38 @@ def test_who_scrolls_up_stays_there_and_who_is_at_the_end_follows(page: Any) -> 
     assert tops == [[0, 0, 0], 200, 0]
 
 
+def test_formulas_below_the_view_are_laid_out_when_the_top_has_been_seen(page: Any) -> None:
+    """A browser would lay out some screens of them at once, while nobody is answered."""
+    text = "\n\n".join(f"Line {n} says $a_{{{n}}}$." for n in range(300))
+    left_out, out_of_view, in_turns, at_the_end = page.evaluate(
+        """async (text) => {
+          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          const box = document.querySelector('.reply');
+          box.replaceChildren();
+          const own = new Replies(box);
+          while (!own.draw([text], ['?'])) await frame();
+          await frame();
+          const bottom = box.getBoundingClientRect().bottom;
+          const below = own.toTop();
+          const hidden = (block) => block.style.contentVisibility === 'hidden';
+          const told = [
+            below.filter(hidden).length,
+            below.filter((block) => block.getBoundingClientRect().top >= bottom - 1).length,
+          ];
+          const seen = [];
+          const laying = layOut([...below]);
+          for (let done = false; !done; laying.then(() => { done = true; })) {
+            await frame();
+            seen.push(below.filter(hidden).length);
+          }
+          return [...told, new Set(seen).size, below.filter(hidden).length];
+        }""",
+        text,
+    )
+    assert left_out == out_of_view > 10
+    assert in_turns > 2 and at_the_end == 0
+
+
 def test_no_two_scripts_of_the_page_use_one_name(page: Any) -> None:
     """They are put together into one; the later would silently be taken for the earlier."""
     folder = Path(arena.web.__file__).parent
