@@ -93,6 +93,7 @@ class Scoreboard:
     def _forget(self) -> None:
         """As if nothing had been read."""
         self._counts = Counts.of(pd.DataFrame())
+        self._votes_of: Mapping[str, int] = {}
         self._last = 0
         self._held = pd.DataFrame()
         self._live: frozenset[str] = frozenset()
@@ -118,7 +119,7 @@ class Scoreboard:
         if self._clock() - self._read_at > FRESH_S:
             async with self._caught_up():
                 pass
-        return dict(self._counts.votes)
+        return self._votes_of
 
     async def fit(self) -> Fit:
         """Strengths, from all that may be known: what `best` draws from. Battles under way are
@@ -254,6 +255,8 @@ class Scoreboard:
                 len(news.rows) + len(news.withdrawn) + len(self._held),
             )
         self._last, self._live, self._folded, self._read_at = news.last, live, turn, at
+        # Told also while a thread counts what comes next.
+        self._votes_of = self._counts.votes
 
     @property
     def _version(self) -> int:

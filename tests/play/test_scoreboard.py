@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -19,7 +20,9 @@ from arena.core.battle.record import VoteRow
 from arena.core.standings import covariates as effects
 from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
+from arena.core.standings.counts import Counts
 from arena.core.standings.slices import Slice
+from arena.play import scoreboard
 from arena.play.scoreboard import COLUMNS, Scoreboard
 from tests.adapters.ledger_rows import full_row
 
@@ -330,6 +333,34 @@ def test_the_counts_are_free_while_the_rows_of_a_battle_are_read(tmp_path: Path)
             assert await at.board.votes() == {"x": 1, "y": 1}
         go_on.set()
         assert set((await moving)["contender"]) == {"x", "y"}
+
+    played(tmp_path, scene)
+
+
+def test_who_draws_does_not_wait_for_what_is_being_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting, go_on = threading.Event(), threading.Event()
+    fold = Counts.fold
+
+    def slowly(counts: Counts, votes: pd.DataFrame, sign: int = 1) -> None:
+        fold(counts, votes, sign)
+        counting.set()
+        assert go_on.wait(10)
+
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        assert await at.board.votes() == {"x": 1, "y": 1}
+        await at.cast("x", "z", "model_a", battle_id="new")
+        monkeypatch.setattr(scoreboard, "BRIEF", 0)
+        monkeypatch.setattr(scoreboard, "FRESH_S", math.inf)
+        monkeypatch.setattr(Counts, "fold", slowly)
+        asked = asyncio.create_task(at.board.version())
+        assert await asyncio.to_thread(counting.wait, 10)
+        assert await at.board.votes() == {"x": 1, "y": 1}
+        go_on.set()
+        await asked
+        assert await at.board.votes() == {"x": 2, "y": 1, "z": 1}
 
     played(tmp_path, scene)
 
