@@ -1,11 +1,10 @@
 """Live battles and their event feed, in the memory of this process.
 
 Lost when it dies, which loses no vote: those are in the ledger. It does not know the rules of
-a battle, only its id, version and phase.
+a battle, only its id, version and phase, and whether somebody is still to enter.
 """
 
 import asyncio
-import json
 import logging
 import math
 import sqlite3
@@ -19,7 +18,7 @@ from typing import TypeVar
 
 from arena.core.battle import view
 from arena.core.battle.entities import Battle, Phase
-from arena.core.codec import decode, encode
+from arena.core.codec import line, read_line
 from arena.core.errors import StaleVote, UnknownBattle
 from arena.core.ports import Delta, Event, Piece
 
@@ -29,8 +28,8 @@ log = logging.getLogger(__name__)
 
 KEEP_S = 24 * 3600
 CALM_S = 15.0
-"""So long after its last move a battle leaves memory, unless somebody follows it or writes in it. To
-come back takes half a millisecond; what is over and still here is what memory grows by when many play."""
+"""So long after its last move a battle leaves memory, unless somebody follows it or writes in it.
+To come back takes half a millisecond; what is still here is what memory grows by when many play."""
 AHEAD_S = 600.0
 """So long it stays where somebody is still to enter, who may have written already."""
 HEARTBEAT_S = 5.0
@@ -54,7 +53,7 @@ class _Shelf:
 
     def put(self, battle: Battle, at: float) -> None:
         decided = battle.phase is Phase.DECIDED
-        row = (battle.id, at, decided, _line(battle))
+        row = (battle.id, at, decided, line(battle, Battle))
         self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
         if not decided:
             self.undecided[battle.id] = battle.phase
@@ -64,7 +63,7 @@ class _Shelf:
         taken = "DELETE FROM battles WHERE id = ? RETURNING battle"
         found = self._file.execute(taken, (battle_id,)).fetchall()
         self.undecided.pop(battle_id, None)
-        battle: Battle | None = decode(json.loads(found[0][0]), Battle) if found else None
+        battle: Battle | None = read_line(found[0][0], Battle) if found else None
         return battle
 
     def drop(self, until: float) -> None:
@@ -137,21 +136,23 @@ class MemoryBattles:
 
     def undecided(self) -> Iterator[Battle]:
         """Those under way, and those that ended without a result."""
-        return (decode(json.loads(told), Battle) for told in self.lines())
+        yield from self._undecided_here()
+        yield from (read_line(told, Battle) for told in self._shelf.lines())
 
     def lines(self) -> Iterator[str]:
         """As `undecided`, each as it is written."""
-        self._forget_old()
-        for _, battle in self._battles.values():
-            if battle.phase is not Phase.DECIDED:
-                yield _line(battle)
+        yield from (line(battle, Battle) for battle in self._undecided_here())
         yield from self._shelf.lines()
+
+    def _undecided_here(self) -> list[Battle]:
+        self._forget_old()
+        return [each for _, each in self._battles.values() if each.phase is not Phase.DECIDED]
 
     def _without(self, *phases: Phase) -> frozenset[str]:
         self._forget_old()
         here = {battle.id: battle.phase for _, battle in self._battles.values()}
-        both = (here, self._shelf.undecided)
-        return frozenset(i for each in both for i, phase in each.items() if phase not in phases)
+        both = here | self._shelf.undecided
+        return frozenset(i for i, phase in both.items() if phase not in phases)
 
     def take_up(self, battle: Battle) -> None:
         """Keep a battle that another process left; where replies are owed, it is an orphan."""
@@ -228,11 +229,6 @@ class MemoryBattles:
             return
         del self._battles[battle_id]
         self._forgotten(battle_id)
-
-
-def _line(battle: Battle) -> str:
-    """As it is written; see core.codec."""
-    return json.dumps(encode(battle, Battle))
 
 
 def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[str]:

@@ -6,7 +6,6 @@ taken up by whoever comes first. It is not waited for the disk itself, so a mach
 its power may lose the last moves, but never a vote. It does not know what a move is.
 """
 
-import json
 import logging
 import os
 import secrets
@@ -16,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from arena.core.battle.entities import Battle
-from arena.core.codec import Unreadable, decode, encode
+from arena.core.codec import line, read_line
 
 if sys.platform != "win32":
     import fcntl
@@ -41,7 +40,7 @@ class Journal:
 
     def keep(self, battle: Battle) -> bool:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
-        told = _ended(json.dumps(encode(battle, Battle)))
+        told = _ended(line(battle, Battle))
         try:
             if self._file is None or self._size + len(told) > self._largest:
                 self._begin()
@@ -100,11 +99,11 @@ def _ended(told: str) -> bytes:
     return told.encode() + b"\n"
 
 
-def _battle(line: bytes) -> Battle | None:
+def _battle(told: bytes) -> Battle | None:
     """None for one that was being written, or that this arena cannot read."""
     try:
-        read: Battle = decode(json.loads(line), Battle)
-    except (Unreadable, ValueError):
+        read: Battle = read_line(told, Battle)
+    except ValueError:
         return None
     return read
 

@@ -4,7 +4,6 @@ For an arena that keeps its battles in memory. The file names contenders, so onl
 read it. It does not know what a battle is, beyond the form in which it is written.
 """
 
-import json
 import logging
 import os
 import sys
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.core.battle.entities import Battle
-from arena.core.codec import Unreadable, decode, encode
+from arena.core.codec import line, read_line
 from arena.core.ports import Event
 
 if sys.platform != "win32":
@@ -37,7 +36,7 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
     written is told in the log: the votes are safe."""
     if not battles:
         return
-    lines = [json.dumps(encode(parked, Parked)).encode() for parked in battles]
+    lines = [line(parked, Parked).encode() for parked in battles]
     draft = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +66,8 @@ def unpark(path: Path, kept: Callable[[Battle], object] = lambda battle: None) -
 def _taken(path: Path, kept: Callable[[Battle], object]) -> list[Parked]:
     text = path.read_text(encoding="utf-8")
     try:
-        battles = [decode(json.loads(line), Parked) for line in text.split("\n")]
-    except (Unreadable, json.JSONDecodeError):
+        battles = [read_line(told, Parked) for told in text.split("\n")]
+    except ValueError:
         aside = path.with_name(f"{path.name}.unreadable")
         path.replace(aside)
         log.warning("battles put aside cannot be read; the file is kept as %s", aside)

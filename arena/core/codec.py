@@ -6,6 +6,7 @@ not known is refused. So a newer arena's record is read as long as it uses nothi
 It does not know which dataclasses there are, nor where the data goes.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from types import UnionType
@@ -38,6 +39,16 @@ def decode(data: Any, kind: Any) -> Any:
     except Exception as error:
         where = getattr(kind, "__name__", "record")
         raise Unreadable("; ".join(transform_error(error, path=where))) from error
+
+
+def line(value: Any, kind: Any) -> str:
+    """The value as one line of JSON."""
+    return json.dumps(encode(value, kind))
+
+
+def read_line(told: str | bytes, kind: Any) -> Any:
+    """What was written by `line`. Raises Unreadable, and ValueError where it is no JSON."""
+    return decode(json.loads(told), kind)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

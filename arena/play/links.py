@@ -4,14 +4,13 @@ finished battles, made and taken back by whoever played.
 It does not know how a shared battle looks.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from arena.core.battle.sharing import Shared, shared
-from arena.core.codec import decode, encode
+from arena.core.codec import line, read_line
 from arena.core.errors import NotYours, UnknownBattle
 from arena.core.ports import Battles, Ledger
 from arena.play import ballots
@@ -39,7 +38,7 @@ class Links:
         if with_prompts:
             images = await self._images.read(battle.origin.terms.images)
             told = replace(told, images=tuple(b64encode(image).decode() for image in images))
-        text = json.dumps(encode(told, Shared))
+        text = line(told, Shared)
         await self._ledger.share(battle_id, battle.origin.owner, text)
         return told
 
@@ -53,7 +52,7 @@ class Links:
     async def shown(self, battle_id: str) -> Shared:
         """Raises UnknownBattle where it is not shared."""
         _, text = await self._kept(battle_id)
-        told: Shared = decode(json.loads(text), Shared)
+        told: Shared = read_line(text, Shared)
         return told
 
     async def withdraw(self, battle_id: str, caller: Caller) -> None:

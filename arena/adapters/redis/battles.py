@@ -3,7 +3,6 @@
 It does not know the rules of a battle, only its id, version and phase.
 """
 
-import json
 import logging
 import time
 import uuid
@@ -12,7 +11,7 @@ from collections.abc import Callable
 
 from arena.adapters.redis.connection import RedisStore
 from arena.core.battle.entities import Battle, Phase
-from arena.core.codec import decode, encode
+from arena.core.codec import line, read_line
 from arena.core.errors import StaleVote, StoreFault, UnknownBattle
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class RedisBattles:
             )
         self._touch(battle_id)
         try:
-            battle: Battle = decode(json.loads(text), Battle)
+            battle: Battle = read_line(text, Battle)
             return battle
         except ValueError as error:
             log.error("battle %s cannot be read: %s", battle_id, error)
@@ -65,7 +64,7 @@ class RedisBattles:
             "save",
             [key("battle", battle.id), *map(key, ("under_way", "answering", "unrevealed"))],
             battle.version,
-            json.dumps(encode(battle, Battle)),
+            line(battle, Battle),
             uuid.uuid4().hex,
             self._keep_ms,
             battle.id,

@@ -5,7 +5,6 @@ stream. It does not know what the events mean.
 """
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from arena.adapters.redis.audience import BEAT_S, GONE_S, Audience
 from arena.adapters.redis.connection import RedisStore
 from arena.adapters.redis.mirror import Mirror
-from arena.core.codec import encode
+from arena.core.codec import line
 from arena.core.errors import StaleVote, StoreFault
 from arena.core.ports import Event
 
@@ -79,7 +78,7 @@ class RedisFeed:
                 with suppress(PlayedElsewhere):
                     await self._add(battle_id, author)
             author.turn += 1
-            author.owed, author.playing = json.dumps(encode(event, Event)), playing
+            author.owed, author.playing = line(event, Event), playing
             return await self._add(battle_id, author)
 
     async def _add(self, battle_id: str, author: _Author) -> int:

@@ -5,11 +5,10 @@ what the events mean, nor who follows.
 """
 
 import asyncio
-import json
 import logging
 
 from arena.adapters.redis.connection import RedisStore
-from arena.core.codec import decode
+from arena.core.codec import read_line
 from arena.core.errors import StoreFault
 from arena.core.ports import Event
 
@@ -107,5 +106,5 @@ class Mirror:
 
 
 def _event(text: str) -> Event:
-    event: Event = decode(json.loads(text), Event)
+    event: Event = read_line(text, Event)
     return event

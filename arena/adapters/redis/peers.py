@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from arena.adapters.redis.connection import RedisStore
-from arena.core.codec import Unreadable, decode, encode
+from arena.core.codec import Unreadable, decode, line
 from arena.core.errors import StoreFault
 from arena.core.hosts.placement import Breaker
 from arena.core.hosts.sharing import Agreement, Change, Desk, Waiting
@@ -68,7 +68,7 @@ class RedisPeers:
         for _ in range(TRIES):
             before, now = await self._store.ask("breaker", [key], host)
             breaker = change(_breaker(json.loads(before or "{}")), now / 1000)
-            after = json.dumps(encode(breaker, Breaker))
+            after = line(breaker, Breaker)
             if await self._store.ask("amend", [key], host, before, after, self._channel):
                 return
         raise StoreFault("Too many failures at once to keep count of them.")
