@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
 
 from arena.compose import House
 from arena.core.errors import ArenaError, NotInstalled
@@ -25,7 +24,6 @@ from arena.web.callers import Sessions
 from arena.web.gate import Admitted, Gate
 from arena.web.hostnames import HERE, Hostnames
 from arena.web.operators import is_loopback
-from arena.web.unfailing import Unfailing
 
 if TYPE_CHECKING:
     from gradio import Blocks
@@ -91,13 +89,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     page.extra_startup_events.append(partial(_close_queue, page))
     # A public link is made for notebooks elsewhere, whose addresses nobody knows.
     root_path, embed = ("", ("*",)) if shared else (house.settings.root_path, house.settings.embed)
-    mounted = ui.mount(app, page, root_path, embed)
-    # A redirect to the path without its slash would lead to wherever the Host header says.
-    for route in mounted.routes:
-        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
-            route.app.router.redirect_slashes = False
-            route.app.add_middleware(Unfailing)
-    return mounted
+    return ui.mount(app, page, root_path, embed)
 
 
 def exposure(settings: Settings, shared: bool) -> str:

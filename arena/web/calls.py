@@ -15,7 +15,6 @@ from gradio.data_classes import PredictBody
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
 
 from arena.web.unfailing import told
 
@@ -26,11 +25,10 @@ NAME = "predict"
 USUAL = "/gradio_api/run/{api_name}"
 
 
-def shorten(app: FastAPI) -> None:
-    """Before all routes of an app that has Gradio mounted. Raises StopIteration where Gradio has
+def shorten(app: FastAPI, gradio: FastAPI) -> None:
+    """Before all routes of the app that has Gradio's mounted. Raises StopIteration where Gradio has
     no such endpoint."""
-    (mounted,) = (route for route in app.routes if isinstance(route, Mount) and not route.path)
-    ways = iter_route_contexts(mounted.routes)
+    ways = iter_route_contexts(gradio.routes)
     predict: Any = next(way.endpoint for way in ways if way.path == USUAL)
 
     async def call(body: PredictBody, request: Request) -> Response:

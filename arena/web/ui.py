@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from fastapi import FastAPI
 from gradio.blocks import BlocksConfig
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 
 from arena.web import ahead, arena_tab, calls, embedding, hosts_tab, leaderboard_tab, raters_tab
 from arena.web.callers import Callers
@@ -20,11 +22,10 @@ from arena.web.front import Front
 from arena.web.headers import Headers, Lasting, of_page
 from arena.web.prefix import Prefix
 from arena.web.theme import theme
+from arena.web.unfailing import Unfailing
 from arena.web.words import I18N, label
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from arena.core.hosts.overview import Overview
     from arena.play.referee import Referee
 
@@ -145,5 +146,10 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     )
     versions["/theme.css"] = page.theme_hash
     page.config["i18n_translations"] = {}  # `Front` puts in those of one language.
-    calls.shorten(mounted)
+    apps = (at.app for at in mounted.routes if isinstance(at, Mount))
+    (gradio,) = (app for app in apps if isinstance(app, FastAPI))
+    # A redirect to the path without its slash would lead to wherever the Host header says.
+    gradio.router.redirect_slashes = False
+    gradio.add_middleware(Unfailing)
+    calls.shorten(mounted, gradio)
     return mounted

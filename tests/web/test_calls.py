@@ -12,28 +12,20 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from arena.checks.page import Page
 from arena.checks.playing import Player
 from arena.checks.visitor import Visitor
-from arena.web import api, replica, ui
-from tests.fake_ollama import FakeOllama
-from tests.playing import table
-from tests.web.calling import HOSTED, client_of
+from tests.checks.replicas import replicas_of
 
 MOVES = "/gradio_api/run/predict"
 
 
 @asynccontextmanager
-async def mounted(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with FakeOllama(HOSTED, speed=20, warm=True) as host, table(folder, [host]) as at:
-        app = FastAPI()
-        replica.install(app)
-        api.install(app, at.referee)
-        async with client_of(ui.mount(app, ui.build(at.referee))) as client:
-            yield client
-            at.feed.close()  # type: ignore[attr-defined]
+async def mounted(folder: Path) -> AsyncIterator[str]:
+    """The address of an arena with the page."""
+    async with replicas_of(folder, replicas=1) as ((address,), _):
+        yield f"http://{address}"
 
 
 def test_no_move_waits_for_a_thread_of_gradio(
@@ -48,7 +40,7 @@ def test_no_move_waits_for_a_thread_of_gradio(
         return await run_sync(work, *args, **how)
 
     async def scene() -> None:
-        async with mounted(tmp_path) as client, Visitor(str(client.base_url)) as visitor:
+        async with mounted(tmp_path) as url, Visitor(url) as visitor:
             page = await Page.opened(visitor)
             assert asked, "Gradio's own routes are seen to ask for threads"
             asked.clear()
@@ -64,7 +56,10 @@ def test_a_call_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     json = {"Content-Type": "application/json"}
 
     async def scene() -> None:
-        async with mounted(tmp_path) as client:
+        async with (
+            mounted(tmp_path) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        ):
 
             async def status(body: str, headers: dict[str, str] = json) -> int:
                 answer = await client.post(MOVES, content=body, headers=headers)
