@@ -5,7 +5,6 @@ them. It does not know Gradio, HTTP, or which adapter is behind a port.
 """
 
 import asyncio
-import logging
 import random
 import uuid
 from collections import Counter
@@ -30,8 +29,6 @@ from arena.play.links import Links
 from arena.play.rounds import Rounds
 from arena.play.scoreboard import Scoreboard
 from arena.play.studies import Studies
-
-log = logging.getLogger(__name__)
 
 ABANDONED = "The battle was ended before its last vote. The votes already cast are kept."
 STOPPED = "You stopped before every reply had ended, so this battle has no result."

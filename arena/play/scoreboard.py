@@ -77,12 +77,10 @@ class Scoreboard:
         ledger: Ledger,
         unrevealed: Unrevealed,
         roster: Callable[[], Iterable[Contender]] = lambda: (),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._unrevealed = unrevealed
         self._roster = roster
-        self._clock = clock
         self._read_at = -math.inf
         self._lock = asyncio.Lock()
         self._generation = ledger.generation
@@ -116,7 +114,7 @@ class Scoreboard:
     async def votes(self) -> Mapping[str, int]:
         """Contender → votes, of all that may be known; what came within the last second may be
         missing. Who draws by them does not know how battles under way will be voted on either."""
-        if self._clock() - self._read_at > FRESH_S:
+        if time.monotonic() - self._read_at > FRESH_S:
             async with self._caught_up():
                 pass
         return self._votes_of
@@ -238,7 +236,7 @@ class Scoreboard:
 
     async def _fold_news(self, turn: int) -> None:
         """What the ledger has got since, and what is no longer held back."""
-        at = self._clock()
+        at = time.monotonic()
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
         if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
