@@ -16,7 +16,7 @@ from arena.core.battle.pace import Pace
 from arena.core.battle.view import state
 from arena.core.errors import ArenaError, StoreFault
 from arena.core.ports import Feed, Hosts
-from arena.core.ticks import SHOWN_AFTER_S, TICK_S, until_tick
+from arena.core.ticks import SHOWN_AFTER_S, TICK_S, phase_of, until_tick
 from arena.play.line import Line, Turn
 from arena.play.screen import Attendance, Screen
 from arena.play.writer import Abandoned, Writer
@@ -134,7 +134,7 @@ class Stage:
         # speed: it is shown when it is complete as well.
         together = len(writers) == len(battle.live)
         cap = self._rules.pace * TICK_S or math.inf
-        pace = Pace()
+        pace, after = Pace(), SHOWN_AFTER_S + phase_of(battle.seed)
         attendance = self._attendance(battle)
         deadline = self._clock() + self._rules.total_s
         while True:
@@ -159,7 +159,7 @@ class Stage:
                 raise Abandoned(LEFT)
             if self._clock() > deadline:
                 raise Abandoned(TOO_LONG)
-            await asyncio.sleep(until_tick(self._clock(), SHOWN_AFTER_S))
+            await asyncio.sleep(until_tick(self._clock(), after))
 
     async def _close_when_idle(
         self, battle: Battle, load: Callable[[str], Awaitable[Battle]]

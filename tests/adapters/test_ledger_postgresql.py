@@ -370,7 +370,7 @@ def test_a_server_that_takes_too_long_is_told_and_nothing_is_written(
     postgresql: Postgresql, schema: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on(url, lambda ledger: recorded(ledger, ""))
-    monkeypatch.setattr(adapter, "STATEMENT_S", 0.1)
+    monkeypatch.setattr(adapter, "STATEMENT_S", 0.5)
     with postgresql.connect(schema) as other:
         other.execute(
             "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "

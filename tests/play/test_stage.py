@@ -31,7 +31,7 @@ from arena.core.battle.rules import answer, open_battle, vote
 from arena.core.battle.view import State
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.ports import Delta, Event, HostEvent, Queued, Warming
-from arena.core.ticks import TICK_S
+from arena.core.ticks import PHASES, TICK_S, TRIES
 from arena.play.stage import LEFT, TOO_LONG, Stage, StageRules
 from arena.play.writer import FAULT, Abandoned
 
@@ -153,14 +153,15 @@ class Round:
         return [{p.state for p in e.panes} for _, e in self.told if isinstance(e, State)]
 
 
-def battle_of(hosts: Scripted, format: Format = Format.ELIMINATION) -> Battle:
-    return open_battle("b", format, hosts.contenders(), "Why?", seed=7)
+def battle_of(hosts: Scripted, format: Format = Format.ELIMINATION, *, seed: int = 7) -> Battle:
+    return open_battle("b", format, hosts.contenders(), "Why?", seed=seed)
 
 
 def round_of(
     scripts: Mapping[str, Sequence[Sequence[Step]]],
     rules: StageRules = StageRules(),
     watched: bool = True,
+    seed: int = 7,
 ) -> Round:
     """Play the first round of a battle between these models, in the order of their seats."""
 
@@ -177,7 +178,7 @@ def round_of(
         await asyncio.sleep(0)
         result = Round(hosts, told, {})
         try:
-            result.replies = await stage.play(battle_of(hosts))
+            result.replies = await stage.play(battle_of(hosts, seed=seed))
         except Abandoned as abandoned:
             result.abandoned = abandoned.reason
         result.over = now()
@@ -261,6 +262,18 @@ def test_a_pace_that_is_set_is_not_exceeded_while_somebody_writes(case: Case) ->
     for (_, before), (at, after) in pairwise(steps):
         assert all(after[s] - before[s] <= case[0] * TICK_S + STEP for s in after)
         assert max(after.values()) <= case[0] * (at - begun) + 2 * STEP
+
+
+def test_battles_whose_replies_come_at_one_time_are_shown_at_several() -> None:
+    """Or each of a hundred would wait until all others are shown."""
+    scripts = {m: [[Text("x" * 40), *(0.1, Text("x" * 40)) * 9, DONE]] for m in "abc"}
+    phases = set()
+    for battle in range(PHASES):
+        # The first is shown as soon as there is anything.
+        _, *shown = [at for at, _ in round_of(scripts, seed=battle * TRIES).deltas]
+        (phase,) = {round(at % TICK_S, 4) % TICK_S for at in shown}
+        phases.add(phase)
+    assert len(phases) == PHASES
 
 
 @many

@@ -18,6 +18,7 @@ from arena.core.battle.names import families_of
 from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Share, fit
+from arena.core.ticks import phase_of
 
 LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
 """A model asked with another value of any of these is loaded again from the start."""
@@ -236,6 +237,7 @@ class Fleet:
             reply_tokens=max(0, int(options.get("num_predict") or 0)),
             thought_tokens=self._thought_tokens if able.may_think(think) else 0,
             remote=contender.model in self._remote,
+            phase=phase_of(seed),
         )
 
     def told_of(self, state: HostState, model: str, facts: Finished) -> Finished:

@@ -112,7 +112,8 @@ class Request:
     """One reply that is asked for. model: as the host calls it. think: one of
     core.battle.entities.THINK, or empty for no word about it. thought_tokens: what it may think
     beside its reply; reply_tokens: 0 for no limit. cold: the model may have to be loaded first.
-    remote: its answers may come from elsewhere."""
+    remote: its answers may come from elsewhere. phase: seconds after the common tick at which it
+    is looked at, as whoever shows it does."""
 
     model: str
     messages: Sequence[Mapping[str, Any]]
@@ -122,6 +123,7 @@ class Request:
     thought_tokens: int = 0
     cold: bool = False
     remote: bool = False
+    phase: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

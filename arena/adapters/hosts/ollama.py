@@ -28,10 +28,11 @@ from arena.adapters.hosts.host import (
     ResidentModel,
     ShownModel,
 )
+from arena.adapters.hosts.load import Load
 from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag
 from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ticks import until_tick
+from arena.core.ticks import TICK_S, until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 OPENS_THINKING = re.compile(r"<think>(?:\s|\\n|\{\{-? ?end ?-?\}\})*$")
@@ -53,7 +54,8 @@ PLAIN_MESSAGE = frozenset({"role", "content"})
 class OllamaHost:
     """A host by its URL. Build it once and keep it: a client costs 20 ms of CPU.
 
-    tls: whom to trust at https addresses, and the certificate to show, if not the usual ones."""
+    tls: whom to trust at https addresses, and the certificate to show, if not the usual ones.
+    load: that of whoever reads, if not measured here."""
 
     kind = "ollama"
 
@@ -64,10 +66,12 @@ class OllamaHost:
         token: str = "",
         timeouts: HostTimeouts = HostTimeouts(),
         tls: ssl.SSLContext | None = None,
+        load: Load | None = None,
     ) -> None:
         self.url = url
         self._timeouts = timeouts
         self._cuts = False
+        self._load = load or Load()
         self._client = Client(url, token, timeouts.connect, tls)
 
     async def close(self) -> None:
@@ -144,9 +148,11 @@ class OllamaHost:
                         yield pieces
                         return
                     yield pieces
-                    # Each look costs as much as many tokens: what comes meanwhile waits.
+                    # Each look costs as much as many tokens: what comes meanwhile waits, for two
+                    # ticks where time is short. The level that is shown moves on by itself.
                     if len(some) < AT_ONCE:
-                        await asyncio.sleep(until_tick(clock()))
+                        more = TICK_S if self._load.heavy else 0.0
+                        await asyncio.sleep(until_tick(clock(), request.phase) + more)
 
     def _heard(self, line: bytes, request: Request) -> Sequence[HostPiece]:
         """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
