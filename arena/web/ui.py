@@ -121,10 +121,10 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     history and the monitoring page."""
     here = Path(__file__).parent
     style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
-    files = ahead.of_page(page, style)
+    files = ahead.of_page(page, style, arena_tab.script())
     ahead.install(app, files)
     embedding.install(app)
-    versions: dict[str, str] = {ahead.SHEET: files.version}
+    versions = files.versions
     app.add_middleware(Lasting, versions=versions)
     app.add_middleware(Headers, change=partial(of_page, more=embedding.framed(embed)))
     app.add_middleware(Front, title=TITLE, ahead=files)

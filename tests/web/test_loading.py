@@ -123,3 +123,15 @@ def test_the_page_has_the_words_of_one_language(app: App, language: str) -> None
     for other, words in WORDS.items():
         said = words("arena.prompt_hint")
         assert (said in page) == (other == language), other
+
+
+def test_our_script_is_a_file_that_browsers_keep(app: App) -> None:
+    page = at(app, "").text
+    assert "EventSource" not in page, "it does not travel with every page"
+    head = page.partition("<script>window.gradio_config")[0]
+    found = re.search(r'<script src="(arena\.js\?v=\w+)" defer></script>', head)
+    assert found, "it is there before Gradio's scripts run"
+    script = at(app, found[1])
+    assert "EventSource" in script.text and script.headers["content-type"].startswith("text/java")
+    assert "immutable" in script.headers["cache-control"]
+    assert "immutable" not in at(app, "arena.js").headers.get("cache-control", "")
