@@ -44,9 +44,7 @@ class Ahead:
         """Of what we serve, by address."""
         served = {SHEET: self.sheet, SCRIPT: self.own}
         return {
-            address: sha256(text.encode()).hexdigest()[:16]
-            for address, text in served.items()
-            if text
+            address: sha256(text.encode()).hexdigest()[:16] for address, text in served.items()
         }
 
 
