@@ -43,9 +43,7 @@ class Ahead:
     def versions(self) -> dict[str, str]:
         """Of what we serve, by address."""
         served = {SHEET: self.sheet, SCRIPT: self.own}
-        return {
-            address: sha256(text.encode()).hexdigest()[:16] for address, text in served.items()
-        }
+        return {address: sha256(text.encode()).hexdigest()[:16] for address, text in served.items()}
 
 
 def of_page(page: gr.Blocks, style: str, own: str = "") -> Ahead:

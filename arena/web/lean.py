@@ -4,6 +4,7 @@ watch every field of every component, twice, before anything can be typed.
 It does not know which components there are.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 UNREAD = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs", "skip_api")
@@ -19,7 +20,7 @@ EMPTY = (
 """The same, where it is empty or false, as it is then where nothing is told."""
 
 
-def trim(config: dict[str, Any]) -> None:
+def trim(config: Mapping[str, Any]) -> None:
     """config: of a page whose events are all private."""
     for component in config["components"]:
         for name in UNREAD:
