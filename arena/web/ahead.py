@@ -1,5 +1,6 @@
 """What Gradio's page asks for, told at its head: its scripts, which it would find one after the
-other, and its styles, which come as one sheet together with ours.
+other, and its styles, which come as one sheet together with ours; and our own script, which browsers
+keep as they keep that sheet.
 
 Which files these are stands in Gradio's own. Where it stands there in another way than is known
 here, less is told ahead, and the page asks for the rest by itself, as Gradio's pages do. It does
@@ -20,7 +21,7 @@ from fastapi.responses import Response
 
 FRONTEND = Path(gr.__file__).parent / "templates" / "frontend"
 ASSETS = FRONTEND / "assets"
-SHEET = "/style.css"
+SHEET, SCRIPT = "/style.css", "/arena.js"
 
 FIRST = re.compile(r'src="\./assets/([^"]+\.js)"')
 FILES = re.compile(r"\bm\.f=(\[[^\]]*\])")
@@ -31,20 +32,23 @@ NEEDED = r".{0,100}?__vite__mapDeps\(\[([\d,]+)\]"
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """scripts: Gradio's modules, in the order in which it asks for them; styles: those sheets of
-    its that are in `sheet`. Both are names of files in its `assets`."""
+    its that are in `sheet`. Both are names of files in its `assets`. own: our script, if any."""
 
     scripts: tuple[str, ...]
     styles: tuple[str, ...]
     sheet: str
+    own: str = ""
 
     @property
-    def version(self) -> str:
-        return sha256(self.sheet.encode()).hexdigest()[:16]
+    def versions(self) -> dict[str, str]:
+        """Of what we serve, by address."""
+        served = {SHEET: self.sheet, SCRIPT: self.own}
+        return {address: sha256(text.encode()).hexdigest()[:16] for address, text in served.items()}
 
 
-def of_page(page: gr.Blocks, style: str) -> Ahead:
+def of_page(page: gr.Blocks, style: str, own: str = "") -> Ahead:
     """style: our sheet. Its place is where Gradio puts a page's own: after the frame's styles and
-    before those of the components."""
+    before those of the components. own: our script, which runs before Gradio's."""
     first = FIRST.search((FRONTEND / "index.html").read_text("utf-8"))
     script = first[1] if first else ""
     frame = _needed(script, r"import\(`\./Index-")
@@ -60,15 +64,21 @@ def of_page(page: gr.Blocks, style: str) -> Ahead:
         scripts=tuple(name for name in [script, *files] if name.endswith(".js")),
         styles=tuple(styles),
         sheet="\n".join([*sheets[:place], style, *sheets[place:]]),
+        own=own,
     )
 
 
 def install(app: FastAPI, ahead: Ahead) -> None:
-    """Add the sheet. A page of another version gets ours too, which is better than none."""
+    """Add the sheet and the script. A page of another version gets ours too, which is better than
+    none."""
 
     @app.get(SHEET, include_in_schema=False)
     async def sheet() -> Response:
         return Response(ahead.sheet, media_type="text/css")
+
+    @app.get(SCRIPT, include_in_schema=False)
+    async def script() -> Response:
+        return Response(ahead.own, media_type="text/javascript")
 
 
 def _kinds(config: Mapping[str, Any]) -> Iterable[str]:

@@ -36,6 +36,10 @@ SCRIPTS = (
     "arena.js",
 )
 
+LENT = "trigger, watch, props"
+"""What Gradio gives to the script of a component, as far as ours want it."""
+
+
 FEW = 4
 """Contenders that a battle may be opened with in any case."""
 
@@ -112,30 +116,39 @@ def katex() -> list[str]:
     ]
 
 
+def script() -> str:
+    """What the page's scripts are as one file, which only defines how they are run: in the page's
+    own text they would travel, and be compiled, each time that it is loaded."""
+    here = Path(__file__).parent
+    sources = [(here / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    run = f"function arenaTab({LENT}) {{"
+    return "\n".join([run, f"const KATEX = {json.dumps(katex())};", *sources, "}"])
+
+
 def _wire(moves: Moves, reveal: gr.HTML) -> None:
     """`ctl` draws nothing: its script triggers the events, and each answer comes back as its
     value. A move's payload is read from the script by `js`. Payloads and answers are taken as they
     are: Gradio would ask each component in a thread, and an HTML component changes neither."""
-    here = Path(__file__).parent
-    sources = [(here / name).read_text(encoding="utf-8") for name in SCRIPTS]
-    script = "\n".join([f"const KATEX = {json.dumps(katex())};", *sources])
-    ctl = html(None, html_template="<span></span>", js_on_load=script, elem_id="ctl")
-    for event, move, outputs in (
-        (ctl.open, moves.open, [ctl]),
-        (ctl.again, moves.again, [ctl]),
-        (ctl.vote, moves.vote, [ctl]),
-        (ctl.follow, moves.follow_up, [ctl]),
-        (ctl.undo, moves.undo, [ctl]),
-        (ctl.abandon, moves.abandon, [ctl]),
-        (ctl.stop, moves.stop, [ctl]),
-        (ctl.unmask, moves.reveal, [ctl, reveal]),
-        (ctl.publish, moves.share, [ctl]),
-        (ctl.withdraw, moves.withdraw, [ctl]),
-    ):
-        event(
+    made = {
+        "open": moves.open,
+        "again": moves.again,
+        "vote": moves.vote,
+        "follow": moves.follow_up,
+        "undo": moves.undo,
+        "abandon": moves.abandon,
+        "stop": moves.stop,
+        "unmask": moves.reveal,
+        "publish": moves.share,
+        "withdraw": moves.withdraw,
+    }
+    # A component has those events that stand in quotes in its script.
+    run = f"arenaTab({LENT}); // {json.dumps([*made])}"
+    ctl = html(None, html_template="<span></span>", js_on_load=run, elem_id="ctl")
+    for name, move in made.items():
+        getattr(ctl, name)(
             move,
             ctl,
-            outputs,
+            [ctl, reveal] if name == "unmask" else [ctl],
             js="() => arena.payload()",
             preprocess=False,
             postprocess=False,

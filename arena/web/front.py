@@ -64,10 +64,12 @@ def in_language(page: bytes, words: Words, title: str, ahead: Ahead = NOTHING) -
     opened = f'<html lang="{words.language}" dir="{words.direction}"'
     head = HTML.sub(opened.encode(), GRADIOS.sub(b"", head), count=1)
     name = FOR_GRADIO.get(words.language, words.language)
-    ours = HEAD + drawn("head", words, title=title, gradios=name, scripts=ahead.scripts).encode()
+    versions = {address.removeprefix("/"): version for address, version in ahead.versions.items()}
+    told = {"title": title, "gradios": name, "scripts": ahead.scripts, "versions": versions}
+    ours = HEAD + drawn("head", words, **told).encode()
     body = drawn("noscript", words, title=title).encode()
     rest = rest.replace(NO_WORDS, for_gradio(words), 1)
     rest = rest.replace(MANIFEST, b"", 1).replace(APP, body + APP, 1)
-    sheet = drawn("sheet", version=ahead.version, styles=ahead.styles).encode()
+    sheet = drawn("sheet", versions=versions, styles=ahead.styles).encode()
     rest = rest.replace(HEADS_END, sheet + HEADS_END, 1)
     return head.replace(HEAD, ours, 1) + config + rest

@@ -16,7 +16,16 @@ from gradio.blocks import BlocksConfig
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
-from arena.web import ahead, arena_tab, calls, embedding, hosts_tab, leaderboard_tab, raters_tab
+from arena.web import (
+    ahead,
+    arena_tab,
+    calls,
+    embedding,
+    hosts_tab,
+    leaderboard_tab,
+    lean,
+    raters_tab,
+)
 from arena.web.callers import Callers
 from arena.web.front import Front
 from arena.web.headers import Headers, Lasting, of_page
@@ -121,10 +130,10 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     history and the monitoring page."""
     here = Path(__file__).parent
     style = "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES)
-    files = ahead.of_page(page, style)
+    files = ahead.of_page(page, style, arena_tab.script())
     ahead.install(app, files)
     embedding.install(app)
-    versions: dict[str, str] = {ahead.SHEET: files.version}
+    versions = files.versions
     app.add_middleware(Lasting, versions=versions)
     app.add_middleware(Headers, change=partial(of_page, more=embedding.framed(embed)))
     app.add_middleware(Front, title=TITLE, ahead=files)
@@ -145,6 +154,7 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
         ssr_mode=False,
     )
     versions["/theme.css"] = page.theme_hash
+    lean.trim(page.config)
     page.config["i18n_translations"] = {}  # `Front` puts in those of one language.
     apps = (at.app for at in mounted.routes if isinstance(at, Mount))
     (gradio,) = (app for app in apps if isinstance(app, FastAPI))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import gradio as gr
 import httpx
 import pytest
 
-from arena.web import ahead
+from arena.web import ahead, lean
 from arena.web.words import WORDS
 from tests.fake_ollama import FakeOllama
 from tests.running import App, running
@@ -123,3 +124,33 @@ def test_the_page_has_the_words_of_one_language(app: App, language: str) -> None
     for other, words in WORDS.items():
         said = words("arena.prompt_hint")
         assert (said in page) == (other == language), other
+
+
+def test_our_script_is_a_file_that_browsers_keep(app: App) -> None:
+    page = at(app, "").text
+    assert "EventSource" not in page, "it does not travel with every page"
+    head = page.partition("<script>window.gradio_config")[0]
+    found = re.search(r'<script src="(arena\.js\?v=\w+)" defer></script>', head)
+    assert found, "it is there before Gradio's scripts run"
+    script = at(app, found[1])
+    assert "EventSource" in script.text and script.headers["content-type"].startswith("text/java")
+    assert "immutable" in script.headers["cache-control"]
+    assert "immutable" not in at(app, "arena.js").headers.get("cache-control", "")
+
+
+def test_components_are_told_without_what_gradios_scripts_need_not_know(app: App) -> None:
+    told = re.search(r"window\.gradio_config = (\{.*?\});</script>", at(app, "").text)
+    assert told
+    config = json.loads(told[1])
+    assert config["components"]
+    for component in config["components"]:
+        assert not {*lean.UNREAD, *lean.UNSAID} & {*component, *component["props"]}
+        assert component["props"].get("visible") is not True
+    assert {each["api_visibility"] for each in config["dependencies"]} == {"private"}
+
+
+def test_what_a_component_says_of_itself_stays() -> None:
+    said = {"visible": False, "buttons": ["copy"], "elem_classes": ["card"], "label": "Name"}
+    config = {"components": [{"id": 1, "props": {**said, "css_template": "", "name": "html"}}]}
+    lean.trim(config)
+    assert config == {"components": [{"id": 1, "props": said}]}
