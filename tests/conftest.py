@@ -23,7 +23,17 @@ pytest_plugins = ["tests.engine_fixtures", "tests.postgresql", "tests.redis_serv
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NEITHER = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
+    *("DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades"),
+    *("LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints"),
+    *("PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning"),
+)
+"""What each window has beside its page, which costs as much as the page: suggestions below an
+address bar that nobody sees. And what Playwright leaves out, as the last such list is the one."""
 FLAGS = [
+    f"--disable-features={','.join(NEITHER)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
