@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -46,6 +47,12 @@ FLAGS = [
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in the background of a script. What the tests start would inherit it, and not end by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# What every worker and many a program of the tests imports is compiled once, also where Python is
+# told to keep nothing.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 create_default_context = ssl.create_default_context
