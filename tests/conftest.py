@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -23,7 +24,17 @@ pytest_plugins = ["tests.engine_fixtures", "tests.postgresql", "tests.redis_serv
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NEITHER = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
+    *("DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades"),
+    *("LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints"),
+    *("PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning"),
+)
+"""What each window has beside its page, which costs as much as the page: suggestions below an
+address bar that nobody sees. And what Playwright leaves out, as the last such list is the one."""
 FLAGS = [
+    f"--disable-features={','.join(NEITHER)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -36,6 +47,12 @@ FLAGS = [
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in the background of a script. What the tests start would inherit it, and not end by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# What every worker and many a program of the tests imports is compiled once, also where Python is
+# told to keep nothing.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 create_default_context = ssl.create_default_context

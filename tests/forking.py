@@ -7,12 +7,12 @@ streams, the environment and the folder of whoever asks, until nobody holds its 
 
 from __future__ import annotations
 
-import atexit
 import gc
 import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -23,6 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock
 
 from arena.settings import quiet_libraries
 
@@ -82,28 +84,40 @@ def serve(door: str, run: Run) -> None:
                 forked(caller, run)
 
 
-def opened(module: str, door: Path, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
+def opened(
+    module: str, door: Path, cwd: Path = ROOT, stdin: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     """A process that forks, once it can be asked. It ends when its `stdin` is closed."""
     server = subprocess.Popen(
-        [sys.executable, "-m", module, door], cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", module, door], cwd=cwd, stdin=stdin, stdout=subprocess.PIPE
     )
     assert server.stdout
     assert server.stdout.readline() == b"open\n"
     return server
 
 
+outliving: list[subprocess.Popen[bytes]] = []
+
+
 @cache
 def door() -> str:
-    """Where the tests of this process ask."""
-    folder = tempfile.TemporaryDirectory(prefix="arena-door-")
-    path = Path(folder.name) / "door"
-    server = opened("tests.forking", path)
-
-    def close() -> None:
-        server.communicate()
-        folder.cleanup()
-
-    atexit.register(close)
+    """Where all tests of this run ask. Whichever worker asks first opens it, and it stays until the
+    last one that has asked is gone."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")
+    folder = Path(tempfile.gettempdir()) / f"arena-door-{run}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path, held = folder / "door", folder / "held"
+    with FileLock(f"{folder}.lock"):
+        try:
+            os.open(held, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # Nobody reads there: it is not open yet, or not any more.
+            held.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            os.mkfifo(held)
+            read = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+            os.open(held, os.O_WRONLY)  # As long as this process lives.
+            outliving.append(opened("tests.forking", path, stdin=read))
+            os.close(read)
     return str(path)
 
 
@@ -174,3 +188,6 @@ if __name__ == "__main__":
         return main(words)
 
     serve(sys.argv[1], run)
+    folder = Path(sys.argv[1]).parent
+    shutil.rmtree(folder)
+    Path(f"{folder}.lock").unlink(missing_ok=True)

@@ -203,7 +203,7 @@ def test_a_vote_is_taken_back_and_cast_anew_in_a_study(page: Any, app: App) -> N
     before = len(app.votes())
     page.goto(f"{app.url}/?study=pilot%20one&topic=skies")
     page.wait_for_selector("#send:not([disabled])")
-    assert "pilot one" in page.inner_text("#purpose") and "skies" in page.inner_text("#purpose")
+    page.wait_for_selector("#purpose:has-text('pilot one'):has-text('skies')")
     ask(page, "Why is the sky blue?")
     page.wait_for_selector(VOTE_OUT)
     assert not page.is_visible("#undo")
