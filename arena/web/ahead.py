@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ NEEDED = r".{0,100}?__vite__mapDeps\(\[([\d,]+)\]"
 """Behind an import: which of the files the module needs, itself among them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ahead:
     """scripts: Gradio's modules, in the order in which it asks for them; styles: those sheets of
     its that are in `sheet`. Both are names of files in its `assets`. own: our script, if any."""
@@ -39,9 +40,9 @@ class Ahead:
     sheet: str
     own: str = ""
 
-    @property
-    def versions(self) -> dict[str, str]:
-        """Of what we serve, by address."""
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Of what we serve, by address; each page names them."""
         served = {SHEET: self.sheet, SCRIPT: self.own}
         return {address: sha256(text.encode()).hexdigest()[:16] for address, text in served.items()}
 

@@ -133,7 +133,7 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     files = ahead.of_page(page, style, arena_tab.script())
     ahead.install(app, files)
     embedding.install(app)
-    versions = files.versions
+    versions = dict(files.versions)
     app.add_middleware(Lasting, versions=versions)
     app.add_middleware(Headers, change=partial(of_page, more=embedding.framed(embed)))
     app.add_middleware(Front, title=TITLE, ahead=files)
