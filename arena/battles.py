@@ -36,10 +36,15 @@ Told = TypeVar("Told")
 
 _ONE_AT_A_TIME = Lock()
 
+MOVED = {
+    "contender": "str",
+    **dict.fromkeys(("rating_before", "rating_after"), "float64"),
+    **dict.fromkeys(("rank_before", "rank_after"), "Int64"),
+}
 UNMASKED = (
     *("seat", "contender", "model", "place", "champion", "fell_in", "by_coin"),
     *("ttft_ms", "tokens_per_s", "output_tokens", "thinking_tokens"),
-    *("rating_before", "rating_after", "rank_before", "rank_after"),
+    *(name for name in MOVED if name != "contender"),
 )
 
 
@@ -221,7 +226,8 @@ class _Blind(ABC, Generic[Told]):
             rows = pd.DataFrame(revealed.seats).rename(
                 columns={"letter": "seat", "name": "contender"}
             )
-            reveal = rows.merge(moved, on="contender", how="left")[list(UNMASKED)]
+            standings = pd.DataFrame(moved, columns=[*MOVED]).astype(MOVED)
+            reveal = rows.merge(standings, on="contender", how="left")[[*UNMASKED]]
         return _Seen(state, replies, reveal)
 
     def __repr__(self) -> str:

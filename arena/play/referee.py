@@ -15,13 +15,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-import pandas as pd
-
 from arena.core.battle import record, rules, view
 from arena.core.battle.entities import Battle, Format, Origin, Phase, Terms, Verdict
 from arena.core.battle.view import State
 from arena.core.errors import StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
+from arena.core.standings.leaderboard import Movement
 from arena.play import ballots
 from arena.play.admission import Admission, Caller, RefereeRules
 from arena.play.images import Images, Showing
@@ -266,9 +265,8 @@ class Referee:
     async def history(self, battle_id: str) -> tuple[view.PastRound, ...]:
         return view.history(await self._battles.load(battle_id))
 
-    async def reveal(self, battle_id: str) -> tuple[view.Reveal, pd.DataFrame]:
-        """The names, and how this battle moved the standings: a frame with contender,
-        rating_before, rating_after, rank_before, rank_after. Raises NotYet before the end."""
+    async def reveal(self, battle_id: str) -> tuple[view.Reveal, tuple[Movement, ...]]:
+        """The names, and how this battle moved the standings. Raises NotYet before the end."""
         revealed = view.reveal(await self._battles.load(battle_id))
         return revealed, await self.scoreboard.movement(battle_id)
 

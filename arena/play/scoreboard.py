@@ -33,6 +33,7 @@ from arena.core.standings import leaderboard
 from arena.core.standings.board import Board, Panels, Query, Statistics, board_of, board_of_counts
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
+from arena.core.standings.leaderboard import Movement
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
@@ -174,7 +175,7 @@ class Scoreboard:
 
             return await self._answered("scrutiny", query, scrutinise)
 
-    async def movement(self, battle_id: str) -> pd.DataFrame:
+    async def movement(self, battle_id: str) -> tuple[Movement, ...]:
         """How the battle moved its contenders: see `leaderboard.movement`."""
         columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
         changes = self._changes
@@ -184,7 +185,7 @@ class Scoreboard:
             if self._changes != changes:
                 rows = await self._ledger.votes(columns, battle=battle_id)
 
-            def moved() -> pd.DataFrame:
+            def moved() -> tuple[Movement, ...]:
                 return leaderboard.movement(self._counts, leaderboard.superseding(rows))
 
             return await _reckoned(moved, len(self._counts.votes))

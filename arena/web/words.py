@@ -52,7 +52,8 @@ class Words:
 
     def html(self, key: str, **values: Any) -> Markup:
         """The same as HTML, in which only the values are escaped."""
-        return Markup(self._form(key, values)).format(**self._written(values))  # noqa: S704 -- ours
+        form = Markup(self._form(key, values))  # noqa: S704 -- ours
+        return form.format(**self._written(values)) if "{" in form else form
 
     def said(self, text: str) -> str:
         """What the rest of the program says in English; as it is where nobody foresaw it."""

@@ -80,7 +80,7 @@ def test_an_elimination_battle_ends_with_a_champion_and_only_cast_votes(tmp_path
             await seen.phase("decided")
             revealed, movement = await at.referee.reveal(seen.battle)
         assert [s.letter for s in revealed.seats] == ["C", "A", "B"]
-        assert {s.name for s in revealed.seats} == set(MODELS) == set(movement["contender"])
+        assert {s.name for s in revealed.seats} == set(MODELS) == {m.contender for m in movement}
         votes = await at.ledger.votes()
         judged = votes[["seat_a", "seat_b", "winner", "round"]].values.tolist()
         assert judged == [

@@ -280,11 +280,10 @@ def test_a_battle_has_moved_its_contenders(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         await at.cast("x", "y", "model_a")
         await at.cast("z", "y", "model_a", battle_id="new")
-        moved = (await at.board.movement("new")).set_index("contender")
-        assert set(moved.index) == {"y", "z"}
-        assert pd.isna(moved.loc["z", "rating_before"]) and moved.loc["z", "rating_after"] > 1000
-        again = (await at.board.movement("new")).set_index("contender")
-        pd.testing.assert_frame_equal(moved, again)
+        z, y = moved = await at.board.movement("new")
+        assert (z.contender, y.contender) == ("z", "y")
+        assert z.rating_before is None and z.rating_after and z.rating_after > 1000
+        assert await at.board.movement("new") == moved
         assert (await at.board.board(Query())).votes == 2
 
     played(tmp_path, scene)
@@ -306,12 +305,11 @@ def test_how_a_battle_moved_is_told_of_votes_as_they_are_by_then(tmp_path: Path)
             return rows
 
         at.ledger.votes = meanwhile  # type: ignore[method-assign]
-        moved = (await at.board.movement("new")).set_index("contender")
-        assert moved.loc["z", "rating_after"] < 1000 < moved.loc["y", "rating_after"]
-        assert pd.isna(moved.loc["z", "rating_before"])
-        pd.testing.assert_frame_equal(
-            moved, (await at.board.movement("new")).set_index("contender")
-        )
+        y, z = moved = await at.board.movement("new")
+        assert (y.contender, z.contender) == ("y", "z")
+        assert y.rating_after and z.rating_after and z.rating_after < 1000 < y.rating_after
+        assert z.rating_before is None
+        assert await at.board.movement("new") == moved
 
     played(tmp_path, scene)
 
@@ -332,7 +330,7 @@ def test_the_counts_are_free_while_the_rows_of_a_battle_are_read(tmp_path: Path)
         async with asyncio.timeout(10):
             assert await at.board.votes() == {"x": 1, "y": 1}
         go_on.set()
-        assert set((await moving)["contender"]) == {"x", "y"}
+        assert {each.contender for each in await moving} == {"x", "y"}
 
     played(tmp_path, scene)
 

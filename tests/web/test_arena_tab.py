@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from arena.core.battle.view import Reveal, RevealedSeat
 from arena.core.errors import HostFault, LedgerFault, StaleVote
+from arena.core.standings.leaderboard import Movement
 from arena.play.admission import Caller
 from arena.web import unmasking
 from arena.web.callers import cookie
@@ -37,15 +37,7 @@ LOSER = replace(
     CHAMPION, letter="A", name="Bob", model="Bob", place=2, champion=False, fell_in=1, by_coin=True
 )
 REVEAL = Reveal("battle", "Model B is the champion.", (CHAMPION, LOSER), votes=1, counted=True)
-MOVED = pd.DataFrame(
-    {
-        "contender": [CHAMPION.name, "Bob"],
-        "rating_before": [1000.0, None],
-        "rating_after": [1012.4, 990.0],
-        "rank_before": [2.0, None],
-        "rank_after": [1.0, 2.0],
-    }
-)
+MOVED = (Movement(CHAMPION.name, 1000.0, 1012.4, 2, 1), Movement("Bob", None, 990.0, None, 2))
 
 
 class Recorder:
@@ -62,7 +54,7 @@ class Recorder:
         if self._fault:
             raise self._fault
 
-    async def reveal(self, battle_id: str) -> tuple[Reveal, pd.DataFrame]:
+    async def reveal(self, battle_id: str) -> tuple[Reveal, tuple[Movement, ...]]:
         return REVEAL, MOVED
 
 
@@ -206,7 +198,7 @@ def test_the_reveal_gives_names_by_letter() -> None:
     assert "Model B is the champion." in drawn
 
 
-def drawn(language: str = "en", moved: pd.DataFrame = MOVED, **changes: Any) -> str:
+def drawn(language: str = "en", moved: Sequence[Movement] = MOVED, **changes: Any) -> str:
     return unmasking.draw(replace(REVEAL, **changes), moved, WORDS[language])
 
 
@@ -234,7 +226,7 @@ def test_the_reveal_tells_pace_order_and_movement() -> None:
 
 def test_what_is_not_known_is_drawn_as_a_dash() -> None:
     silent = replace(LOSER, ttft_ms=None, tokens_per_s=None, output_tokens=None)
-    told = drawn(moved=pd.DataFrame(), seats=(silent,))
+    told = drawn(moved=(), seats=(silent,))
     assert ">None" not in told.replace(">None of", "") and "nan" not in told
     assert told.count(f"<div>{DASH}</div>") == 6
 

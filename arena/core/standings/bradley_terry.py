@@ -187,6 +187,11 @@ def line_up(
 
 def _groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
+    met = np.eye(size, dtype=bool)
+    met[first, second] = met[second, first] = True
+    if met.all(axis=1).any():
+        # Mostly somebody has met everybody, which is seen sooner than components are found.
+        return np.zeros(size, dtype=np.int64)
     count, label = _components(first, second, size, directed=False) if size else (0, first)
     busiest_first = np.argsort(-summed(label[first], votes, count), kind="stable")
     return np.argsort(busiest_first)[label]

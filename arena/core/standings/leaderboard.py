@@ -5,7 +5,9 @@ where votes are kept, who may cast them, or how a table is drawn. The fit and it
 `core.standings.bradley_terry`.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,12 +51,16 @@ HEAD_TO_HEAD = {
 NO_SPEEDS = pd.DataFrame(columns=list(MEASURES), index=pd.Index([], dtype=TEXT), dtype=float)
 """By contender, where none is known."""
 
-MOVEMENT = {
-    "contender": TEXT,
-    **dict.fromkeys(("rating_before", "rating_after"), "float64"),
-    **dict.fromkeys(("rank_before", "rank_after"), "Int64"),
-}
-"""Columns of a battle's movement, in order, with their dtypes."""
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How a battle moved the rating and the rank of a contender; null where it had none."""
+
+    contender: str
+    rating_before: float | None
+    rating_after: float | None
+    rank_before: int | None
+    rank_after: int | None
 
 
 def standings(
@@ -131,30 +137,32 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     if votes.empty:
         return votes
     require(votes, ("ballot_id", "supersedes", "excluded_reason"))
-    named = votes["supersedes"].dropna()
-    named = named[named != ""]
-    if named.empty:
+    named = {
+        ballot for ballot in votes["supersedes"].unique() if isinstance(ballot, str) and ballot
+    }
+    if not named:
         return votes
     superseded = votes["ballot_id"].isin(named)
     reason = votes["excluded_reason"].astype(TEXT).mask(superseded, "superseded")
     return votes.assign(excluded_reason=reason)
 
 
-def movement(counts: Counts, battle_rows: pd.DataFrame) -> pd.DataFrame:
+def movement(counts: Counts, battle_rows: pd.DataFrame) -> tuple[Movement, ...]:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
-    battle_rows: the battle's rows as they were folded into the counts. One row a contender of the battle, best first, with the columns and dtypes of
-    `MOVEMENT`. Before is NaN for a newcomer; a battle without votes
-    gives no row; one whose votes do not count moves nobody."""
+    battle_rows: the battle's rows as they were folded into the counts. One item a contender of the
+    battle, best first; a battle without votes gives none, one whose votes do not count moves
+    nobody."""
     if battle_rows.empty:
-        return pd.DataFrame(columns=list(MOVEMENT)).astype(MOVEMENT)
-    names = sorted({*battle_rows["model_a"].astype(TEXT), *battle_rows["model_b"].astype(TEXT)})
-    before, after = (_places(fit, names) for fit in counts.moved(battle_rows))
-    columns = {"contender": pd.array(names, dtype=TEXT)}
-    for what in ("rating", "rank"):
-        columns |= {f"{what}_before": before[what], f"{what}_after": after[what]}
-    best_first = np.argsort(after["rank"].to_numpy(float, na_value=np.inf), kind="stable")
-    return pd.DataFrame({name: columns[name][best_first] for name in MOVEMENT})
+        return ()
+    names = sorted({*battle_rows["model_a"].tolist(), *battle_rows["model_b"].tolist()})
+    before, after = (_placed(fit) for fit in counts.moved(battle_rows))
+    nowhere = None, None
+    rows = []
+    for name in names:
+        (was, stood), (rating, rank) = before.get(name, nowhere), after.get(name, nowhere)
+        rows.append(Movement(name, was, rating, stood, rank))
+    return tuple(sorted(rows, key=lambda row: row.rank_after or math.inf))
 
 
 def head_to_head(counts: Counts) -> pd.DataFrame:
@@ -200,33 +208,30 @@ def _by_name(table: pd.DataFrame, names: Sequence[str], missing: float) -> dict[
 def _ratings(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
     """By column of the standings, what the fit says of these contenders, and nothing of those it
     does not know."""
-    best, worst = fit.rank_spread()
-    half = fit.half_width
-    return _places(
-        fit,
-        names,
-        {"rank_best": best, "rank_worst": worst, "group": fit.group},
-        {"lower": fit.rating - half, "upper": fit.rating + half},
-    )
-
-
-def _places(
-    fit: Fit,
-    names: Sequence[str],
-    whole: Mapping[str, Ints] = {},
-    points: Mapping[str, Floats] = {},
-) -> dict[str, Any]:
-    """Ratings and ranks of these contenders, and columns of further numbers of the fit."""
     at = {name: place for place, name in enumerate(fit.names)}
     known = np.array([at.get(name, -1) for name in names], dtype=np.int64)
+    best, worst = fit.rank_spread()
+    whole = {"rank": _ranks(fit), "rank_best": best, "rank_worst": worst, "group": fit.group}
+    half = fit.half_width
+    points = {"rating": fit.rating, "lower": fit.rating - half, "upper": fit.rating + half}
+    columns: dict[str, Any] = {
+        name: pd.arrays.IntegerArray(np.append(of, 0)[known], known < 0)
+        for name, of in whole.items()
+    }
+    return columns | {name: np.append(of, np.nan)[known] for name, of in points.items()}
+
+
+def _placed(fit: Fit) -> dict[str, tuple[float, int]]:
+    """Rating and rank by contender."""
+    placed = zip(fit.rating.tolist(), _ranks(fit).tolist(), strict=True)
+    return dict(zip(fit.names, placed, strict=True))
+
+
+def _ranks(fit: Fit) -> Ints:
+    """(K,) each in its group."""
     # Equal records differ in the last bits of their strengths; they share a rank.
     rating = fit.rating.round(6)
     last = fit.behind
     better = np.where(last == last[:, None], rating > rating[:, None], last < last[:, None])
-    ahead = (fit.group[:, None] == fit.group) & better
-    columns: dict[str, Any] = {
-        name: pd.arrays.IntegerArray(np.append(of, 0)[known], known < 0)
-        for name, of in {"rank": 1 + ahead.sum(axis=1), **whole}.items()
-    }
-    points = {"rating": fit.rating, **points}
-    return columns | {name: np.append(of, np.nan)[known] for name, of in points.items()}
+    ranks: Ints = 1 + ((fit.group[:, None] == fit.group) & better).sum(axis=1)
+    return ranks

@@ -32,7 +32,8 @@ def means(group: Ints, effects: int = 0) -> Floats:
     """(K + effects,)² The matrix that puts each group's mean for its strengths, and 0 for the
     effects, which come after them."""
     same = group[:, None] == group
-    return np.pad(same / same.sum(axis=1), (0, effects))
+    own: Floats = same / same.sum(axis=1)
+    return np.pad(own, (0, effects)) if effects else own
 
 
 def sandwich(information: Floats, meat: Floats, precision: float, means: Floats) -> Floats:

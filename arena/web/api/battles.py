@@ -21,8 +21,8 @@ from arena.core.battle.entities import (
     Terms,
 )
 from arena.core.battle.view import Reveal, State
-from arena.core.codec import records
 from arena.core.errors import ArenaError, BadInput, NotYet
+from arena.core.standings.leaderboard import Movement
 from arena.play.admission import HOTTEST, Caller
 from arena.play.images import LARGEST
 from arena.play.referee import Referee
@@ -133,17 +133,6 @@ class Known(State):
 
     replies: Mapping[str, tuple[str, ...]]
     history: tuple[Judged, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """How a battle moved the rating and the rank of a contender; null where it had none."""
-
-    contender: str
-    rating_before: float | None
-    rating_after: float | None
-    rank_before: int | None
-    rank_after: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +254,7 @@ def routes(referee: Referee) -> APIRouter:
         if state.phase == "void":
             raise NoResult(state.notice)
         revealed, moved = await referee.reveal(battle_id)
-        standings = tuple(Movement(**row) for row in records(moved))
-        return Unmasked(**_fields(revealed), standings=standings)
+        return Unmasked(**_fields(revealed), standings=moved)
 
     return router
 

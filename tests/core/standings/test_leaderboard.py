@@ -16,8 +16,8 @@ from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, PRIOR_SD, Metho
 from arena.core.standings.counts import Counts
 from arena.core.standings.leaderboard import (
     HEAD_TO_HEAD,
-    MOVEMENT,
     STANDINGS,
+    Movement,
     head_to_head,
     movement,
     speeds,
@@ -208,45 +208,50 @@ def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
 # What one battle did --------------------------------------------------------------------------
 
 
-def moved_by(votes: pd.DataFrame, battle: str) -> pd.DataFrame:
-    return movement(Counts.of(votes), votes[votes["battle_id"] == battle])
+def moved_by(votes: pd.DataFrame, battle: str) -> dict[str, Movement]:
+    moved = movement(Counts.of(votes), votes[votes["battle_id"] == battle])
+    return {each.contender: each for each in moved}
 
 
 def test_movement_compares_the_standings_without_and_with_a_battle() -> None:
     rows = [("x", "y", "model_a"), ("y", "x", "model_a"), ("y", "x", "model_a"), ("z", "x", "tie")]
     votes = ledger(rows, battle_id=["1", "2", "2", "3"])
-    counted = Counts.of(votes)
-    moved = movement(counted, votes[1:3]).set_index("contender")
-    assert list(moved.index) == ["y", "x"]
+    moved = moved_by(votes, "2")
+    assert list(moved) == ["y", "x"]
     before = standings(votes[votes["battle_id"] != "2"]).set_index("contender")
     after = standings(votes).set_index("contender")
-    for name in ("x", "y"):
-        assert moved.loc[name, "rating_before"] == pytest.approx(before.loc[name, "rating"])
-        assert moved.loc[name, "rating_after"] == pytest.approx(after.loc[name, "rating"])
-        assert moved.loc[name, "rank_before"] == before.loc[name, "rank"]
-        assert moved.loc[name, "rank_after"] == after.loc[name, "rank"]
-    assert moved["rank_before"].to_dict() == {"x": 1, "y": 3}
+    for name, its in moved.items():
+        assert its.rating_before == pytest.approx(before.loc[name, "rating"])
+        assert its.rating_after == pytest.approx(after.loc[name, "rating"])
+        assert its.rank_before == before.loc[name, "rank"]
+        assert its.rank_after == after.loc[name, "rank"]
+    assert {name: its.rank_before for name, its in moved.items()} == {"x": 1, "y": 3}
+
+
+def test_what_a_battle_moved_is_asked_without_a_change_of_the_counts() -> None:
+    votes = ledger([("x", "y", "model_a"), ("y", "z", "tie")])
+    counted = Counts.of(votes)
+    assert movement(counted, votes[:1])
     pd.testing.assert_frame_equal(standings(counted), standings(Counts.of(votes)))
 
 
 def test_a_newcomer_has_no_standing_before_its_first_battle() -> None:
-    moved = moved_by(ledger([("x", "y", "model_a")]), "0")
-    assert moved["rating_before"].isna().all() and moved["rank_before"].isna().all()
-    assert moved["rank_after"].tolist() == [1, 2]
+    for rank, its in enumerate(moved_by(ledger([("x", "y", "model_a")]), "0").values(), 1):
+        assert its.rating_before is None and its.rank_before is None
+        assert its.rank_after == rank
 
 
 def test_a_battle_whose_votes_do_not_count_moves_nobody() -> None:
     votes = ledger([("x", "y", "model_a")] * 2, excluded_reason=[None, "identity"])
     moved = moved_by(votes, "1")
     assert len(moved) == 2
-    assert moved["rating_before"].equals(moved["rating_after"].rename("rating_before"))
+    for its in moved.values():
+        assert its.rating_before == its.rating_after and its.rank_before == its.rank_after
 
 
 def test_a_battle_without_votes_has_no_movement() -> None:
-    votes = ledger([("x", "y", "tie")])
-    for nothing in (moved_by(votes, "elsewhere"), movement(Counts(), pd.DataFrame())):
-        assert nothing.empty and types(nothing) == MOVEMENT
-    assert types(moved_by(votes, "0")) == MOVEMENT
+    assert not moved_by(ledger([("x", "y", "tie")]), "elsewhere")
+    assert not movement(Counts(), pd.DataFrame())
 
 
 # Who beat whom --------------------------------------------------------------------------------
