@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ import pytest
 from psutil import STATUS_ZOMBIE, Process
 
 from arena.compose import House
+from arena.core.battle.entities import Battle
+from arena.core.battle.view import State
 from arena.core.errors import ConfigError
 from arena.core.ports import Readiness
 from arena.settings import load
@@ -73,6 +76,32 @@ def test_a_local_ollama_without_the_models_is_left_alone(
                 await eventually(lambda: made.readiness.ready, 60)
                 assert "engine" in made.supply.source and made.readiness.demo
                 assert len(made.hosts.contenders()) == 3
+
+    asyncio.run(scene())
+
+
+def kinds_kept(battle: str) -> set[str]:
+    """Of what the process has of the battle in memory."""
+    gc.collect()
+    kept = [o for o in gc.get_objects() if isinstance(o, (Battle, State))]
+    return {
+        type(o).__name__ for o in kept if battle in (getattr(o, "battle", ""), getattr(o, "id", ""))
+    }
+
+
+def test_of_a_battle_that_leaves_memory_nobody_keeps_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, MISTRAL, PHI], speed=500) as host:
+            async with house(tmp_path, OLLAMA_HOST=host.url) as made:
+                await eventually(lambda: made.readiness.ready)
+                battle = (await made.referee.open("Why?")).battle
+                await eventually(lambda: not made.referee.rounds.playing)
+                assert kinds_kept(battle) == {"Battle", "State"}
+                monkeypatch.setattr("arena.adapters.battles.CALM_S", 0.0)
+                assert await made.referee.under_way() == 1
+                assert not kinds_kept(battle)
 
     asyncio.run(scene())
 

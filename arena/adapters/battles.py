@@ -258,8 +258,9 @@ class MemoryFeed:
         channel = self._channels.setdefault(battle_id, _Channel())
         number = channel.events[-1][0] + 1 if channel.events else 1
         channel.events.append((number, event))
+        # Wakes those who wait now; the others look at the list before they wait.
         channel.changed.set()
-        channel.changed = asyncio.Event()
+        channel.changed.clear()
         return number
 
     async def follow(
@@ -269,7 +270,6 @@ class MemoryFeed:
         channel.viewers += 1
         try:
             while not self._closed:
-                changed = channel.changed
                 batch = channel.events[bisect_right(channel.events, after, key=itemgetter(0)) :]
                 if batch:
                     after = batch[-1][0]
@@ -277,7 +277,7 @@ class MemoryFeed:
                     continue
                 try:
                     async with asyncio.timeout(self._heartbeat_s):
-                        await changed.wait()
+                        await channel.changed.wait()
                 except TimeoutError:
                     yield []
         finally:

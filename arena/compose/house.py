@@ -50,8 +50,7 @@ class House:
         self.settings = settings
         self.readiness = Readiness(False, "Starting.")
         self._told = told
-        # The referee is built below.
-        self.stores = stores_of(settings, lambda battle_id: self.referee.forget(battle_id))  # noqa: PLW0108
+        self.stores = stores_of(settings, self._forget)
         self.hosts = HostPool(
             options=options_of(settings),
             timeouts=timeouts_of(settings),
@@ -95,6 +94,10 @@ class House:
         """Set once it is known whether battles can be had, or why not."""
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = False
+
+    def _forget(self, battle_id: str) -> None:
+        self.referee.forget(battle_id)
+        self.metrics.forget(battle_id)
 
     def check(self) -> None:
         """What has to be right before anything is served: the ledger, and what replicas share.

@@ -110,6 +110,10 @@ class Metrics:
         if len(self._followed) > MOST_BATTLES:
             self._followed.popitem(last=False)
 
+    def forget(self, battle_id: str) -> None:
+        """It is in nobody's memory any more; should it come back, it is followed from there."""
+        self._followed.pop(battle_id, None)
+
 
 class _Heard:
     """`core.ports.Feed`, with somebody who listens."""

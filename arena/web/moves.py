@@ -4,8 +4,6 @@ A payload comes from the browser, where anybody may forge it, so every field is 
 whatever goes wrong comes back as one kind sentence. It does not know how the page is drawn.
 """
 
-from __future__ import annotations
-
 import logging
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
@@ -90,11 +88,12 @@ class Ask:
 
 
 def _move(
-    move: Callable[[Moves, Ask], Awaitable[Answer]],
-) -> Callable[[Moves, object, gr.Request], Awaitable[Answer]]:
-    """The move as the page asks for it: with a payload, and answered whatever happens."""
+    move: Callable[["Moves", Ask], Awaitable[Answer]],
+) -> Callable[["Moves", object, gr.Request], Awaitable[Answer]]:
+    """The move as the page asks for it: with a payload, and answered whatever happens. Gradio asks
+    for the types at each call, where those that stand as texts would be compiled anew."""
 
-    async def answered(self: Moves, payload: object, request: gr.Request) -> Answer:
+    async def answered(self: Any, payload: object, request: gr.Request) -> Answer:
         number = payload.get("re") if isinstance(payload, Mapping) else None
         try:
             if not isinstance(payload, Mapping):
@@ -123,7 +122,7 @@ class Moves:
     the number of the payload, and either what was asked for or `error`, a sentence to show.
     channel: what votes are recorded with."""
 
-    def __init__(self, referee: Referee, channel: str = "web") -> None:
+    def __init__(self, referee: "Referee", channel: str = "web") -> None:
         self._referee = referee
         self._channel = channel
         self._callers = Callers(referee.key)

@@ -82,6 +82,14 @@ def test_battles_that_nobody_ends_are_let_go_of() -> None:
     assert metrics.registry.get_sample_value("arena_first_text_seconds_count") == 1
 
 
+def test_a_battle_that_leaves_memory_is_followed_no_more() -> None:
+    heard = Heard()
+    heard.after(0, state("answering", "ww"))
+    heard.metrics.forget("b")
+    heard.after(1, TEXT)
+    assert heard["first_text_seconds_count"] == 0
+
+
 def test_a_feed_that_is_listened_to_is_the_same_feed() -> None:
     async def scene() -> None:
         heard = Heard()
