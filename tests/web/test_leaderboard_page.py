@@ -31,6 +31,15 @@ SIZES = {3: 12, 30: 2000}
 """Contenders → battles."""
 LONG = "an-exceedingly-long-name-of-a-contender/" + "x" * 60
 DRAWN = "#board-days .js-plotly-plot"
+UNDER_ARROWS = """() => [...document.querySelectorAll("#board .wrap-inner input")].filter((menu) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = getComputedStyle(menu).font;
+  const end = menu.getBoundingClientRect().left + pen.measureText(menu.value).width;
+  const arrow = menu.closest(".wrap").querySelector("svg");
+  return menu.checkVisibility() && end > arrow.getBoundingClientRect().left;
+}).map((menu) => menu.value)"""
+"""Menus whose choice runs below their arrow."""
+
 TOO_WIDE = """[...document.querySelectorAll("#board *")].filter((part) =>
   part.getBoundingClientRect().right > innerWidth + 1 && !part.closest(".board-scroll, .board-plot")
 ).map((part) => part.outerHTML.slice(0, 120))"""
@@ -108,11 +117,12 @@ def test_only_boxes_scroll_sideways_and_nothing_comes_from_outside(
     page = opened(browser, site, 360, theme)
     page.get_by_role("button", name="Which votes").click()
     page.wait_for_selector("#board-topic input")
-    for width in (360, 768, 1440):
+    for width in (360, 447, 768, 1440):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_function("width => innerWidth == width", arg=width)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         assert page.evaluate(TOO_WIDE) == []
+        assert page.evaluate(UNDER_ARROWS) == []
     assert page.locator(".js-plotly-plot").count() == 4
     assert page.locator(".board-heat tbody tr").count() == contenders
     assert page.locator("#board b b").count() == 0, "a name is never markup"
