@@ -73,7 +73,7 @@ async def one(ledger: SqlLedger, study: Study, rater: str, said: dict[str, str])
     claim = upcoming(study, Course.of(events), rater, AT, id, random.Random(len(events)))
     if not claim:
         return False
-    battle = battle_of(study, claim)
+    battle = battle_of(study, claim, "secret")
     check = check_of(study, claim.kind, claim.item)
     replies = (
         of_check(check)

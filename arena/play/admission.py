@@ -219,6 +219,7 @@ class Admission:
             policy=drawn.policy,
             probability=drawn.probability,
             taking_part={letter: drawn.taking_part[c.name] for letter, c in seats},
+            secret=self._rng.randbytes(16).hex(),
         )
         seed = self._rng.randrange(SEEDS)
         return open_battle(battle_id, chosen, drawn.contenders, prompt, seed, origin)

@@ -181,7 +181,7 @@ class Studies:
             return view.state(await self._battles.load(claim.battle))
         except UnknownBattle:
             pass
-        battle = battle_of(study, claim)
+        battle = battle_of(study, claim, self._rng.randbytes(16).hex())
         try:
             await self._battles.save(battle)
         except StaleVote:

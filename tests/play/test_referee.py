@@ -7,7 +7,7 @@ import gc
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from arena.adapters.battles import MemoryBattles, MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle.entities import Battle, Finished, Reply
-from arena.core.battle.rules import answer, void
+from arena.core.battle.rules import answer, ballot, void
 from arena.core.errors import (
     BadInput,
     LedgerFault,
@@ -384,6 +384,25 @@ def test_undo_in_a_knockout_sends_the_challenger_back(tmp_path: Path) -> None:
             await seen.until(lambda: seen.now.round == 2 and seen.now.phase == "voting")
             assert seen.live == ["A", "C"]
             assert seen.text("C") == challenger, "shown once, and not written again"
+
+    on_stage(tmp_path, scene)
+
+
+def test_a_ballot_does_not_tell_the_seed(tmp_path: Path) -> None:
+    """There are 2³¹ seeds, which can all be tried in seconds; and whoever has the seed and the
+    models can have the replies written again."""
+
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle("Why?") as seen:
+            await seen.voting()
+            battle = await at.battles.load(seen.battle)
+            assert seen.now.ballot == ballot(battle)
+            for other in ("", "0" * 32):
+                origin = replace(battle.origin, secret=other)
+                assert ballot(replace(battle, origin=origin)) != seen.now.ballot
+            assert int(battle.origin.secret, 16).bit_length() > 96
+            reseeded = replace(battle, seed=battle.seed + 1)
+            assert ballot(reseeded) == seen.now.ballot
 
     on_stage(tmp_path, scene)
 

@@ -187,7 +187,8 @@ class Origin:
     `asked`: a digest of all that was asked for, where it was asked for under a key. `owner`: the
     rater who opened it and alone moves it; empty where everybody in this process may. `place`:
     from where it was opened, if its session began with it. `rater`: whose it is in a study that
-    leads its raters, `prompt_id` which of its prompts, `unranked` why it does not count."""
+    leads its raters, `prompt_id` which of its prompts, `unranked` why it does not count. `secret`:
+    nobody can find it out, so that what is made of it tells nothing else."""
 
     topic: str = ""
     study: str = ""
@@ -203,6 +204,7 @@ class Origin:
     prompt_id: str = ""
     unranked: str = ""
     terms: Terms = Terms()
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

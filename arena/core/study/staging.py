@@ -17,7 +17,8 @@ AHEAD, LIVE = "study", "study, live"
 SEEDS = 2**31
 
 
-def battle_of(study: Study, claim: Claim) -> Battle:
+def battle_of(study: Study, claim: Claim, secret: str) -> Battle:
+    """secret: as of `Origin`."""
     check = check_of(study, claim.kind, claim.item)
     item = Item(claim.item, (check.prompt,)) if check else study.by_id[claim.item]
     contenders = tuple(instructed(study, name, item) for name in claim.seats)
@@ -30,6 +31,7 @@ def battle_of(study: Study, claim: Claim) -> Battle:
         prompt_id=claim.item,
         unranked="" if claim.kind is Kind.REAL else claim.kind.value,
         terms=Terms(images=item.images),
+        secret=secret,
     )
     seed, format = seed_of(study, item), Format(study.format)
     made = open_battle(claim.battle, format, contenders, item.turns[0], seed, origin)
