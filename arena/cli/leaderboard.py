@@ -66,17 +66,13 @@ def run(options: Namespace) -> int:
     query, settings, review = Query.asked(**choice(options)), config.load(), None
     file = Path(options.votes) if options.votes else None
     with Bar() as bar:
-
-        def told(name: str, part: float) -> None:
-            bar.show(f"Reading {name}", part)
-
         if options.review:
             bar.show("Reviewing", None)
             board, review = frames.reviewed_board(
-                settings, query, file, told, unblind=options.unblind
+                settings, query, file, bar.reading, unblind=options.unblind
             )
         elif file:
-            board = frames.board_of_file(file, query, told)
+            board = frames.board_of_file(file, query, bar.reading)
         else:
             board = frames.board(settings, query, unblind=options.unblind)
     PRINTS[options.format](board, review)

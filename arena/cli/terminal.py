@@ -126,6 +126,10 @@ class Bar:
 
         return told
 
+    def reading(self, name: str, part: float) -> None:
+        """How far a file of votes is read."""
+        self.show(f"Reading {name}", part)
+
     def readiness(self, readiness: Readiness, _: str) -> None:
         """How far a house is, as far as it takes time."""
         if readiness.progress is not None and not readiness.ready:
