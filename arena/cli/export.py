@@ -68,7 +68,8 @@ def run(options: Namespace) -> int:
 
     def work(file: IO[bytes]) -> None:
         if options.format == "latex":
-            board = frames.board(settings, Query(chosen), unblind=options.unblind)
+            source = frames.Source(settings, unblind=options.unblind)
+            board = frames.board(source, Query(chosen))
             file.write(exchange.latex(board).encode())
         else:
             frames.from_ledger(settings, lambda ledger: votes(ledger, file))

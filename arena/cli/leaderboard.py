@@ -66,15 +66,12 @@ def run(options: Namespace) -> int:
     query, settings, review = Query.asked(**choice(options)), config.load(), None
     file = Path(options.votes) if options.votes else None
     with Bar() as bar:
+        source = frames.Source(settings, file, bar.reading, options.unblind)
         if options.review:
             bar.show("Reviewing", None)
-            board, review = frames.reviewed_board(
-                settings, query, file, bar.reading, unblind=options.unblind
-            )
-        elif file:
-            board = frames.board_of_file(file, query, bar.reading)
+            board, review = frames.reviewed_board(source, query)
         else:
-            board = frames.board(settings, query, unblind=options.unblind)
+            board = frames.board(source, query)
     PRINTS[options.format](board, review)
     return 0
 
