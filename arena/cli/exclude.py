@@ -5,7 +5,6 @@ It does not know how votes are kept, nor how it is found out whom to exclude.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from arena import settings as config
@@ -43,7 +42,7 @@ async def run(options: Namespace) -> int:
         decisions = await ledger.exclusions()
     shown = decisions if options.history else standing(decisions)
     if options.json:
-        print_json(list(map(asdict, shown)))
+        print_json(shown)
     elif not shown:
         console.print("Nothing is excluded.")
     else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +95,8 @@ def _print_as_json(board: Board, review: Review | None) -> None:
 
     query = board.query
     told = {
-        "slice": asdict(query.slice),
-        "method": asdict(query.method),
+        "slice": query.slice,
+        "method": query.method,
         "covariates": query.covariates,
         "votes": board.votes,
         "excluded": dict(board.excluded),

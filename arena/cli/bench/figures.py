@@ -5,7 +5,7 @@ They draw what `arena.bench` measures, and do not know how that is done.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class FigureBench:
         with Bar() as bar:
             figures = fast(asked.measure(bar.show))
         drawn = table(asked.title, COLUMNS, figures, ("", " "))
-        told(options.json, list(map(asdict, figures)), [drawn], asked.words)
+        told(options.json, figures, [drawn], asked.words)
         return 0
 
 
