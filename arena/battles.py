@@ -223,9 +223,8 @@ class _Blind(ABC, Generic[Told]):
         replies, reveal = await referee.replies(state.battle), None
         if state.phase == Phase.DECIDED:
             revealed, moved = await referee.reveal(state.battle)
-            rows = pd.DataFrame(revealed.seats).rename(
-                columns={"letter": "seat", "name": "contender"}
-            )
+            called = {"letter": "seat", "name": "contender"}
+            rows = pd.DataFrame(revealed.seats).rename(columns=called)
             standings = pd.DataFrame(moved, columns=[*MOVED]).astype(MOVED)
             reveal = rows.merge(standings, on="contender", how="left")[[*UNMASKED]]
         return _Seen(state, replies, reveal)
@@ -249,10 +248,8 @@ class _Blind(ABC, Generic[Told]):
 
     def _mark(self, seat: str) -> str:
         """Its name, once it may be known."""
-        if self._now.reveal is None:
-            return ""
-        names = self._now.reveal.set_index("seat")["contender"]
-        return f": {names[seat]}"
+        reveal = self._now.reveal
+        return "" if reveal is None else f": {reveal.set_index('seat')['contender'][seat]}"
 
 
 class Battle(_Blind["Battle"]):
@@ -312,10 +309,9 @@ async def abattle(prompt: str, **choices: Any) -> AsyncBattle:
 
 
 def _settled(overrides: Mapping[str, Any]) -> Playing:
-    loaded = config.given(overrides)
     with _ONE_AT_A_TIME:
         # It is no replica of a page that may be running elsewhere.
-        return _alone(replace(loaded, redis_url=""))
+        return _alone(replace(config.given(overrides), redis_url=""))
 
 
 @cache

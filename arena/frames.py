@@ -10,6 +10,7 @@ import asyncio
 import warnings
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -140,10 +141,10 @@ def leaderboard(
         anchor=anchor,
     )
     if votes is None:
-        return board(_settings(settings), query, unblind=unblind).standings
-    config.given(settings)
+        return board(Source(_settings(settings), unblind=unblind), query).standings
+    loaded = config.given(settings)
     if isinstance(votes, (str, Path)):
-        return board_of_file(Path(votes), query).standings
+        return board(Source(loaded, Path(votes)), query).standings
     return board_of_rows(votes, query).standings
 
 
@@ -158,31 +159,35 @@ def plot_leaderboard(*, title: str = "", **choices: Any) -> Figure:
     return chart
 
 
-def board(settings: Settings, query: Query, *, unblind: bool = False) -> Board:
-    """Of the ledger. Conversations are never read, and metadata only where the query is
-    corrected by them. unblind: with what raters of open studies have judged. Raises
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where votes come from: the ledger that the settings name, or a file in any format that can
+    be imported. told: how far the file is read. unblind: with what raters of open studies have
+    judged."""
+
+    settings: Settings
+    path: Path | None = None
+    told: Told = nobody
+    unblind: bool = False
+
+    def rows(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Without the sequence where there is none, in a file. Raises ArenaError."""
+        if self.path:
+            votes = exchange.Votes([self.path], datetime.now(UTC))
+            return votes.frame([name for name in columns if name != SEQUENCE], self.told)
+        return from_ledger(self.settings, lambda ledger: _shown(ledger, columns, self.unblind))
+
+
+def board(source: Source, query: Query) -> Board:
+    """Conversations are never read, and metadata only where the query is corrected by them.
+    Raises ArenaError."""
+    return board_of(source.rows(_needed(query)), query)
+
+
+def reviewed_board(source: Source, query: Query) -> tuple[Board, Review | None]:
+    """The board and its review, which no votes have none of, from one reading. Raises
     ArenaError."""
-    columns = _needed(query)
-    rows = from_ledger(settings, lambda ledger: _shown(ledger, columns, unblind))
-    return board_of(rows, query)
-
-
-def reviewed_board(
-    settings: Settings,
-    query: Query,
-    path: Path | None = None,
-    told: Told = nobody,
-    *,
-    unblind: bool = False,
-) -> tuple[Board, Review | None]:
-    """The board and its review, which no votes have none of, from one reading of the ledger, or
-    of a file. Raises ArenaError."""
-    columns = tuple(dict.fromkeys((*_needed(query), *NEEDED)))
-    if path:
-        votes = exchange.Votes([path], datetime.now(UTC))
-        rows = votes.frame([name for name in columns if name != SEQUENCE], told)
-    else:
-        rows = from_ledger(settings, lambda ledger: _shown(ledger, columns, unblind))
+    rows = source.rows(tuple(dict.fromkeys((*_needed(query), *NEEDED))))
     board = board_of(rows, query)
     return board, _reviewed(rows, query) if board.votes else None
 
@@ -224,17 +229,9 @@ async def in_chunks(
         chunks.append(made(chunk))
 
 
-def rows_of(
-    settings: Settings, chosen: Slice, path: Path | None = None, *, unblind: bool = False
-) -> pd.DataFrame:
-    """What a review needs of the votes of a slice, superseded ones marked: of the ledger, or of a
-    file in any format that can be imported. unblind: with what raters of open studies have
-    judged. Raises ArenaError."""
-    if path:
-        rows = exchange.Votes([path], datetime.now(UTC)).frame(NEEDED)
-    else:
-        rows = from_ledger(settings, lambda ledger: _shown(ledger, (SEQUENCE, *NEEDED), unblind))
-    return chosen.of(superseding(rows))
+def rows_of(source: Source, chosen: Slice) -> pd.DataFrame:
+    """What a review needs of the votes of a slice, superseded ones marked. Raises ArenaError."""
+    return chosen.of(superseding(source.rows((SEQUENCE, *NEEDED))))
 
 
 def review(
@@ -263,20 +260,14 @@ def review(
     query = Query(chosen, Method(ties=ties, bad=bad, anchor=anchor))
     if isinstance(votes, pd.DataFrame):
         return _reviewed(ledger_rows(votes, with_metadata=False), query)
-    file = Path(votes) if votes is not None else None
-    return review_of(rows_of(loaded, chosen, file, unblind=unblind), query.method)
+    source = Source(loaded, Path(votes) if votes is not None else None, unblind=unblind)
+    return review_of(rows_of(source, chosen), query.method)
 
 
 def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
     """Of rows from elsewhere, in the ledger's columns or those of LMArena's releases. Raises
     BadInput."""
     return board_of(ledger_rows(rows, with_metadata=bool(query.covariates)), query)
-
-
-def board_of_file(path: Path, query: Query, told: Told = nobody) -> Board:
-    """Of a file in any format that can be imported. Raises BadInput."""
-    votes = exchange.Votes([path], datetime.now(UTC))
-    return board_of(votes.frame([name for name in COLUMNS if name != SEQUENCE], told), query)
 
 
 def from_ledger(

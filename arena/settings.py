@@ -200,6 +200,12 @@ class Settings:
         """Not everybody may come in."""
         return bool(self.password or self.users or self.account_header or self.openid)
 
+    @property
+    def ledger_file(self) -> Path | None:
+        """None where the ledger is in a database server."""
+        scheme, _, file = self.database_url.partition(":///")
+        return Path(file) if scheme == "sqlite" else None
+
     def hosts(self) -> tuple[HostAddress, ...]:
         """The Ollama hosts that were asked for; empty when none was. Raises ConfigError."""
         key, named = ("OLLAMA_HOSTS", self.ollama_hosts)

@@ -5,19 +5,17 @@ It does not know what is counted, nor who calls.
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 
 
 class MemoryLimits:
     """`core.ports.RateLimits` as the times of what was allowed, for each key."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self._taken: OrderedDict[str, tuple[float, deque[float]]] = OrderedDict()
         """Key → until when it counts, and the times. Those used longest ago stand first."""
-        self._clock = clock
 
     async def take(self, key: str, limit: int, window_s: float) -> float:
-        now = self._clock()
+        now = time.monotonic()
         _, times = self._taken.pop(key, (now, deque[float]()))
         while times and times[0] <= now - window_s:
             times.popleft()

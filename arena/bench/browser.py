@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -146,10 +145,6 @@ class Watched:
     voting: list[float] = field(default_factory=list)
     voted: list[float] = field(default_factory=list)
     acknowledged: list[float] = field(default_factory=list)
-
-    @property
-    def gaps(self) -> list[float]:
-        return [later - earlier for earlier, later in pairwise(self.updates)]
 
     @property
     def late(self) -> float:

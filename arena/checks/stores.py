@@ -17,7 +17,6 @@ from arena.settings import Settings
 FULL, TIGHT = 100_000_000, 1_000_000_000
 """Bytes free: below the first votes are in danger, below the second it is time to tidy up."""
 
-SQLITE = "sqlite:///"
 HERE = "Set it in the environment of every replica; check where that environment is set too."
 
 
@@ -27,23 +26,21 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield warn("ledger", older)
     async for finding in _kept(settings):
         yield finding
-    if settings.database_url.startswith(SQLITE):
-        folder = Path(settings.database_url.removeprefix(SQLITE)).parent
-        yield _folder("folder", folder, "DATABASE_URL")
-        yield _disk(folder)
+    if file := settings.ledger_file:
+        yield _folder("folder", file.parent, "DATABASE_URL")
+        yield _disk(file.parent)
     if not settings.hosts():
         yield _folder("cache", settings.cache, "ARENA_CACHE")
 
 
 async def shared(settings: Settings, replicas: int) -> AsyncIterator[Finding]:
     """Of an arena of so many replicas, whose settings these may be."""
-    file = settings.database_url.startswith(SQLITE)
     if replicas > 1 and not settings.redis_url:
         yield warn("redis", "several replicas answer, but REDIS_URL is not set here", HERE)
-    if replicas > 1 and file:
+    if replicas > 1 and settings.ledger_file:
         text = "several replicas answer, but DATABASE_URL names a SQLite file here"
         yield warn("ledger", text, HERE)
-    if settings.redis_url or not file:
+    if settings.redis_url or not settings.ledger_file:
         async for finding in _kept(settings):
             yield finding
 

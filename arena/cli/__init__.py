@@ -11,9 +11,11 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from inspect import iscoroutine
 from keyword import iskeyword
+from types import ModuleType
+from typing import Any
 
 from arena.checks.findings import called
 from arena.cli.terminal import errors, refused
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     # Commands report what goes wrong themselves; only the server keeps a log.
     parser.set_defaults(log_level=logging.CRITICAL)
-    _grow(parser, __name__, COMMANDS, arguments)
+    _grow(parser, sys.modules[__name__], arguments)
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a sign gets another one instead of nothing at all.
@@ -93,19 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _grow(
-    parser: argparse.ArgumentParser, home: str, commands: Mapping[str, str], words: Sequence[str]
-) -> None:
-    """Give the parser these commands, each with what it does. The one that is asked for, the
-    first of the words, adds its own arguments, or commands of its own from the same home."""
+def _grow(parser: argparse.ArgumentParser, home: ModuleType, words: Sequence[str]) -> None:
+    """Give the parser the commands of a package, each with what it does. The one that is asked
+    for, the first of the words, adds its own arguments, or commands of its own."""
     kinds = parser.add_subparsers(metavar="command", required=True)
-    for name, does in commands.items():
+    for name, does in home.COMMANDS.items():
         made = kinds.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
         if words and words[0] == name:
-            file = name.replace("-", "_") + "_" * iskeyword(name)
-            module = importlib.import_module(f"{home}.{file}")
-            if hasattr(module, "COMMANDS"):
-                _grow(made, module.__name__, module.COMMANDS, words[1:])
+            command = _command(home, name)
+            if hasattr(command, "COMMANDS"):
+                _grow(made, command, words[1:])
             else:
-                made.set_defaults(run=module.run)
-                module.arguments(made)
+                made.set_defaults(run=command.run)
+                command.arguments(made)
+
+
+def _command(home: ModuleType, name: str) -> Any:
+    """Its file, or whatever stands for one that shares a file with others."""
+    together = getattr(home, "TOGETHER", {})
+    file = name.replace("-", "_") + "_" * iskeyword(name)
+    return together.get(name) or importlib.import_module(f"{home.__name__}.{file}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from arena import settings as config
@@ -38,7 +37,7 @@ def run(options: Namespace) -> int:
     found = audited(frames.from_ledger(config.load(), _votes))
     report = found.report
     if options.json:
-        print_json(asdict(found))
+        print_json(found)
     else:
         if report.findings:
             console.print(table("Improbable voters", _FOUND, report.findings, ("Rater", "What")))

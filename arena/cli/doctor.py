@@ -5,7 +5,6 @@ It tells what `arena.checks.doctor` finds.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from arena.checks.findings import Finding
 from arena.cli.arguments import as_json
@@ -31,7 +30,7 @@ def told(findings: Sequence[Finding], as_json: bool) -> int:
     counts = {status: sum(f.status == status for f in findings) for status in STYLES}
     failed = bool(counts["fail"])
     if as_json:
-        print_json({"ok": not failed, "findings": [asdict(f) for f in findings]})
+        print_json({"ok": not failed, "findings": findings})
         return int(failed)
     for finding in findings:
         line = f"{finding.status:<5} {finding.check:<9} {finding.message}"

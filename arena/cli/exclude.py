@@ -42,7 +42,7 @@ async def run(options: Namespace) -> int:
         decisions = await ledger.exclusions()
     shown = decisions if options.history else standing(decisions)
     if options.json:
-        print_json([_record(each) for each in shown])
+        print_json(shown)
     elif not shown:
         console.print("Nothing is excluded.")
     else:
@@ -94,13 +94,3 @@ _COLUMNS: dict[str, Callable[[Exclusion], str]] = {
     "When": lambda e: f"{e.decided_at:%Y-%m-%d %H:%M} UTC",
     "Why": lambda e: e.reason,
 }
-
-
-def _record(decided: Exclusion) -> dict[str, object]:
-    return {
-        "kind": decided.kind,
-        "subject": decided.subject,
-        "excluded": decided.excluded,
-        "reason": decided.reason,
-        "decided_at": decided.decided_at.isoformat(),
-    }

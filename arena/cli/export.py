@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import blindable_slices, choice, one_of
-from arena.cli.files import replacing
+from arena.cli.files import replacing, writable
 from arena.cli.terminal import errors
 from arena.core.errors import BadInput
 
@@ -68,21 +68,16 @@ def run(options: Namespace) -> int:
 
     def work(file: IO[bytes]) -> None:
         if options.format == "latex":
-            board = frames.board(settings, Query(chosen), unblind=options.unblind)
+            source = frames.Source(settings, unblind=options.unblind)
+            board = frames.board(source, Query(chosen))
             file.write(exchange.latex(board).encode())
         else:
             frames.from_ledger(settings, lambda ledger: votes(ledger, file))
 
     if options.output != STANDARD_OUTPUT:
         place = Path(options.output)
-        try:
-            with replacing(place) as draft:
-                work(draft)
-        except OSError as error:
-            raise BadInput(
-                f"{place} cannot be written ({error.strerror}). Name a file in a folder that can "
-                "be written and has room."
-            ) from None
+        with writable(place), replacing(place) as draft:
+            work(draft)
         errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)")
         _tell(left_out)
         return 0
@@ -97,12 +92,8 @@ def run(options: Namespace) -> int:
 async def _pictures(ledger: Ledger, named: set[str], folder: Path) -> None:
     from arena.exchange import pictures
 
-    try:
+    with writable(folder):
         gone = await pictures.write(ledger, named, folder)
-    except OSError as error:
-        raise BadInput(
-            f"{folder} cannot be written ({error.strerror}). Name a folder that can be and has room."
-        ) from None
     errors.print(f"Images written: {len(named) - gone} into {folder}")
     if gone:
         errors.print(f"Images that are no longer kept: {gone}.")

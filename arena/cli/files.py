@@ -1,4 +1,4 @@
-"""Files that commands write: whole or, if anything fails, as they were.
+"""Files that commands write: whole or, if anything fails, as they were; and what is told then.
 
 It does not know what is written.
 """
@@ -11,7 +11,20 @@ from stat import S_IMODE
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from arena.core.errors import BadInput
+
 ANYBODY = 0o666
+
+
+@contextmanager
+def writable(place: Path) -> Iterator[None]:
+    """A file or a folder. Raises BadInput for whatever the system says."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(
+            f"{place} cannot be written ({error.strerror}). Name a place that can be and has room."
+        ) from None
 
 
 @contextmanager

@@ -51,27 +51,24 @@ def run(options: Namespace) -> int:
     votes = exchange.Votes(list(map(Path, options.files)), datetime.now(UTC), options.study)
     folder = Path(options.images) if options.images else None
     with Bar() as bar:
-
-        def told(name: str, part: float) -> None:
-            bar.show(f"Reading {name}", part)
-
-        named = {digest for row in votes.rows(told) for digest in row.images} if folder else set()
+        rows = votes.rows(bar.reading) if folder else ()
+        named = {digest for row in rows for digest in row.images}
         images = pictures.there(folder, named) if folder else ()
         if options.dry_run:
-            console.print(f"{_votes(votes.check(told))} can be read. Nothing was written.")
+            console.print(f"{_votes(votes.check(bar.reading))} can be read. Nothing was written.")
             _tell(votes.passed)
             return 0
         try:
             with _stopping() as stop:
                 # Read once, as that takes longest; what is wrong comes at the end, and then the
                 # ledger takes none.
-                rows = _until(stop, votes.rows(told))
+                coming = _until(stop, votes.rows(bar.reading))
                 if folder:
                     keep = partial(pictures.keep, digests=images, folder=folder)
                     frames.from_ledger(settings, keep)
-                count = frames.from_ledger(settings, lambda ledger: ledger.add(rows))
+                count = frames.from_ledger(settings, lambda ledger: ledger.add(coming))
         except KnownVotes as fault:
-            places = votes.places(fault.ids, told)
+            places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)
             raise BadInput(
                 "These votes, or others on the same two replies, are here already, so nothing "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,19 +65,12 @@ def run(options: Namespace) -> int:
     query, settings, review = Query.asked(**choice(options)), config.load(), None
     file = Path(options.votes) if options.votes else None
     with Bar() as bar:
-
-        def told(name: str, part: float) -> None:
-            bar.show(f"Reading {name}", part)
-
+        source = frames.Source(settings, file, bar.reading, options.unblind)
         if options.review:
             bar.show("Reviewing", None)
-            board, review = frames.reviewed_board(
-                settings, query, file, told, unblind=options.unblind
-            )
-        elif file:
-            board = frames.board_of_file(file, query, told)
+            board, review = frames.reviewed_board(source, query)
         else:
-            board = frames.board(settings, query, unblind=options.unblind)
+            board = frames.board(source, query)
     PRINTS[options.format](board, review)
     return 0
 
@@ -103,8 +95,8 @@ def _print_as_json(board: Board, review: Review | None) -> None:
 
     query = board.query
     told = {
-        "slice": asdict(query.slice),
-        "method": asdict(query.method),
+        "slice": query.slice,
+        "method": query.method,
         "covariates": query.covariates,
         "votes": board.votes,
         "excluded": dict(board.excluded),

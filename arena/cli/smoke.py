@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from arena import settings as config
@@ -57,7 +56,7 @@ async def run(options: Namespace) -> int:
                     player.timing.failed = str(error)
                 timings.append(player.timing)
     if options.json:
-        print_json({"url": browser.url, "battles": [asdict(timing) for timing in timings]})
+        print_json({"url": browser.url, "battles": timings})
     else:
         _print(browser.url, timings)
     return int(any(timing.failed for timing in timings))

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -40,9 +41,16 @@ def refused(error: ArenaError) -> None:
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
     """Exactly this on standard output, for scripts."""
-    indent = None if one_line else 2
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=datetime.isoformat)
-    print(text, flush=True)
+    print(_json(value, None if one_line else 2), flush=True)
+
+
+def _json(value: Any, indent: int | None = 2) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Times in ISO 8601, and facts as objects."""
+    return value.isoformat() if isinstance(value, datetime) else asdict(value)
 
 
 def told(where: str, value: Any, tables: Iterable[Table], words: str) -> None:
@@ -54,7 +62,7 @@ def told(where: str, value: Any, tables: Iterable[Table], words: str) -> None:
         console.print(drawn)
     console.print(words)
     if where:
-        Path(where).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        Path(where).write_text(f"{_json(value)}\n", encoding="utf-8")
         console.print(f"Written: {where}")
 
 
@@ -125,6 +133,10 @@ class Bar:
                 self.show(f"{verb} {done + 1} of {total}", done / total)
 
         return told
+
+    def reading(self, name: str, part: float) -> None:
+        """How far a file of votes is read."""
+        self.show(f"Reading {name}", part)
 
     def readiness(self, readiness: Readiness, _: str) -> None:
         """How far a house is, as far as it takes time."""

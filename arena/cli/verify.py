@@ -3,12 +3,12 @@
 It does not know how that is found.
 """
 
-import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from arena import settings as config
-from arena.cli.terminal import console, errors
+from arena.cli.arguments import as_json
+from arena.cli.terminal import console, errors, print_json
 from arena.core.ports import Verified
 
 
@@ -25,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
     )
     head = "a head that was told before, which must be found again"
     parser.add_argument("--head", type=_head, metavar="HEAD", help=head)
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    as_json(parser, "what was found")
 
 
 async def run(options: Namespace) -> int:
@@ -33,7 +33,8 @@ async def run(options: Namespace) -> int:
 
     found = await compose.verified(config.load(), options.head or "")
     if options.json:
-        print(json.dumps({"votes": found.votes, "head": found.head, "faults": found.faults}))
+        told = {"votes": found.votes, "head": found.head, "faults": found.faults}
+        print_json(told, one_line=True)
     else:
         tell(found)
     return 1 if found.faults else 0

@@ -61,7 +61,7 @@ async def backed_up(settings: Settings, target: Path) -> Verified:
     draft = target.with_name(f"{target.name}.part")
     draft.unlink(missing_ok=True)
     try:
-        if place := _file(settings):
+        if place := settings.ledger_file:
             await asyncio.to_thread(copies.copy, place, draft)
         else:
             async with ledger_of(settings) as ledger, ledger_of(_at(settings, draft)) as copy:
@@ -79,7 +79,7 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
     """Put the copy in the place of the ledger; also where that is now what was there, if it is a
     file. A database has to be empty. Raises ConfigError and LedgerFault, and then nothing has
     changed."""
-    place, aside = _file(settings), None
+    place, aside = settings.ledger_file, None
     with TemporaryDirectory(prefix="arena-") as spare:
         beside = place or Path(spare) / source.name
         draft = beside.with_name(f"{beside.name}.part")
@@ -107,13 +107,6 @@ async def _sound(settings: Settings, file: Path) -> Verified:
         raise LedgerFault(f"The copy is not sound: {found.faults[0]}. Nothing was put in place.")
     await asyncio.to_thread(copies.settle, file)
     return found
-
-
-def _file(settings: Settings) -> Path | None:
-    """The ledger's; None where it is in a database server."""
-    if not settings.database_url.startswith(SQLITE):
-        return None
-    return Path(settings.database_url.removeprefix(SQLITE))
 
 
 def _at(settings: Settings, file: Path) -> Settings:

@@ -135,7 +135,6 @@ class SharedStores:
 
 def _parking(settings: Settings) -> Path:
     """Beside a ledger that is a file, else in the cache folder."""
-    prefix = "sqlite:///"
-    if settings.database_url.startswith(prefix):
-        return Path(f"{settings.database_url.removeprefix(prefix)}.parked")
+    if file := settings.ledger_file:
+        return file.with_name(f"{file.name}.parked")
     return settings.cache / "battles.parked"

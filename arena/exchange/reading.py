@@ -1,5 +1,5 @@
-"""Files of votes, row by row: CSV, JSON lines, a JSON array, Parquet; told apart by what is in
-them, not by their names.
+"""Files of votes and other rows, one by one: CSV, JSON lines, a JSON array, Parquet; told apart by
+what is in them, not by their names.
 
 A file is never held whole. Rows come as they stand, with the number an editor shows; what they
 mean is another's business.
@@ -9,7 +9,7 @@ import csv
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,10 +56,20 @@ class Line:
         return f"{self.counted} {self.number}"
 
 
-def lines_of(path: Path) -> Iterator[Line]:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """check: raises BadInput, by the file's name, where those that it has make no row. wanted: is
+    one of this name read? record: what is kept of a line of CSV, by the names in its first."""
+
+    check: Callable[[str, Iterable[Any]], None]
+    wanted: Callable[[str], bool]
+    record: Callable[[Sequence[str], Sequence[str]], dict[str, Any]]
+
+
+def lines_of(path: Path, columns: Columns) -> Iterator[Line]:
     """Every row of a file. Raises BadInput where it cannot be read, is empty, or lacks the
-    columns that make a vote."""
-    with _openable(path):
+    columns that make one."""
+    with readable(path):
         size = path.stat().st_size
         if not path.is_file() and not path.is_dir():
             raise BadInput(
@@ -71,18 +81,19 @@ def lines_of(path: Path) -> Iterator[Line]:
     if start.startswith(COMPRESSED):
         raise BadInput(f"{path.name} is compressed. Unpack it, then name what was in it.")
     if not start.strip():
-        raise BadInput(f"{path.name} is empty. Name a file with votes.")
+        raise BadInput(f"{path.name} is empty. Name one with rows.")
     if start.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
-        return _parquet(path)
-    with _openable(path):
+        return _parquet(path, columns)
+    with readable(path):
         text = path.open(encoding="utf-8-sig", newline="")
     sign = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     read = {b"[": _array, b"{": _json_lines}.get(sign, _csv)
-    return _closing(text, read(path.name, text, size))
+    return _closing(text, read(path.name, text, size, columns))
 
 
 @contextmanager
-def _openable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Raises BadInput for whatever the system says, or where it is not UTF-8."""
     try:
         yield
     except FileNotFoundError:
@@ -91,14 +102,13 @@ def _openable(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} is a folder. Name the files in it.") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise _no_utf8(path) from None
 
 
 def _closing(text: TextIO, lines: Iterator[Line]) -> Iterator[Line]:
-    with text:
-        try:
-            yield from lines
-        except UnicodeDecodeError:
-            raise _no_utf8(Path(text.name)) from None
+    with text, readable(Path(text.name)):
+        yield from lines
 
 
 def _no_utf8(path: Path) -> BadInput:
@@ -114,7 +124,7 @@ def _no_utf8(path: Path) -> BadInput:
     )
 
 
-def _check_columns(name: str, columns: Iterable[Any]) -> None:
+def _check_votes(name: str, columns: Iterable[Any]) -> None:
     """name: of the file."""
     found = [str(column) for column in columns]
     if twice := [column for column in WANTED if found.count(column) > 1]:
@@ -159,7 +169,7 @@ def _is_formula(text: str) -> bool:
     return unicodedata.normalize("NFKC", next(seen, "")).startswith(("=", "+", "-", "@"))
 
 
-def _csv(name: str, text: TextIO, size: int) -> Iterator[Line]:
+def _csv(name: str, text: TextIO, size: int, columns: Columns) -> Iterator[Line]:
     # For the whole process, as the module has it.
     csv.field_size_limit(LARGEST_CELL)
     first = text.readline()
@@ -181,15 +191,15 @@ def _csv(name: str, text: TextIO, size: int) -> Iterator[Line]:
             continue
         if not header:
             header = [cell.strip() for cell in cells]
-            _check_columns(name, header)
+            columns.check(name, header)
         elif len(cells) != len(header):
             fault = f"has {len(cells)} cells where the first line has {len(header)}"
             yield Line(number, None, fault, part)
         else:
-            yield Line(number, _record(header, cells), "", part)
+            yield Line(number, columns.record(header, cells), "", part)
 
 
-def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+def _of_votes(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     return {
         name: _unguarded(cell)
         for name, cell in zip(header, cells, strict=True)
@@ -197,10 +207,18 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     }
 
 
+VOTES = Columns(_check_votes, WANTED.__contains__, _of_votes)
+EVERY = Columns(
+    lambda name, columns: None,
+    lambda column: True,
+    lambda header, cells: dict(zip(header, cells, strict=True)),
+)
+
+
 # JSON ------------------------------------------------------------------------------------------
 
 
-def _json_lines(name: str, text: TextIO, size: int) -> Iterator[Line]:
+def _json_lines(name: str, text: TextIO, size: int, columns: Columns) -> Iterator[Line]:
     checked = False
     for number, line in enumerate(_split(text), 1):
         if not line.strip():
@@ -211,7 +229,7 @@ def _json_lines(name: str, text: TextIO, size: int) -> Iterator[Line]:
         except (ValueError, RecursionError) as error:
             made = Line(number, None, f"is no JSON ({error})", part)
         if made.record is not None and not checked:
-            _check_columns(name, made.record)
+            columns.check(name, made.record)
             checked = True
         yield made
 
@@ -232,7 +250,7 @@ def _object(number: int, value: Any, part: float) -> Line:
     return Line(number, value, "", part)
 
 
-def _array(name: str, text: TextIO, size: int) -> Iterator[Line]:
+def _array(name: str, text: TextIO, size: int, columns: Columns) -> Iterator[Line]:
     """The objects of one array, by their number in it."""
     decoder = json.JSONDecoder()
     held, number, more = text.read(READ_AT_ONCE), 0, True
@@ -263,7 +281,7 @@ def _array(name: str, text: TextIO, size: int) -> Iterator[Line]:
             part = text.buffer.tell() / size
             made = replace(_object(number, value, part), counted=ROW)
             if number == 1 and made.record is not None:
-                _check_columns(name, made.record)
+                columns.check(name, made.record)
             yield made
             continue
         if sign or not more:
@@ -275,9 +293,9 @@ def _array(name: str, text: TextIO, size: int) -> Iterator[Line]:
         held, at, more = held[at:] + piece, 0, bool(piece)
 
 
-def _parquet(path: Path) -> Iterator[Line]:
+def _parquet(path: Path, columns: Columns) -> Iterator[Line]:
     names = parquet.columns_of(path)
-    _check_columns(path.name, names)
-    wanted = [name for name in names if name in WANTED]
+    columns.check(path.name, names)
+    wanted = list(filter(columns.wanted, names))
     for number, (part, record) in enumerate(parquet.rows_of(path, wanted), 1):
         yield Line(number, record, "", part, ROW)

@@ -20,7 +20,7 @@ from arena.core.battle.record import EMPTY, KINDS, SCHEMA_VERSION, UNDETERMINED,
 from arena.core.errors import BadInput
 from arena.exchange import lmarena
 from arena.exchange.layouts import Passed, layout_of
-from arena.exchange.reading import lines_of
+from arena.exchange.reading import VOTES, lines_of
 from arena.exchange.values import TALK, Wrong, language, missing, true, value_of, whole
 
 CHANNEL = "import"
@@ -103,7 +103,7 @@ class Votes:
         for path in self.paths:
             file, empty = _File(path, self.study, self.now), True
             shown = -1.0
-            for line in lines_of(path):
+            for line in lines_of(path, VOTES):
                 empty = False
                 if line.part - shown >= 0.01:
                     shown = line.part

@@ -1,45 +1,28 @@
-"""Tables of a study, row by row: prompts and replies from CSV, JSON lines, Parquet, or a folder
-of texts; told apart by their names.
+"""Tables of a study, row by row: prompts and replies from a file of rows, or a folder of texts.
 
 It does not know what the rows mean, nor which columns there have to be.
 """
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import parquet
-
 from arena.core.errors import BadInput
 from arena.core.study.file import Row
+from arena.exchange.reading import EVERY, lines_of, readable
 
 TEXTS = (".txt", ".md")
-LARGEST_CELL = 1 << 24
 
 
 def rows_of(place: Path) -> Iterator[Row]:
     """Raises BadInput where it cannot be read at all."""
-    kinds = {".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet, ".csv": _csv}
-    try:
-        if place.is_dir():
-            yield from _folder(place)
-        elif read := kinds.get(place.suffix.lower()):
-            yield from read(place)
-        else:
-            raise BadInput(
-                f"{place} is of no known kind. Name a .csv, .jsonl or .parquet file, or a folder "
-                "of .txt files."
-            )
-    except FileNotFoundError:
-        raise BadInput(f"There is no file {place}. Check its name and folder.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{place} is not UTF-8. Save it again as UTF-8.") from None
-    except (OSError, csv.Error, pa.ArrowException) as error:
-        raise BadInput(f"{place} cannot be read ({error}).") from None
+    if place.is_dir():
+        yield from _folder(place)
+        return
+    for line in lines_of(place, EVERY):
+        yield f"{place.name}, {line.place}", line.record, line.fault
 
 
 def with_images(
@@ -81,38 +64,5 @@ def _bytes(image: Any, folder: Path) -> bytes:
 def _folder(place: Path) -> Iterator[Row]:
     for file in sorted(place.iterdir()):
         if file.suffix.lower() in TEXTS:
-            yield file.name, {"id": file.stem, "prompt": file.read_text("utf-8")}, ""
-
-
-def _csv(place: Path) -> Iterator[Row]:
-    csv.field_size_limit(LARGEST_CELL)
-    with place.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        rows = csv.DictReader(file, delimiter=max(",;\t", key=first.count), strict=True)
-        before = 1
-        for row in rows:
-            # Of the row's first line: a text may have several.
-            number, before = before + 1, rows.line_num
-            where = f"{place.name}, line {number}"
-            whole = None not in row and None not in row.values()
-            yield where, row if whole else None, "The row has not as many cells as the first line."
-
-
-def _json_lines(place: Path) -> Iterator[Row]:
-    with place.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            where = f"{place.name}, line {number}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield where, None, f"This is no JSON ({error})."
-            else:
-                yield where, row if isinstance(row, dict) else None, "This is no object."
-
-
-def _parquet(place: Path) -> Iterator[Row]:
-    for number, row in enumerate(parquet.read_table(place).to_pylist(), start=1):
-        yield f"{place.name}, row {number}", row, ""
+            with readable(file):
+                yield file.name, {"id": file.stem, "prompt": file.read_text("utf-8")}, ""

@@ -26,7 +26,7 @@ from arena.core.standings.board import Query, board_of
 from arena.core.standings.slices import Slice
 from arena.exchange import lmarena
 from arena.exchange.parquet import ParquetRows
-from arena.exchange.reading import lines_of
+from arena.exchange.reading import VOTES, lines_of
 from arena.exchange.text import CsvRows, JsonRows
 from tests.exchange.rows import exported, filled, on_ledger, read, some_votes, talk, vote
 
@@ -346,7 +346,7 @@ def test_a_line_of_json_is_one_line_to_every_reader(tmp_path: Path) -> None:
     file = tmp_path / "votes.jsonl"
     written([vote(conversation_a=talk("a\u2028b\u2029c\x85d\x0ce", "f"))], "jsonl", file)
     assert len(file.read_bytes().decode().splitlines()) == 1
-    assert [line.number for line in lines_of(file)] == [1]
+    assert [line.number for line in lines_of(file, VOTES)] == [1]
 
 
 def test_times_are_utc_and_strict_ones_say_no_zone() -> None:

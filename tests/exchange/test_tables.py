@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from arena.core.errors import BadInput
 from arena.exchange.folder import written
 from arena.exchange.tables import rows_of
 
@@ -19,6 +21,36 @@ def test_a_line_that_is_nested_without_end_is_no_json(tmp_path: Path) -> None:
     good, bad = rows_of(file)
     assert good[:2] == ("prompts.jsonl, line 1", {"prompt": "Why?"})
     assert bad[:2] == ("prompts.jsonl, line 2", None) and "no JSON" in bad[2]
+
+
+def test_a_file_is_told_by_what_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.json"
+    file.write_text('[{"prompt": "Why?"}, {"prompt": "How?", "turns": ["So?"]}]')
+    assert [place for place, _, _ in rows_of(file)] == [
+        "prompts.json, row 1",
+        "prompts.json, row 2",
+    ]
+    pd.DataFrame({"prompt": ["Why?"], "image": [[{"bytes": b"1"}]]}).to_parquet(file)
+    assert list(rows_of(file)) == [
+        ("prompts.json, row 1", {"prompt": "Why?", "image": [{"bytes": b"1"}]}, "")
+    ]
+
+
+def test_cells_come_as_they_stand_and_a_line_with_too_few_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.csv"
+    file.write_text("id,prompt\n,'-1 or +1?\n\nodd\n")
+    good, bad = rows_of(file)
+    assert good == ("prompts.csv, line 2", {"id": "", "prompt": "'-1 or +1?"}, "")
+    assert bad == ("prompts.csv, line 4", None, "has 1 cells where the first line has 2")
+
+
+def test_a_text_of_a_folder_that_is_not_utf_8_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Why?")
+    (tmp_path / "b.txt").write_bytes(b"caf\xe9?")
+    rows = rows_of(tmp_path)
+    assert next(rows) == ("a.txt", {"id": "a", "prompt": "Why?"}, "")
+    with pytest.raises(BadInput, match=r"b\.txt is not UTF-8"):
+        next(rows)
 
 
 def test_what_is_unknown_is_nothing_and_all_else_is_plain() -> None:

@@ -1,7 +1,10 @@
-"""`arena bench …`: what `arena.bench` measures, as tables and as JSON, one file a bench.
+"""`arena bench …`: what `arena.bench` measures, as tables and as JSON, one file a bench; those
+whose figures have something to reach share one.
 
 It does not know how that is done.
 """
+
+from arena.cli.bench.figures import BENCHES
 
 COMMANDS = {
     "hosts": "each model on each host: first token, tokens/s, many users, cost",
@@ -21,3 +24,6 @@ COMMANDS = {
     "idle": "what an arena costs that nobody uses",
     "page": "what the page takes of a browser: loading it, and while replies stream in",
 }
+
+TOGETHER = BENCHES
+"""Those of them that have no file of their own."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from arena.cli.arguments import checkout, number, replies, seconds, to_json
@@ -61,7 +60,6 @@ def run(options: Namespace) -> int:
             told=bar.show,
         )
         held, steps = fast(bench.run())
-    value = {"held": held, "steps": [asdict(step) for step in steps]}
     drawn = [
         table(
             f"{name}: {most} battles at once",
@@ -71,7 +69,7 @@ def run(options: Namespace) -> int:
         )
         for name, most in held.items()
     ]
-    told(options.json, value, drawn, WORDS)
+    told(options.json, {"held": held, "steps": steps}, drawn, WORDS)
     return 0
 
 

@@ -4,7 +4,6 @@ It draws what `arena.bench.draws` measures, and does not know how that is done.
 """
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 
 from arena.cli.arguments import number, numbers, to_json
 from arena.cli.terminal import Bar, figure, table, told
@@ -61,5 +60,5 @@ def run(options: Namespace) -> int:
         "truth, of all and of those ranked first. Error: of a rating, in points, after "
         f"{draws.ERROR_AT} votes."
     )
-    told(options.json, [asdict(row) for row in rows], drawn, words)
+    told(options.json, rows, drawn, words)
     return 0

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import MOST, as_json, number, numbers
+from arena.cli.files import writable
 from arena.cli.terminal import Bar, console, figure, print_json, refused, table
-from arena.core.errors import ConfigError, NoCapacity
+from arena.core.errors import NoCapacity
 from arena.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def run(options: Namespace) -> int:
                 refused(error)
                 failed = True
     if options.json:
-        print_json([asdict(row) for row in rows])
+        print_json(rows)
     else:
         _print(rows)
     if out and rows:
@@ -139,11 +140,9 @@ def _folder(text: str) -> Path | None:
     if not text:
         return None
     folder = Path(text)
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "hosts.csv").touch()
-    except OSError as error:
-        raise ConfigError(f"--out {folder}: cannot be written ({error.strerror}).") from error
     return folder
 
 

@@ -4,7 +4,6 @@ It draws what `arena.bench.idle` measures, and does not know how that is done.
 """
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from operator import itemgetter
 
 from arena.cli.arguments import MOST, numbers, seconds, to_json
@@ -33,5 +32,5 @@ async def run(options: Namespace) -> int:
         line = lines.setdefault((row.pages, row.scene), {})
         line |= {"Pages": str(row.pages), "Scene": row.scene, row.program: f"{row.cpu:.2%}"}
     drawn = table("CPU while nobody plays", columns, lines.values(), texts)
-    told(options.json, [asdict(row) for row in rows], [drawn], "Of one core, for each process.")
+    told(options.json, rows, [drawn], "Of one core, for each process.")
     return 0

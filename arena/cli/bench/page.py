@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from arena.cli.arguments import MOST, number, numbers, to_json
@@ -57,7 +56,6 @@ def run(options: Namespace) -> int:
         "A load is the median; bytes are those on the wire. Keys are pressed ten times a second, "
         "and answered when the next picture could be drawn."
     )
-    figures = {"loads": [asdict(row) for row in loads], "streams": [asdict(row) for row in streams]}
     tables = [table("Loading", LOADS, loads, TEXTS), table(title, STREAMS, streams, TEXTS)]
-    told(options.json, figures, tables, words)
+    told(options.json, {"loads": loads, "streams": streams}, tables, words)
     return 0

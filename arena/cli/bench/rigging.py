@@ -5,7 +5,6 @@ is done.
 """
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 
 from arena.cli.arguments import number, to_json
 from arena.cli.terminal import Bar, figure, table, told
@@ -68,6 +67,6 @@ def run(options: Namespace) -> int:
         " Accused: of the honest. Places, of all together, and points, of the furthest: moved by "
         "the attack → left when whoever was found is excluded."
     )
-    each = {"rows": [*map(asdict, rows)], "audits": [*map(asdict, audits)]}
-    told(options.json, each | {"published": rigging.PUBLISHED}, [drawn, audited], words)
+    figures = {"rows": rows, "audits": audits, "published": rigging.PUBLISHED}
+    told(options.json, figures, [drawn, audited], words)
     return 0

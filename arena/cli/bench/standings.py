@@ -8,7 +8,6 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -47,7 +46,7 @@ async def run(options: Namespace) -> int:
         f"Medians of {plan.repeat}, in seconds. Simulated battles of 1 to 3 votes by {RATERS} uneven "
         f"raters; in the ledger every vote has conversations of {CHARACTERS} bytes."
     )
-    told(options.json, [asdict(row) for row in rows], [drawn], words)
+    told(options.json, rows, [drawn], words)
     return 0
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from arena import settings as config
 from arena.cli.arguments import one_of
+from arena.cli.files import writable
 from arena.cli.terminal import console
-from arena.core.errors import BadInput
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -30,12 +30,10 @@ def run(options: Namespace) -> int:
     found = studies.frames_of(config.load(), options.name, unblind=options.unblind)
     folder = Path(options.folder)
     tables = {name: getattr(found, name) for name in ("prompts", "replies", "votes", "raters")}
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             write(table, folder / f"{name}.{options.format}")
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written ({error.strerror}).") from None
     blind = ", blind" if found.blind else ""
     rows = ", ".join(f"{len(table):,} {name}" for name, table in tables.items())
     console.print(f"Written to {folder}{blind}: {rows}")

@@ -6,6 +6,7 @@ It does not know what the lines mean.
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from arena.cli.files import writable
 from arena.cli.terminal import console
 from arena.core.errors import BadInput
 
@@ -20,14 +21,12 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     place = Path(options.file)
     prompts = place.with_name("prompts.csv")
-    try:
+    if place.exists():
+        raise BadInput(f"{place} is there already. Name another file.")
+    with writable(place):
         with place.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.read_text(encoding="utf-8"))
         if not prompts.exists():
             prompts.write_text(TEMPLATE.with_suffix(".csv").read_text("utf-8"), "utf-8")
-    except FileExistsError:
-        raise BadInput(f"{place} is there already. Name another file.") from None
-    except OSError as error:
-        raise BadInput(f"{place} cannot be written ({error.strerror}).") from None
     console.print(f"Written: {place}. Fill it in, then: arena study check {place}")
     return 0

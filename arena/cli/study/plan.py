@@ -57,7 +57,8 @@ def run(options: Namespace) -> int:
         labels = {name: said for name, said in choice(options).items() if name != "ties"}
         file = Path(options.votes) if options.votes else None
         chosen = Slice.asked(**labels)
-        votes = frames.rows_of(config.load(), chosen, file, unblind=options.unblind)
+        source = frames.Source(config.load(), file, unblind=options.unblind)
+        votes = frames.rows_of(source, chosen)
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from arena import settings as config
+from arena.cli.files import writable
 from arena.cli.terminal import console, errors, harmless
 from arena.core.errors import BadInput
 
@@ -38,11 +39,9 @@ def run(options: Namespace) -> int:
                 f"{len(found)} findings may be about people. Look at them, then say --personal "
                 "mask or --personal keep. Nothing was written."
             )
-    try:
+    with writable(folder):
         release.release(
             settings, options.name, folder, licence=options.licence, mask=options.personal == "mask"
         )
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written ({error.strerror}).") from None
     console.print(f"Released to {folder}. Rebuilt and compared by: arena study rebuild {folder}")
     return 0
