@@ -300,17 +300,18 @@ class MemoryFeed:
         self._channels[battle_id] = _Channel(list(enumerate(events, start=start)))
 
     def found_again(self, battle: Battle) -> None:
-        """Go on where nobody knows what was told. All text comes under the first numbers, so that
-        whoever has it does not get it again, and how things are by a number beyond all that were
-        ever used, also where this is not the first time: the time in ms."""
+        """Go on where nobody knows what was told: with all text, and how things are. Its numbers
+        are beyond all that were ever used, also where this is not the first time: the time in ms.
+        Whoever comes with one from before gets the text anew."""
         channel = self._channels[battle.id] = _Channel()
         pieces = tuple(
             Piece(seat.letter, turn, reply.text)
             for seat in battle.seats
             for turn, reply in enumerate(seat.replies)
         )
-        channel.events = [(1, Delta(pieces))] if pieces else []
-        channel.events.append((time.time_ns() // 1_000_000, view.state(battle)))
+        first = time.time_ns() // 1_000_000
+        text = [(first, Delta(pieces))] if pieces else []
+        channel.events = [*text, (first + 1, view.state(battle))]
 
     def viewers(self, battle_id: str) -> int:
         channel = self._channels.get(battle_id)

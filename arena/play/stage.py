@@ -147,8 +147,10 @@ class Stage:
                 writer.shown = writer.shown or further.open
                 writer.level = further.shown(tracks[letter])
             stage, turn.queued = _stage(further, writers.values())
+            # What one waits for alone would be told of it alone.
+            told = (stage, turn.queued) if together or further.open else ("waiting", 0)
             try:
-                await screen.show((stage, turn.queued))
+                await screen.show(told)
             except StoreFault:
                 log.warning("the store is away; nothing more is shown until it is back")
             else:

@@ -76,7 +76,8 @@ function receive(event) {
   const number = Number(event.lastEventId);
   if (number <= battle.last) return;
   battle.last = number;
-  const { state, pieces = [] } = JSON.parse(event.data);
+  const { state, pieces = [], anew } = JSON.parse(event.data);
+  if (anew) battle.texts = {};
   for (const { seat, turn, text } of pieces) {
     const turns = (battle.texts[seat] ??= []);
     turns[turn] = (turns[turn] ?? "") + text;

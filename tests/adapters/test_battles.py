@@ -277,7 +277,7 @@ def test_who_comes_after_a_battle_has_left_memory_is_told_all_of_it(
         text, end = await told(stores, 0)
         assert isinstance(text, Delta) and {piece.seat for piece in text.pieces} == {*"ABC"}
         assert isinstance(end, State) and end.phase == "decided"
-        assert await told(stores, 1) == [end]
+        assert await told(stores, 1) == [text, end]
         await stores.close()
 
     run(scene)

@@ -455,12 +455,12 @@ def unmoved(battle: Battle) -> Callable[[str], Coroutine[Any, Any, Battle]]:
     return load
 
 
-def knockout(
+def second_round(
     scripts: Mapping[str, Sequence[Sequence[Step]]], judgement: Judgement, seat: str = ""
-) -> list[dict[str, int]]:
-    """Characters added by each event of the second round, after a challenger wrote ahead."""
+) -> list[Event]:
+    """What is told of it, after a challenger wrote ahead for 20 s."""
 
-    async def scene() -> list[dict[str, int]]:
+    async def scene() -> list[Event]:
         hosts, feed = Scripted(scripts), MemoryFeed()
         stage = Stage(hosts, feed, StageRules(grace_s=60), clock=now)
         battle = battle_of(hosts, Format.KNOCKOUT)
@@ -470,15 +470,17 @@ def knockout(
         await asyncio.sleep(20)
         await stage.play(vote(battle, 1, Verdict(judgement, seat), "ballot"))
         await stage.close()
-        events: list[dict[str, int]] = []
-        async for batch in feed.follow("b"):
-            for _, event in batch:
-                if isinstance(event, Delta):
-                    events.append({p.seat: len(p.text) for p in event.pieces})
-            break
-        return events
+        return list(feed.told("b"))
 
     return played(scene)
+
+
+def knockout(
+    scripts: Mapping[str, Sequence[Sequence[Step]]], judgement: Judgement, seat: str = ""
+) -> list[dict[str, int]]:
+    """Characters added by each event of the second round."""
+    told = second_round(scripts, judgement, seat)
+    return [{p.seat: len(p.text) for p in e.pieces} for e in told if isinstance(e, Delta)]
 
 
 LONG = {m: [writes(m * 400, 50)] for m in "wxyz"}
@@ -486,6 +488,16 @@ LONG = {m: [writes(m * 400, 50)] for m in "wxyz"}
 
 def test_a_challenger_that_wrote_ahead_is_there_at_once() -> None:
     assert knockout(LONG, Judgement.DROP, "A") == [{"C": 400}]
+
+
+@pytest.mark.parametrize("event", [Queued(3), Warming()])
+def test_what_a_challenger_alone_waits_for_is_not_told(event: HostEvent) -> None:
+    """It would be told of one contender, where all others are complete."""
+    scripts = LONG | {"y": [[event, 40.0, *writes("y" * 9, 50)]]}
+    told = second_round(scripts, Judgement.DROP, "A")
+    states = [{p.seat: p.state for p in e.panes} for e in told if isinstance(e, State)]
+    assert {state["C"] for state in states} == {"waiting", "writing"}
+    assert not any(e.place for e in told if isinstance(e, State))
 
 
 def test_one_that_wrote_ahead_waits_for_the_one_that_did_not() -> None:

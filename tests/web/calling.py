@@ -172,5 +172,6 @@ class Source:
         return int(name == "id")
 
     def text(self, seat: str, turn: int = 0) -> str:
-        pieces = [piece for body in self.bodies for piece in body.get("pieces", ())]
+        anew = max((n for n, body in enumerate(self.bodies) if body.get("anew")), default=0)
+        pieces = [piece for body in self.bodies[anew:] for piece in body.get("pieces", ())]
         return "".join(p["text"] for p in pieces if (p["seat"], p["turn"]) == (seat, turn))

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import CALM_S, MemoryBattles, MemoryFeed
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import StoreFault
@@ -98,6 +99,43 @@ def test_a_client_that_drops_out_while_text_comes_loses_and_doubles_nothing(tmp_
         assert seen.ids == sorted(set(seen.ids), key=float)
 
     called(tmp_path, scene, speed=3)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_who_comes_back_to_a_battle_that_had_left_memory_gets_its_text_anew(
+    tmp_path: Path, times: int
+) -> None:
+    """The numbers of what was told have left it too: nobody knows how much of it a client has."""
+    now = [0.0]
+    feed = MemoryFeed()
+    battles = MemoryBattles(
+        clock=lambda: now[0], forgotten=feed.forget, found=feed.found_again, viewers=feed.viewers
+    )
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        seen, begun = Source(client, path), Source(client, path)
+        await begun.follow(most=1)
+        while seen.names.count("token") < 3:
+            await seen.follow(most=1)
+        replies = (await voting(client, path))["replies"]
+        had = {seat: [seen.text(seat)] for seat in "ABC"}
+        assert had != replies
+        battle = path.split("/")[-1]
+        for _ in range(times):
+            await eventually(lambda: not feed.viewers(battle))
+            now[0] += CALM_S + 1
+            await battles.under_way()
+            assert feed.last(battle) == 0, "it has left memory"
+            for came in (whole := Source(client, path), begun, seen):
+                async with asyncio.timeout(10):
+                    await came.follow(most=2)
+                assert {seat: [came.text(seat)] for seat in "ABC"} == replies
+                assert came.bodies[-1]["state"]["phase"] == "voting"
+                assert came.ids == sorted(set(came.ids), key=float)
+            assert not any(body.get("anew") for body in whole.bodies)
+
+    called(tmp_path, scene, speed=3, battles=battles, feed=feed)
 
 
 def test_who_hangs_up_is_no_viewer_any_more(play: Play) -> None:

@@ -53,6 +53,7 @@ STREAM = """Server-sent events from the start of a battle, or after `Last-Event-
 - `round`: a round begins, a follow-up was asked, or all replies are complete and voting is open;
 - `gate`: what all panes do until they are complete; `open` once text is shown;
 - `token`: `pieces` of text to append, each with its `seat` and `turn`, the prompt's number from 0;
+  with `anew` they are all text there is, in the place of what came before;
 - `eliminated`: `seats` that were voted out;
 - `finished` or `void`: the battle is over and the stream ends; asked again, it answers 204.
 
@@ -96,10 +97,12 @@ def _number(event_id: str) -> float:
 
 async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGenerator[bytes, None]:
     """The feed is read from its start whatever `after` is. An id beyond its end, which is none
-    of ours, stands for all there is so far."""
+    of ours, stands for all there is so far; one from before its start, of a battle that was found
+    again, for text of which nobody knows how much it was."""
     yield format_sse_event(retry=RECONNECT_MS)
     before: State | None = None
     last = untold = 0
+    anew = False
     # Nobody voted for a day: told anew, it is a 404. A store that is away: the browser comes again.
     with suppress(UnknownBattle, StoreFault):
         async with aclosing(referee.follow(battle_id)) as batches:
@@ -116,13 +119,16 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
                             await referee.rounds.tell(battle_id)
                         untold = now.version
                 if batch and not last:
-                    after = min(after, float(batch[-1][0]))
+                    anew = 0 < after < batch[0][0] - HALF
+                    after = 0.0 if anew else min(after, float(batch[-1][0]))
                 for number, event in _joined(batch, after):
                     last = number
                     if isinstance(event, State) and before and event.version < before.version:
                         continue  # Told late, by a replica that was slow.
                     for name, at, body in _named(number, event, before):
                         if at > after:
+                            if anew and "pieces" in body:
+                                body["anew"], anew = True, False
                             data, own = json.dumps(body), f"{at:.1f}".removesuffix(".0")
                             yield format_sse_event(event=name, data_str=data, id=own)
                     if isinstance(event, State):
