@@ -53,6 +53,7 @@ class Metrics:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = CollectorRegistry()
+        self._own = CollectorRegistry()
         self._clock = clock
         self._followed: OrderedDict[str, _Followed] = OrderedDict()
         self._referee: Referee | None = None
@@ -80,13 +81,16 @@ class Metrics:
         """Count also what these have counted. reports: of the hosts as they are now."""
         self._referee = referee
         self.registry.register(_Read(referee, reports))
+        self._own.register(_Writing(reports))
 
-    async def text(self) -> bytes:
-        """All of it, in the text format of Prometheus."""
+    async def text(self, operator: bool) -> bytes:
+        """In the text format of Prometheus. When each reply ends, which would tell the others whose
+        it is, only an operator may see."""
         if self._referee:
             with suppress(StoreFault):
                 self._under_way.set(await self._referee.under_way())
-        return generate_latest(self.registry)
+        own = generate_latest(self._own) if operator else b""
+        return generate_latest(self.registry) + own
 
     def hear(self, battle_id: str, event: Event) -> None:
         """An event was published."""
@@ -159,13 +163,23 @@ class _Read(Collector):
         yield _total("arena_faults", "Replies that failed on a host, by kind", "kind", faults)
         playing = self._referee.rounds.playing
         yield GaugeMetricFamily("arena_rounds_under_way", "Rounds being written", playing)
+        up = sum(report.up for report in reports)
+        yield GaugeMetricFamily("arena_hosts_up", "Hosts that answer", up)
+        yield GaugeMetricFamily("arena_hosts", "Hosts that are set", len(reports))
+
+
+class _Writing(Collector):
+    """What changes with each reply of a battle."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+
+    def collect(self) -> Iterable[Metric]:
+        reports = self._reports()
         writing = sum(report.leases for report in reports)
         yield GaugeMetricFamily("arena_replies_under_way", "Replies being written", writing)
         queue = max((report.queue for report in reports), default=0)
         yield GaugeMetricFamily("arena_queue", "Replies that wait, at the host with most", queue)
-        up = sum(report.up for report in reports)
-        yield GaugeMetricFamily("arena_hosts_up", "Hosts that answer", up)
-        yield GaugeMetricFamily("arena_hosts", "Hosts that are set", len(reports))
 
 
 def _total(name: str, says: str, label: str, counted: dict[str, int]) -> CounterMetricFamily:

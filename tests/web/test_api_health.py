@@ -127,8 +127,8 @@ def asking(at: Table, operable: Operable) -> httpx.AsyncClient:
 
 
 def test_metrics_are_for_operators_unless_they_are_for_all(play: Play) -> None:
-    async def text() -> bytes:
-        return b"arena 1\n"
+    async def text(operator: bool) -> bytes:
+        return b"arena 1\n" if operator else b"arena 0\n"
 
     async def scene(_: httpx.AsyncClient, at: Table) -> None:
         through_proxy = {"x-forwarded-for": "203.0.113.9"}
@@ -137,9 +137,25 @@ def test_metrics_are_for_operators_unless_they_are_for_all(play: Play) -> None:
             status, detail = problem(await client.get("/metrics", headers=through_proxy))
             assert status == 403 and "ARENA_METRICS" in detail
         async with asking(at, Operable(metrics=text, metrics_for_all=True)) as client:
-            assert (await client.get("/metrics", headers=through_proxy)).is_success
+            assert (await client.get("/metrics", headers=through_proxy)).text == "arena 0\n"
 
     play(scene)
+
+
+def test_when_each_reply_ends_is_told_to_operators_alone(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client, size=2)
+        metrics = counting(at).metrics
+        assert metrics
+        changing = ("arena_replies_under_way", "arena_queue")
+        told = (await metrics(True)).decode()
+        assert all(f"\n{name} " in told for name in changing)
+        to_all = (await metrics(False)).decode()
+        assert not any(name in to_all for name in changing)
+        assert "arena_rounds_under_way" in to_all and "arena_rounds_under_way" in told
+        await voting(client, path)
+
+    called(tmp_path, scene, operable=counting)
 
 
 def test_hosts_are_told_to_operators_alone(play: Play) -> None:

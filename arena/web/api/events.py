@@ -101,8 +101,7 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
     again, for text of which nobody knows how much it was."""
     yield format_sse_event(retry=RECONNECT_MS)
     before: State | None = None
-    last = untold = 0
-    anew = False
+    last = untold = anew = 0
     # Nobody voted for a day: told anew, it is a 404. A store that is away: the browser comes again.
     with suppress(UnknownBattle, StoreFault):
         async with aclosing(referee.follow(battle_id)) as batches:
@@ -119,22 +118,26 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
                             await referee.rounds.tell(battle_id)
                         untold = now.version
                 if batch and not last:
-                    anew = 0 < after < batch[0][0] - HALF
-                    after = 0.0 if anew else min(after, float(batch[-1][0]))
+                    anew, after = _begun(batch, after)
                 for number, event in _joined(batch, after):
                     last = number
                     if isinstance(event, State) and before and event.version < before.version:
                         continue  # Told late, by a replica that was slow.
-                    for name, at, body in _named(number, event, before):
+                    for name, at, body in _named(number, event, before, anew=number == anew):
                         if at > after:
-                            if anew and "pieces" in body:
-                                body["anew"], anew = True, False
                             data, own = json.dumps(body), f"{at:.1f}".removesuffix(".0")
                             yield format_sse_event(event=name, data_str=data, id=own)
                     if isinstance(event, State):
                         if event.phase in OVER:
                             return
                         before = event
+
+
+def _begun(batch: Sequence[tuple[int, Event]], after: float) -> tuple[int, float]:
+    """The event that tells anew what was told before, 0 for none; and after which to go on. batch:
+    the feed from its start."""
+    first, last = batch[0][0], batch[-1][0]
+    return (first, 0.0) if 0 < after < first - HALF else (0, min(after, float(last)))
 
 
 async def _now(referee: Referee, battle_id: str) -> State | None:
@@ -171,12 +174,12 @@ def _as_one(deltas: Sequence[tuple[int, Delta]]) -> Iterator[tuple[int, Event]]:
 
 
 def _named(
-    number: int, event: Event, before: State | None
+    number: int, event: Event, before: State | None, *, anew: bool = False
 ) -> Iterator[tuple[str, float, dict[str, Any]]]:
     """Name, number and body of what an event of the feed tells after the state `before`."""
     if isinstance(event, Delta):
         pieces = [{"seat": p.seat, "turn": p.turn, "text": p.text} for p in event.pieces]
-        yield "token", number, {"pieces": pieces}
+        yield "token", number, {"pieces": pieces, **({"anew": True} if anew else {})}
         return
     state = asdict(event)
     gone = _out(event) - (_out(before) if before else set())

@@ -44,10 +44,10 @@ class MetricsClosed(ArenaError):
 @dataclass(frozen=True, slots=True)
 class Operable:
     """What operators may see. overview: None where nobody may. metrics: in the text format of
-    Prometheus, for anybody if `metrics_for_all`."""
+    Prometheus, all of them for an operator (True), the others for anybody if `metrics_for_all`."""
 
     overview: Callable[[], Awaitable[Overview]] | None = None
-    metrics: Callable[[], Awaitable[bytes]] | None = None
+    metrics: Callable[[bool], Awaitable[bytes]] | None = None
     metrics_for_all: bool = False
 
 
@@ -78,10 +78,10 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
     @router.get("/metrics", response_class=PlainTextResponse, responses=problems(403))
     async def metrics(request: Request) -> Response:
         """What happened since the start, for Prometheus; names no contender and no model."""
-        allowed = operable.metrics_for_all or operators.is_operator(request)
-        if operable.metrics is None or not allowed:
+        operator = operators.is_operator(request)
+        if operable.metrics is None or not (operator or operable.metrics_for_all):
             raise MetricsClosed
-        return Response(await operable.metrics(), media_type=PROMETHEUS)
+        return Response(await operable.metrics(operator), media_type=PROMETHEUS)
 
     return router
 
