@@ -8,11 +8,12 @@ PHASES = 5
 """So many grids lie beside each other: with one for all battles, each of a hundred would wait at
 its tick until the other ninety-nine are read and shown."""
 TRIES = 16
+"""Seeds of battles are drawn so far apart: a reply that is written again has one of those between."""
 
 
 def phase_of(seed: int) -> float:
     """Seconds by which the grid of a battle lies after the first one: of its seed, which all its
-    contenders share. The few that follow, for a reply that is written again, share it too."""
+    contenders share, as they do those that follow before the next one of a battle."""
     return seed // TRIES % PHASES * TICK_S / PHASES
 
 

@@ -24,6 +24,7 @@ from arena.core.battle.rules import open_battle
 from arena.core.errors import BadInput, KeyTaken, NoCapacity, RateLimited, UnknownBattle
 from arena.core.ports import Battles, Hosts, RateLimits, Readiness
 from arena.core.signs import unseen
+from arena.core.ticks import TRIES
 from arena.play.images import seeing
 from arena.play.line import Line
 from arena.play.release import Release
@@ -221,7 +222,7 @@ class Admission:
             taking_part={letter: drawn.taking_part[c.name] for letter, c in seats},
             secret=self._rng.randbytes(16).hex(),
         )
-        seed = self._rng.randrange(SEEDS)
+        seed = self._rng.randrange(0, SEEDS, TRIES)
         return open_battle(battle_id, chosen, drawn.contenders, prompt, seed, origin)
 
     async def too_many(self, caller: Caller) -> bool:

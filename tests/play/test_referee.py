@@ -29,6 +29,7 @@ from arena.core.errors import (
     StoreFault,
     UnknownBattle,
 )
+from arena.core.ticks import TRIES, phase_of
 from arena.play import admission
 from arena.play.admission import Caller, RefereeRules
 from arena.play.stage import StageRules
@@ -401,6 +402,8 @@ def test_a_ballot_does_not_tell_the_seed(tmp_path: Path) -> None:
                 origin = replace(battle.origin, secret=other)
                 assert ballot(replace(battle, origin=origin)) != seen.now.ballot
             assert int(battle.origin.secret, 16).bit_length() > 96
+            again = (battle.seed + tries for tries in range(TRIES))
+            assert {*map(phase_of, again)} == {phase_of(battle.seed)}, "read on one grid"
             reseeded = replace(battle, seed=battle.seed + 1)
             assert ballot(reseeded) == seen.now.ballot
 
