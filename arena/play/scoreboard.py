@@ -83,10 +83,10 @@ class Scoreboard:
         self._unrevealed = unrevealed
         self._roster = roster
         self._read_at = -math.inf
-        self._lock = asyncio.Lock()
+        self._lock, self._rounds = asyncio.Lock(), asyncio.Lock()
+        self._coming: asyncio.Future[None] | None = None
         self._generation = ledger.generation
         self._exclusions = self._changes = 0
-        self._begun = self._folded = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -227,35 +227,47 @@ class Scoreboard:
     @asynccontextmanager
     async def _caught_up(self) -> AsyncIterator[None]:
         """Meanwhile nobody else touches the counts, in which is all that the ledger had when this
-        was asked for. Whoever waited until all of that was folded in does not fold it again."""
-        begun = self._begun
+        was asked for. All that ask before the next round of reading begins share it; whoever goes
+        away breaks it off for nobody."""
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._catch_up())
+        await asyncio.shield(self._coming)
         async with self._lock:
-            if self._folded <= begun:
-                self._begun += 1
-                await _to_the_end(self._fold_news(self._begun))
             yield
 
-    async def _fold_news(self, turn: int) -> None:
-        """What the ledger has got since, and what is no longer held back."""
+    async def _catch_up(self) -> None:
+        async with self._rounds:
+            # Whoever asks from here on may ask for what is not read by this round.
+            self._coming = None
+            await self._fold_news()
+
+    async def _fold_news(self) -> None:
+        """What the ledger has got since, and what is no longer held back. The counts are free while
+        it is read."""
         at = time.monotonic()
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
-        if (self._ledger.generation, news.exclusions) != (self._generation, self._exclusions):
-            self._generation, self._exclusions = self._ledger.generation, news.exclusions
-            self._changes += 1
-            self._forget()
+        before, now = (
+            (self._generation, self._exclusions),
+            (self._ledger.generation, news.exclusions),
+        )
+        if before != now:
             news = await self._ledger.outcomes()
-        # Of votes that were counted, not by more of them.
-        self._changes += bool(len(news.withdrawn))
         live = frozenset(await self._unrevealed())
-        if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
-            await _reckoned(
-                lambda: self._fold(news.rows, news.withdrawn, live),
-                len(news.rows) + len(news.withdrawn) + len(self._held),
-            )
-        self._last, self._live, self._folded, self._read_at = news.last, live, turn, at
-        # Told also while a thread counts what comes next.
-        self._votes_of = self._counts.votes
+        async with self._lock:
+            if before != now:
+                (self._generation, self._exclusions), self._changes = now, self._changes + 1
+                self._forget()
+            # Of votes that were counted, not by more of them.
+            self._changes += bool(len(news.withdrawn))
+            if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
+                await _reckoned(
+                    lambda: self._fold(news.rows, news.withdrawn, live),
+                    len(news.rows) + len(news.withdrawn) + len(self._held),
+                )
+            self._last, self._live, self._read_at = news.last, live, at
+            # Told also while a thread counts what comes next.
+            self._votes_of = self._counts.votes
 
     @property
     def _version(self) -> int:
