@@ -27,6 +27,9 @@ from arena.web.gate import Peers
 log = logging.getLogger(__name__)
 
 CLOSE_S = 3
+KEPT_S = 75
+"""So long a connection may rest between two requests: people read before they vote, and a proxy
+must not send a request into one that is being closed."""
 
 
 class NoPublicLink(ArenaError):
@@ -156,6 +159,7 @@ class Server:
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=CLOSE_S,
+            timeout_keep_alive=KEPT_S,
             ws="none",
             lifespan="on",
         )

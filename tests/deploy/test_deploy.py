@@ -176,6 +176,11 @@ def test_settings_in_the_files_are_settings_of_the_arena() -> None:
     assert {key for key in re.findall(r"([A-Z_]+)=", unit) if key.startswith("ARENA_")} <= KEYS
 
 
+def test_nginx_keeps_no_connection_that_the_arena_may_be_closing() -> None:
+    (kept,) = found(r"^ {8}keepalive_timeout (\d+)s;", "nginx/nginx.conf")
+    assert int(kept) < serving.KEPT_S
+
+
 def test_bodies_that_the_arena_takes_pass_nginx() -> None:
     (megabytes,) = found(r"client_max_body_size (\d+)m;", "nginx/nginx.conf")
     assert int(megabytes) * 1024**2 > bodies.LARGEST_WITH_IMAGES
