@@ -227,12 +227,13 @@ class Scoreboard:
     @asynccontextmanager
     async def _caught_up(self) -> AsyncIterator[None]:
         """Meanwhile nobody else touches the counts, in which is all that the ledger had when this
-        was asked for. All that ask before the next round of reading begins share it; whoever goes
-        away breaks it off for nobody."""
+        was asked for. All that ask before the next round of reading begins share it."""
         if self._coming is None:
             self._coming = asyncio.ensure_future(self._catch_up())
         await asyncio.shield(self._coming)
         async with self._lock:
+            # One after the other: all of them at once would hold up everybody's replies.
+            await asyncio.sleep(0)
             yield
 
     async def _catch_up(self) -> None:
