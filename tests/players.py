@@ -136,6 +136,8 @@ class Player:
                         return
 
     def _keep(self, story: Story, body: Mapping[str, Any]) -> None:
+        if body.get("anew"):
+            story.texts.clear()
         for piece in body.get("pieces", ()):
             at = (piece["seat"], piece["turn"])
             story.texts[at] = story.texts.get(at, "") + piece["text"]

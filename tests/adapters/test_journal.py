@@ -157,8 +157,8 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
         assert any(isinstance(event, Delta) for event in everything) == bool(
             battle.seats[0].replies
         )
-        # A page that had the text is told only how things are.
-        (state,) = await told(after, 57)
+        assert await told(after, 57) == everything, "nobody knows how much of it a page had"
+        state = everything[-1]
         assert isinstance(state, State) and state.phase == phase.value
         await after.close()
         another = stores_of(settings, lambda _: None)
