@@ -83,10 +83,10 @@ class Scoreboard:
         self._unrevealed = unrevealed
         self._roster = roster
         self._read_at = -math.inf
-        self._lock, self._rounds = asyncio.Lock(), asyncio.Lock()
+        self._lock, self._rounds, self._door = (asyncio.Lock() for _ in range(3))
         self._coming: asyncio.Future[None] | None = None
-        self._generation = ledger.generation
-        self._exclusions = self._changes = 0
+        self._known = ledger.generation, 0  # Which ledger, and how many exclusions it has.
+        self._changes = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -116,8 +116,7 @@ class Scoreboard:
         """Contender → votes, of all that may be known; what came within the last second may be
         missing. Who draws by them does not know how battles under way will be voted on either."""
         if time.monotonic() - self._read_at > FRESH_S:
-            async with self._caught_up():
-                pass
+            await self._read_on()
         return self._votes_of
 
     async def fit(self) -> Fit:
@@ -227,37 +226,38 @@ class Scoreboard:
     @asynccontextmanager
     async def _caught_up(self) -> AsyncIterator[None]:
         """Meanwhile nobody else touches the counts, in which is all that the ledger had when this
-        was asked for. All that ask before the next round of reading begins share it."""
-        if self._coming is None:
-            self._coming = asyncio.ensure_future(self._catch_up())
-        await asyncio.shield(self._coming)
-        async with self._lock:
-            # One after the other: all of them at once would hold up everybody's replies.
+        was asked for."""
+        await self._read_on()
+        # One after the other: all that waited for a round at once would hold up everybody's replies.
+        async with self._door:
             await asyncio.sleep(0)
-            yield
+            async with self._lock:
+                yield
 
-    async def _catch_up(self) -> None:
+    async def _read_on(self) -> None:
+        """All that ask before the next round of reading begins share it."""
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._round())
+        await asyncio.shield(self._coming)
+
+    async def _round(self) -> None:
         async with self._rounds:
             # Whoever asks from here on may ask for what is not read by this round.
             self._coming = None
             await self._fold_news()
 
     async def _fold_news(self) -> None:
-        """What the ledger has got since, and what is no longer held back. The counts are free while
-        it is read."""
+        """What the ledger has got since, and what is no longer held back."""
         at = time.monotonic()
         # In this order, so that no vote of a battle begun since slips through.
         news = await self._ledger.outcomes(self._last)
-        before, now = (
-            (self._generation, self._exclusions),
-            (self._ledger.generation, news.exclusions),
-        )
+        before, now = self._known, (self._ledger.generation, news.exclusions)
         if before != now:
             news = await self._ledger.outcomes()
         live = frozenset(await self._unrevealed())
         async with self._lock:
             if before != now:
-                (self._generation, self._exclusions), self._changes = now, self._changes + 1
+                self._known, self._changes = now, self._changes + 1
                 self._forget()
             # Of votes that were counted, not by more of them.
             self._changes += bool(len(news.withdrawn))
@@ -274,7 +274,7 @@ class Scoreboard:
     def _version(self) -> int:
         """Rows and exclusions are only added, so what was read and how much of it is held back
         tell it all."""
-        return ((self._last + self._exclusions) << 20) + len(self._held)
+        return ((self._last + self._known[1]) << 20) + len(self._held)
 
     def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
         counted, held = withdrawn, self._held
