@@ -178,8 +178,9 @@ class Line:
                 client.shutdown(socket.SHUT_RDWR)
                 server.sendall(data)
                 break
-            server.sendall(data)
-        with suppress(OSError):  # the line was closed meanwhile
+            with suppress(OSError):  # the line was closed meanwhile
+                server.sendall(data)
+        with suppress(OSError):
             server.shutdown(socket.SHUT_WR)
 
     def _down(self, server: socket.socket, client: socket.socket) -> None:

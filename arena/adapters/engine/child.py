@@ -45,6 +45,15 @@ class Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    async def ended(self, within_s: float) -> bool:
+        """Whether it ends within the time. One that was killed closes its sockets first, and can
+        be told from a living one only a little later."""
+        try:
+            await asyncio.to_thread(self._process.wait, within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     async def report(self) -> dict[str, Any]:
         """The line it tells when it is ready, with an `error` if it is of no use."""
         return await asyncio.to_thread(self._read_report)

@@ -25,6 +25,7 @@ from arena.adapters.engine.runners import Runner, Runners
 from arena.adapters.engine.wire import Call, WireError
 
 _LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
+_LAST_BREATH_S = 2
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -181,6 +182,8 @@ async def _chunks(runner: Runner, fields: Frame) -> Frames:
         finally:
             writer.close()
     except (OSError, EOFError) as error:
+        # Who asks again at once shall find it gone, and have it loaded anew.
+        await runner.child.ended(within_s=_LAST_BREATH_S)
         raise WireError(500, "model runner has unexpectedly stopped") from error
 
 
