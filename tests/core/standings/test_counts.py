@@ -112,6 +112,7 @@ def test_votes_folded_and_unfolded_are_as_if_counted_afresh(
             patch.setattr(clusters, "FEW_CLUSTERS", random.choice([0, 1]))
             patch.setattr(sandwich, "FEW_CELLS", random.choice([1, 1_000_000]))
             patch.setattr(counts, "MANY", 0)
+            patch.setattr(counts, "LATEST", random.choice([0, 2]))
         kept, folded = list[pd.DataFrame](), Counts()
         for votes, kind in batches:
             new = table(votes, kind)
@@ -127,6 +128,24 @@ def test_votes_folded_and_unfolded_are_as_if_counted_afresh(
             assert folded.votes.items() == afresh.votes.items()
             assert folded.total == afresh.total and folded.excluded == afresh.excluded
             pd.testing.assert_frame_equal(folded.tally().sort_index(), afresh.tally().sort_index())
+
+
+def test_battles_that_come_one_by_one_in_thousands_are_known_when_their_votes_go() -> None:
+    """More than are kept as they come, in several turns, beside some that came at once."""
+    votes = chance_votes(2 * counts.LATEST + 900, 3, 400, seed=1)
+    votes = votes.assign(battle_id=[f"battle {n}" for n in range(len(votes))])
+    living, once = Counts.of(votes[:500]), len(votes) // 10
+    for start in range(500, len(votes), once):
+        living.fold(votes[start : start + once])
+    gone = votes.sample(frac=0.5, random_state=2)
+    living.fold(gone, -1)
+    left = votes.drop(gone.index)
+    for method in (Method(), Method(clusters="battle")):
+        np.testing.assert_allclose(
+            living.fit(method).covariance, Counts.of(left).fit(method).covariance, rtol=1e-9
+        )
+    with pytest.raises(ValueError, match="folded in"):
+        living.fold(gone[:1], -1)
 
 
 @pytest.mark.parametrize("raters", [7, 400, 20_000])
