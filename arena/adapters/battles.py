@@ -33,6 +33,8 @@ To come back takes half a millisecond; what is still here is what memory grows b
 AHEAD_S = 600.0
 """So long it stays where somebody is still to enter, who may have written already."""
 HEARTBEAT_S = 5.0
+CACHE_KIB = 256
+"""Of the file of calm battles that is kept in memory."""
 _TABLE = """
 CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NULL, battle TEXT NOT NULL)
 """
@@ -47,8 +49,9 @@ class _Shelf:
         self.undecided: dict[str, Phase] = {}
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         # Nothing of it outlives the process, so nothing has to be written twice or waited for.
-        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _TABLE):
-            self._file.execute(statement)
+        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
+            self._file.execute(f"PRAGMA {setting}")
+        self._file.execute(_TABLE)
         self._file.execute("CREATE INDEX at ON battles (at)")
 
     def put(self, battle: Battle, at: float) -> None:

@@ -183,10 +183,8 @@ class Rounds:
         except Exception:
             log.exception("a round failed in a way that nothing foresaw")
             return await self._give_up(battle, FAULT)
-        for letter, written in replies.items():
-            for reply in written:
-                battle = rules.answer(battle, letter, reply)
-                await self._save(battle)
+        battle = rules.answers(battle, replies)
+        await self._save(battle)
         return battle
 
     async def _redraw(self, battle: Battle, letter: str) -> Battle | None:

@@ -29,10 +29,10 @@ from arena.adapters.hosts.host import (
     ShownModel,
 )
 from arena.adapters.hosts.load import Load
-from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag
+from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag, Unread
 from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ticks import TICK_S, until_tick
+from arena.core.ticks import until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 OPENS_THINKING = re.compile(r"<think>(?:\s|\\n|\{\{-? ?end ?-?\}\})*$")
@@ -45,6 +45,9 @@ REFUSES_LONG_PROMPTS = (0, 12, 6)
 
 AT_ONCE = 16384
 """Bytes that are read at once, at most; where they are there, more may be."""
+
+END = b'"done":true'
+"""As the last frame has it; in a text the quotes would be escaped."""
 
 PLAIN = frozenset({"model", "created_at", "message", "done"})
 PLAIN_MESSAGE = frozenset({"role", "content"})
@@ -133,13 +136,12 @@ class OllamaHost:
         if request.reply_tokens:
             options["num_predict"] = request.reply_tokens + request.thought_tokens
         limit = self._timeouts.first(request.messages, cold=request.cold)
-        clock = asyncio.get_running_loop().time
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
             async with aclosing(self._client.frames(request, options)) as stream:
                 begun = b""
                 while True:
-                    some = await self._next(stream, limit, begun)
+                    some, unread = await self._next(stream, limit, begun)
                     *lines, begun = (begun + some).split(b"\n")
                     limit = self._timeouts.gap
                     pieces = [piece for line in lines for piece in self._heard(line, request)]
@@ -148,11 +150,16 @@ class OllamaHost:
                         yield pieces
                         return
                     yield pieces
-                    # Each look costs as much as many tokens: what comes meanwhile waits, for two
-                    # ticks where time is short. The level that is shown moves on by itself.
                     if len(some) < AT_ONCE:
-                        more = TICK_S if self._load.heavy else 0.0
-                        await asyncio.sleep(until_tick(clock(), request.phase) + more)
+                        await self._wait(unread, request.phase)
+
+    async def _wait(self, unread: Unread, phase: float) -> None:
+        """Each look costs as much as many tokens: what comes meanwhile waits, for two ticks where
+        time is short, unless the end is there. The level that is shown moves on by itself."""
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(until_tick(clock(), phase))
+        if self._load.heavy and END not in unread():
+            await asyncio.sleep(until_tick(clock(), phase))
 
     def _heard(self, line: bytes, request: Request) -> Sequence[HostPiece]:
         """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
@@ -195,14 +202,16 @@ class OllamaHost:
             host=self.url,
         )
 
-    async def _next(self, stream: AsyncIterator[bytes], limit: float, begun: bytes) -> bytes:
+    async def _next(
+        self, stream: AsyncIterator[tuple[bytes, Unread]], limit: float, begun: bytes
+    ) -> tuple[bytes, Unread]:
         """begun: a line that has no end yet; the end of the stream is one."""
         try:
             async with asyncio.timeout(limit):
                 return await anext(stream)
         except StopAsyncIteration:
             if begun:
-                return b"\n"
+                return b"\n", bytes
             raise HostFault(
                 f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
             ) from None

@@ -6,9 +6,11 @@ API: https://github.com/ollama/ollama/blob/main/docs/api.md
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any, cast
 
 import aiohttp
@@ -19,6 +21,12 @@ from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowR
 from pydantic import BaseModel, Field
 
 from arena.adapters.hosts.host import Request
+
+Unread = Callable[[], bytes]
+"""Shows what has come and was not read yet, as far as that can be seen."""
+
+PEEKED = 65_536
+"""Bytes at most."""
 
 THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
 """How a way of thinking is said on the wire; levels stand for themselves."""
@@ -105,9 +113,9 @@ class Client(AsyncClient):
 
     async def frames(
         self, request: Request, options: Mapping[str, Any]
-    ) -> AsyncGenerator[bytes, None]:
-        """The lines of a reply as they come, many at once. A prompt that does not fit is refused,
-        not cut, by hosts that know how to."""
+    ) -> AsyncGenerator[tuple[bytes, Unread], None]:
+        """The lines of a reply as they come, many at once, and a look at what comes until more is
+        asked for. A prompt that does not fit is refused, not cut, by hosts that know how to."""
         think = THINK.get(request.think, request.think)
         asked = {
             "model": request.model,
@@ -125,23 +133,36 @@ class Client(AsyncClient):
                 cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
             ) as all_:
                 async for some in all_:
-                    with _held(response.extensions["reply"]):
-                        yield some
+                    with _held(response.extensions["reply"]) as unread:
+                        yield some, unread
 
 
 @contextmanager
-def _held(reply: aiohttp.ClientResponse) -> Iterator[None]:
+def _held(reply: aiohttp.ClientResponse) -> Iterator[Unread]:
     """Nothing of the reply is read meanwhile: what comes waits in the socket, to be read at once."""
     # Both are false while nothing waits in them.
     reading = None if reply.connection is None else reply.connection.protocol
     if reading is None:
-        yield
+        yield bytes
         return
     reading.pause_reading()
     try:
-        yield
+        yield partial(_peeked, reply)
     finally:
         reading.resume_reading()
+
+
+def _peeked(reply: aiohttp.ClientResponse) -> bytes:
+    """What waits in the socket, which stays there; empty where that is not to be had."""
+    transport = reply.connection and reply.connection.transport
+    if transport is None or transport.get_extra_info("ssl_object"):
+        return b""
+    known = transport.get_extra_info("socket")
+    try:
+        with socket.fromfd(known.fileno(), known.family, known.type) as same:
+            return same.recv(PEEKED, socket.MSG_PEEK)
+    except OSError:  # nothing waits, or nobody is there any more
+        return b""
 
 
 class _Transport(AiohttpTransport):

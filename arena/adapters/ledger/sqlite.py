@@ -25,6 +25,9 @@ from arena.core.ports import Condition
 PREFIX = "sqlite:///"
 PATIENCE_S = 300.0
 PAGE = 16_384
+CACHE_KIB = 512
+"""Of a connection, of which there are several: a fourth of the usual, and votes are written as
+quickly, as the system keeps what was read."""
 PIECE = 50_000
 """Rows of one piece of outcomes: some megabytes."""
 
@@ -116,6 +119,7 @@ class SqliteDatabase:
             # Of a new file: an index that lies scattered over a disk is read in a third of the
             # time with pages four times as large as usual.
             connection.execute(f"PRAGMA page_size = {PAGE}")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)

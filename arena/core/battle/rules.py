@@ -6,6 +6,7 @@ It does not know how replies are made, shown or stored, nor what time it is.
 
 import hashlib
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from arena.core.battle.entities import (
@@ -63,6 +64,15 @@ def answer(battle: Battle, letter: str, reply: Reply) -> Battle:
         replace(s, replies=(*s.replies, reply)) if s.letter == letter else s for s in battle.seats
     )
     return _settle(replace(battle, seats=seats, version=battle.version + 1))
+
+
+def answers(battle: Battle, replies: Mapping[str, Sequence[Reply]]) -> Battle:
+    """What several seats owed, as one move."""
+    answered = battle
+    for letter, owed in replies.items():
+        for reply in owed:
+            answered = answer(answered, letter, reply)
+    return replace(answered, version=battle.version + 1)
 
 
 def redraw(battle: Battle, letter: str, contender: Contender | None) -> Battle:
