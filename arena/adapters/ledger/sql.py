@@ -135,18 +135,18 @@ class SqlLedger:
     async def append(self, rows: Sequence[VoteRow]) -> bool:
         """As `core.ports.Ledger.append`. rows: at least one, all of one ballot. False also
         where another ballot settled this round, or superseded the same one, before."""
-        ballot = rows[0]
         values = [values_of(row) for row in rows]
-        settled = select(VOTES.c.id).where(
-            VOTES.c.battle_id == ballot.battle_id,
-            VOTES.c.round == ballot.round,
-            VOTES.c.supersedes == ballot.supersedes,
-        )
         try:
             await self._look()
             with self._told():
                 await self._writer.write(values)
         except IntegrityError as error:
+            ballot = rows[0]
+            settled = select(VOTES.c.id).where(
+                VOTES.c.battle_id == ballot.battle_id,
+                VOTES.c.round == ballot.round,
+                VOTES.c.supersedes == ballot.supersedes,
+            )
             if await self._do(lambda db: db.scalar(settled.limit(1))):
                 return False
             raise self._fault(error) from error
