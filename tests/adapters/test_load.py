@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
 
-from arena.adapters.hosts.host import Request
+from arena.adapters.hosts.host import Ended, HostPiece, Request
 from arena.adapters.hosts.load import HEAVY, LIGHT, LOOK_S, Load
 from arena.adapters.hosts.ollama import OllamaHost
 from arena.core.ticks import TICK_S
@@ -61,3 +62,25 @@ def test_who_is_busy_looks_at_a_reply_half_as_often(busy: bool) -> None:
     # A look that came late is followed by the next one the sooner, but never at once.
     shortest = min(later - earlier for earlier, later in pairwise(at[1:-1]))
     assert (shortest > 1.1 * TICK_S) is busy
+
+
+def test_who_is_busy_sees_the_end_of_a_reply_at_the_next_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("arena.adapters.hosts.ollama.until_tick", lambda *_: 0.5)
+    monkeypatch.setattr("arena.adapters.hosts.ollama.TICK_S", 60.0)
+    writing = FakeModel("a:1", load_s=0.0, ttft_s=0.0, tokens_per_s=50.0, text="one two three four")
+
+    async def pieces() -> list[Sequence[HostPiece]]:
+        worker = Worker()
+        worker.works(1.0)
+        async with FakeOllama([writing], warm=True) as fake, asyncio.timeout(30):
+            host = OllamaHost(fake.url, load=worker.load)
+            request = Request("a:1", [{"role": "user", "content": "Count."}])
+            async with aclosing(host.chat(request)) as chat:
+                looks = [each async for each in chat]
+            await host.close()
+        return looks
+
+    looks = asyncio.run(pieces())
+    assert len(looks) == 2 and isinstance(looks[-1][-1], Ended)

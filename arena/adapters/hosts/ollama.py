@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -32,7 +33,7 @@ from arena.adapters.hosts.load import Load
 from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag, Unread
 from arena.core.battle.entities import Text, Thought
 from arena.core.errors import HostFault
-from arena.core.ticks import until_tick
+from arena.core.ticks import TICK_S, until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 OPENS_THINKING = re.compile(r"<think>(?:\s|\\n|\{\{-? ?end ?-?\}\})*$")
@@ -150,16 +151,31 @@ class OllamaHost:
                         yield pieces
                         return
                     yield pieces
-                    if len(some) < AT_ONCE:
+                    if unread and len(some) < AT_ONCE:
                         await self._wait(unread, request.phase)
 
     async def _wait(self, unread: Unread, phase: float) -> None:
         """Each look costs as much as many tokens: what comes meanwhile waits, for two ticks where
         time is short, unless the end is there. The level that is shown moves on by itself."""
-        clock = asyncio.get_running_loop().time
-        await asyncio.sleep(until_tick(clock(), phase))
-        if self._load.heavy and END not in unread():
-            await asyncio.sleep(until_tick(clock(), phase))
+        loop = asyncio.get_running_loop()
+        due = until_tick(loop.time(), phase)
+        if not self._load.heavy:
+            await asyncio.sleep(due)
+            return
+        come = loop.create_future()
+
+        def look(*, last: bool) -> None:
+            if not come.done() and (last or unread.has(END)):
+                come.set_result(None)
+
+        looks = [
+            loop.call_later(due + last * TICK_S, partial(look, last=last)) for last in (False, True)
+        ]
+        try:
+            await come
+        finally:
+            for each in looks:
+                each.cancel()
 
     def _heard(self, line: bytes, request: Request) -> Sequence[HostPiece]:
         """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
@@ -204,14 +220,14 @@ class OllamaHost:
 
     async def _next(
         self, stream: AsyncIterator[tuple[bytes, Unread]], limit: float, begun: bytes
-    ) -> tuple[bytes, Unread]:
+    ) -> tuple[bytes, Unread | None]:
         """begun: a line that has no end yet; the end of the stream is one."""
         try:
             async with asyncio.timeout(limit):
                 return await anext(stream)
         except StopAsyncIteration:
             if begun:
-                return b"\n", bytes
+                return b"\n", None
             raise HostFault(
                 f"{self.url} ended a reply without its last frame.", kind="cut off", host=self.url
             ) from None

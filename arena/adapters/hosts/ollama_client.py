@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from functools import partial
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager
 from typing import Any, cast
 
 import aiohttp
@@ -21,12 +20,6 @@ from ollama import AsyncClient, ChatResponse, ListResponse, ResponseError, ShowR
 from pydantic import BaseModel, Field
 
 from arena.adapters.hosts.host import Request
-
-Unread = Callable[[], bytes]
-"""Shows what has come and was not read yet, as far as that can be seen."""
-
-PEEKED = 65_536
-"""Bytes at most."""
 
 THINK: Mapping[str, bool | str | None] = {"": None, "off": False, "on": True}
 """How a way of thinking is said on the wire; levels stand for themselves."""
@@ -66,6 +59,54 @@ class Shown(ShowResponse):
 
 class Frame(ChatResponse):
     remote_host: str = ""
+
+
+class Unread:
+    """What has come of a reply and was not read yet."""
+
+    def __init__(self, reply: aiohttp.ClientResponse) -> None:
+        self._reply = reply
+        self._socket: socket.socket | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is read meanwhile: what comes waits in the socket, to be read at once."""
+        # Both are false while nothing waits in them.
+        connection = self._reply.connection
+        reading = None if connection is None else connection.protocol
+        if reading is None:
+            yield
+            return
+        reading.pause_reading()
+        try:
+            yield
+        finally:
+            reading.resume_reading()
+
+    def has(self, sign: bytes) -> bool:
+        """False also where it cannot be seen, as it comes encrypted. It stays where it is."""
+        try:
+            return sign in self._known().recv(PEEKED, socket.MSG_PEEK)
+        except OSError:  # nothing waits, or nobody is there any more
+            return False
+
+    def close(self) -> None:
+        if self._socket:
+            self._socket.close()
+
+    def _known(self) -> socket.socket:
+        if self._socket is None:
+            transport = self._reply.connection and self._reply.connection.transport
+            if transport is None or transport.get_extra_info("ssl_object"):
+                raise OSError
+            known = transport.get_extra_info("socket")
+            self._socket = socket.fromfd(known.fileno(), known.family, known.type)
+            self._socket.setblocking(False)
+        return self._socket
+
+
+PEEKED = 65_536
+"""Bytes at most."""
 
 
 class Client(AsyncClient):
@@ -129,40 +170,12 @@ class Client(AsyncClient):
             if not response.is_success:
                 await response.aread()
                 raise ResponseError(response.text, response.status_code)
-            async with aclosing(
-                cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-            ) as all_:
-                async for some in all_:
-                    with _held(response.extensions["reply"]) as unread:
-                        yield some, unread
-
-
-@contextmanager
-def _held(reply: aiohttp.ClientResponse) -> Iterator[Unread]:
-    """Nothing of the reply is read meanwhile: what comes waits in the socket, to be read at once."""
-    # Both are false while nothing waits in them.
-    reading = None if reply.connection is None else reply.connection.protocol
-    if reading is None:
-        yield bytes
-        return
-    reading.pause_reading()
-    try:
-        yield partial(_peeked, reply)
-    finally:
-        reading.resume_reading()
-
-
-def _peeked(reply: aiohttp.ClientResponse) -> bytes:
-    """What waits in the socket, which stays there; empty where that is not to be had."""
-    transport = reply.connection and reply.connection.transport
-    if transport is None or transport.get_extra_info("ssl_object"):
-        return b""
-    known = transport.get_extra_info("socket")
-    try:
-        with socket.fromfd(known.fileno(), known.family, known.type) as same:
-            return same.recv(PEEKED, socket.MSG_PEEK)
-    except OSError:  # nothing waits, or nobody is there any more
-        return b""
+            with closing(Unread(response.extensions["reply"])) as unread:
+                stream = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+                async with aclosing(stream) as all_:
+                    async for some in all_:
+                        with unread.held():
+                            yield some, unread
 
 
 class _Transport(AiohttpTransport):
