@@ -7,6 +7,7 @@ It does not know what the text is for.
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,20 +24,30 @@ MOST_CHARACTERS = 2000
 """More of the text does not change the answer."""
 
 
+_loading = threading.Lock()
+
+
 @cache
 def _identifier() -> LanguageIdentifier:
-    # Loaded at the first question: it takes half a second, for which a start does not wait.
+    # For half a second of work a start does not wait.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
+def load() -> None:
+    """What the first question would load; once, however many ask at the same time."""
+    with _loading:
+        _identifier()
+
+
 async def language_of(text: str) -> str:
     """ISO 639-1 code, or 639-2/3 where there is none of two letters; `und` where it cannot be
     told, as for a few words, numbers or code."""
-    # The first question loads what answers it; a later one takes less time than a thread does.
-    loaded = _identifier.cache_info().currsize
-    return _told(text) if loaded else await asyncio.to_thread(_told, text)
+    # Once it is loaded, an answer takes less time than a thread does.
+    if not _identifier.cache_info().currsize:
+        await asyncio.to_thread(load)
+    return _told(text)
 
 
 def _told(text: str) -> str:

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from arena.adapters import language
 from arena.adapters.hosts import HostPool
 from arena.adapters.images import cleaned
-from arena.adapters.language import language_of
 from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import options_of, timeouts_of, tls_of
 from arena.compose.stores import stores_of
@@ -86,7 +86,7 @@ class House:
                 ),
             ),
             readiness=lambda: self.readiness,
-            language=language_of,
+            language=language.language_of,
             cleaned=cleaned,
         )
         self.metrics.watch(self.referee, self.hosts.reports)
@@ -115,7 +115,7 @@ class House:
         """Begin to set up; everything slow goes on in the background."""
         self.stores.take_up()
         orphans = self.referee.rounds.look_after_orphans(ready=lambda: self.readiness.ready)
-        self._tasks.append(asyncio.create_task(orphans))
+        self._tasks += map(asyncio.create_task, (orphans, self._get_ready_for_votes()))
         await self.look_out()
 
     async def look_out(self) -> None:
@@ -154,6 +154,11 @@ class House:
                 self._tell(Readiness(False, f"{error.title}.", error.public, demo=demo))
             except Exception:
                 log.exception("looking after the hosts failed")
+
+    async def _get_ready_for_votes(self) -> None:
+        """The first ones would wait for it, the longer the more people play by then."""
+        await self.tried.wait()
+        await asyncio.to_thread(language.load)
 
     def _pause(self) -> float:
         """Seconds until the hosts are looked at again. Looks are most of what an idle arena does;

@@ -14,7 +14,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
-    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -37,9 +36,10 @@ from arena.core.standings.leaderboard import Movement
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
-from arena.play import audits
+from arena.play import audits, reckoning
 from arena.play.audits import Audit, audited
 from arena.play.panels import panels, statistics
+from arena.play.reckoning import reckoned, to_the_end
 
 Answer = TypeVar("Answer")
 
@@ -60,11 +60,11 @@ AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
 
-FRESH_S = 1.0
+FRESH_S, STALE_S = 1.0, 3.0
+"""What is older than the first is read anew meanwhile; than the second, before it is used."""
 
-BRIEF = 64
-"""Up to so many rows or contenders are reckoned with at once: to a thread beside a busy loop the
-interpreter comes back late, and everybody waits in line for the counts meanwhile."""
+MOVED = (*OUTCOME_COLUMNS, "sequence", "ballot_id", "supersedes")
+"""What tells how a battle moved its contenders."""
 
 Unrevealed = Callable[[], Awaitable[Collection[str]]]
 
@@ -113,17 +113,16 @@ class Scoreboard:
             return self._last
 
     async def votes(self) -> Mapping[str, int]:
-        """Contender → votes, of all that may be known; what came within the last second may be
+        """Contender → votes, of all that may be known; what came in the last seconds may be
         missing. Who draws by them does not know how battles under way will be voted on either."""
-        if time.monotonic() - self._read_at > FRESH_S:
-            await self._read_on()
+        await self._keep_up()
         return self._votes_of
 
     async def fit(self) -> Fit:
         """Strengths, from all that may be known: what `best` draws from. Battles under way are
         left out; their draw is done."""
         async with self._caught_up():
-            return await _to_the_end(asyncio.to_thread(self._counts.fit, Method()))
+            return await to_the_end(asyncio.to_thread(self._counts.fit, Method()))
 
     async def board(self, query: Query = Query()) -> Board:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
@@ -140,7 +139,7 @@ class Scoreboard:
         if query.slice.everything and not query.covariates:
             async with self._caught_up():
                 speeds = await self._speeds()
-                return await _to_the_end(
+                return await to_the_end(
                     asyncio.to_thread(
                         board_of_counts,
                         self._counts,
@@ -175,19 +174,27 @@ class Scoreboard:
             return await self._answered("scrutiny", query, scrutinise)
 
     async def movement(self, battle_id: str) -> tuple[Movement, ...]:
-        """How the battle moved its contenders: see `leaderboard.movement`."""
-        columns = (*OUTCOME_COLUMNS, "ballot_id", "supersedes")
+        """How the battle moved its contenders: see `leaderboard.movement`. Of other battles, what
+        came in the last seconds may be missing."""
+        await self._keep_up()
         changes = self._changes
-        # Read before its turn comes, as all others wait for their turns meanwhile.
-        rows = await self._ledger.votes(columns, battle=battle_id)
+        rows = await self._ledger.votes(MOVED, battle=battle_id)
+        async with self._lock:
+            if changes == self._changes:
+                return await self._moved(rows)
         async with self._caught_up():
-            if self._changes != changes:
-                rows = await self._ledger.votes(columns, battle=battle_id)
+            return await self._moved(await self._ledger.votes(MOVED, battle=battle_id))
 
-            def moved() -> tuple[Movement, ...]:
-                return leaderboard.movement(self._counts, leaderboard.superseding(rows))
-
-            return await _reckoned(moved, len(self._counts.votes))
+    async def _moved(self, rows: pd.DataFrame) -> tuple[Movement, ...]:
+        """Some of the rows may have been counted, others be held back or not read yet."""
+        at, held = rows["sequence"], self._held["sequence"] if len(self._held) else ()
+        counted = rows[(at <= self._last) & ~at.isin(held)]
+        return await reckoned(
+            lambda: leaderboard.movement(
+                self._counts, *map(leaderboard.superseding, (counted, rows))
+            ),
+            brief=len(self._counts.votes) <= reckoning.CONTENDERS,
+        )
 
     async def statistics(self) -> Statistics:
         """Totals of all votes, and what is held back."""
@@ -234,11 +241,23 @@ class Scoreboard:
             async with self._lock:
                 yield
 
+    async def _keep_up(self) -> None:
+        """Whoever asks often waits for nothing."""
+        age = time.monotonic() - self._read_at
+        if age > STALE_S:
+            await self._read_on()
+        elif age > FRESH_S and not self._rounds.locked():
+            # Whoever waits for the next round is told if it fails.
+            self._begin().add_done_callback(lambda done: done.cancelled() or done.exception())
+
     async def _read_on(self) -> None:
         """All that ask before the next round of reading begins share it."""
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> asyncio.Future[None]:
         if self._coming is None:
             self._coming = asyncio.ensure_future(self._round())
-        await asyncio.shield(self._coming)
+        return self._coming
 
     async def _round(self) -> None:
         async with self._rounds:
@@ -262,9 +281,10 @@ class Scoreboard:
             # Of votes that were counted, not by more of them.
             self._changes += bool(len(news.withdrawn))
             if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
-                await _reckoned(
+                rows = len(news.rows) + len(news.withdrawn) + len(self._held)
+                await reckoned(
                     lambda: self._fold(news.rows, news.withdrawn, live),
-                    len(news.rows) + len(news.withdrawn) + len(self._held),
+                    brief=rows <= reckoning.ROWS,
                 )
             self._last, self._live, self._read_at = news.last, live, at
             # Told also while a thread counts what comes next.
@@ -300,7 +320,7 @@ class Scoreboard:
             chunk = await self._ledger.votes(AUDITED, after=self._read, limit=CHUNK)
             if chunk.empty:
                 break
-            numbers = await _to_the_end(asyncio.to_thread(effects.style_columns, chunk))
+            numbers = await to_the_end(asyncio.to_thread(effects.style_columns, chunk))
             # Only what is kept was read, whatever fails before.
             self._rows.append(chunk.drop(columns="conv_metadata").join(numbers))
             self._read = int(chunk["sequence"].iloc[-1])
@@ -332,19 +352,3 @@ class Scoreboard:
         self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
         self._answers[what, query] = self._version, answer
         return answer
-
-
-async def _reckoned(ask: Callable[[], Answer], size: int) -> Answer:
-    """What it answers. size: rows or contenders; with many of them it is asked in a thread."""
-    return ask() if size <= BRIEF else await _to_the_end(asyncio.to_thread(ask))
-
-
-async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """What the work returns. It is not broken off: where whoever asked goes away, its end is
-    awaited all the same, since nobody else may touch the counts before."""
-    doing = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await asyncio.wait({doing})
-        raise

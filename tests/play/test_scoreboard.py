@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -22,7 +21,7 @@ from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.counts import Counts
 from arena.core.standings.slices import Slice
-from arena.play import scoreboard
+from arena.play import reckoning, scoreboard
 from arena.play.scoreboard import COLUMNS, Scoreboard
 from tests.adapters.ledger_rows import full_row
 
@@ -289,7 +288,7 @@ def test_a_battle_has_moved_its_contenders(tmp_path: Path) -> None:
     played(tmp_path, scene)
 
 
-def test_how_a_battle_moved_is_told_of_votes_as_they_are_by_then(tmp_path: Path) -> None:
+def test_how_a_battle_moved_is_told_of_the_votes_that_were_read_of_it(tmp_path: Path) -> None:
     """One is taken back after the battle's rows were read, before the counts were touched."""
 
     async def scene(at: Scene) -> None:
@@ -305,11 +304,45 @@ def test_how_a_battle_moved_is_told_of_votes_as_they_are_by_then(tmp_path: Path)
             return rows
 
         at.ledger.votes = meanwhile  # type: ignore[method-assign]
+        z, y = await at.board.movement("new")
+        assert (z.contender, y.contender) == ("z", "y"), "by the first vote"
         y, z = moved = await at.board.movement("new")
         assert (y.contender, z.contender) == ("y", "z")
         assert y.rating_after and z.rating_after and z.rating_after < 1000 < y.rating_after
         assert z.rating_before is None
         assert await at.board.movement("new") == moved
+
+    played(tmp_path, scene)
+
+
+@pytest.mark.parametrize("known", ["nothing", "the others", "one vote of it", "it is held back"])
+def test_how_a_battle_moved_is_the_same_however_much_of_it_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    monkeypatch.setattr(scoreboard, "STALE_S", 1e9)
+    monkeypatch.setattr(scoreboard, "FRESH_S", 1e9)
+
+    async def scene(at: Scene) -> None:
+        for winner in OUTCOMES:
+            await at.cast("x", "y", winner)
+        if known != "nothing":
+            await at.board.board(Query())
+        if known == "it is held back":
+            at.live.add("new")
+        first = await at.cast("z", "y", "model_a", battle_id="new", round=1)
+        if known in ("one vote of it", "it is held back"):
+            await at.board.board(Query())
+        await at.cast("z", "x", "model_a", battle_id="new", round=2)
+        await at.cast("z", "y", "tie", battle_id="new", round=1, supersedes=first)
+        at.live.clear()
+        moved = await at.board.movement("new")
+        await at.board.board(Query())
+        assert [each.contender for each in moved] == ["z", "x", "y"]
+        assert moved[0].rating_before is None and moved[1].rating_before
+        for here, after in zip(moved, await at.board.movement("new"), strict=True):
+            assert here.contender == after.contender and here.rank_after == after.rank_after
+            assert here.rating_after == pytest.approx(after.rating_after)
+            assert here.rating_before == pytest.approx(after.rating_before)
 
     played(tmp_path, scene)
 
@@ -350,8 +383,8 @@ def test_who_draws_does_not_wait_for_what_is_being_counted(
         await at.cast("x", "y", "model_a")
         assert await at.board.votes() == {"x": 1, "y": 1}
         await at.cast("x", "z", "model_a", battle_id="new")
-        monkeypatch.setattr(scoreboard, "BRIEF", 0)
-        monkeypatch.setattr(scoreboard, "FRESH_S", math.inf)
+        monkeypatch.setattr(reckoning, "ROWS", 0)
+        monkeypatch.setattr(scoreboard, "FRESH_S", 1e9)
         monkeypatch.setattr(Counts, "fold", slowly)
         asked = asyncio.create_task(at.board.version())
         assert await asyncio.to_thread(counting.wait, 10)

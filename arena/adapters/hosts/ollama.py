@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from functools import partial
+from itertools import count
 from typing import Any
 
 import orjson
@@ -49,6 +49,13 @@ AT_ONCE = 16384
 
 END = b'"done":true'
 """As the last frame has it; in a text the quotes would be escaped."""
+
+WHOLE = b"}\n"
+"""How a line ends, and nothing that HTTP puts between them."""
+
+RARELY, MORE_RARELY, SETTLED = 2, 4, 12
+"""Every so many ticks a busy thread looks at a reply; more rarely after so many looks: the level
+that is shown is far behind by then."""
 
 PLAIN = frozenset({"model", "created_at", "message", "done"})
 PLAIN_MESSAGE = frozenset({"role", "content"})
@@ -136,27 +143,30 @@ class OllamaHost:
         options = dict(request.options)
         if request.reply_tokens:
             options["num_predict"] = request.reply_tokens + request.thought_tokens
-        limit = self._timeouts.first(request.messages, cold=request.cold)
+        limit: float | None = self._timeouts.first(request.messages, cold=request.cold)
         with self._translated():
             length = await self._length(request, options) if self._cuts else 0
             async with aclosing(self._client.frames(request, options)) as stream:
                 begun = b""
-                while True:
+                for looks in count():
                     some, unread = await self._next(stream, limit, begun)
                     *lines, begun = (begun + some).split(b"\n")
-                    limit = self._timeouts.gap
                     pieces = [piece for line in lines for piece in self._heard(line, request)]
                     if pieces and isinstance(ended := pieces[-1], Ended):
                         self._check_length(length, options, ended.prompt_tokens)
                         yield pieces
                         return
                     yield pieces
+                    limit = self._timeouts.gap
                     if unread and len(some) < AT_ONCE:
-                        await self._wait(unread, request.phase)
+                        await self._wait(unread, request.phase, looks)
+                        # What is there needs no limit, which costs as much as some tokens.
+                        limit = None if unread.has(WHOLE) else limit
 
-    async def _wait(self, unread: Unread, phase: float) -> None:
-        """Each look costs as much as many tokens: what comes meanwhile waits, for two ticks where
-        time is short, unless the end is there. The level that is shown moves on by itself."""
+    async def _wait(self, unread: Unread, phase: float, looks: int) -> None:
+        """Each look costs as much as many tokens: what comes meanwhile waits, for some ticks where
+        time is short, unless the end is there. The level that is shown moves on by itself, and
+        falls back with time."""
         loop = asyncio.get_running_loop()
         due = until_tick(loop.time(), phase)
         if not self._load.heavy:
@@ -164,18 +174,16 @@ class OllamaHost:
             return
         come = loop.create_future()
 
-        def look(*, last: bool) -> None:
-            if not come.done() and (last or unread.has(END)):
+        def look(left: int) -> None:
+            if come.done():
+                return
+            if left and not unread.has(END):
+                loop.call_later(TICK_S, look, left - 1)
+            else:
                 come.set_result(None)
 
-        looks = [
-            loop.call_later(due + last * TICK_S, partial(look, last=last)) for last in (False, True)
-        ]
-        try:
-            await come
-        finally:
-            for each in looks:
-                each.cancel()
+        loop.call_later(due, look, (RARELY if looks < SETTLED else MORE_RARELY) - 1)
+        await come
 
     def _heard(self, line: bytes, request: Request) -> Sequence[HostPiece]:
         """The pieces of one line. Most are text and nothing else: they are not looked at twice."""
@@ -219,10 +227,12 @@ class OllamaHost:
         )
 
     async def _next(
-        self, stream: AsyncIterator[tuple[bytes, Unread]], limit: float, begun: bytes
+        self, stream: AsyncIterator[tuple[bytes, Unread]], limit: float | None, begun: bytes
     ) -> tuple[bytes, Unread | None]:
         """begun: a line that has no end yet; the end of the stream is one."""
         try:
+            if limit is None:
+                return await anext(stream)
             async with asyncio.timeout(limit):
                 return await anext(stream)
         except StopAsyncIteration:

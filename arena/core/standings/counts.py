@@ -140,20 +140,33 @@ class Counts:
         """Raises `BadInput` where there is no prior and the votes leave a strength unbounded."""
         return fitting.fit(*self._designed(self._times, method), method)[0]
 
-    def moved(self, votes: pd.DataFrame, method: Method = Method()) -> tuple[Fit, Fit]:
-        """Strengths without these votes, and with them. Raises as `without` does."""
-        before = self.without(votes, method)
-        return before, fitting.strengths(*self._designed(self._times, method), method)
+    def moved(
+        self, counted: pd.DataFrame, votes: pd.DataFrame, method: Method = Method()
+    ) -> tuple[Fit, Fit]:
+        """Strengths without these votes, and with them. counted: those of them that were folded
+        in, as they were. Raises as `without` does."""
+        without = self._without(counted)
+        its = read(votes)
+        kinds = self._kinds(its)
+        having = np.pad(without, ((0, len(self._times) - len(without)), (0, 0)))
+        np.add.at(having.reshape(-1), kinds, its.times)
+        before, after = (
+            fitting.strengths(*self._designed(times, method), method) for times in (without, having)
+        )
+        return before, after
 
     def without(self, votes: pd.DataFrame, method: Method = Method()) -> Fit:
         """Strengths without these votes, which were folded in; how sure they are is not said.
         Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
+        return fitting.strengths(*self._designed(self._without(votes), method), method)
+
+    def _without(self, votes: pd.DataFrame) -> Floats:
         its = read(votes)
-        without = self._times.copy()
-        np.subtract.at(without.reshape(-1), self._kinds(its), its.times)
-        if (without < 0).any():
+        kinds, times = self._kinds(its), self._times.copy()
+        np.subtract.at(times.reshape(-1), kinds, its.times)
+        if (times < 0).any():
             raise ValueError("Only votes that were folded in can have moved anybody.")
-        return fitting.strengths(*self._designed(without, method), method)
+        return times
 
     def cells(self) -> tuple[tuple[str, ...], Ints, Ints, Ints, Ints]:
         """The contenders, and of every kind of vote that there is (C,): the numbers of its two

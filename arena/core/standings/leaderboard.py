@@ -147,16 +147,18 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     return votes.assign(excluded_reason=reason)
 
 
-def movement(counts: Counts, battle_rows: pd.DataFrame) -> tuple[Movement, ...]:
+def movement(
+    counts: Counts, counted: pd.DataFrame, battle_rows: pd.DataFrame
+) -> tuple[Movement, ...]:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
-    battle_rows: the battle's rows as they were folded into the counts. One item a contender of the
-    battle, best first; a battle without votes gives none, one whose votes do not count moves
-    nobody."""
+    counted: those of the battle's rows that were folded into the counts, as they were. One item a
+    contender of the battle, best first; a battle without votes gives none, one whose votes do not
+    count moves nobody."""
     if battle_rows.empty:
         return ()
     names = sorted({*battle_rows["model_a"].tolist(), *battle_rows["model_b"].tolist()})
-    before, after = (_placed(fit) for fit in counts.moved(battle_rows))
+    before, after = (_placed(fit) for fit in counts.moved(counted, battle_rows))
     nowhere = None, None
     rows = []
     for name in names:

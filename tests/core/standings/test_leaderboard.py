@@ -209,7 +209,8 @@ def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
 
 
 def moved_by(votes: pd.DataFrame, battle: str) -> dict[str, Movement]:
-    moved = movement(Counts.of(votes), votes[votes["battle_id"] == battle])
+    its = votes[votes["battle_id"] == battle]
+    moved = movement(Counts.of(votes), its, its)
     return {each.contender: each for each in moved}
 
 
@@ -231,7 +232,7 @@ def test_movement_compares_the_standings_without_and_with_a_battle() -> None:
 def test_what_a_battle_moved_is_asked_without_a_change_of_the_counts() -> None:
     votes = ledger([("x", "y", "model_a"), ("y", "z", "tie")])
     counted = Counts.of(votes)
-    assert movement(counted, votes[:1])
+    assert movement(counted, votes[:1], votes[:1])
     pd.testing.assert_frame_equal(standings(counted), standings(Counts.of(votes)))
 
 
@@ -251,7 +252,7 @@ def test_a_battle_whose_votes_do_not_count_moves_nobody() -> None:
 
 def test_a_battle_without_votes_has_no_movement() -> None:
     assert not moved_by(ledger([("x", "y", "tie")]), "elsewhere")
-    assert not movement(Counts(), pd.DataFrame())
+    assert not movement(Counts(), pd.DataFrame(), pd.DataFrame())
 
 
 # Who beat whom --------------------------------------------------------------------------------
