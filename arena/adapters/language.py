@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from arena.core.battle.record import UNDETERMINED
@@ -50,6 +50,8 @@ async def language_of(text: str) -> str:
     return _told(text)
 
 
+@lru_cache(maxsize=128)
 def _told(text: str) -> str:
+    # A battle is asked about at each of its votes.
     code, probability = _identifier().classify(text[:MOST_CHARACTERS])
     return str(code) if probability >= LEAST else UNDETERMINED

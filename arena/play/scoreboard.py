@@ -22,6 +22,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from arena import exchange
@@ -37,12 +38,9 @@ from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
 from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
 from arena.play import audits, reckoning
-from arena.play.audits import Audit, audited
 from arena.play.panels import panels, statistics
-from arena.play.reckoning import reckoned, to_the_end
 
 Answer = TypeVar("Answer")
-
 CHUNK = 20_000
 """Rows read at once where their metadata have to be taken apart."""
 
@@ -64,7 +62,6 @@ FRESH_S, STALE_S = 1.0, 3.0
 """What is older than the first is read anew meanwhile; than the second, before it is used."""
 
 MOVED = (*OUTCOME_COLUMNS, "sequence", "ballot_id", "supersedes")
-"""What tells how a battle moved its contenders."""
 
 Unrevealed = Callable[[], Awaitable[Collection[str]]]
 
@@ -122,7 +119,7 @@ class Scoreboard:
         """Strengths, from all that may be known: what `best` draws from. Battles under way are
         left out; their draw is done."""
         async with self._caught_up():
-            return await to_the_end(asyncio.to_thread(self._counts.fit, Method()))
+            return await reckoning.to_the_end(asyncio.to_thread(self._counts.fit, Method()))
 
     async def board(self, query: Query = Query()) -> Board:
         """Raises BadInput as `board_of` does. All votes without corrections are answered from
@@ -139,7 +136,7 @@ class Scoreboard:
         if query.slice.everything and not query.covariates:
             async with self._caught_up():
                 speeds = await self._speeds()
-                return await to_the_end(
+                return await reckoning.to_the_end(
                     asyncio.to_thread(
                         board_of_counts,
                         self._counts,
@@ -182,17 +179,16 @@ class Scoreboard:
         async with self._lock:
             if changes == self._changes:
                 return await self._moved(rows)
-        async with self._caught_up():
-            return await self._moved(await self._ledger.votes(MOVED, battle=battle_id))
+        return await self.movement(battle_id)
 
     async def _moved(self, rows: pd.DataFrame) -> tuple[Movement, ...]:
         """Some of the rows may have been counted, others be held back or not read yet."""
-        at, held = rows["sequence"], self._held["sequence"] if len(self._held) else ()
-        counted = rows[(at <= self._last) & ~at.isin(held)]
-        return await reckoned(
-            lambda: leaderboard.movement(
-                self._counts, *map(leaderboard.superseding, (counted, rows))
-            ),
+        at = rows["sequence"].to_numpy()
+        have = (at <= self._last) & ~np.isin(at, self._held["sequence"] if len(self._held) else [])
+        its = leaderboard.superseding(rows)
+        counted = its if have.all() else leaderboard.superseding(rows[have])
+        return await reckoning.reckoned(
+            lambda: leaderboard.movement(self._counts, counted, its),
             brief=len(self._counts.votes) <= reckoning.CONTENDERS,
         )
 
@@ -203,11 +199,11 @@ class Scoreboard:
             held = len(self._held)
             return await self._answered("statistics", Query(), lambda: statistics(votes, held))
 
-    async def audit(self) -> Audit:
+    async def audit(self) -> audits.Audit:
         """Of all votes that may be seen; copies of prompts are not looked for."""
         async with self._caught_up():
             votes = await self._votes()
-            return await self._answered("audit", Query(), lambda: audited(votes))
+            return await self._answered("audit", Query(), lambda: audits.audited(votes))
 
     async def exclusions(self) -> list[Exclusion]:
         """Every decision of operators so far."""
@@ -282,7 +278,7 @@ class Scoreboard:
             self._changes += bool(len(news.withdrawn))
             if len(news.rows) or len(news.withdrawn) or (len(self._held) and live != self._live):
                 rows = len(news.rows) + len(news.withdrawn) + len(self._held)
-                await reckoned(
+                await reckoning.reckoned(
                     lambda: self._fold(news.rows, news.withdrawn, live),
                     brief=rows <= reckoning.ROWS,
                 )
@@ -320,7 +316,7 @@ class Scoreboard:
             chunk = await self._ledger.votes(AUDITED, after=self._read, limit=CHUNK)
             if chunk.empty:
                 break
-            numbers = await to_the_end(asyncio.to_thread(effects.style_columns, chunk))
+            numbers = await reckoning.to_the_end(asyncio.to_thread(effects.style_columns, chunk))
             # Only what is kept was read, whatever fails before.
             self._rows.append(chunk.drop(columns="conv_metadata").join(numbers))
             self._read = int(chunk["sequence"].iloc[-1])

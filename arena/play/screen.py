@@ -3,7 +3,7 @@
 It does not know how replies are written, nor how much of them may be shown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from arena.core.battle.entities import Battle
 from arena.core.battle.identity import Telltale
@@ -53,8 +53,11 @@ class Screen:
             reached[letter] = writer.level
             added = writer.between(self._levels[letter], reached[letter])
             pieces += added
-            if self._gives_itself_away(writer, reached[letter]) or writer.spoilt:
+            if self._watched[letter] != self._levels[letter]:
+                added = writer.between(self._watched[letter], reached[letter])
+            if self._give_away(writer, added) or writer.spoilt:
                 self._flagged |= {letter}
+            self._watched[letter] = reached[letter]
         if self._told != (told := (*stage, self._flagged)):
             name, place = stage
             public = state(self._battle, name, place=place, flagged=self._flagged)
@@ -64,13 +67,12 @@ class Screen:
             await self._feed.publish(self._battle.id, Delta(tuple(pieces)), playing=True)
         self._levels = reached
 
-    def _gives_itself_away(self, writer: Writer, level: int) -> bool:
-        """In what was not watched yet; what could not be published comes by twice."""
-        letter, told = writer.seat.letter, False
-        for piece in writer.between(self._watched[letter], level):
+    def _give_away(self, writer: Writer, added: Sequence[Piece]) -> bool:
+        """What was not watched yet tells who wrote it; what could not be published comes twice."""
+        told = False
+        for piece in added:
             reply = piece.seat, piece.turn
             if reply not in self._telltales:
                 self._telltales[reply] = Telltale(self._battle.said, writer.families)
             told = self._telltales[reply].feed(piece.text) or told
-        self._watched[letter] = level
         return told

@@ -145,11 +145,12 @@ class Counts:
     ) -> tuple[Fit, Fit]:
         """Strengths without these votes, and with them. counted: those of them that were folded
         in, as they were. Raises as `without` does."""
-        without = self._without(counted)
-        its = read(votes)
-        kinds = self._kinds(its)
-        having = np.pad(without, ((0, len(self._times) - len(without)), (0, 0)))
-        np.add.at(having.reshape(-1), kinds, its.times)
+        without, having = self._without(counted), self._times
+        if counted is not votes:
+            its = read(votes)
+            kinds = self._kinds(its)
+            having = np.pad(without, ((0, len(self._times) - len(without)), (0, 0)))
+            np.add.at(having.reshape(-1), kinds, its.times)
         before, after = (
             fitting.strengths(*self._designed(times, method), method) for times in (without, having)
         )

@@ -164,6 +164,9 @@ def _joined(batch: Sequence[tuple[int, Event]], after: float) -> Iterator[tuple[
 
 
 def _as_one(deltas: Sequence[tuple[int, Delta]]) -> Iterator[tuple[int, Event]]:
+    if len(deltas) < 2:  # as who follows gets them
+        yield from deltas
+        return
     texts: dict[tuple[str, int], list[str]] = {}
     for _, delta in deltas:
         for piece in delta.pieces:
