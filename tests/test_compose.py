@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from psutil import STATUS_ZOMBIE, Process
 
+from arena.adapters import language
 from arena.compose import House
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
@@ -52,6 +54,20 @@ def test_a_host_that_is_set_is_used_and_warmed_with_progress(tmp_path: Path) -> 
                 public = " ".join(f"{r.headline} {r.detail}" for r in said)
                 assert not [m for m in ("llama", "mistral", "phi") if m in public]
                 assert not made.readiness.demo
+
+    asyncio.run(scene())
+
+
+def test_the_first_vote_waits_for_nothing_that_could_be_loaded_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(language, "load", loaded.set)
+
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, PHI], speed=50) as host:
+            async with house(tmp_path, OLLAMA_HOST=host.url):
+                assert await asyncio.to_thread(loaded.wait, 30)
 
     asyncio.run(scene())
 

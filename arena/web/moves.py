@@ -4,7 +4,6 @@ A payload comes from the browser, where anybody may forge it, so every field is 
 whatever goes wrong comes back as one kind sentence. It does not know how the page is drawn.
 """
 
-import inspect
 import logging
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
@@ -114,7 +113,6 @@ def _move(
             answer = {"error": said}
         return {**answer, "re": number}
 
-    answered.__signature__ = inspect.signature(answered)  # type: ignore[attr-defined] # else made at each call
     return answered
 
 

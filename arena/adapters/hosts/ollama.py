@@ -53,7 +53,7 @@ END = b'"done":true'
 WHOLE = b"}\n"
 """How a line ends, and nothing that HTTP puts between them."""
 
-RARELY, MORE_RARELY, SETTLED = 2, 4, 12
+RARELY, MORE_RARELY, SETTLED = 2, 5, 12
 """Every so many ticks a busy thread looks at a reply; more rarely after so many looks: the level
 that is shown is far behind by then."""
 
