@@ -95,7 +95,7 @@ class Settings:
     roster: Path | None = _key(
         "ARENA_ROSTER", "", allowed.path, "the path of a TOML file, or empty"
     )
-    at_once: int = _key("ARENA_AT_ONCE", "40", *whole(1, 100000))
+    at_once: int = _key("ARENA_AT_ONCE", "150", *whole(1, 100000))
     queue: int = _key("ARENA_QUEUE", "128", *whole(1, 100000))
     battle_size: int = _key("ARENA_BATTLE_SIZE", "3", *whole(MIN_CONTENDERS, MAX_CONTENDERS))
     draw: str = _key("ARENA_DRAW", "fewest", allowed.one_of(*DRAWS), f"one of {', '.join(DRAWS)}")
