@@ -115,7 +115,7 @@ class House:
         """Begin to set up; everything slow goes on in the background."""
         self.stores.take_up()
         orphans = self.referee.rounds.look_after_orphans(ready=lambda: self.readiness.ready)
-        self._tasks += map(asyncio.create_task, (orphans, self._get_ready_for_votes()))
+        self._tasks.append(asyncio.create_task(orphans))
         await self.look_out()
 
     async def look_out(self) -> None:
@@ -155,11 +155,6 @@ class House:
             except Exception:
                 log.exception("looking after the hosts failed")
 
-    async def _get_ready_for_votes(self) -> None:
-        """The first ones would wait for it, the longer the more people play by then."""
-        await self.tried.wait()
-        await asyncio.to_thread(language.load)
-
     def _pause(self) -> float:
         """Seconds until the hosts are looked at again. Looks are most of what an idle arena does;
         replicas count on each other's."""
@@ -170,8 +165,8 @@ class House:
         try:
             await self.supply.find(self.loading)
             await self.hosts.look()
-            if not self.hosts.refusal():
-                await self.hosts.warm(self._warming)
+            # The first votes would wait for it, the longer the more people play by then.
+            await asyncio.gather(asyncio.to_thread(language.load), self._warm())
             self._settled()
             return True
         except ArenaError as error:
@@ -183,6 +178,10 @@ class House:
             return False
         finally:
             self.tried.set()
+
+    async def _warm(self) -> None:
+        if not self.hosts.refusal():
+            await self.hosts.warm(self._warming)
 
     async def _look_after(self) -> None:
         await self.hosts.refresh()
