@@ -84,7 +84,7 @@ class Unread:
             reading.resume_reading()
 
     def has(self, sign: bytes) -> bool:
-        """False also where it cannot be seen, as it comes encrypted. It stays where it is."""
+        """False also where it cannot be seen, as it comes encrypted or packed. It stays there."""
         try:
             return sign in self._known().recv(PEEKED, socket.MSG_PEEK)
         except OSError:  # nothing waits, or nobody is there any more
@@ -97,7 +97,8 @@ class Unread:
     def _known(self) -> socket.socket:
         if self._socket is None:
             transport = self._reply.connection and self._reply.connection.transport
-            if transport is None or transport.get_extra_info("ssl_object"):
+            packed = self._reply.headers.get("Content-Encoding")
+            if packed or transport is None or transport.get_extra_info("ssl_object"):
                 raise OSError
             known = transport.get_extra_info("socket")
             self._socket = socket.fromfd(known.fileno(), known.family, known.type)
