@@ -8,7 +8,7 @@ only a head that was published elsewhere holds against that.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    bindparam,
     cast,
     insert,
     select,
@@ -34,6 +35,8 @@ from arena.adapters.ledger.schema import CHAIN, DTYPES, VOTES, UtcTime
 
 AT_ONCE = 500
 
+_INSERTED, _LINKED = insert(VOTES), insert(CHAIN)
+_LAST = select(CHAIN).order_by(CHAIN.c.sequence.desc()).limit(1)
 _COLUMNS = [VOTES.c[name] for name in DTYPES]
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 _TRUTHS = {0: False, 1: True}
@@ -41,28 +44,34 @@ _TRUTHS = {0: False, 1: True}
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Votes, with their links."""
-    connection.execute(insert(VOTES), rows)
-    extend(connection, VOTES.c.id.in_([row["id"] for row in rows]))
+    connection.execute(_INSERTED, rows)
+    written, ids = _written(connection.dialect.name), [row["id"] for row in rows]
+    _link(connection, lambda last: connection.execute(written, {"last": last, "ids": ids}).all())
 
 
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
     """Link these rows, which this transaction has written after all others."""
+    _link(connection, lambda last: rows_of(connection, *wanted, VOTES.c.sequence > last))
+
+
+def _link(connection: Connection, following: Callable[[int], Sequence[Row[Any]]]) -> None:
+    """following: the next rows, at most AT_ONCE, after the one with this number."""
     after, digest = end(connection)
     while True:
-        rows, links = rows_of(connection, *wanted, VOTES.c.sequence > after), []
+        rows, links = following(after), []
         for row in rows:
             after = row[0]
             digest = digest_of_row(digest, row, len(_COLUMNS))
             links.append({"sequence": after, "columns": len(_COLUMNS), "digest": digest})
         if links:
-            connection.execute(insert(CHAIN), links)
+            connection.execute(_LINKED, links)
         if len(rows) < AT_ONCE:
             return
 
 
 def end(connection: Connection) -> tuple[int, str]:
     """The number and the digest of the last vote."""
-    last = connection.execute(select(CHAIN).order_by(CHAIN.c.sequence.desc()).limit(1)).first()
+    last = connection.execute(_LAST).first()
     return (last.sequence, last.digest) if last else (0, "")
 
 
@@ -103,6 +112,14 @@ def rows_of(connection: Connection, *wanted: ColumnElement[bool]) -> Sequence[Ro
 @cache
 def _all(dialect: str) -> Select[Any]:
     return select(VOTES.c.sequence, *stored(dialect, _COLUMNS))
+
+
+@cache
+def _written(dialect: str) -> Select[Any]:
+    """Made once: to find out what a statement of so many columns is takes as long as to run it."""
+    ids = VOTES.c.id.in_(bindparam("ids", expanding=True))
+    later = VOTES.c.sequence > bindparam("last")
+    return _all(dialect).where(ids, later).order_by(VOTES.c.sequence).limit(AT_ONCE)
 
 
 def digest_of_row(before: str, row: Row[Any] | None, columns: Any) -> str:

@@ -89,6 +89,9 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
 is today, a later one must pass over what a new database has already."""
 
 
+_NEWEST = select(func.max(APPLIED.c.version))
+
+
 def version(connection: Connection) -> int:
     """The schema of the database; 0 where it has none."""
     return newest(connection) if inspect(connection).has_table(APPLIED.name) else 0
@@ -96,7 +99,7 @@ def version(connection: Connection) -> int:
 
 def newest(connection: Connection) -> int:
     """The same, of a database that has one."""
-    return connection.scalar(select(func.max(APPLIED.c.version))) or 0
+    return connection.scalar(_NEWEST) or 0
 
 
 def bring_up(connection: Connection, missing: Sequence[Callable[[Connection], None]]) -> None:
