@@ -32,5 +32,7 @@ def read(
         wanted = wanted.limit(limit)
     values = list(zip(*db.execute(wanted), strict=True)) or [()] * len(dtypes)
     pairs = zip(dtypes.items(), values, strict=True)
-    votes = pd.DataFrame({name: pd.Series(of, dtype=kind) for (name, kind), of in pairs})
+    # Columns that bring no index of their own need not be compared by it.
+    arrays = {name: pd.Series(of, dtype=kind).array for (name, kind), of in pairs}
+    votes = pd.DataFrame(arrays, copy=False)
     return studies.with_remarks(db, votes)[[*columns]] if remarked else votes
