@@ -67,9 +67,9 @@ def test_who_is_busy_looks_at_a_reply_half_as_often(busy: bool) -> None:
 def test_who_is_busy_sees_the_end_of_a_reply_at_the_next_tick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("arena.adapters.hosts.ollama.until_tick", lambda *_: 0.5)
+    monkeypatch.setattr("arena.adapters.hosts.ollama.until_tick", lambda *_: 1.0)
     monkeypatch.setattr("arena.adapters.hosts.ollama.TICK_S", 60.0)
-    writing = FakeModel("a:1", load_s=0.0, ttft_s=0.0, tokens_per_s=50.0, text="one two three four")
+    writing = FakeModel("a:1", load_s=0.0, ttft_s=0.0, tokens_per_s=10.0, text="one two three four")
 
     async def pieces() -> list[Sequence[HostPiece]]:
         worker = Worker()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, closing, contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any, cast
 
 import aiohttp
@@ -61,12 +61,15 @@ class Frame(ChatResponse):
     remote_host: str = ""
 
 
+PEEKED = 65_536
+"""Bytes at most."""
+
+
 class Unread:
     """What has come of a reply and was not read yet."""
 
     def __init__(self, reply: aiohttp.ClientResponse) -> None:
         self._reply = reply
-        self._socket: socket.socket | None = None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -85,29 +88,20 @@ class Unread:
 
     def has(self, sign: bytes) -> bool:
         """False also where it cannot be seen, as it comes encrypted or packed. It stays there."""
+        transport = self._reply.connection and self._reply.connection.transport
+        if transport is None or transport.is_closing():
+            return False
+        if transport.get_extra_info("ssl_object") or "Content-Encoding" in self._reply.headers:
+            return False
+        known = transport.get_extra_info("socket")
+        # The same file, not a copy of it, of which there would be as many as replies.
+        same = socket.socket(known.family, known.type, known.proto, known.fileno())
         try:
-            return sign in self._known().recv(PEEKED, socket.MSG_PEEK)
+            return sign in same.recv(PEEKED, socket.MSG_PEEK)
         except OSError:  # nothing waits, or nobody is there any more
             return False
-
-    def close(self) -> None:
-        if self._socket:
-            self._socket.close()
-
-    def _known(self) -> socket.socket:
-        if self._socket is None:
-            transport = self._reply.connection and self._reply.connection.transport
-            packed = self._reply.headers.get("Content-Encoding")
-            if packed or transport is None or transport.get_extra_info("ssl_object"):
-                raise OSError
-            known = transport.get_extra_info("socket")
-            self._socket = socket.fromfd(known.fileno(), known.family, known.type)
-            self._socket.setblocking(False)
-        return self._socket
-
-
-PEEKED = 65_536
-"""Bytes at most."""
+        finally:
+            same.detach()
 
 
 class Client(AsyncClient):
@@ -171,12 +165,12 @@ class Client(AsyncClient):
             if not response.is_success:
                 await response.aread()
                 raise ResponseError(response.text, response.status_code)
-            with closing(Unread(response.extensions["reply"])) as unread:
-                stream = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-                async with aclosing(stream) as all_:
-                    async for some in all_:
-                        with unread.held():
-                            yield some, unread
+            unread = Unread(response.extensions["reply"])
+            stream = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
+            async with aclosing(stream) as all_:
+                async for some in all_:
+                    with unread.held():
+                        yield some, unread
 
 
 class _Transport(AiohttpTransport):
