@@ -105,8 +105,11 @@ def _moment(value: Any) -> Any:
 
 
 def rows_of(connection: Connection, *wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    found = _all(connection.dialect.name).where(*wanted).order_by(VOTES.c.sequence)
-    return connection.execute(found.limit(AT_ONCE)).all()
+    return connection.execute(_chosen(connection.dialect.name, *wanted)).all()
+
+
+def _chosen(dialect: str, *wanted: ColumnElement[bool]) -> Select[Any]:
+    return _all(dialect).where(*wanted).order_by(VOTES.c.sequence).limit(AT_ONCE)
 
 
 @cache
@@ -118,8 +121,7 @@ def _all(dialect: str) -> Select[Any]:
 def _written(dialect: str) -> Select[Any]:
     """Made once: to find out what a statement of so many columns is takes as long as to run it."""
     ids = VOTES.c.id.in_(bindparam("ids", expanding=True))
-    later = VOTES.c.sequence > bindparam("last")
-    return _all(dialect).where(ids, later).order_by(VOTES.c.sequence).limit(AT_ONCE)
+    return _chosen(dialect, ids, VOTES.c.sequence > bindparam("last"))
 
 
 def digest_of_row(before: str, row: Row[Any] | None, columns: Any) -> str:
