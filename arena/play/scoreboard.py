@@ -41,6 +41,7 @@ from arena.play import audits, reckoning
 from arena.play.panels import panels, statistics
 
 Answer = TypeVar("Answer")
+
 CHUNK = 20_000
 """Rows read at once where their metadata have to be taken apart."""
 
@@ -80,7 +81,7 @@ class Scoreboard:
         self._unrevealed = unrevealed
         self._roster = roster
         self._read_at = -math.inf
-        self._lock, self._rounds, self._door = (asyncio.Lock() for _ in range(3))
+        self._lock, self._rounds = asyncio.Lock(), asyncio.Lock()
         self._coming: asyncio.Future[None] | None = None
         self._known = ledger.generation, 0  # Which ledger, and how many exclusions it has.
         self._changes = 0
@@ -231,11 +232,8 @@ class Scoreboard:
         """Meanwhile nobody else touches the counts, in which is all that the ledger had when this
         was asked for."""
         await self._read_on()
-        # One after the other: all that waited for a round at once would hold up everybody's replies.
-        async with self._door:
-            await asyncio.sleep(0)
-            async with self._lock:
-                yield
+        async with self._lock:
+            yield
 
     async def _keep_up(self) -> None:
         """Whoever asks often waits for nothing."""
