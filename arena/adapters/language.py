@@ -23,13 +23,12 @@ formula or code, and wrong as often as right."""
 MOST_CHARACTERS = 2000
 """More of the text does not change the answer."""
 
-
 _loading = threading.Lock()
 
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    # For half a second of work a start does not wait.
+    # Half a second of work, for which no page waits.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

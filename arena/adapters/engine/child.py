@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,11 @@ class Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    async def ended(self, within_s: float) -> bool:
-        """Whether it ends within the time. One that was killed closes its sockets first, and can
-        be told from a living one only a little later."""
-        try:
-            await asyncio.to_thread(self._process.wait, within_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    async def wait(self, most_s: float) -> None:
+        """For its end. One that was killed closes its sockets first, and can be told from a living
+        one only a little later."""
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._process.wait, most_s)
 
     async def report(self) -> dict[str, Any]:
         """The line it tells when it is ready, with an `error` if it is of no use."""

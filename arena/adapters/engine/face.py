@@ -183,7 +183,7 @@ async def _chunks(runner: Runner, fields: Frame) -> Frames:
             writer.close()
     except (OSError, EOFError) as error:
         # Who asks again at once shall find it gone, and have it loaded anew.
-        await runner.child.ended(within_s=_LAST_BREATH_S)
+        await runner.child.wait(_LAST_BREATH_S)
         raise WireError(500, "model runner has unexpectedly stopped") from error
 
 

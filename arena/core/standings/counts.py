@@ -38,7 +38,7 @@ class _Ids:
     def codes(self, column: pd.Series) -> Ints:
         """(N,) a number for each row; −1 where there is no identifier or an empty one."""
         codes, labels = coded(column)
-        if not len(self._hashes) and not self._latest and not len(self._unlisted):
+        if not len(self._hashes) and not len(self._unlisted):
             # The first ones' numbers are as they come; they are listed when more come.
             self._unlisted = labels
             numbers: Ints = np.arange(len(labels))
