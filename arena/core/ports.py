@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
 from arena.core.battle.view import State
+from arena.core.standings.votes import Vote
 from arena.core.study.course import Event as StudyEvent
 from arena.core.study.written import Written
 
@@ -262,12 +263,15 @@ class Ledger(StudyLedger, Protocol):
         where some are here already."""
 
     async def votes(
-        self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
+        self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0
     ) -> pd.DataFrame:
         """One row a pair judged, in the order written; columns are those of `VoteRow`, or only
         the ones named, which spares reading every conversation; `sequence` may be one of them.
-        `after`: only rows of a higher sequence; `battle`: only those of a battle; `limit`: at
-        most so many, the first ones; 0 for all."""
+        `after`: only rows of a higher sequence; `limit`: at most so many, the first ones; 0 for
+        all."""
+
+    async def votes_on(self, battle: str) -> Sequence[Vote]:
+        """In the order written."""
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """What was written and withdrawn after that sequence; quick at any size."""

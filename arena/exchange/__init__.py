@@ -18,6 +18,7 @@ from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
 from arena.core.standings.slices import Slice, pseudonym
+from arena.core.standings.votes import SUPERSEDED
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex
 from arena.exchange.parquet import ParquetRows
@@ -30,7 +31,6 @@ ROWS_AT_ONCE = 500
 """With their conversations, which are long."""
 LABELS_AT_ONCE = 20_000
 
-SUPERSEDED = "superseded"
 TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
 Sequences = Ints

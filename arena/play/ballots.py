@@ -73,10 +73,8 @@ def verdict(judgement: str, seat: str) -> Verdict:
 async def as_recorded(battle: Battle, ledger: Ledger) -> Battle:
     """The battle after the ballot that the ledger has for this round: it was cast before, and
     whoever cast it could not move the battle any more."""
-    columns = ("round", "supersedes", "ballot_id", "seat_a", "seat_b", "winner")
-    rows = await ledger.votes(columns, battle=battle.id)
-    here = rows[(rows["round"] == battle.round) & (rows["supersedes"] == battle.superseding)]
-    verdict = record.verdict_of(
-        list(zip(here["seat_a"], here["seat_b"], here["winner"], strict=True))
-    )
-    return rules.vote(battle, battle.round, verdict, str(here["ballot_id"].iloc[0]))
+    where = battle.round, battle.superseding
+    cast = await ledger.votes_on(battle.id)
+    here = [vote for vote in cast if (vote.round, vote.supersedes) == where]
+    verdict = record.verdict_of([(vote.seat_a, vote.seat_b, vote.winner) for vote in here])
+    return rules.vote(battle, battle.round, verdict, here[0].ballot_id)

@@ -36,7 +36,7 @@ from arena.core.standings.counts import Counts
 from arena.core.standings.leaderboard import Movement
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
-from arena.core.standings.votes import OUTCOME_COLUMNS, TEXT
+from arena.core.standings.votes import SUPERSEDED, Vote, coded
 from arena.play import audits, reckoning
 from arena.play.panels import panels, statistics
 
@@ -61,8 +61,6 @@ FEW = 20_000
 
 FRESH_S, STALE_S = 1.0, 3.0
 """What is older than the first is read anew meanwhile; than the second, before it is used."""
-
-MOVED = (*OUTCOME_COLUMNS, "sequence", "ballot_id", "supersedes")
 
 Unrevealed = Callable[[], Awaitable[Collection[str]]]
 
@@ -92,7 +90,7 @@ class Scoreboard:
         self._counts = Counts.of(pd.DataFrame())
         self._votes_of: Mapping[str, int] = {}
         self._last = 0
-        self._held = pd.DataFrame()
+        self._held: dict[int, Any] = {}
         self._live: frozenset[str] = frozenset()
         self._rows: list[pd.DataFrame] = []
         self._read = 0
@@ -176,21 +174,19 @@ class Scoreboard:
         came in the last seconds may be missing."""
         await self._keep_up()
         changes = self._changes
-        rows = await self._ledger.votes(MOVED, battle=battle_id)
+        votes = await self._ledger.votes_on(battle_id)
         async with self._lock:
             if changes == self._changes:
-                return await self._moved(rows)
+                return await self._moved(votes)
         return await self.movement(battle_id)
 
-    async def _moved(self, rows: pd.DataFrame) -> tuple[Movement, ...]:
-        """Some of the rows may have been counted, others be held back or not read yet."""
-        at = rows["sequence"].to_numpy()
-        have = (at <= self._last) & ~np.isin(at, self._held["sequence"] if len(self._held) else [])
-        its = leaderboard.superseding(rows)
-        counted = its if have.all() else leaderboard.superseding(rows[have])
+    async def _moved(self, votes: Sequence[Vote]) -> tuple[Movement, ...]:
+        """Some may have been counted, others be held back or not read yet."""
+        last, held = self._last, self._held
+        counted = [v for v in votes if v.sequence <= last and v.sequence not in held]
         return await reckoning.reckoned(
-            lambda: leaderboard.movement(self._counts, counted, its),
-            brief=len(self._counts.votes) <= reckoning.CONTENDERS,
+            lambda: leaderboard.movement(self._counts, counted, votes),
+            brief=len(self._votes_of) <= reckoning.CONTENDERS,
         )
 
     async def statistics(self) -> Statistics:
@@ -291,22 +287,23 @@ class Scoreboard:
         return ((self._last + self._known[1]) << 20) + len(self._held)
 
     def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
-        counted, held = withdrawn, self._held
-        if len(held) and len(withdrawn):
-            again = held["sequence"].isin(withdrawn["sequence"])
-            reason = held["excluded_reason"].astype(TEXT).mask(again, "superseded")
-            held = held.assign(excluded_reason=reason)
-            counted = withdrawn[~withdrawn["sequence"].isin(held["sequence"])]
+        held = self._held
+        for at in held.keys() & withdrawn["sequence"].tolist():
+            held[at] = held[at]._replace(excluded_reason=SUPERSEDED)
+        counted = withdrawn[[at not in held for at in withdrawn["sequence"]]]
         if len(counted):
             self._counts.fold(counted, -1)
-            self._counts.fold(counted.assign(excluded_reason="superseded"))
-        # Categories differ from read to read, hence texts; what is held back is little.
-        news = rows if not len(held) else pd.concat([held.astype(object), rows.astype(object)])
-        hidden = news["battle_id"].isin(live) if live and len(news) else None
-        shown = news if hidden is None else news[~hidden]
-        self._held = pd.DataFrame() if hidden is None else news[hidden]
-        if len(shown):
-            self._counts.fold(shown)
+            self._counts.fold(counted.assign(excluded_reason=SUPERSEDED))
+        told = [at for at, row in held.items() if row.battle_id not in live]
+        self._counts.fold(pd.DataFrame([held[at] for at in told]))
+        for at in told:
+            del held[at]
+        if live and len(rows):
+            battle, battles = coded(rows["battle_id"])
+            hidden = np.array([*map(live.__contains__, battles.tolist()), False])[battle]
+            held |= {row.sequence: row for row in rows[hidden].itertuples(index=False)}
+            rows = rows[~hidden]
+        self._counts.fold(rows)
 
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""

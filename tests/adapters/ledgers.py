@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 async def recorded(ledger: SqlLedger, battle: str = "") -> int:
     """How many rows the battle has, or all have."""
-    return len(await ledger.votes(("id",), battle=battle))
+    return len(await (ledger.votes_on(battle) if battle else ledger.votes(("id",))))
 
 
 def on(

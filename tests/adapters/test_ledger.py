@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sq
 from arena.adapters.ledger.schema import OUTCOME
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, LedgerFault
-from arena.core.ports import Ledger
+from arena.core.ports import Exclusion, Ledger
+from arena.core.standings.votes import Vote
 from tests.adapters.ledger_rows import WHEN, ballot, full_row
 from tests.adapters.ledgers import append, ids, on, recorded
 from tests.postgresql import Postgresql
@@ -97,6 +98,7 @@ def test_it_is_the_port_that_the_core_names() -> None:
         "keep_images",
         "add",
         "votes",
+        "votes_on",
         "outcomes",
         "writable",
         "key",
@@ -225,7 +227,7 @@ def test_only_the_columns_asked_for_are_read(url: str) -> None:
     pd.testing.assert_frame_equal(some, everything[["winner", "model_b"]])
 
 
-def test_rows_are_told_after_a_sequence_of_a_battle_and_up_to_a_limit(url: str) -> None:
+def test_rows_are_told_after_a_sequence_and_up_to_a_limit(url: str) -> None:
     async def ask(ledger: SqlLedger) -> list[list[str]]:
         for battle in ("one", "two", "three"):
             await ledger.append(ballot(battle, pairs="AB BC"))
@@ -235,20 +237,40 @@ def test_rows_are_told_after_a_sequence_of_a_battle_and_up_to_a_limit(url: str) 
         third = int(every["sequence"][2])
         told = [
             await ledger.votes(("id",), after=third),
-            await ledger.votes(("id",), battle="two"),
             await ledger.votes(("id",), limit=2),
-            await ledger.votes(("id",), after=third, battle="three", limit=1),
-            await ledger.votes(("id",), battle="nowhere"),
+            await ledger.votes(("id",), after=third, limit=2),
+            await ledger.votes(("id",), after=third + 3),
         ]
         return [list(frame["id"]) for frame in told]
 
     assert on(url, ask) == [
         ["two-1-BC", "three-1-AB", "three-1-BC"],
-        ["two-1-AB", "two-1-BC"],
         ["one-1-AB", "one-1-BC"],
-        ["three-1-AB"],
+        ["two-1-BC", "three-1-AB"],
         [],
     ]
+
+
+def test_the_votes_on_a_battle_are_told_as_they_are_now(url: str) -> None:
+    async def ask(ledger: SqlLedger) -> list[Sequence[Vote]]:
+        await ledger.append(ballot("elsewhere", id="one"))
+        await ledger.append(ballot(id="two", pairs="AB BC"))
+        await ledger.append(ballot(id="three", pairs="AC", supersedes="two"))
+        told = [await ledger.votes_on("battle")]
+        await ledger.exclude([Exclusion("ballot", "two", True, "a test", datetime.now(UTC))])
+        return [*told, await ledger.votes_on("battle"), await ledger.votes_on("nowhere")]
+
+    told, excluded, nothing = on(url, ask)
+    frame = on(url, lambda ledger: ledger.votes(Vote._fields))
+    here = frame[frame["ballot_id"] != "one"]
+    assert excluded == [Vote(*row) for row in here.itertuples(index=False)]
+    assert [(vote.ballot_id, vote.supersedes, vote.excluded_reason) for vote in told] == [
+        ("two", "", ""),
+        ("two", "", ""),
+        ("three", "two", ""),
+    ]
+    reasons = [vote.excluded_reason for vote in excluded]
+    assert reasons == ["operator", "operator", ""] and not nothing
 
 
 # What standings are made from ---------------------------------------------------------------------

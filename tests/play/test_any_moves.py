@@ -181,7 +181,8 @@ class Moves(RuleBasedStateMachine):
     def exactly_what_was_acknowledged_is_kept(self) -> None:
         if not hasattr(self, "cast"):
             return
-        kept = self.done(self.at.ledger.votes(("id", "rater"), battle=self.state.battle))
+        kept = self.done(self.at.ledger.votes(("battle_id", "rater")))
+        kept = kept[kept["battle_id"] == self.state.battle]
         assert len(kept) == self.rows and set(kept["rater"]) <= {"owner"}
         state = self.done(self.at.referee.state(self.state.battle))
         assert state.phase == (self.over or "voting")

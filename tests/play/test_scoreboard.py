@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
 from arena.core.standings.counts import Counts
 from arena.core.standings.slices import Slice
+from arena.core.standings.votes import Vote
 from arena.play import reckoning, scoreboard
 from arena.play.scoreboard import COLUMNS, Scoreboard
 from tests.adapters.ledger_rows import full_row
@@ -295,15 +296,15 @@ def test_how_a_battle_moved_is_told_of_the_votes_that_were_read_of_it(tmp_path: 
         await at.cast("x", "y", "tie")
         first = await at.cast("z", "y", "model_a", battle_id="new", round=1)
         await at.board.board(Query())
-        read = at.ledger.votes
+        read = at.ledger.votes_on
 
-        async def meanwhile(*asked: Any, **how: Any) -> pd.DataFrame:
-            rows = await read(*asked, **how)
-            at.ledger.votes = read  # type: ignore[method-assign]
+        async def meanwhile(battle: str) -> Sequence[Vote]:
+            votes = await read(battle)
+            at.ledger.votes_on = read  # type: ignore[method-assign]
             await at.cast("z", "y", "model_b", battle_id="new", round=1, supersedes=first)
-            return rows
+            return votes
 
-        at.ledger.votes = meanwhile  # type: ignore[method-assign]
+        at.ledger.votes_on = meanwhile  # type: ignore[method-assign]
         z, y = await at.board.movement("new")
         assert (z.contender, y.contender) == ("z", "y"), "by the first vote"
         y, z = moved = await at.board.movement("new")
@@ -350,14 +351,14 @@ def test_how_a_battle_moved_is_the_same_however_much_of_it_is_counted(
 def test_the_counts_are_free_while_the_rows_of_a_battle_are_read(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         await at.cast("x", "y", "model_a", battle_id="new")
-        read, asked, go_on = at.ledger.votes, asyncio.Event(), asyncio.Event()
+        read, asked, go_on = at.ledger.votes_on, asyncio.Event(), asyncio.Event()
 
-        async def slowly(*what: Any, **how: Any) -> pd.DataFrame:
+        async def slowly(battle: str) -> Sequence[Vote]:
             asked.set()
             await go_on.wait()
-            return await read(*what, **how)
+            return await read(battle)
 
-        at.ledger.votes = slowly  # type: ignore[method-assign]
+        at.ledger.votes_on = slowly  # type: ignore[method-assign]
         moving = asyncio.create_task(at.board.movement("new"))
         await asked.wait()
         async with asyncio.timeout(10):

@@ -58,7 +58,7 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         assert llama["card"]["license"] == "Free to fake." and llama["quantization"]
         cost = revealed["cost"]
         assert cost["tokens"] > 0 and cost["seconds"] > 0 and cost["watt_hours"] is None
-        votes = await at.ledger.votes(battle=seen.json()["battle"])
+        votes = await at.ledger.votes()
         assert set(votes["channel"]) == {"api"} and set(votes["study"]) == {"s"}
         assert set(votes["excluded_reason"]) == {""}
         whole, _, told_apart = votes["rater"].tolist()
@@ -169,8 +169,8 @@ def test_a_rehearsal_is_kept_and_moves_no_standing(play: Play) -> None:
         await voting(client, path)
         vote = {"round": 1, "judgement": "bad", "study": REHEARSAL}
         assert (await client.post(f"{path}/votes", json=vote)).is_success
-        votes = await at.ledger.votes(battle=path.split("/")[-1])
-        assert votes["excluded_reason"].tolist() == ["rehearsal"] * 3
+        votes = await at.ledger.votes_on(path.split("/")[-1])
+        assert [vote.excluded_reason for vote in votes] == ["rehearsal"] * 3
         board = (await client.get(f"{A}/leaderboard?study={REHEARSAL}")).json()
         assert board["votes"] == 0 and board["excluded"] == {"rehearsal": 3}
 

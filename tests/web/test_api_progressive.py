@@ -66,7 +66,7 @@ def test_a_battle_is_played_to_its_end_and_only_then_has_names(play: Play) -> No
         assert {seat["name"] for seat in end["reveal"]["seats"]} == set(MODELS)
         last = await responses(client, battle)
         assert [last["model_a"], last["model_b"]] == ranking[:2] and last["latency_a"] > 0
-        votes = await at.ledger.votes(battle=battle)
+        votes = await at.ledger.votes()
         assert votes["winner"].tolist() == ["model_b", "model_a"] and set(votes["channel"]) == {
             "api"
         }
@@ -88,7 +88,7 @@ def test_the_same_ballot_gets_the_same_answer_however_late(play: Play) -> None:
         assert (await submit(client, battle, "tie", second)).content == end.content
         assert "all were called equal" in problem(await submit(client, battle, "left", second))[1]
         assert end.json()["winner"] is None and end.json()["final_ranking"][1]["rank"] == 1
-        assert len(await at.ledger.votes(battle=battle)) == 2
+        assert len(await at.ledger.votes_on(battle)) == 2
 
     play(scene)
 
@@ -153,7 +153,7 @@ def test_a_vote_names_the_winner_or_the_choice(play: Play) -> None:
             body = {"battle_id": battle, name: spelling, "ballot": ballot}
             end = (await client.post(f"{A}/vote", json=body)).json()
             assert end["status"] == "completed"
-            assert (await at.ledger.votes(battle=battle))["winner"].tolist() == [meant]
+            assert [vote.winner for vote in await at.ledger.votes_on(battle)] == [meant]
 
         await asyncio.gather(*(cast(*one) for one in said))
         for wrong in ({"winner": "A"}, {"winner": "tie", "vote": "tie"}, {}):

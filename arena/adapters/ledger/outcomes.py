@@ -17,9 +17,7 @@ from arena.adapters.ledger import exclusions
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import EMPTY, OUTCOME, VOTES
 from arena.core.ports import Outcomes
-from arena.core.standings.votes import TEXT
-
-SUPERSEDED = "superseded"
+from arena.core.standings.votes import SUPERSEDED, TEXT
 
 FEW = 1000
 """So many new rows are looked at one by one; for more, all ballots that supersede are."""

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from json import JSONDecodeError
 from time import monotonic
 from typing import Self, TypeVar
@@ -41,6 +40,7 @@ from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
 from arena.core.ports import Condition, Exclusion, Outcomes, Verified
+from arena.core.standings.votes import Vote
 from arena.core.study.course import Event
 from arena.core.study.written import Written
 
@@ -158,11 +158,14 @@ class SqlLedger:
         return await self._do(lambda db: importing.add(db, rows), self._patient)
 
     async def votes(
-        self, columns: Sequence[str] = (), *, after: int = 0, battle: str = "", limit: int = 0
+        self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0
     ) -> pd.DataFrame:
         """As `core.ports.Ledger.votes`; dtypes are `DTYPES`, lists and dicts come decoded."""
-        wanted = columns or [*DTYPES]
-        return await self._do(lambda db: votes.read(db, wanted, after, battle, limit))
+        return await self._do(lambda db: votes.read(db, columns or [*DTYPES], after, limit))
+
+    async def votes_on(self, battle: str) -> Sequence[Vote]:
+        """As `core.ports.Ledger.votes_on`."""
+        return await self._do(lambda db: votes.on(db, battle))
 
     async def outcomes(self, after: int = 0) -> Outcomes:
         """As `core.ports.Ledger.outcomes`. Texts are categories, `sequence` is int64."""
@@ -193,8 +196,7 @@ class SqlLedger:
 
     async def exclude(self, decisions: Sequence[Exclusion]) -> None:
         """As `core.ports.Ledger.exclude`."""
-        write = partial(exclusions.write, database=self._database, decisions=decisions)
-        await self._do(write, writing=True)
+        await self._do(lambda db: exclusions.write(db, self._database, decisions), writing=True)
 
     async def exclusions(self) -> list[Exclusion]:
         """As `core.ports.Ledger.exclusions`."""

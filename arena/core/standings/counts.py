@@ -3,6 +3,7 @@
 It does not know where rows are kept, which of them were asked for, or how standings are drawn.
 """
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import OUTCOMES, Clustering, Worth, pair_of, sides
 from arena.core.standings.fitting import Design, Entries
 from arena.core.standings.sums import summed
-from arena.core.standings.votes import TEXT, CodedVotes, coded, read, side_by_side
+from arena.core.standings.votes import TEXT, WINNERS, CodedVotes, Vote, coded, read, side_by_side
 
 NOTHING = np.zeros(0, dtype=np.int64)
 LATEST = 1024
@@ -140,34 +141,23 @@ class Counts:
         """Raises `BadInput` where there is no prior and the votes leave a strength unbounded."""
         return fitting.fit(*self._designed(self._times, method), method)[0]
 
-    def moved(
-        self, counted: pd.DataFrame, votes: pd.DataFrame, method: Method = Method()
-    ) -> tuple[Fit, Fit]:
-        """Strengths without these votes, and with them. counted: those of them that were folded
-        in, as they were. Raises as `without` does."""
-        without, having = self._without(counted), self._times
-        if counted is not votes:
-            its = read(votes)
-            kinds = self._kinds(its)
-            having = np.pad(without, ((0, len(self._times) - len(without)), (0, 0)))
-            np.add.at(having.reshape(-1), kinds, its.times)
-        before, after = (
-            fitting.strengths(*self._designed(times, method), method) for times in (without, having)
-        )
-        return before, after
+    def moved(self, counted: Sequence[Vote], votes: Sequence[Vote]) -> tuple[Fit, Fit]:
+        """Strengths without these few votes, and with them. counted: those of them that were
+        folded in. Raises as `without` does."""
+        gone, come = ([self._kind(vote) for vote in each] for each in (counted, votes))
+        without = self._times.copy()
+        np.subtract.at(without.reshape(-1), gone, 1)
+        having = without.copy()
+        np.add.at(having.reshape(-1), come, 1)
+        return self._strengths(without, Method()), self._strengths(having, Method())
 
-    def without(self, votes: pd.DataFrame, method: Method = Method()) -> Fit:
+    def without(self, votes: pd.DataFrame, method: Method) -> Fit:
         """Strengths without these votes, which were folded in; how sure they are is not said.
         Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
-        return fitting.strengths(*self._designed(self._without(votes), method), method)
-
-    def _without(self, votes: pd.DataFrame) -> Floats:
         its = read(votes)
         kinds, times = self._kinds(its), self._times.copy()
         np.subtract.at(times.reshape(-1), kinds, its.times)
-        if (times < 0).any():
-            raise ValueError("Only votes that were folded in can have moved anybody.")
-        return times
+        return self._strengths(times, method)
 
     def cells(self) -> tuple[tuple[str, ...], Ints, Ints, Ints, Ints]:
         """The contenders, and of every kind of vote that there is (C,): the numbers of its two
@@ -181,7 +171,12 @@ class Counts:
         """As if there were only so many votes of each of `cells`; how sure is not said."""
         fewer = np.zeros_like(self._times)
         fewer.reshape(-1)[np.flatnonzero(self._times)] = times
-        return fitting.strengths(*self._designed(fewer, method), method)
+        return self._strengths(fewer, method)
+
+    def _strengths(self, times: Floats, method: Method) -> Fit:
+        if (times < 0).any():
+            raise ValueError("Only votes that were folded in can be left out.")
+        return fitting.strengths(*self._designed(times, method), method)
 
     def _designed(self, all_times: Floats, method: Method) -> tuple[tuple[str, ...], Design]:
         """all_times: as `_times`."""
@@ -236,19 +231,32 @@ class Counts:
     # Who met whom ------------------------------------------------------------------------------
 
     def _kinds(self, new: CodedVotes) -> Ints:
-        """(C,) what kind of vote each combination is; contenders unheard of get a number."""
-        for name in new.names:
-            if name not in self._codes:
-                self._codes[name] = len(self._names)
-                self._names.append(name)
-        more = len(sides(len(self._names))[0]) - len(self._times)
-        if more:
-            self._times = np.pad(self._times, ((0, more), (0, 0)))
-        code = np.array([self._codes[name] for name in new.names], dtype=np.int64)
+        """(C,) what kind of vote each combination is."""
+        code = np.array(self._coded(*new.names), dtype=np.int64)
         a, b = code[new.model_a], code[new.model_b]
         first, second = np.minimum(a, b), np.maximum(a, b)
         turned = (a > b) & (new.outcome < 2)
         return pair_of(first, second) * OUTCOMES + np.where(turned, 1 - new.outcome, new.outcome)
+
+    def _kind(self, vote: Vote) -> int:
+        """The same of one."""
+        a, b = self._coded(vote.model_a, vote.model_b)
+        outcome = WINNERS.index(vote.winner)
+        turned = a > b and outcome < 2
+        pair = pair_of(min(a, b), max(a, b))
+        return pair * OUTCOMES + (1 - outcome if turned else outcome)
+
+    def _coded(self, *names: str) -> list[int]:
+        """The numbers of contenders; those unheard of get one."""
+        for name in names:
+            if name not in self._codes:
+                self._codes[name] = len(self._names)
+                self._names.append(name)
+        size = len(self._names)
+        more = size * (size - 1) // 2 - len(self._times)
+        if more:
+            self._times = np.pad(self._times, ((0, more), (0, 0)))
+        return [self._codes[name] for name in names]
 
     def _holds(self, old: CodedVotes) -> bool:
         """All of this was folded in."""

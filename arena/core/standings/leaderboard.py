@@ -16,7 +16,7 @@ import pandas as pd
 from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
-from arena.core.standings.votes import TEXT, counted, require
+from arena.core.standings.votes import SUPERSEDED, TEXT, Vote, counted, require
 
 MEASURES = {
     "ttft_ms": "ttft_ms",
@@ -143,22 +143,29 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     if not named:
         return votes
     superseded = votes["ballot_id"].isin(named)
-    reason = votes["excluded_reason"].astype(TEXT).mask(superseded, "superseded")
+    reason = votes["excluded_reason"].astype(TEXT).mask(superseded, SUPERSEDED)
     return votes.assign(excluded_reason=reason)
 
 
+def _standing(votes: Sequence[Vote]) -> list[Vote]:
+    """Of those of a battle the ones that count."""
+    replaced = {vote.supersedes for vote in votes if vote.supersedes}
+    return [v for v in votes if not v.excluded_reason and v.ballot_id not in replaced]
+
+
 def movement(
-    counts: Counts, counted: pd.DataFrame, battle_rows: pd.DataFrame
+    counts: Counts, counted: Sequence[Vote], votes: Sequence[Vote]
 ) -> tuple[Movement, ...]:
     """How one battle moved its contenders: the standings of all other votes beside those of all.
 
-    counted: those of the battle's rows that were folded into the counts, as they were. One item a
+    votes: all of the battle; counted: those of them that were folded into the counts. One item a
     contender of the battle, best first; a battle without votes gives none, one whose votes do not
     count moves nobody."""
-    if battle_rows.empty:
+    if not votes:
         return ()
-    names = sorted({*battle_rows["model_a"].tolist(), *battle_rows["model_b"].tolist()})
-    before, after = (_placed(fit) for fit in counts.moved(counted, battle_rows))
+    names = sorted({name for vote in votes for name in (vote.model_a, vote.model_b)})
+    fits = counts.moved(_standing(counted), _standing(votes))
+    before, after = (_placed(fit) for fit in fits)
     nowhere = None, None
     rows = []
     for name in names:

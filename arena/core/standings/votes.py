@@ -7,7 +7,7 @@ different combinations are looked at one by one, so a million rows are read in s
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,30 @@ OUTCOME_COLUMNS = ("battle_id", "rater", "model_a", "model_b", "winner", "exclud
 WINNERS = ("model_a", "model_b", "tie", "both_bad")
 """What a vote can say, in the order in which outcomes are numbered."""
 
+SUPERSEDED = "superseded"
+"""The excluded_reason of a vote in whose place another one stands."""
+
 FEW = 64
 """Up to so many rows are coded one by one, faster than by setting out to code a whole column."""
 
 MANY = 50_000
 """From so many rows on columns are coded side by side: coding text lets other threads run."""
+
+
+class Vote(NamedTuple):
+    """What is told of one vote of a battle: which it is, what its voter was shown, and what it
+    says, each as the ledger has it."""
+
+    sequence: int
+    ballot_id: str
+    supersedes: str
+    round: int
+    seat_a: str
+    seat_b: str
+    model_a: str
+    model_b: str
+    winner: str
+    excluded_reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,7 @@ from arena.core.standings.leaderboard import (
     speeds,
     superseding,
 )
-from arena.core.standings.votes import TEXT
+from arena.core.standings.votes import TEXT, Vote
 from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
 SWAPPED = {"model_a": "model_b", "model_b": "model_a", "tie": "tie", "both_bad": "both_bad"}
@@ -208,8 +208,16 @@ def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
 # What one battle did --------------------------------------------------------------------------
 
 
+def told(votes: pd.DataFrame) -> list[Vote]:
+    reasons = votes["excluded_reason"].fillna("")
+    return [
+        Vote(at, row.battle_id, "", 1, "A", "B", row.model_a, row.model_b, row.winner, reasons[at])
+        for at, row in zip(votes.index, votes.itertuples(), strict=True)
+    ]
+
+
 def moved_by(votes: pd.DataFrame, battle: str) -> dict[str, Movement]:
-    its = votes[votes["battle_id"] == battle]
+    its = told(votes[votes["battle_id"] == battle])
     moved = movement(Counts.of(votes), its, its)
     return {each.contender: each for each in moved}
 
@@ -232,7 +240,7 @@ def test_movement_compares_the_standings_without_and_with_a_battle() -> None:
 def test_what_a_battle_moved_is_asked_without_a_change_of_the_counts() -> None:
     votes = ledger([("x", "y", "model_a"), ("y", "z", "tie")])
     counted = Counts.of(votes)
-    assert movement(counted, votes[:1], votes[:1])
+    assert movement(counted, told(votes[:1]), told(votes[:1]))
     pd.testing.assert_frame_equal(standings(counted), standings(Counts.of(votes)))
 
 
@@ -252,7 +260,7 @@ def test_a_battle_whose_votes_do_not_count_moves_nobody() -> None:
 
 def test_a_battle_without_votes_has_no_movement() -> None:
     assert not moved_by(ledger([("x", "y", "tie")]), "elsewhere")
-    assert not movement(Counts(), pd.DataFrame(), pd.DataFrame())
+    assert not movement(Counts(), [], [])
 
 
 # Who beat whom --------------------------------------------------------------------------------
