@@ -165,7 +165,7 @@ class Tab:
         self._votes: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Load the page, and make a move, after which Gradio remembers it."""
+        """Load the page, and make a move."""
         await self._moves.ask("GET", "/")
         await self._moves.ask("POST", self._path, self._page.body("unmask", battle="none"))
 

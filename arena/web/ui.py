@@ -161,5 +161,5 @@ def mount(app: FastAPI, page: gr.Blocks, root_path: str = "", embed: Sequence[st
     # A redirect to the path without its slash would lead to wherever the Host header says.
     gradio.router.redirect_slashes = False
     gradio.add_middleware(Unfailing)
-    calls.shorten(mounted, gradio)
+    calls.shorten(mounted, gradio, page)
     return mounted

@@ -94,10 +94,10 @@ def test_a_password_in_the_address_lets_in_and_is_never_shown(tmp_path: Path) ->
     asyncio.run(scene())
 
 
-def test_pages_that_were_closed_are_forgotten(
+def test_gradio_remembers_few_pages_and_none_for_its_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody tells that they were; a battle on the page that is asked for most is played on."""
+    """Nobody tells it that one was closed."""
 
     async def scene() -> None:
         async with FakeOllama(HOSTED, speed=20, warm=True) as host, table(tmp_path, [host]) as at:
@@ -108,11 +108,15 @@ def test_pages_that_were_closed_are_forgotten(
             async with client_of(ui.mount(app, blocks)) as client:
                 async with Visitor(str(client.base_url)) as visitor:
                     page = await Page.opened(visitor)
-                    for _ in range(3 * ui.SESSIONS):
-                        with pytest.raises(Refused, match="no longer on the server"):
-                            await page.again().move("unmask", battle="none")
+                    with pytest.raises(Refused, match="no longer on the server"):
+                        await page.move("unmask", battle="none")
                     assert await played(visitor) == 3
                 remembered = blocks.state_holder.session_data
+                assert not remembered
+                chosen = next(n for n, each in blocks.fns.items() if len(each.inputs) > 1)
+                for number in range(3 * ui.SESSIONS):
+                    asked = {"data": [], "fn_index": chosen, "session_hash": str(number)}
+                    await client.post(page.moves, json=asked)
                 assert len(remembered) == ui.SESSIONS
                 assert not any(one for each in remembered.values() for one in each.components)
                 at.feed.close()  # type: ignore[attr-defined]
