@@ -13,12 +13,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import orjson
 from fastapi.routing import iter_route_contexts
 from gradio.data_classes import PredictBody
 from gradio.routes import ORJSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from arena.web.unfailing import told
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "predict"
 USUAL = "/gradio_api/run/{api_name}"
+JSON = b"application/json"
 
 
 def shorten(app: FastAPI, gradio: FastAPI, page: gr.Blocks) -> None:
@@ -34,18 +38,10 @@ def shorten(app: FastAPI, gradio: FastAPI, page: gr.Blocks) -> None:
     no such endpoint."""
     ways = iter_route_contexts(gradio.routes)
     predict: Any = next(way.endpoint for way in ways if way.path == USUAL)
-    # What is taken and given as it is needs nothing of Gradio.
-    plain: dict[int | None, Any] = {
-        number: function.fn
-        for number, function in page.fns.items()
-        if not (function.preprocess or function.postprocess) and len(function.inputs) == 1
-    }
+    address = USUAL.format(api_name=NAME)
 
     async def call(body: PredictBody, request: Request) -> Response:
-        function = plain.get(body.fn_index) if len(body.data) == 1 else None
         try:
-            if function:
-                return await _answered(function, body.data[0], request)
             answer: Response = await predict(NAME, body, request, None)
         except HTTPException:
             raise
@@ -53,16 +49,62 @@ def shorten(app: FastAPI, gradio: FastAPI, page: gr.Blocks) -> None:
             return told(error, request.method)
         return answer
 
-    address = USUAL.format(api_name=NAME)
     app.add_api_route(address, call, methods=["POST"], include_in_schema=False)
-    app.router.routes.insert(0, app.router.routes.pop())
+    usual = app.router.routes.pop()
+    moves = Route(address, _Moves(page, usual), methods=["POST"], include_in_schema=False)
+    app.router.routes.insert(0, moves)
 
 
-async def _answered(function: Any, payload: object, request: Request) -> Response:
-    """As Gradio would answer it."""
+class _Moves:
+    """Answers the calls that need nothing of Gradio, as it would; `usual` answers all else."""
+
+    def __init__(self, page: gr.Blocks, usual: Any) -> None:
+        self._usual = usual
+        self._functions = {
+            number: function.fn
+            for number, function in page.fns.items()
+            # What is taken and given as it is.
+            if not (function.preprocess or function.postprocess) and len(function.inputs) == 1
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first = await receive()
+        asked = _asked(scope, first)
+        data, number = asked.get("data"), asked.get("fn_index")
+        if isinstance(number, int) and isinstance(data, list) and len(data) == 1:
+            function = self._functions.get(number)
+            if function:
+                await (await _answer(function, data[0], scope))(scope, receive, send)
+                return
+        _, known = self._usual.matches(scope)
+        await self._usual.handle(scope | known, _again(first, receive), send)
+
+
+def _asked(scope: Scope, message: Message) -> dict[str, Any]:
+    """What is said in a body that is there whole; nothing where that is not plain."""
+    if message.get("more_body") or dict(scope["headers"]).get(b"content-type") != JSON:
+        return {}
+    try:
+        asked = orjson.loads(message.get("body", b""))
+    except orjson.JSONDecodeError:
+        return {}
+    return asked if isinstance(asked, dict) else {}
+
+
+def _again(first: Message, receive: Receive) -> Receive:
+    left = [first]
+
+    async def given() -> Message:
+        return left.pop() if left else await receive()
+
+    return given
+
+
+async def _answer(function: Any, payload: object, scope: Scope) -> Response:
     started = time.monotonic()
-    answer = await function(payload, gr.Request(request))
+    answer = await function(payload, gr.Request(Request(scope)))
     data = list(answer) if isinstance(answer, tuple) else [answer]
     took = time.monotonic() - started
     how = {"is_generating": False, "duration": took, "average_duration": took}
-    return ORJSONResponse({"data": data, **how, "render_config": None, "changed_state_ids": []})
+    nothing = {"render_config": None, "changed_state_ids": [], "used_cache": None}
+    return ORJSONResponse({"data": data, **how, **nothing})

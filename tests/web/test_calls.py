@@ -4,6 +4,7 @@ business, and what cannot be used is refused as everywhere."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -52,8 +53,27 @@ def test_no_move_waits_for_a_thread_of_gradio(
     asyncio.run(scene())
 
 
+def test_a_move_is_answered_as_gradio_would_answer_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with mounted(tmp_path) as url, Visitor(url) as visitor:
+            page = await Page.opened(visitor)
+            async with httpx.AsyncClient(trust_env=False) as client:
+                for name in ("vote", "unmask"):
+                    body = json.dumps(page.body(name, battle="none"))
+                    told = []
+                    for kind in ("application/json", "application/json; charset=utf-8"):
+                        head = {"Content-Type": kind}
+                        answer = await client.post(page.moves, content=body, headers=head)
+                        assert answer.status_code == 200
+                        told.append({**answer.json(), "duration": 0, "average_duration": 0})
+                    ours, gradios = told
+                    assert ours == gradios and "error" in ours["data"][0]
+
+    asyncio.run(scene())
+
+
 def test_a_call_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
-    json = {"Content-Type": "application/json"}
+    plain = {"Content-Type": "application/json"}
 
     async def scene() -> None:
         async with (
@@ -61,7 +81,7 @@ def test_a_call_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
             httpx.AsyncClient(base_url=url, trust_env=False) as client,
         ):
 
-            async def status(body: str, headers: dict[str, str] = json) -> int:
+            async def status(body: str, headers: dict[str, str] = plain) -> int:
                 answer = await client.post(MOVES, content=body, headers=headers)
                 assert answer.json()["status"] == answer.status_code
                 return answer.status_code
