@@ -106,5 +106,5 @@ async def _answer(function: Any, payload: object, scope: Scope) -> Response:
     data = list(answer) if isinstance(answer, tuple) else [answer]
     took = time.monotonic() - started
     how = {"is_generating": False, "duration": took, "average_duration": took}
-    nothing = {"render_config": None, "changed_state_ids": [], "used_cache": None}
+    nothing: dict[str, Any] = {"render_config": None, "changed_state_ids": [], "used_cache": None}
     return ORJSONResponse({"data": data, **how, **nothing})

@@ -166,8 +166,10 @@ class Client(AsyncClient):
                 await response.aread()
                 raise ResponseError(response.text, response.status_code)
             unread = Unread(response.extensions["reply"])
-            stream = cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
-            async with aclosing(stream) as all_:
+            packed = "Content-Encoding" in response.headers
+            # What is not packed needs none of the layers in between, each of which costs a hop.
+            come = response.aiter_bytes() if packed else aiter(response.extensions["stream"])
+            async with aclosing(cast("AsyncGenerator[bytes, None]", come)) as all_:
                 async for some in all_:
                     with unread.held():
                         yield some, unread
@@ -175,10 +177,11 @@ class Client(AsyncClient):
 
 class _Transport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """As the base; the response has the one of aiohttp as its extension `reply`."""
+        """As the base; the response has its stream, and that of aiohttp, among its extensions."""
         response = await super().handle_async_request(request)
         stream = cast("AiohttpResponseStream", response.stream)
-        response.extensions["reply"] = stream._aiohttp_response  # noqa: SLF001 -- it has no other way
+        reply = stream._aiohttp_response  # noqa: SLF001 -- it has no other way
+        response.extensions |= {"stream": stream, "reply": reply}
         return response
 
 
