@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binom
 
+from arena.adapters.hosts.ollama import MORE_RARELY, RARELY, SETTLED
 from arena.core.battle.pace import Pace, Track
 
 pytestmark = pytest.mark.untraced
@@ -64,6 +65,26 @@ class Writing:
         return Track(self.reached[tokens - 1] if tokens else 0, tokens == len(self.times))
 
 
+class Busy:
+    """What a thread that has little time knows of a reply: it looks each second tick, later each
+    fifth, from when the reply begins, and sees the end at the next one."""
+
+    def __init__(self, writing: Writing) -> None:
+        self.text = writing.text
+        self._writing = writing
+        self._known = Track(0, ended=False)
+        self._looks = self._left = 0
+
+    def track(self, now: float) -> Track:
+        there = self._writing.track(now)
+        if there.written and (there.ended or not self._left):
+            self._known = there
+            self._looks += 1
+            self._left = RARELY if self._looks <= SETTLED else MORE_RARELY
+        self._left -= self._left > 0
+        return self._known
+
+
 def gaps(rng: random.Random, kind: str, speed: float, tokens: int) -> list[float]:
     match kind:
         case "steady":
@@ -99,7 +120,7 @@ class Seen:
     frames: Sequence[tuple[float, int]]
 
 
-def seen(replies: Sequence[Writing], pace: Levels) -> Seen:
+def seen(replies: Sequence[Writing | Busy], pace: Levels) -> Seen:
     seats = "ABCDEFGH"[: len(replies)]
     frames: list[tuple[float, int]] = []
     longest, now = max(len(r.text) for r in replies), 0.03
@@ -178,9 +199,14 @@ def named(signs: Floats, slow: npt.NDArray[np.int64]) -> list[int]:
 
 
 def battles(
-    kinds: Sequence[str], speeds: Sequence[float], pace: Callable[[], Levels], spread: float
+    kinds: Sequence[str],
+    speeds: Sequence[float],
+    pace: Callable[[], Levels],
+    spread: float,
+    look: Callable[[Writing], Writing | Busy] = lambda writing: writing,
 ) -> list[int]:
-    """spread: the longest reply may be so many times as long as the shortest."""
+    """spread: the longest reply may be so many times as long as the shortest. look: how what was
+    written is seen."""
     rng = random.Random(7)
     signs, slow = [], []
     for _ in range(BATTLES):
@@ -191,7 +217,7 @@ def battles(
             writing(rng, rng.choice(kinds), speed, n)
             for speed, n in zip(shuffled, lengths, strict=True)
         ]
-        signs.append(suspicions(seen(replies, pace())))
+        signs.append(suspicions(seen([look(reply) for reply in replies], pace())))
         slow.append(int(np.argmin(shuffled)))
     return named(np.array(signs), np.array(slow))
 
@@ -213,16 +239,33 @@ def test_attackers_name_the_slow_seat_no_better_than_chance(
     kinds: Sequence[str], speeds: Sequence[float]
 ) -> None:
     hits = battles(kinds, speeds, Pace, spread=1.2)
-    # Nine attackers, of whom none may be beyond what chance gives to one in a hundred runs.
-    assert max(hits) <= binom.ppf(1 - 0.01 / len(hits), BATTLES // 2, 1 / len(speeds))
+    assert max(hits) <= by_chance(hits, speeds)
 
 
+def by_chance(hits: Sequence[int], speeds: Sequence[float]) -> float:
+    """So many attackers, of whom none may be beyond what chance gives to one in a hundred runs."""
+    return float(binom.ppf(1 - 0.01 / len(hits), BATTLES // 2, 1 / len(speeds)))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "speeds"), [(["steady"], ALIKE), (KINDS, APART), (KINDS, (15, 30))]
+)
+def test_nor_where_the_arena_is_so_busy_that_it_looks_rarely(
+    kinds: Sequence[str], speeds: Sequence[float]
+) -> None:
+    hits = battles(kinds, speeds, Pace, spread=1.2, look=Busy)
+    assert max(hits) <= by_chance(hits, speeds)
+
+
+@pytest.mark.parametrize("look", [lambda writing: writing, Busy])
 @pytest.mark.parametrize("speeds", [ALIKE, APART])
-def test_the_same_attackers_succeed_on_the_former_pace(speeds: Sequence[float]) -> None:
-    hits = battles(["steady"], speeds, FormerPace, spread=1.2)
+def test_the_same_attackers_succeed_on_the_former_pace(
+    speeds: Sequence[float], look: Callable[[Writing], Writing | Busy]
+) -> None:
+    hits = battles(["steady"], speeds, FormerPace, spread=1.2, look=look)
     assert max(hits) > 0.8 * BATTLES / 2
 
 
 def test_shorter_and_longer_replies_of_like_speed_tell_nothing_either() -> None:
     hits = battles(KINDS, ALIKE, Pace, spread=6)
-    assert max(hits) <= binom.ppf(1 - 0.01 / len(hits), BATTLES // 2, 1 / 3)
+    assert max(hits) <= by_chance(hits, ALIKE)
