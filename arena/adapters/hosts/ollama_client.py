@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import aiohttp
 import httpx
@@ -70,6 +70,16 @@ class Unread:
 
     def __init__(self, reply: aiohttp.ClientResponse) -> None:
         self._reply = reply
+        self._socket: socket.socket | None = None
+
+    @contextmanager
+    def seen(self) -> Iterator[Self]:
+        """As long as it is looked at."""
+        try:
+            yield self
+        finally:
+            if self._socket:
+                self._socket.detach()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -93,15 +103,14 @@ class Unread:
             return False
         if transport.get_extra_info("ssl_object") or "Content-Encoding" in self._reply.headers:
             return False
-        known = transport.get_extra_info("socket")
-        # The same file, not a copy of it, of which there would be as many as replies.
-        same = socket.socket(known.family, known.type, known.proto, known.fileno())
+        if not self._socket:
+            known = transport.get_extra_info("socket")
+            # The same file, not a copy of it, of which there would be as many as replies.
+            self._socket = socket.socket(known.family, known.type, known.proto, known.fileno())
         try:
-            return sign in same.recv(PEEKED, socket.MSG_PEEK)
+            return sign in self._socket.recv(PEEKED, socket.MSG_PEEK)
         except OSError:  # nothing waits, or nobody is there any more
             return False
-        finally:
-            same.detach()
 
 
 class Client(AsyncClient):
@@ -165,14 +174,14 @@ class Client(AsyncClient):
             if not response.is_success:
                 await response.aread()
                 raise ResponseError(response.text, response.status_code)
-            unread = Unread(response.extensions["reply"])
             packed = "Content-Encoding" in response.headers
             # What is not packed needs none of the layers in between, each of which costs a hop.
             come = response.aiter_bytes() if packed else aiter(response.extensions["stream"])
             async with aclosing(cast("AsyncGenerator[bytes, None]", come)) as all_:
-                async for some in all_:
-                    with unread.held():
-                        yield some, unread
+                with Unread(response.extensions["reply"]).seen() as unread:
+                    async for some in all_:
+                        with unread.held():
+                            yield some, unread
 
 
 class _Transport(AiohttpTransport):
