@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -55,6 +56,23 @@ def raw(file: Path) -> Iterator[sqlite3.Connection]:
     """Another program at the same file."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         yield connection
+
+
+def test_connections_that_were_needed_for_a_moment_are_closed_again(file: Path) -> None:
+    together = threading.Barrier(5)
+
+    closed = 0
+
+    async def ask(ledger: SqlLedger) -> None:
+        @event.listens_for(ledger._engine, "close")
+        def count(*_: object) -> None:
+            nonlocal closed
+            closed += 1
+
+        await asyncio.gather(*(ledger._do(lambda _: together.wait(20)) for _ in range(5)))
+        assert closed == 3
+
+    on(file, ask)
 
 
 def test_a_slow_disk_does_not_hold_up_the_event_loop(file: Path) -> None:

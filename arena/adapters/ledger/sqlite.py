@@ -28,6 +28,9 @@ PAGE = 16_384
 CACHE_KIB = 512
 """Of a connection, of which there are several: a fourth of the usual, and votes are written as
 quickly, as the system keeps what was read."""
+POOL: Mapping[str, Any] = {"pool_size": 2, "max_overflow": 13, "pool_use_lifo": True}
+"""Each connection keeps a cache: those that are needed for a moment are closed again, which even at
+150 battles at once is one each two seconds. Their files SQLite keeps for the next ones."""
 PIECE = 50_000
 """Rows of one piece of outcomes: some megabytes."""
 
@@ -100,7 +103,7 @@ class SqliteDatabase:
 
     def engine(self, *, patient: bool = False) -> Engine:
         wait_s = PATIENCE_S if patient else self._busy_timeout_s
-        options: dict[str, Any] = {"poolclass": NullPool} if patient else {}
+        options: Mapping[str, Any] = {"poolclass": NullPool} if patient else POOL
         engine = create_engine(
             # Never a new file in the place of one that was moved away.
             URL.create(
