@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -45,8 +45,9 @@ _TRUTHS = {0: False, 1: True}
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Votes, with their links."""
     connection.execute(_INSERTED, rows)
-    written, ids = _written(connection.dialect.name), [row["id"] for row in rows]
-    _link(connection, lambda last: connection.execute(written, {"last": last, "ids": ids}).all())
+    written = _written(connection.dialect.name, len(rows))
+    ids = {f"id_{number}": row["id"] for number, row in enumerate(rows)}
+    _link(connection, lambda last: connection.execute(written, {"last": last, **ids}).all())
 
 
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
@@ -117,10 +118,11 @@ def _all(dialect: str) -> Select[Any]:
     return select(VOTES.c.sequence, *stored(dialect, _COLUMNS))
 
 
-@cache
-def _written(dialect: str) -> Select[Any]:
-    """Made once: to find out what a statement of so many columns is takes as long as to run it."""
-    ids = VOTES.c.id.in_(bindparam("ids", expanding=True))
+@lru_cache(maxsize=64)
+def _written(dialect: str, rows: int) -> Select[Any]:
+    """Made once for each number of rows: to find out what a statement of so many columns is, and to
+    put a list into it, takes as long as to run it."""
+    ids = VOTES.c.id.in_([bindparam(f"id_{number}") for number in range(rows)])
     return _chosen(dialect, ids, VOTES.c.sequence > bindparam("last"))
 
 
