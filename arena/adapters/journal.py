@@ -6,6 +6,7 @@ taken up by whoever comes first. It is not waited for the disk itself, so a mach
 its power may lose the last moves, but never a vote. It does not know what a move is.
 """
 
+import errno
 import logging
 import os
 import secrets
@@ -45,7 +46,7 @@ class Journal:
             if self._file is None or self._size + len(told) > self._largest:
                 self._begin()
             if self._file is not None:
-                self._size += os.write(self._file, told)
+                self._size = _added(self._file, told, self._size)
         except OSError as error:
             log.warning("a battle would not survive a crash: %s (%s)", self._own, error.strerror)
             return False
@@ -86,13 +87,29 @@ class Journal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._own.with_name(f"{self._own.name}.new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        _is_ours(handle)
-        self._size = sum(os.write(handle, _ended(told)) for told in self._kept())
-        self._largest = max(LARGEST, 2 * self._size)
-        draft.replace(self._own)
+        try:
+            _is_ours(handle)
+            size = 0
+            for told in self._kept():
+                size = _added(handle, _ended(told), size)
+            draft.replace(self._own)
+        except BaseException:
+            # Once it is closed it is nobody's, and another process would take up what is in it.
+            draft.unlink(missing_ok=True)
+            os.close(handle)
+            raise
         if self._file is not None:
             os.close(self._file)
-        self._file = handle
+        self._file, self._size, self._largest = handle, size, max(LARGEST, 2 * size)
+
+
+def _added(file: int, told: bytes, size: int) -> int:
+    """The size of the file with the line at its end, whole or not at all: half of one would spoil
+    the next. size: before that. Raises OSError."""
+    if os.write(file, told) < len(told):
+        os.ftruncate(file, size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return size + len(told)
 
 
 def _ended(told: str) -> bytes:

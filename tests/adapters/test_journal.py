@@ -35,6 +35,38 @@ print("kept", flush=True)
 sys.stdin.read()
 """
 
+FULL = """
+import os, resource, sys
+from dataclasses import replace
+from pathlib import Path
+from arena.adapters.journal import Journal
+from arena.core.battle.entities import Battle, Format
+from arena.core.codec import line
+from tests.core.battle.play import opened
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+def kept(*names):
+    return [journal.keep(replace(battle, id=name)) for name in names]
+
+place, battle = Path(sys.argv[1]), opened(3, Format.ELIMINATION)
+goes_on = line(replace(battle, id="goes on"), Battle)
+journal = Journal(place, lambda: [goes_on])
+before = len(os.listdir("/dev/fd"))
+for room in (0, 100):
+    limit(room)
+    assert kept("never") * 20 == [False] * 20
+assert len(os.listdir("/dev/fd")) == before
+assert not list(place.parent.iterdir())
+limit(resource.RLIM_INFINITY)
+assert kept("before") == [True]
+limit(journal._own.stat().st_size + 700)
+assert kept("short", "none") == [False] * 2
+limit(resource.RLIM_INFINITY)
+assert kept("after", "last") == [True] * 2
+"""
+
 OPENED = open_battle("battle", Format.ELIMINATION, contenders(3), "Why?", 0)
 ANSWERED = opened(3, Format.ELIMINATION)
 
@@ -99,6 +131,16 @@ def test_a_line_that_was_cut_off_costs_only_that_move(tmp_path: Path) -> None:
     left.write_bytes(file.read_bytes() + file.read_bytes()[:40])
     dead.close()
     assert Journal(place, list).take_up() == [OPENED]
+
+
+def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_file(
+    tmp_path: Path,
+) -> None:
+    with program(FULL, tmp_path / "moves") as full:
+        full.communicate()
+    assert full.returncode == 0
+    found = Journal(tmp_path / "moves", list).take_up()
+    assert [battle.id for battle in found] == ["goes on", "before", "after", "last"]
 
 
 def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_it(
