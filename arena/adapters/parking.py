@@ -42,9 +42,7 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             there = [path.read_bytes()] if path.exists() else []
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(b"\n".join(there + lines))
+            _write(draft, there + lines)
             draft.replace(path)
     except OSError as error:
         log.warning("%d battles under way are lost: %s (%s)", len(lines), path, error.strerror)
@@ -52,30 +50,39 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
 
 def unpark(path: Path, kept: Callable[[Battle], object] = lambda battle: None) -> list[Parked]:
     """What was put aside, once: the file is gone then, after `kept` was called with each battle.
-    One that cannot be read is left beside it under another name."""
+    What cannot be read of it is left beside it under another name."""
     try:
         with _alone(path.parent):
             return _taken(path, kept)
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         log.warning("battles put aside in %s cannot be read", path)
         return []
 
 
 def _taken(path: Path, kept: Callable[[Battle], object]) -> list[Parked]:
-    text = path.read_text(encoding="utf-8")
-    try:
-        battles = [read_line(told, Parked) for told in text.split("\n")]
-    except ValueError:
+    battles: list[Parked] = []
+    unreadable: list[bytes] = []
+    for told in path.read_bytes().split(b"\n"):
+        try:
+            battles.append(read_line(told, Parked))
+        except ValueError:
+            unreadable.append(told)
+    if unreadable:
         aside = path.with_name(f"{path.name}.unreadable")
-        path.replace(aside)
-        log.warning("battles put aside cannot be read; the file is kept as %s", aside)
-        return []
+        _write(aside, unreadable)
+        log.warning("%d battles put aside cannot be read; they are in %s", len(unreadable), aside)
     for parked in battles:
         kept(parked.battle)
     path.unlink()
     return battles
+
+
+def _write(path: Path, lines: Sequence[bytes]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(b"\n".join(lines))
 
 
 @contextmanager

@@ -58,6 +58,20 @@ def test_a_damaged_file_is_set_aside_and_told(
     assert "name-0" not in caplog.text and "cannot be read" in caplog.text
 
 
+def test_one_that_cannot_be_read_costs_none_of_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, aside = tmp_path / "battles.parked", tmp_path / "battles.parked.unreadable"
+    newer, binary = b'{"battle": "of a newer arena"}', b"\xff\x00\xfe"
+    park(file, [parked()])
+    file.write_bytes(b"\n".join((newer, file.read_bytes(), binary)))
+    park(file, [parked()])
+    assert unpark(file) == [parked(), parked()]
+    assert aside.read_bytes() == newer + b"\n" + binary
+    assert aside.stat().st_mode & 0o077 == 0 and not file.exists()
+    assert "2 battles put aside cannot be read" in caplog.text
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_not_raised(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
