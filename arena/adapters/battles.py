@@ -61,34 +61,33 @@ class _Shelf:
         if not decided:
             self.undecided[battle.id] = battle.phase
 
-    def take(self, battle_id: str) -> Battle | None:
+    def take(self, battle_id: str) -> tuple[float, Battle] | None:
         """It is not there any more then."""
-        taken = "DELETE FROM battles WHERE id = ? RETURNING battle"
+        taken = "DELETE FROM battles WHERE id = ? RETURNING at, battle"
         found = self._file.execute(taken, (battle_id,)).fetchall()
         self.undecided.pop(battle_id, None)
-        battle: Battle | None = read_line(found[0][0], Battle) if found else None
-        return battle
+        return (found[0][0], read_line(found[0][1], Battle)) if found else None
 
     def drop(self, until: float) -> None:
-        """Those that were put there until then."""
+        """Those whose last move is from before then."""
         dropped = "DELETE FROM battles WHERE at <= ? RETURNING id"
         for (battle_id,) in self._file.execute(dropped, (until,)).fetchall():
             self.undecided.pop(battle_id, None)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[tuple[float, str]]:
         """Of those that were not decided."""
-        for (told,) in self._file.execute("SELECT battle FROM battles WHERE NOT decided"):
-            yield told
+        yield from self._file.execute("SELECT at, battle FROM battles WHERE NOT decided")
 
     def close(self) -> None:
         self._file.close()
 
 
 class MemoryBattles:
-    """`core.ports.Battles` in a dict; battles untouched for a day are forgotten, and so are
-    keys and names. forgotten: called with the id of each battle then, and of one that leaves
-    memory; found: with each that comes back. kept: called with each battle before its move is
-    acknowledged. viewers: of a battle, now."""
+    """`core.ports.Battles` in a dict; a battle is forgotten a day after its last move, and so are
+    keys and names, and neither who looks at it nor a restart prolongs that: what leaves this process
+    carries the time of its last move, in seconds since 1970. forgotten: called with the id of each
+    battle then, and of one that leaves memory; found: with each that comes back. kept: called with
+    that time and each battle before its move is acknowledged. viewers: of a battle, now."""
 
     def __init__(
         self,
@@ -96,11 +95,11 @@ class MemoryBattles:
         keep_s: float = KEEP_S,
         clock: Callable[[], float] = time.monotonic,
         forgotten: Callable[[str], None] = lambda battle_id: None,
-        kept: Callable[[Battle], None] = lambda battle: None,
+        kept: Callable[[float, Battle], None] = lambda moved, battle: None,
         found: Callable[[Battle], None] = lambda battle: None,
         viewers: Callable[[str], int] = lambda battle_id: 0,
     ) -> None:
-        self._battles: OrderedDict[str, tuple[float, Battle]] = OrderedDict()
+        self._battles: dict[str, tuple[float, Battle]] = {}
         self._keys: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._calm: OrderedDict[str, tuple[float, str]] = OrderedDict()
@@ -127,8 +126,8 @@ class MemoryBattles:
         held = self._found_of(battle.id)
         if (held.version if held else 0) != battle.version - 1:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
-        self._hold(battle)
-        self._kept(battle)
+        self._hold(self._clock(), battle)
+        self._kept(time.time(), battle)
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
@@ -137,19 +136,20 @@ class MemoryBattles:
     async def unrevealed(self) -> frozenset[str]:
         return self._without(Phase.DECIDED)
 
-    def undecided(self) -> Iterator[Battle]:
-        """Those under way, and those that ended without a result."""
+    def undecided(self) -> Iterator[tuple[float, Battle]]:
+        """Those under way, and those that ended without a result, with when they were moved."""
         yield from self._undecided_here()
-        yield from (read_line(told, Battle) for told in self._shelf.lines())
+        yield from ((self._moved(at), read_line(told, Battle)) for at, told in self._shelf.lines())
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[tuple[float, str]]:
         """As `undecided`, each as it is written."""
-        yield from (line(battle, Battle) for battle in self._undecided_here())
-        yield from self._shelf.lines()
+        yield from ((moved, line(battle, Battle)) for moved, battle in self._undecided_here())
+        yield from ((self._moved(at), told) for at, told in self._shelf.lines())
 
-    def _undecided_here(self) -> list[Battle]:
+    def _undecided_here(self) -> list[tuple[float, Battle]]:
         self._forget_old()
-        return [each for _, each in self._battles.values() if each.phase is not Phase.DECIDED]
+        here = self._battles.values()
+        return [(self._moved(at), each) for at, each in here if each.phase is not Phase.DECIDED]
 
     def _without(self, *phases: Phase) -> frozenset[str]:
         self._forget_old()
@@ -157,9 +157,10 @@ class MemoryBattles:
         both = here | self._shelf.undecided
         return frozenset(i for i, phase in both.items() if phase not in phases)
 
-    def take_up(self, battle: Battle) -> None:
-        """Keep a battle that another process left; where replies are owed, it is an orphan."""
-        self._hold(battle)
+    def take_up(self, battle: Battle, moved: float = math.inf) -> None:
+        """Keep a battle that another process left, moved now unless told; where replies are owed,
+        it is an orphan."""
+        self._hold(self._clock() - max(0.0, time.time() - moved), battle)
         if battle.phase is Phase.ANSWERING:
             self._left.add(battle.id)
 
@@ -171,6 +172,7 @@ class MemoryBattles:
         """There is no other replica that could have it."""
 
     async def orphans(self) -> tuple[str, ...]:
+        self._forget_old()
         return tuple(self._left)
 
     async def first(self, key: str, battle_id: str) -> str:
@@ -193,29 +195,44 @@ class MemoryBattles:
     def close(self) -> None:
         self._shelf.close()
 
-    def _hold(self, battle: Battle) -> None:
-        now = self._clock()
-        self._battles[battle.id] = (now, battle)
-        self._battles.move_to_end(battle.id)
+    def _hold(self, at: float, battle: Battle) -> None:
+        """at: of its last move."""
+        self._battles[battle.id] = (at, battle)
         self._calm.pop(battle.id, None)
         if battle.phase is not Phase.ANSWERING:
-            self._calm[battle.id] = (now, battle.id)
+            self._calm[battle.id] = (self._clock(), battle.id)
+
+    def _moved(self, at: float) -> float:
+        """The same time for another process, whose clock began at another time."""
+        return time.time() - self._clock() + at
 
     def _found_of(self, battle_id: str) -> Battle | None:
-        if battle_id not in self._battles and (battle := self._shelf.take(battle_id)):
-            self.take_up(battle)
-            self._found(battle)
-        return self._battles[battle_id][1] if battle_id in self._battles else None
+        if battle_id not in self._battles and (taken := self._shelf.take(battle_id)):
+            self._hold(*taken)
+            self._found(taken[1])
+        if battle_id not in self._battles:
+            return None
+        at, battle = self._battles[battle_id]
+        if at <= self._clock() - self._keep_s:
+            self._let_go(battle_id)
+            return None
+        return battle
 
     def _forget_old(self) -> None:
         now = self._clock()
         for battle_id in _drop_old(self._calm, now - CALM_S):
             self._put_away(battle_id, now)
-        for battle_id in _drop_old(self._battles, now - self._keep_s):
-            self._forgotten(battle_id)
-        if now - self._swept > CALM_S:
+        if now - self._swept > min(CALM_S, self._keep_s):
             self._swept = now
-            self._shelf.drop(now - self._keep_s)
+            oldest = now - self._keep_s
+            self._shelf.drop(oldest)
+            for battle_id in [i for i, (at, _) in self._battles.items() if at <= oldest]:
+                self._let_go(battle_id)
+
+    def _let_go(self, battle_id: str) -> None:
+        del self._battles[battle_id]
+        self._left.discard(battle_id)
+        self._forgotten(battle_id)
 
     def _put_away(self, battle_id: str, now: float) -> None:
         if battle_id not in self._battles:
@@ -230,8 +247,7 @@ class MemoryBattles:
         except sqlite3.Error as error:
             log.warning("a battle that nobody follows stays in memory: %s", error)
             return
-        del self._battles[battle_id]
-        self._forgotten(battle_id)
+        self._let_go(battle_id)
 
 
 def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[str]:

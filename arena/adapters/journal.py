@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,9 +30,9 @@ LARGEST = 16 * 1024**2
 
 class Journal:
     """path: what the files' names begin with, beside the ledger. kept: the battles to go on with
-    when the file is written anew, each as a line."""
+    when the file is written anew, each as a line, with when it was moved last."""
 
-    def __init__(self, path: Path, kept: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, path: Path, kept: Callable[[], Iterable[tuple[float, str]]]) -> None:
         self._path = path
         self._kept = kept
         self._file: int | None = None
@@ -39,9 +40,9 @@ class Journal:
         self._size = 0
         self._largest = LARGEST
 
-    def keep(self, battle: Battle) -> bool:
+    def keep(self, moved: float, battle: Battle) -> bool:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
-        told = _ended(line(battle, Battle))
+        told = _ended(moved, line(battle, Battle))
         try:
             if self._file is None or self._size + len(told) > self._largest:
                 self._begin()
@@ -52,10 +53,11 @@ class Journal:
             return False
         return True
 
-    def take_up(self) -> list[Battle]:
+    def take_up(self) -> list[tuple[float, Battle]]:
         """The battles that were left by processes that are gone, as they were after their last
-        move. Their files are gone then, once all is kept here: this process may be killed too."""
-        found: dict[str, Battle] = {}
+        move, and when that was. Their files are gone then, once all is kept here: this process may
+        be killed too."""
+        found: dict[str, tuple[float, Battle]] = {}
         read: list[Path] = []
         with ExitStack() as held:
             for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
@@ -66,11 +68,11 @@ class Journal:
                 if left == self._own or not _is_ours(file.fileno()):
                     continue
                 read.append(left)
-                for battle in filter(None, map(_battle, file)):
+                for moved, battle in filter(None, map(_read, file)):
                     known = found.get(battle.id)
-                    if known is None or known.version < battle.version:
-                        found[battle.id] = battle
-            if all(self.keep(battle) for battle in found.values()):
+                    if known is None or known[1].version < battle.version:
+                        found[battle.id] = moved, battle
+            if all(self.keep(*each) for each in found.values()):
                 for left in read:
                     left.unlink(missing_ok=True)
         return list(found.values())
@@ -90,8 +92,8 @@ class Journal:
         try:
             _is_ours(handle)
             size = 0
-            for told in self._kept():
-                size = _added(handle, _ended(told), size)
+            for each in self._kept():
+                size = _added(handle, _ended(*each), size)
             draft.replace(self._own)
         except BaseException:
             # Once it is closed it is nobody's, and another process would take up what is in it.
@@ -112,17 +114,18 @@ def _added(file: int, told: bytes, size: int) -> int:
     return size + len(told)
 
 
-def _ended(told: str) -> bytes:
-    return told.encode() + b"\n"
+def _ended(moved: float, told: str) -> bytes:
+    return f"{moved}\t{told}\n".encode()
 
 
-def _battle(told: bytes) -> Battle | None:
+def _read(told: bytes) -> tuple[float, Battle] | None:
     """None for one that was being written, or that this arena cannot read."""
+    moved, _, battle = told.rpartition(b"\t")
     try:
-        read: Battle = read_line(told, Battle)
+        # An older arena wrote no time.
+        return float(moved) if moved else time.time(), read_line(battle, Battle)
     except ValueError:
         return None
-    return read
 
 
 def _is_ours(file: int) -> bool:

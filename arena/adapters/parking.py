@@ -7,9 +7,10 @@ read it. It does not know what a battle is, beyond the form in which it is writt
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arena.core.battle.entities import Battle
@@ -24,11 +25,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A battle with all that its viewers were told, and the number of the last of it."""
+    """A battle with all that its viewers were told, and the number of the last of it. moved: when
+    it was moved last, in seconds since 1970; an older arena did not say that."""
 
     battle: Battle
     events: tuple[Event, ...]
     last: int = 0
+    moved: float = field(default_factory=time.time)
 
 
 def park(path: Path, battles: Sequence[Parked]) -> None:
@@ -48,7 +51,9 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
         log.warning("%d battles under way are lost: %s (%s)", len(lines), path, error.strerror)
 
 
-def unpark(path: Path, kept: Callable[[Battle], object] = lambda battle: None) -> list[Parked]:
+def unpark(
+    path: Path, kept: Callable[[float, Battle], object] = lambda moved, battle: None
+) -> list[Parked]:
     """What was put aside, once: the file is gone then, after `kept` was called with each battle.
     What cannot be read of it is left beside it under another name."""
     try:
@@ -61,7 +66,7 @@ def unpark(path: Path, kept: Callable[[Battle], object] = lambda battle: None) -
         return []
 
 
-def _taken(path: Path, kept: Callable[[Battle], object]) -> list[Parked]:
+def _taken(path: Path, kept: Callable[[float, Battle], object]) -> list[Parked]:
     battles: list[Parked] = []
     unreadable: list[bytes] = []
     for told in path.read_bytes().split(b"\n"):
@@ -74,7 +79,7 @@ def _taken(path: Path, kept: Callable[[Battle], object]) -> list[Parked]:
         _write(aside, unreadable)
         log.warning("%d battles put aside cannot be read; they are in %s", len(unreadable), aside)
     for parked in battles:
-        kept(parked.battle)
+        kept(parked.moved, parked.battle)
     path.unlink()
     return battles
 

@@ -71,14 +71,14 @@ class MemoryStores:
         """Memory can always be used."""
 
     def take_up(self) -> None:
-        for left in self._journal.take_up():
+        for moved, left in self._journal.take_up():
             # Nobody knows what was shown of a round that was being written.
             writing = left.phase is Phase.ANSWERING
             battle = rules.void(left, FAULT) if writing else left
-            self._battles.take_up(battle)
+            self._battles.take_up(battle, moved)
             self._feed.found_again(battle)
         for parked in unpark(self._parking, self._keep):
-            self._battles.take_up(parked.battle)
+            self._battles.take_up(parked.battle, parked.moved)
             if parked.events:
                 self._feed.take_up(parked.battle.id, parked.events, parked.last)
             else:
@@ -87,12 +87,13 @@ class MemoryStores:
     async def close(self) -> None:
         left = self._battles.undecided()
         told, last = self._feed.told, self._feed.last
-        park(self._parking, [Parked(each, told(each.id), last(each.id)) for each in left])
+        parked = [Parked(each, told(each.id), last(each.id), moved) for moved, each in left]
+        park(self._parking, parked)
         self._journal.close()
         self._battles.close()
 
-    def _keep(self, battle: Battle) -> None:
-        self._journal.keep(battle)
+    def _keep(self, moved: float, battle: Battle) -> None:
+        self._journal.keep(moved, battle)
 
     def _forget(self, battle_id: str) -> None:
         self._feed.forget(battle_id)

@@ -210,7 +210,7 @@ def test_a_battle_that_people_left_leaves_memory_and_is_still_under_way(tmp_path
             assert await kept.under_way() == {"voting", "ahead", "writing"}
             assert await kept.unrevealed() == {*left}
             assert {*kept._battles} == here
-        assert {each.id: each for each in kept.undecided()} == left
+        assert {each.id: each for _, each in kept.undecided()} == left
         # A vote finds it, whether it was asked for before or not.
         moved = replace(voted(voting, drop("A")), id="voting", version=2)
         await kept.save(moved)
@@ -220,6 +220,61 @@ def test_a_battle_that_people_left_leaves_memory_and_is_still_under_way(tmp_path
         now[0] += KEEP_S
         assert not await kept.unrevealed() and not list(kept.undecided())
         kept.close()
+
+    run(scene)
+
+
+def test_who_only_looks_at_a_battle_does_not_keep_it() -> None:
+    """Nor its votes held back: not in memory, nor where it left memory, nor while it is followed."""
+
+    async def scene() -> None:
+        now, follows = [0.0], {"followed"}
+        gone: list[str] = []
+        kept = MemoryBattles(
+            clock=lambda: now[0],
+            forgotten=gone.append,
+            viewers=lambda battle_id: battle_id in follows,
+        )
+        voting = answered(play_opened(3, Format.ELIMINATION))
+        for name in ("followed", "looked at", "left"):
+            await kept.save(replace(voting, id=name, version=1))
+        while now[0] + KEEP_S / 10 < KEEP_S:
+            now[0] += KEEP_S / 10
+            await kept.load("looked at")
+            assert await kept.unrevealed() == {"followed", "looked at", "left"}
+        await kept.save(replace(voting, id="moved", version=1))
+        now[0] += KEEP_S / 10
+        for name in ("followed", "looked at", "left"):
+            with pytest.raises(UnknownBattle):
+                await kept.load(name)
+        assert await kept.unrevealed() == {"moved"}
+        assert gone.count("followed") == 1
+        kept.close()
+
+    run(scene)
+
+
+def test_a_battle_that_nobody_moves_is_forgotten_though_the_arena_starts_anew_more_often(
+    tmp_path: Path,
+) -> None:
+    """Its votes are held back until then."""
+    now = [0.0]
+
+    async def scene() -> None:
+        voting = replace(answered(play_opened(3, Format.ELIMINATION)), version=1)
+        held: list[set[str]] = []
+        for start in range(5):
+            stores = MemoryStores(tmp_path / "arena.db.parked", lambda _: None)
+            stores._battles._clock = lambda: now[0]
+            stores.take_up()
+            if not start:
+                await stores.battles.save(voting)
+                await stores.battles.save(battle("writing"))
+            held.append({*await stores.battles.unrevealed()})
+            assert {*await stores.battles.orphans()} <= held[-1]
+            now[0] += KEEP_S / 4 + 1
+            await stores.close()
+        assert held == [{voting.id, "writing"}] * 4 + [set()]
 
     run(scene)
 

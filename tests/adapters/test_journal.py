@@ -4,20 +4,21 @@ move; those of a process that lives are its own."""
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from arena import settings as config
+from arena.adapters.battles import KEEP_S
 from arena.adapters.journal import Journal
 from arena.compose.stores import MemoryStores, stores_of
 from arena.core.battle.entities import Battle, Format, Phase
 from arena.core.battle.rules import open_battle
 from arena.core.battle.view import State
 from arena.core.battle.view import state as state_of
-from arena.core.codec import encode
+from arena.core.codec import line
 from arena.core.ports import Delta, Event
 from tests.adapters.ledgers import program
 from tests.core.battle.play import contenders, drop, opened, voted
@@ -29,8 +30,8 @@ from arena.adapters.journal import Journal
 from arena.core.battle.entities import Format
 from tests.core.battle.play import opened
 journal = Journal(Path(sys.argv[1]), lambda: [])
-journal.keep(opened(3, Format.KNOCKOUT))
-journal.keep(opened(3, Format.ELIMINATION))
+journal.keep(1.0, opened(3, Format.KNOCKOUT))
+journal.keep(2.0, opened(3, Format.ELIMINATION))
 print("kept", flush=True)
 sys.stdin.read()
 """
@@ -48,10 +49,10 @@ def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 def kept(*names):
-    return [journal.keep(replace(battle, id=name)) for name in names]
+    return [journal.keep(1.0, replace(battle, id=name)) for name in names]
 
 place, battle = Path(sys.argv[1]), opened(3, Format.ELIMINATION)
-goes_on = line(replace(battle, id="goes on"), Battle)
+goes_on = 1.0, line(replace(battle, id="goes on"), Battle)
 journal = Journal(place, lambda: [goes_on])
 before = len(os.listdir("/dev/fd"))
 for room in (0, 100):
@@ -89,8 +90,8 @@ def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is
     finally:
         there.kill()
         there.communicate()
-    (found,) = journal.take_up()
-    assert (found.id, found.phase) == (OPENED.id, Phase.VOTING)
+    ((moved, found),) = journal.take_up()
+    assert (moved, found.id, found.phase) == (2.0, OPENED.id, Phase.VOTING)
     assert journal.take_up() == []
     journal.close()
     assert not list(tmp_path.iterdir())
@@ -114,23 +115,32 @@ def test_a_battle_that_was_decided_is_found_too_as_its_reveal_may_still_be_asked
 ) -> None:
     dead = Journal(tmp_path / "moves", list)
     decided = voted(ANSWERED, drop("A"), drop("B"))
-    dead.keep(decided)
+    dead.keep(1.5, decided)
     (file,) = tmp_path.iterdir()
     (tmp_path / "moves.1-dead").write_bytes(file.read_bytes())
     dead.close()
-    (found,) = Journal(tmp_path / "moves", list).take_up()
-    assert found.phase is Phase.DECIDED and found == decided
+    assert decided.phase is Phase.DECIDED
+    assert Journal(tmp_path / "moves", list).take_up() == [(1.5, decided)]
+
+
+def test_what_an_older_arena_kept_without_the_time_of_its_move_is_taken_for_new(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "moves.1-dead").write_text(line(ANSWERED, Battle) + "\n")
+    before = time.time()
+    ((moved, found),) = Journal(tmp_path / "moves", list).take_up()
+    assert found == ANSWERED and before <= moved <= time.time()
 
 
 def test_a_line_that_was_cut_off_costs_only_that_move(tmp_path: Path) -> None:
     place = tmp_path / "moves"
     dead = Journal(place, list)
-    dead.keep(OPENED)
+    dead.keep(1.5, OPENED)
     (file,) = tmp_path.iterdir()
     left = tmp_path / "moves.1-dead"
     left.write_bytes(file.read_bytes() + file.read_bytes()[:40])
     dead.close()
-    assert Journal(place, list).take_up() == [OPENED]
+    assert Journal(place, list).take_up() == [(1.5, OPENED)]
 
 
 def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_file(
@@ -140,17 +150,17 @@ def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_
         full.communicate()
     assert full.returncode == 0
     found = Journal(tmp_path / "moves", list).take_up()
-    assert [battle.id for battle in found] == ["goes on", "before", "after", "last"]
+    assert [battle.id for _, battle in found] == ["goes on", "before", "after", "last"]
 
 
 def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("arena.adapters.journal.LARGEST", 5000)
-    kept = [json.dumps(encode(OPENED, Battle))]
+    kept = [(1.0, line(OPENED, Battle))]
     journal = Journal(tmp_path / "moves", lambda: kept)
     for _ in range(50):
-        journal.keep(OPENED)
+        journal.keep(1.0, OPENED)
     (file,) = tmp_path.iterdir()
     assert file.stat().st_size < 20_000 and file.stat().st_mode & 0o077 == 0
     journal.close()
@@ -159,7 +169,7 @@ def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_
 
 def test_a_folder_that_cannot_be_written_lets_battles_go_on(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    Journal(tmp_path / "file" / "moves", list).keep(OPENED)
+    Journal(tmp_path / "file" / "moves", list).keep(1.0, OPENED)
 
 
 def left_by(stores: MemoryStores) -> None:
@@ -189,7 +199,7 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
         before, after = (stores_of(settings, lambda _: None) for _ in range(2))
         assert isinstance(before, MemoryStores) and isinstance(after, MemoryStores)
         before._battles.take_up(battle)
-        before._keep(battle)
+        before._keep(time.time(), battle)
         left_by(before)
         after.take_up()
         found = await after.battles.load(battle.id)
@@ -207,6 +217,30 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
         another.take_up()
         assert battle.id in await another.battles.unrevealed(), "also after an ordinary restart"
         await another.close()
+
+    asyncio.run(scene())
+
+
+def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_killed(
+    tmp_path: Path,
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+
+    async def scene() -> None:
+        held = []
+        for starts in range(5):
+            stores = stores_of(settings, lambda _: None)
+            assert isinstance(stores, MemoryStores)
+            stores.take_up()
+            if not starts:
+                almost = time.time() - KEEP_S + 60
+                stores._battles.take_up(ANSWERED, almost)
+                stores._keep(almost, ANSWERED)
+            if starts == 4:
+                stores._battles._clock = lambda: time.monotonic() + 61
+            held.append({*await stores.battles.unrevealed()})
+            left_by(stores)
+        assert held == [{ANSWERED.id}] * 4 + [set()]
 
     asyncio.run(scene())
 
@@ -229,7 +263,7 @@ def test_a_page_is_told_how_things_are_after_each_of_several_crashes_and_restart
             stores.take_up()
             if len(numbers) == 1:
                 stores._battles.take_up(ANSWERED)
-                stores._keep(ANSWERED)
+                stores._keep(time.time(), ANSWERED)
             await stores.feed.publish(ANSWERED.id, state_of(ANSWERED))
             numbers.append(await last(stores))
             assert numbers[-1] > numbers[-2]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ from tests.core.battle.play import drop, opened, voted
 
 def parked() -> Parked:
     battle = voted(opened(3, Format.KNOCKOUT), drop("A"))
-    return Parked(battle, (state(battle), Delta((Piece("B", 0, "half a “word\n🙂"),))))
+    events = (state(battle), Delta((Piece("B", 0, "half a “word\n🙂"),)))
+    return Parked(battle, events, moved=1.5)
 
 
 def test_what_is_put_aside_comes_back_the_same_and_once(tmp_path: Path) -> None:
@@ -26,6 +29,18 @@ def test_what_is_put_aside_comes_back_the_same_and_once(tmp_path: Path) -> None:
     park(file, [parked(), parked()])
     assert unpark(file) == [parked(), parked()]
     assert unpark(file) == []
+
+
+def test_what_an_older_arena_put_aside_without_the_time_of_its_move_is_taken_for_new(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "battles.parked"
+    park(file, [parked()])
+    file.write_text(file.read_text().replace(', "moved": 1.5', ""))
+    before = time.time()
+    (found,) = unpark(file)
+    assert before <= found.moved <= time.time()
+    assert replace(found, moved=1.5) == parked()
 
 
 def test_what_several_processes_put_aside_at_once_is_all_there(tmp_path: Path) -> None:
