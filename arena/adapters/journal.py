@@ -53,14 +53,15 @@ class Journal:
             return False
         return True
 
-    def take_up(self) -> list[tuple[float, Battle]]:
+    def take_up(self, *older: Path) -> list[tuple[float, Battle]]:
         """The battles that were left by processes that are gone, as they were after their last
         move, and when that was. Their files are gone then, once all is kept here: this process may
-        be killed too."""
+        be killed too. older: what the names of other files begin with, beside these."""
         found: dict[str, tuple[float, Battle]] = {}
         read: list[Path] = []
         with ExitStack() as held:
-            for left in sorted(self._path.parent.glob(f"{self._path.name}.*-*")):
+            names = (self._path, *older)
+            for left in sorted(f for n in names for f in n.parent.glob(f"{n.name}.*-*")):
                 try:
                     file = held.enter_context(left.open("r+b"))
                 except OSError:

@@ -3,7 +3,9 @@
 It does not know what is kept.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -43,15 +45,17 @@ def stores_of(settings: Settings, forgotten: Forgotten) -> Stores:
     """forgotten: told of each battle that is let go."""
     if settings.redis_url:
         return SharedStores(settings, forgotten)
-    return MemoryStores(_parking(settings), forgotten)
+    parking, *older = _parking(settings)
+    return MemoryStores(parking, forgotten, older)
 
 
 class MemoryStores:
     """One process. parking: the file in which battles under way wait for the next one; beside it
-    stands what is found again after a crash."""
+    stands what is found again after a crash. older: such files of before."""
 
-    def __init__(self, parking: Path, forgotten: Forgotten) -> None:
+    def __init__(self, parking: Path, forgotten: Forgotten, older: Sequence[Path] = ()) -> None:
         self._parking = parking
+        self._older = older
         self._forgotten = forgotten
         self._feed = MemoryFeed()
         self._battles = MemoryBattles(
@@ -60,8 +64,7 @@ class MemoryStores:
             found=self._feed.found_again,
             viewers=self._feed.viewers,
         )
-        place = parking.with_name(f"{parking.stem}.moves")
-        self._journal = Journal(place, self._battles.lines)
+        self._journal = Journal(_moves(parking), self._battles.lines)
         self.battles: Battles = self._battles
         self.feed: Feed = self._feed
         self.limits: RateLimits = MemoryLimits()
@@ -71,18 +74,19 @@ class MemoryStores:
         """Memory can always be used."""
 
     def take_up(self) -> None:
-        for moved, left in self._journal.take_up():
+        for moved, left in self._journal.take_up(*map(_moves, self._older)):
             # Nobody knows what was shown of a round that was being written.
             writing = left.phase is Phase.ANSWERING
             battle = rules.void(left, FAULT) if writing else left
             self._battles.take_up(battle, moved)
             self._feed.found_again(battle)
-        for parked in unpark(self._parking, self._keep):
-            self._battles.take_up(parked.battle, parked.moved)
-            if parked.events:
-                self._feed.take_up(parked.battle.id, parked.events, parked.last)
-            else:
-                self._feed.found_again(parked.battle)
+        for parking in (self._parking, *self._older):
+            for parked in unpark(parking, self._keep):
+                self._battles.take_up(parked.battle, parked.moved)
+                if parked.events:
+                    self._feed.take_up(parked.battle.id, parked.events, parked.last)
+                else:
+                    self._feed.found_again(parked.battle)
 
     async def close(self) -> None:
         left = self._battles.undecided()
@@ -134,8 +138,16 @@ class SharedStores:
         self._forgotten(battle_id)
 
 
-def _parking(settings: Settings) -> Path:
-    """Beside a ledger that is a file, else in the cache folder."""
+def _parking(settings: Settings) -> tuple[Path, ...]:
+    """Beside a ledger that is a file, else in the cache folder, by the database, as arenas on several
+    may share the folder; then that of older versions, where all had one name."""
     if file := settings.ledger_file:
-        return file.with_name(f"{file.name}.parked")
-    return settings.cache / "battles.parked"
+        return (file.with_name(f"{file.name}.parked"),)
+    # Under a new password it is the same database.
+    database = re.sub(r":[^/@]*@", "@", settings.database_url, count=1)
+    name = f"battles-{sha256(database.encode()).hexdigest()[:12]}.parked"
+    return settings.cache / name, settings.cache / "battles.parked"
+
+
+def _moves(parking: Path) -> Path:
+    return parking.with_name(f"{parking.stem}.moves")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from arena import settings as config
 from arena.adapters.battles import KEEP_S
 from arena.adapters.journal import Journal
+from arena.adapters.parking import Parked, park
 from arena.compose.stores import MemoryStores, stores_of
 from arena.core.battle.entities import Battle, Format, Phase
 from arena.core.battle.rules import open_battle
@@ -243,6 +245,63 @@ def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_kill
         assert held == [{ANSWERED.id}] * 4 + [set()]
 
     asyncio.run(scene())
+
+
+POSTGRESQL = "postgresql+psycopg://arena:{password}@localhost/{database}"
+
+
+def test_arenas_on_different_databases_leave_each_other_what_they_put_aside(tmp_path: Path) -> None:
+    """Both of one user, so that they share the folder; that of one database finds its own also
+    under a new password."""
+
+    def started(database: str, secret: str) -> MemoryStores:
+        url = POSTGRESQL.format(password=secret, database=database)
+        stores = stores_of(
+            config.load({}, None, DATABASE_URL=url, ARENA_CACHE=str(tmp_path)), lambda _: None
+        )
+        assert isinstance(stores, MemoryStores)
+        stores.take_up()
+        return stores
+
+    async def scene() -> None:
+        first, second = started("first", "old"), started("second", "old")
+        await first.battles.save(replace(OPENED, id="first"))
+        await second.battles.save(replace(OPENED, id="second"))
+        await first.close()
+        crashed = second._journal._own
+        left = crashed.read_bytes()
+        second._journal.close()
+        crashed.with_name(crashed.name.rsplit("-", 1)[0] + "-dead").write_bytes(left)
+        for database in ("first", "second"):
+            stores = started(database, "new")
+            assert await stores.battles.unrevealed() == {database}
+            await stores.close()
+
+    asyncio.run(scene())
+
+
+def test_what_an_older_arena_left_in_the_one_place_for_all_databases_is_found_by_the_first(
+    tmp_path: Path,
+) -> None:
+    url = POSTGRESQL.format(password="old", database="first")
+    settings = config.load({}, None, DATABASE_URL=url, ARENA_CACHE=str(tmp_path))
+    park(tmp_path / "battles.parked", [Parked(replace(OPENED, id="parked"), ())])
+    (tmp_path / "battles.moves.1-dead").write_text(line(OPENED, Battle) + "\n")
+
+    async def scene() -> None:
+        for found in ({"parked", OPENED.id}, set()):
+            stores = stores_of(settings, lambda _: None)
+            stores.take_up()
+            assert await stores.battles.unrevealed() == found
+            for battle in found:
+                await stores.battles.save(decided(await stores.battles.load(battle)))
+            await stores.close()
+
+    def decided(battle: Battle) -> Battle:
+        return replace(battle, phase=Phase.DECIDED, version=battle.version + 1)
+
+    asyncio.run(scene())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_page_is_told_how_things_are_after_each_of_several_crashes_and_restarts(
