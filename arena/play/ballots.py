@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from arena.core.battle import record, rules
-from arena.core.battle.entities import Battle, Judgement, Round, Verdict
+from arena.core.battle.entities import Battle, Judgement, Phase, Round, Verdict
 from arena.core.errors import BadInput, NotYours, OtherVote, StaleVote
 from arena.core.ports import Ledger
 from arena.play.admission import Caller
@@ -68,6 +68,20 @@ def verdict(judgement: str, seat: str) -> Verdict:
         return Verdict(Judgement(judgement), seat)
     except ValueError:
         raise BadInput("A vote is one of: drop (with a seat), tie, bad.") from None
+
+
+def stands(battle: Battle, cast: Round) -> bool:
+    """The battle was moved by this vote, which the ledger has. Raises StaleVote where it was not, and
+    cannot be now: that round is not open."""
+    if any(played.ballot_id == cast.ballot_id for played in battle.rounds):
+        return True
+    here = battle.round, battle.superseding
+    if battle.phase is not Phase.VOTING or here != (cast.number, cast.superseded):
+        raise StaleVote(
+            "Your vote is kept, though the battle had moved on elsewhere by then. The page shows "
+            "where the battle is now."
+        )
+    return False
 
 
 async def as_recorded(battle: Battle, ledger: Ledger) -> Battle:

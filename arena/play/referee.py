@@ -9,7 +9,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -88,8 +88,6 @@ class Referee:
             rng=self._rng,
         )
         self.limited = self._admission.limited
-
-    # Battles ----------------------------------------------------------------------------------
 
     async def open(
         self,
@@ -184,9 +182,10 @@ class Referee:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
         seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same
         vote again changes nothing and gets the first one's result, another one on the same round
-        raises OtherVote; one on a round to come, or one that was taken back, StaleVote. caller:
-        raises NotYours where the battle is somebody else's. rater: what tells several of them
-        apart, the battle's `session` unless told. study: instead of the battle's."""
+        raises OtherVote; one on a round to come, or one that was taken back, StaleVote, and so does
+        one that is kept though another replica moved the battle before. caller: raises NotYours
+        where it is somebody else's. rater: what tells several of them apart, the battle's
+        `session` unless told. study: instead of the battle's."""
         verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
@@ -230,8 +229,7 @@ class Referee:
         return await self._end(battle_id, ABANDONED, tuple(Phase), caller)
 
     async def stop(self, battle_id: str, *, caller: Caller = Caller()) -> State:
-        """Wait for this round no longer: the battle ends without a result, unless every reply
-        has ended by now, which can be judged."""
+        """Wait no longer: the battle ends without a result, unless it can be judged by now."""
         return await self._end(battle_id, STOPPED, (Phase.ANSWERING,), caller)
 
     async def _end(self, battle_id: str, why: str, at: Container[Phase], caller: Caller) -> State:
@@ -241,8 +239,9 @@ class Referee:
             ballots.own(battle, caller)
             moved = rules.void(battle, why)
             await self.rounds.stop(battle_id)
-            self.counted["void"] += 1
-            return await self._moved(moved)
+            with suppress(StaleVote):
+                return await self._moved(moved)
+            return await move(await self._battles.load(battle_id))
 
         return await self._exclusively(battle_id, move)
 
@@ -301,9 +300,8 @@ class Referee:
     async def _exclusively(
         self, battle_id: str, move: Callable[[Battle], Coroutine[Any, Any, State]]
     ) -> State:
-        """Run the move under the battle's lock, to its end even if the caller goes away: a
-        vote must not stay between the ledger and the battle. On another replica it is the
-        version that decides whose move came first."""
+        """Run the move under the battle's lock, to its end even if the caller goes away: a vote
+        must not stay between the ledger and the battle. Between replicas the version decides."""
         await self._battles.load(battle_id)  # An unknown battle gets no lock.
 
         async def locked() -> State:
@@ -322,24 +320,32 @@ class Referee:
             self.counted["ballots"] += 1
         else:
             moved = await ballots.as_recorded(battle, self._ledger)
-        state = await self._moved(moved)
-        ballots.agree(moved.rounds[-1], verdict)
-        return state
+        try:
+            return await self._voted(moved)
+        finally:
+            ballots.agree(moved.rounds[-1], verdict)
+
+    async def _voted(self, battle: Battle) -> State:
+        """Go on from a vote that the ledger has, also if another replica moved the battle meanwhile."""
+        try:
+            return await self._moved(battle)
+        except StaleVote:
+            there = await self._battles.load(battle.id)
+            if ballots.stands(there, battle.rounds[-1]):
+                return view.state(there)
+            return await self._voted(await ballots.as_recorded(there, self._ledger))
 
     async def _moved(self, battle: Battle) -> State:
-        """Store the move and go on from it; if another replica made it first, from where that
-        is now."""
+        """Store the move and go on from it; or from where it led, if a replica made the same."""
         try:
             await self._battles.save(battle)
         except StaleVote:
-            there = await self._battles.load(battle.id)
-            if there.version < battle.version or there.rounds != battle.rounds:
-                raise
-            return view.state(there)
-        if battle.phase is Phase.DECIDED:
-            self.counted["decided"] += 1
+            if rules.same_move(battle, there := await self._battles.load(battle.id)):
+                return view.state(there)
+            raise
+        self._count_end(battle)
         return await self.rounds.go_on(battle)
 
     def _count_end(self, battle: Battle) -> None:
-        if battle.phase is Phase.VOID:
-            self.counted["void"] += 1
+        if battle.phase in (Phase.DECIDED, Phase.VOID):
+            self.counted[battle.phase] += 1

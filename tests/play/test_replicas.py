@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
+from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
-from arena.core.errors import OtherVote, StoreFault
+from arena.core.errors import OtherVote, StaleVote, StoreFault
 from arena.play import rounds
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
@@ -135,6 +136,124 @@ def test_two_votes_at_once_on_two_replicas_are_one_ballot(
             assert (await other.at.referee.state(battle)).panes == stands.panes
         votes = await one.at.ledger.votes()
         assert votes["ballot_id"].nunique() == 1 and len(votes) == 2
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def meanwhile(replica: Replica, happens: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """This happens on the other replica just before this one stores its next move."""
+    battles = replica.at.battles
+    save = battles.save
+
+    async def late(battle: Battle) -> None:
+        battles.save = save  # type: ignore[method-assign]
+        await happens()
+        await save(battle)
+
+    battles.save = late  # type: ignore[method-assign]
+
+
+def test_a_move_that_another_replica_made_otherwise_is_refused_and_the_same_one_is_not(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        battle = (await one.at.referee.open("Why?")).battle
+        async with Viewer(one.at.referee, battle) as seen:
+
+            async def asked(prompt: str) -> State:
+                await seen.until(lambda: seen.now.phase == "voting")
+                meanwhile(other, lambda: one.at.referee.follow_up(battle, "In winter?"))
+                return await other.at.referee.follow_up(battle, prompt)
+
+            with pytest.raises(StaleVote):
+                await asked("In summer?")
+            assert (await one.at.referee.state(battle)).prompts == ("Why?", "In winter?")
+            assert (await asked("In winter?")).prompts == ("Why?", "In winter?", "In winter?")
+            await seen.until(lambda: seen.now.phase == "voting")
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_who_ends_a_battle_that_moves_on_elsewhere_ends_it_as_it_is_then(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: one.at.referee.vote(seen.battle, 1, "drop", "A"))
+            assert (await other.at.referee.abandon(seen.battle)).phase == "void"
+            assert len(await one.at.referee.history(seen.battle)) == 1
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: one.at.referee.abandon(seen.battle))
+            assert (await other.at.referee.abandon(seen.battle)).phase == "void"
+        assert {each.at.referee.counted["void"] for each in (one, other)} == {1}
+        async with one.at.battle() as seen:
+            meanwhile(other, seen.voting)
+            state = await other.at.referee.stop(seen.battle)
+            assert state.phase == "voting", "what can be judged is not stopped"
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_a_vote_that_is_in_the_ledger_moves_the_battle_that_moved_on_elsewhere_or_that_is_told(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        async def asked_on(battle: str, seen: Viewer) -> None:
+            await one.at.referee.follow_up(battle, "In winter?")
+            await seen.until(lambda: seen.now.phase == "voting" and len(seen.now.prompts) == 2)
+
+        async def judged_on(battle: str) -> None:
+            await one.at.referee.vote(battle, 1, "drop", "A")
+            await one.at.referee.vote(battle, 2, "drop", "B")
+
+        async def vote_on(replica: Replica, battle: str, seat: str) -> State:
+            return await replica.at.referee.vote(battle, 1, "drop", seat)
+
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: asked_on(seen.battle, seen))
+            assert (await vote_on(other, seen.battle, "A")).round == 2, "its round is open again"
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: judged_on(seen.battle))
+            assert (await vote_on(other, seen.battle, "A")).phase == "decided"
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: one.at.referee.follow_up(seen.battle, "In winter?"))
+            with pytest.raises(StaleVote, match="Your vote is kept"):
+                await vote_on(other, seen.battle, "A")
+            await seen.until(lambda: len(seen.now.prompts) == 2 and seen.now.phase == "voting")
+            with pytest.raises(OtherVote, match="Model A was voted out"):
+                await vote_on(other, seen.battle, "B")
+            assert (await one.at.referee.state(seen.battle)).round == 2
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(other, lambda: one.at.referee.abandon(seen.battle))
+            with pytest.raises(StaleVote, match="Your vote is kept"):
+                await vote_on(other, seen.battle, "A")
+            assert (await one.at.referee.state(seen.battle)).phase == "void"
+            assert await recorded(one.at.ledger, seen.battle) == 2
+
+    on_two(tmp_path, redis_server, prefix, scene)
+
+
+def test_a_vote_is_not_said_to_be_kept_where_another_one_is(
+    tmp_path: Path, redis_server: RedisServer, prefix: str
+) -> None:
+    async def away() -> None:
+        raise StoreFault("away")
+
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        async with one.at.battle() as seen:
+            await seen.voting()
+            meanwhile(one, away)
+            with pytest.raises(StoreFault):
+                await one.at.referee.vote(seen.battle, 1, "drop", "A")
+            meanwhile(other, lambda: one.at.referee.abandon(seen.battle))
+            with pytest.raises(OtherVote, match="Model A was voted out"):
+                await other.at.referee.vote(seen.battle, 1, "drop", "B")
 
     on_two(tmp_path, redis_server, prefix, scene)
 

@@ -178,6 +178,15 @@ def void(battle: Battle, reason: str) -> Battle:
     return replace(battle, phase=Phase.VOID, void_reason=reason, version=battle.version + 1)
 
 
+def same_move(moved: Battle, there: Battle) -> bool:
+    """The same move was made there, and since then nothing but what contenders do: they answer,
+    or fail."""
+    if moved.phase is Phase.VOID and there.phase is not Phase.VOID:
+        return False
+    here, so_far = ((b.rounds, b.prompts, b.superseding) for b in (moved, there))
+    return here == so_far
+
+
 def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:
     if verdict.judgement is Judgement.DROP:
         return (verdict.seat,)
