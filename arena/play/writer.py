@@ -43,7 +43,7 @@ CONTENDERS_OWN = frozenset(
 
 FAULT = (
     "Something went wrong while the models were writing, so this battle ends without a result. "
-    "Nothing was counted for or against anyone."
+    "Any votes already cast are kept."
 )
 TOO_LONG = (
     "The conversation is longer than the models can read at once, so this battle ends without a "
@@ -51,7 +51,7 @@ TOO_LONG = (
 )
 OVERTHOUGHT = (
     "A model used up what it may think before it had written anything, so this battle ends "
-    "without a result. Nothing was counted for or against anyone."
+    "without a result. Any votes already cast are kept."
 )
 REASONS: Mapping[str, str] = {"too long": TOO_LONG, "overthought": OVERTHOUGHT}
 """What is told of a fault, by its kind; FAULT for the others."""

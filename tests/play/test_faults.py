@@ -476,6 +476,23 @@ def test_a_reply_cut_by_its_length_is_kept_and_marked(tmp_path: Path) -> None:
     run(scene)
 
 
+def test_a_fault_after_a_vote_leaves_that_vote_and_says_so(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama(models(), warm=True) as host:
+            async with table(tmp_path, [host]) as at, at.battle() as seen:
+                await seen.voting()
+                seats = (await at.battles.load(seen.battle)).seats
+                other = next(seat.letter for seat in seats if seat.contender.model != VICTIM)
+                await at.referee.vote(seen.battle, 1, "drop", other)
+                host.fault("bad_request", model=VICTIM)
+                await at.referee.follow_up(seen.battle, "And then?")
+                state = await seen.phase("void")
+                assert await recorded(at.ledger, seen.battle) == 2
+                assert state.notice == FAULT and "votes already cast are kept" in state.notice
+
+    run(scene)
+
+
 def test_a_host_restarted_between_rounds_is_warmed_again_while_all_panes_say_so(
     tmp_path: Path,
 ) -> None:

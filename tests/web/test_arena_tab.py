@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from arena.core.battle.view import Reveal, RevealedSeat
+from arena.core.battle.entities import Format
+from arena.core.battle.record import Ballot, rows
+from arena.core.battle.rules import answer, follow_up
+from arena.core.battle.view import Reveal, RevealedSeat, reveal
 from arena.core.errors import HostFault, LedgerFault, StaleVote
 from arena.core.standings.leaderboard import Movement
 from arena.play.admission import Caller
@@ -18,6 +22,7 @@ from arena.web import unmasking
 from arena.web.callers import cookie
 from arena.web.moves import Moves
 from arena.web.words import DASH, WORDS
+from tests.core.battle.play import answered, drop, opened, reply, voted
 from tests.web.calling import key
 
 CHAMPION = RevealedSeat(
@@ -222,6 +227,22 @@ def test_the_reveal_tells_pace_order_and_movement() -> None:
         "1 vote recorded.",
     ):
         assert said in told, said
+
+
+def test_of_which_rounds_votes_are_not_ranked_is_told() -> None:
+    played = voted(opened(3, Format.ELIMINATION), drop("C"))
+    asked = follow_up(answered(played), "And?")
+    named = answer(asked, "A", replace(reply("I am Llama."), names_itself=True))
+    over = voted(named, drop("A"))
+    why = [
+        row.excluded_reason
+        for battle in (played, over)
+        for row in rows(battle, Ballot(battle.rounds[-1].ballot_id, datetime.now(UTC)))
+    ]
+    assert why == ["", "", "identity"]
+    told = unmasking.draw(reveal(over), (), WORDS["en"])
+    assert "3 votes recorded." in told
+    assert "the votes of the rounds it was judged in are kept but not ranked" in told
 
 
 def test_what_is_not_known_is_drawn_as_a_dash() -> None:

@@ -162,8 +162,9 @@ class RevealedSeat:
 class Reveal:
     """The end of a battle, best place first. votes: the pairs that were judged, without those
     of ballots that were taken back; `both_bad` of them found nobody good enough. `counted` is
-    False where a reply that was judged gave its identity away, or where the battle's terms `altered`
-    a contender, so that ballots are kept but not ranked. unopposed: the champion never met anybody."""
+    False where a reply that was judged gave its identity away, so that the ballots of those rounds
+    are kept but not ranked, or where the battle's terms `altered` a contender, so that none is
+    ranked. unopposed: the champion never met anybody."""
 
     battle: str
     outcome: str
