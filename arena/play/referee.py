@@ -280,8 +280,7 @@ class Referee:
 
     async def health(self) -> None:
         """Raises ArenaError where votes or battles cannot be kept now."""
-        # Any question does; this one is quick, however many battles there are.
-        await asyncio.gather(self._ledger.writable(), self._battles.named(""))
+        await asyncio.gather(self._ledger.writable(), self._battles.named(""))  # Any question does.
 
     def forget(self, battle_id: str) -> None:
         """The battle is no longer stored: let go of what belongs to it."""
