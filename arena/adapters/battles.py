@@ -10,7 +10,7 @@ import math
 import sqlite3
 import time
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -269,12 +269,12 @@ class MemoryFeed:
     """`core.ports.Feed` as one list a battle; followers wait on an event."""
 
     def __init__(self, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._channels: dict[str, _Channel] = {}
+        self._channels: defaultdict[str, _Channel] = defaultdict(_Channel)
         self._heartbeat_s = heartbeat_s
         self._closed = False
 
     async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:  # noqa: ARG002 -- no other replica
-        channel = self._channels.setdefault(battle_id, _Channel())
+        channel = self._channels[battle_id]
         number = channel.events[-1][0] + 1 if channel.events else 1
         channel.events.append((number, event))
         # Wakes those who wait now; the others look at the list before they wait.
@@ -285,7 +285,7 @@ class MemoryFeed:
     async def follow(
         self, battle_id: str, after: int = 0
     ) -> AsyncGenerator[list[tuple[int, Event]], None]:
-        channel = self._channels.setdefault(battle_id, _Channel())
+        channel = self._channels[battle_id]
         channel.viewers += 1
         try:
             while not self._closed:

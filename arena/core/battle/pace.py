@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 STEP = 4
 """Characters."""
@@ -37,8 +38,7 @@ LADDER = math.sqrt(2)
 the coarser, the more is left to be shown at once at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """One reply: characters written so far, and whether that is all of it."""
 
     written: int
@@ -88,22 +88,23 @@ class Pace:
         return all(t.ended and t.written <= self.level for t in tracks.values())
 
     def _moved(self, ticks: int, slowest: int, cap: float) -> Pace:
-        pace = self._set_out(ticks, slowest, cap) if self.standing else replace(self, ticks=ticks)
+        pace = self._set_out(ticks, slowest, cap) if self.standing else self
         if pace.standing:
-            return pace
+            return replace(pace, ticks=ticks)
         gone = pace.rate * (ticks - pace.start.tick)
         level = pace.start.characters + int(gone) // STEP * STEP
         if level > slowest:
-            return replace(pace, standing=Mark(ticks, slowest))
-        return replace(pace, level=level)
+            return replace(pace, ticks=ticks, standing=Mark(ticks, slowest))
+        return replace(pace, ticks=ticks, level=level)
 
     def _set_out(self, ticks: int, slowest: int, cap: float) -> Pace:
+        """With a rate, if it is time."""
         assert self.standing is not None
         stood, gained = ticks - self.standing.tick, slowest - self.standing.characters
         if slowest < self.level + AHEAD or gained <= 0 or stood not in WAITS:
-            return replace(self, ticks=ticks)
+            return self
         on_the_whole = (self.level - STEP) / ticks if self.rate < math.inf else math.inf
         limit = min(MARGIN * gained / stood, on_the_whole, self.rate / LADDER)
         rate = min(cap, LADDER ** math.floor(math.log(limit, LADDER)) if limit else 0)
         start = Mark(ticks - 1, self.level)
-        return replace(self, ticks=ticks, rate=rate, start=start, standing=None)
+        return replace(self, rate=rate, start=start, standing=None)
