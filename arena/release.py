@@ -45,6 +45,7 @@ WHY = {
     "repeat": "of prompts that a rater judged again",
     "identity": "where a reply said who wrote it",
     "superseded": "that were taken back",
+    "itself": "on two contenders of one name",
     "abuse": "of somebody who voted more often than people do",
 }
 IMAGES = "images"

@@ -202,6 +202,8 @@ class _File:
         for side in ("model_a", "model_b"):
             if not values[side].strip():
                 raise Wrong(f"{side} is empty")
+        if values["model_a"] == values["model_b"] and values["excluded_reason"]:
+            raise Passed("two contenders of one name, which do not count")
         if values["model_a"] == values["model_b"]:
             raise Wrong(f"{values['model_a']!r:.60} meets itself")
         said = values["winner"].strip()

@@ -330,6 +330,45 @@ def test_outcomes_are_told_since_any_sequence_as_the_rows_have_them(
     on(url, compare)
 
 
+def test_a_vote_on_two_contenders_of_one_name_does_not_count_and_says_why(url: str) -> None:
+    """As earlier versions wrote some."""
+
+    def rows(id: str, **fields: Any) -> list[VoteRow]:
+        row = replace(ballot(id=id, pairs="AB")[0], model_b="name-A", rater="ann")
+        return [replace(row, **{"battle_id": id, "excluded_reason": "", **fields})]
+
+    async def scene(ledger: SqlLedger) -> None:
+        await ledger.append(rows("old"))
+        await ledger.append(rows("told", excluded_reason="identity"))
+        await ledger.append(rows("fine", model_b="name-B"))
+        expected = ["itself", "identity", ""]
+        first = await ledger.outcomes()
+        assert list(first.rows["excluded_reason"]) == expected
+        assert list((await ledger.votes(("excluded_reason",)))["excluded_reason"]) == expected
+        assert [vote.excluded_reason for vote in await ledger.votes_on("old")] == ["itself"]
+        await ledger.append(rows("again", model_b="name-B", supersedes="old"))
+        withdrawn = (await ledger.outcomes(first.last)).withdrawn
+        pd.testing.assert_frame_equal(withdrawn, first.rows[:1], check_categorical=False)
+        await ledger.exclude([Exclusion("rater", "ann", True, "why", WHEN)])
+        expected = ["itself", "identity", "operator", "operator"]
+        assert list((await ledger.votes(("excluded_reason",)))["excluded_reason"]) == expected
+        told = (await ledger.outcomes()).rows["excluded_reason"]
+        assert list(told) == ["superseded", *expected[1:]]
+        assert not (await ledger.verify()).faults
+
+    on(url, scene)
+
+
+def test_an_import_takes_no_vote_on_two_contenders_of_one_name(url: str) -> None:
+    row = ballot(pairs="AB")[0]
+    with pytest.raises(BadInput, match="have one name"):
+        on(
+            url,
+            lambda ledger: ledger.add([row, replace(row, id="x", battle_id="x", model_b="name-A")]),
+        )
+    assert not ids(url)
+
+
 def test_a_vote_that_is_taken_back_is_told_as_withdrawn_once(url: str) -> None:
     async def scene(ledger: SqlLedger) -> None:
         await ledger.append(ballot(id="first", pairs="AB"))
@@ -410,7 +449,7 @@ def test_any_text_comes_back_in_outcomes_as_it_is(
             round=n,
             ballot_id=str(n),
             model_a=text,
-            model_b=text[::-1],
+            model_b=f"{text[::-1]}.",
             rater=text,
             winner=text,
             excluded_reason=text,
@@ -479,7 +518,7 @@ def test_an_import_keeps_its_order_and_may_be_larger_than_one_portion(
 
 @pytest.mark.parametrize("known", ["all", "little", "more of the second"])
 def test_imported_rows_come_back_as_cast_ones_do(url: str, known: str) -> None:
-    bare = VoteRow(**{**EMPTY, "id": "bare", "timestamp": WHEN})
+    bare = VoteRow(**{**EMPTY, "id": "bare", "timestamp": WHEN, "model_a": "x"})
     rows = [full_row()] if known == "all" else [bare]
     rows += [full_row()] if known == "more of the second" else []
     on(url, lambda ledger: ledger.add(rows))

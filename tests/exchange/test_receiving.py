@@ -271,6 +271,18 @@ def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
         exchange.Votes(files, NOW).check()
 
 
+def test_a_vote_on_one_contender_that_did_not_count_where_it_was_cast_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "votes.jsonl"
+    row = {"model_a": "x", "model_b": "y", "winner": "tie"}
+    several = [row, {**row, "model_b": "x", "excluded_reason": "itself"}]
+    file.write_text("\n".join(map(json.dumps, several)))
+    votes = exchange.Votes([file], NOW)
+    assert [(vote.model_a, vote.model_b) for vote in votes.rows()] == [("x", "y")]
+    assert votes.passed == {"two contenders of one name, which do not count": 1}
+
+
 # What is wrong, and where ----------------------------------------------------------------------
 
 

@@ -119,6 +119,21 @@ def test_counts_that_are_kept_equal_counts_that_are_made_afresh(tmp_path: Path) 
     played(tmp_path, scene)
 
 
+def test_a_vote_on_two_contenders_of_one_name_stops_nothing(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        odd = await at.cast("x", "x", "model_a", battle_id="odd")
+        await at.cast("x", "y", "tie", battle_id="odd", round=2)
+        for board in (await at.board.board(Query()), await at.fresh()):
+            assert (board.votes, board.excluded) == (2, {"itself": 1})
+        assert await at.board.votes() == {"x": 2, "y": 2}
+        assert [moved.contender for moved in await at.board.movement("odd")]
+        await at.cast("x", "y", "tie", battle_id="odd", supersedes=odd)
+        assert (await at.board.board(Query())).excluded == {"superseded": 1}
+
+    played(tmp_path, scene)
+
+
 def test_votes_of_a_battle_that_begins_during_a_read_are_held_back(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         await at.cast("x", "y", "model_a")

@@ -10,12 +10,13 @@ from datetime import UTC
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, insert, or_, select
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
 from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
+from arena.core.standings.votes import ITSELF
 
 _BY_KIND = {RATER: VOTES.c.rater, BALLOT: VOTES.c.ballot_id}
 
@@ -31,7 +32,10 @@ def _current(kind: str) -> Select[str]:
 _EXCLUDED = or_(*(column.in_(_current(kind)) for kind, column in _BY_KIND.items()))
 
 REASON: ColumnElement[str] = case(
-    (and_(VOTES.c.excluded_reason == EMPTY, _EXCLUDED), OPERATOR), else_=VOTES.c.excluded_reason
+    (VOTES.c.excluded_reason != EMPTY, VOTES.c.excluded_reason),
+    (VOTES.c.model_a == VOTES.c.model_b, ITSELF),
+    (_EXCLUDED, OPERATOR),
+    else_=EMPTY,
 ).label("excluded_reason")
 """Of a vote, as it is now. What was not ranked already keeps its reason."""
 
@@ -72,13 +76,16 @@ def applied(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
     ballots = _current(BALLOT)
     few = select(VOTES.c.sequence).where(VOTES.c.ballot_id.in_(ballots))
     out = rows["rater"].isin(raters) | rows["sequence"].isin(connection.scalars(few).all())
+    out &= rows["excluded_reason"] == ""
+    return marked(rows, out, OPERATOR) if out.any() else rows
+
+
+def marked(rows: pd.DataFrame, where: pd.Series, reason: str) -> pd.DataFrame:
+    """Rows of `outcomes`, with that reason there."""
     reasons = rows["excluded_reason"]
-    out &= reasons == ""
-    if out.any():
-        if OPERATOR not in reasons.cat.categories:
-            reasons = reasons.cat.add_categories(OPERATOR)
-        return rows.assign(excluded_reason=reasons.mask(out, OPERATOR))
-    return rows
+    if reason not in reasons.cat.categories:
+        reasons = reasons.cat.add_categories(reason)
+    return rows.assign(excluded_reason=reasons.mask(where, reason))
 
 
 def verify(connection: Connection, head: str) -> tuple[str, list[str]]:

@@ -56,6 +56,11 @@ def _chunks(rows: Iterable[VoteRow]) -> Iterator[list[VoteRow]]:
     remaining = iter(rows)
     while some := list(islice(remaining, AT_ONCE)):
         for row in some:
+            if row.model_a == row.model_b:
+                raise BadInput(
+                    f"The two contenders of vote {_shown(row.id)} have one name. {NOTHING} Leave it "
+                    "out, then import again."
+                )
             if row.timestamp.utcoffset() is None:
                 raise BadInput(
                     f"The vote {_shown(row.id)} has a time without a time zone. {NOTHING} Give "

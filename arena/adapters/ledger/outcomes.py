@@ -4,7 +4,7 @@ Rows are told as they came, so a ballot that was superseded later is told twice:
 before, and that it is withdrawn. It does not know which database answers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -17,7 +17,7 @@ from arena.adapters.ledger import exclusions
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import EMPTY, OUTCOME, VOTES
 from arena.core.ports import Outcomes
-from arena.core.standings.votes import SUPERSEDED, TEXT
+from arena.core.standings.votes import ITSELF, SUPERSEDED, TEXT
 
 FEW = 1000
 """So many new rows are looked at one by one; for more, all ballots that supersede are."""
@@ -42,9 +42,10 @@ def read(connection: Connection, database: Database, after: int) -> Outcomes:
     rows = frame(database.outcomes(connection, after, last))
     superseded = connection.scalars(_superseded(after, last)).all()
     if superseded:
-        rows["excluded_reason"] = _superseded_where(rows, superseded)
+        rows = exclusions.marked(rows, rows["sequence"].isin(superseded), SUPERSEDED)
     again = connection.scalars(_withdrawn(after, last)).all() if after else []
     withdrawn = frame(database.outcomes_of(connection, again)) if again else NOTHING.copy()
+    rows, withdrawn = map(_meeting_others, (rows, withdrawn))
     if decided:
         rows, withdrawn = (exclusions.applied(connection, each) for each in (rows, withdrawn))
     return Outcomes(rows, withdrawn, last, decided)
@@ -85,11 +86,13 @@ def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
 NOTHING = frame(())
 
 
-def _superseded_where(rows: pd.DataFrame, sequences: Sequence[int]) -> pd.Series:
-    reasons = rows["excluded_reason"]
-    if SUPERSEDED not in reasons.cat.categories:
-        reasons = reasons.cat.add_categories(SUPERSEDED)
-    return reasons.mask(rows["sequence"].isin(sequences), SUPERSEDED)
+def _meeting_others(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the reason `ITSELF` where a contender met one of its own name."""
+    a, b = rows["model_a"].cat, rows["model_b"].cat
+    itself = a.codes.to_numpy() == a.categories.get_indexer(b.categories)[b.codes.to_numpy()]
+    if not itself.any():
+        return rows
+    return exclusions.marked(rows, (rows["excluded_reason"] == "") & itself, ITSELF)
 
 
 # Which rows -----------------------------------------------------------------------------------

@@ -44,18 +44,19 @@ def line_up(
     roster: Sequence[Contender], installed: Mapping[str, Installed], remote: Collection[str] = ()
 ) -> LineUp:
     """Match the roster to what is installed, by name. A contender that is named like its model
-    gets the model's exact name. Of contenders that would be the same (one digest, system prompt
-    and options) only the first stays, so that no model ever meets itself. remote: the models
-    whose prompts may leave the machines, by name; all others have to be local."""
+    gets the model's exact name, unless another one has that name; no two have one. Of contenders
+    that would be the same (one digest, system prompt and options) only the first stays, so that
+    no model ever meets itself. remote: the models whose prompts may leave the machines, by name;
+    all others have to be local."""
     allowed = {_plain(name) for name in remote}
     local = {
         name: model
         for name, model in installed.items()
         if _plain(name) in allowed or not (model.remote or _cloud(name))
     }
-    found: dict[str, Contender] = {}
+    found: dict[str, tuple[Contender, str]] = {}
     notes: list[str] = []
-    for contender in _with_auto(roster, local):
+    for contender, own in _with_auto(roster, local):
         try:
             model = match(contender.model, list(local), allowed)
         except ArenaError as error:
@@ -74,12 +75,12 @@ def line_up(
         key = _identity(contender, local[model].digest or model)
         if key in found:
             notes.append(
-                f"{name} is the same as {found[key].name} (the same files, system prompt and "
+                f"{name} is the same as {found[key][0].name} (the same files, system prompt and "
                 "options) and was left out."
             )
             continue
-        found[key] = replace(contender, name=name, model=model)
-    return LineUp(tuple(found.values()), tuple(notes))
+        found[key] = replace(contender, name=name, model=model), own
+    return LineUp(tuple(_of_different_names([*found.values()], notes)), tuple(notes))
 
 
 def match(typed: str, installed: Sequence[str], allowed: Collection[str] = ()) -> str:
@@ -108,13 +109,34 @@ def match(typed: str, installed: Sequence[str], allowed: Collection[str] = ()) -
 
 def _with_auto(
     roster: Sequence[Contender], installed: Mapping[str, Installed]
-) -> Iterable[Contender]:
+) -> Iterable[tuple[Contender, str]]:
+    """Each with the name that is its own, whatever its model is called."""
     for contender in roster:
         if contender.model.lower() != AUTO:
-            yield contender
+            yield contender, contender.name
             continue
         chatting = sorted(name for name, model in installed.items() if model.chats)
-        yield from (replace(contender, name=name, model=name) for name in chatting)
+        for name in chatting:
+            yield replace(contender, name=name, model=name), f"{name} ({contender.name})"
+
+
+def _of_different_names(
+    found: Sequence[tuple[Contender, str]], notes: list[str]
+) -> Iterable[Contender]:
+    """With their own names where those they have by their models are taken: two of one name
+    could be told apart neither in a vote nor on the leaderboard."""
+    given = {contender.name for contender, own in found if contender.name == own}
+    taken: set[str] = set()
+    for contender, own in found:
+        others = taken if contender.name == own else taken | given
+        name = own if contender.name in others else contender.name
+        if name in others:
+            notes.append(
+                f"Another contender is called {name}, so this one was left out. Rename one."
+            )
+            continue
+        taken.add(name)
+        yield replace(contender, name=name)
 
 
 def _identity(contender: Contender, digest: str) -> str:

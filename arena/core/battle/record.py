@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin
 from arena.core import markdown
 from arena.core.battle.entities import Battle, Judgement, Round, Seat, Terms, Verdict
 from arena.core.battle.outcome import altered, pairs, unblinded
+from arena.core.errors import BadInput
 
 SCHEMA_VERSION = 4
 REHEARSAL = "smoke"
@@ -156,11 +157,17 @@ EMPTY: Mapping[str, Any] = {
 
 
 def rows(battle: Battle, ballot: Ballot) -> tuple[VoteRow, ...]:
-    """The rows of the round voted on last, which must carry the ballot's id."""
+    """The rows of the round voted on last, which must carry the ballot's id. Raises BadInput
+    where two contenders have one name."""
     played = battle.rounds[-1]
     if played.ballot_id != ballot.id:
         raise ValueError("the ballot is not that of the battle's last round")
     judged = pairs(played)
+    if any(battle.seat(a).contender.name == battle.seat(b).contender.name for a, b, _ in judged):
+        raise BadInput(
+            "Two contenders of this battle have one name, so no vote between them can be kept. "
+            "Please start a new battle."
+        )
     leaked = unblinded(battle, played)
     return tuple(
         _row(battle, played, ballot, battle.seat(a), battle.seat(b), winner, leaked)

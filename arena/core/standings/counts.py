@@ -105,8 +105,8 @@ class Counts:
     def fold(self, votes: pd.DataFrame, sign: int = 1) -> None:
         """Votes come (sign 1), or go again (−1) with the values they came with.
 
-        Raises `BadInput` for an unknown outcome, a row without two different contenders or a
-        column that is missing, and ValueError where a vote goes that never came; nothing is
+        Raises `BadInput` for an unknown outcome, a row that counts without two different
+        contenders or a column that is missing, and ValueError where a vote goes that never came; nothing is
         changed then."""
         if votes.empty:
             return

@@ -28,6 +28,9 @@ WINNERS = ("model_a", "model_b", "tie", "both_bad")
 SUPERSEDED = "superseded"
 """The excluded_reason of a vote in whose place another one stands."""
 
+ITSELF = "itself"
+"""The excluded_reason of a vote whose two contenders have one name. None is written any more."""
+
 FEW = 64
 """Up to so many rows are coded one by one, faster than by setting out to code a whole column."""
 
@@ -83,9 +86,9 @@ class CodedVotes:
 
 
 def read(votes: pd.DataFrame) -> CodedVotes:
-    """Rows with `OUTCOME_COLUMNS`, of dtype str, object or category. All rows are checked; those
-    with an excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row
-    without two different contenders or a column that is missing."""
+    """Rows with `OUTCOME_COLUMNS`, of dtype str, object or category; those with an
+    excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row that counts
+    without two different contenders, or a column that is missing."""
     require(votes, OUTCOME_COLUMNS)
     (a, names_a), (b, names_b), (winner, winners), (counts, excluded) = side_by_side(
         len(votes),
@@ -115,12 +118,17 @@ def read(votes: pd.DataFrame) -> CodedVotes:
     }
     model_a, model_b = _numbered(model_a, names_a, names), _numbered(model_b, names_b, names)
     outcome = _numbered(outcome, winners, {name: n for n, name in enumerate(WINNERS)})
-    _check(votes, cell, there, model_a, model_b, outcome)
+    _check_outcomes(votes, cell, there[outcome < 0])
 
     if counts is not None:
         cell = cell[counts]
         votes = votes.loc[counts, ["battle_id", "rater"]]
         seen = np.bincount(cell, minlength=len(seen))
+        ranked = seen[there] > 0
+        there, model_a, model_b, outcome = (
+            part[ranked] for part in (there, model_a, model_b, outcome)
+        )
+    _check_contenders(votes, cell, there[(model_a < 0) | (model_b < 0) | (model_a == model_b)])
     return CodedVotes(
         seen[there],
         tuple(names),
@@ -200,16 +208,19 @@ def _numbered(numbers: Ints, labels: list[str], known: dict[str, int]) -> Ints:
     return np.array([-1, *(known.get(label, -1) for label in labels)])[numbers]
 
 
-def _check(
-    votes: pd.DataFrame, cell: Ints, there: Ints, model_a: Ints, model_b: Ints, outcome: Ints
-) -> None:
-    if (wrong := there[outcome < 0]).size:
+def _check_outcomes(votes: pd.DataFrame, cell: Ints, wrong: Ints) -> None:
+    """wrong: the combinations with an outcome that is none."""
+    if wrong.size:
         row = votes.iloc[int(np.argmax(np.isin(cell, wrong)))]
         raise BadInput(
             f"Battle {row['battle_id']} has the unknown outcome {row['winner']!r}; it must be "
             f"one of {', '.join(WINNERS)}. Correct that row, then compute the standings again."
         )
-    if (wrong := there[(model_a < 0) | (model_b < 0) | (model_a == model_b)]).size:
+
+
+def _check_contenders(votes: pd.DataFrame, cell: Ints, wrong: Ints) -> None:
+    """wrong: the combinations without two different contenders."""
+    if wrong.size:
         row = votes.iloc[int(np.argmax(np.isin(cell, wrong)))]
         raise BadInput(
             f"A vote of battle {row['battle_id']} does not name two different "

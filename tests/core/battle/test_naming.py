@@ -77,6 +77,52 @@ def test_a_contender_named_like_its_model_gets_the_exact_name() -> None:
     assert not found.notes
 
 
+@pytest.mark.parametrize(
+    ("roster", "named"),
+    [
+        (
+            [Contender("mistral", "mistral"), Contender("mistral:7b", "mistral", "Be terse.")],
+            ["mistral", "mistral:7b"],
+        ),
+        (
+            [Contender("Mistral", "Mistral"), Contender("mistral", "mistral", "Be terse.")],
+            ["mistral:7b", "mistral"],
+        ),
+        (
+            [Contender("mistral:7b", "mistral", "Be terse."), Contender("rest", "auto")],
+            ["mistral:7b", "mistral:7b (rest)", "phi3:mini"],
+        ),
+        (
+            [Contender("plain", "auto"), Contender("terse", "auto", "Be terse.")],
+            ["mistral:7b", "phi3:mini", "mistral:7b (terse)", "phi3:mini (terse)"],
+        ),
+        (
+            [Contender("auto", "auto"), Contender("mistral:7b", "mistral:7b")],
+            ["mistral:7b", "phi3:mini"],
+        ),
+    ],
+)
+def test_no_two_contenders_have_one_name(roster: list[Contender], named: list[str]) -> None:
+    found = line_up(roster, {"mistral:7b": Installed("d1"), "phi3:mini": Installed("d2")})
+    assert [c.name for c in found.contenders] == named
+    assert [c.model for c in found.contenders] == [
+        "phi3:mini" if "phi3" in n else "mistral:7b" for n in named
+    ]
+
+
+def test_who_has_no_name_of_its_own_is_left_out_and_the_operator_is_told() -> None:
+    roster = (
+        Contender("a:1", "a:1", "Be terse."),
+        Contender("a:1 (rest)", "a:1", "Be kind."),
+        Contender("rest", "auto"),
+    )
+    found = line_up(roster, {"a:1": Installed("d1"), "b:1": Installed("d2")})
+    assert [c.name for c in found.contenders] == ["a:1", "a:1 (rest)", "b:1"]
+    assert found.notes == (
+        "Another contender is called a:1 (rest), so this one was left out. Rename one.",
+    )
+
+
 def test_two_names_of_one_digest_are_one_contender_and_the_operator_is_told() -> None:
     same = Installed("x")
     found = _line_up("a:1", "b:1", "c:1", a_1=same, b_1=same, c_1=Installed("y"))

@@ -12,6 +12,7 @@ import pytest
 from arena.core.battle.entities import Battle, Contender, Format, Judgement, Origin
 from arena.core.battle.record import Ballot, VoteRow, rows
 from arena.core.battle.rules import answer, follow_up, open_battle, undo, void, vote
+from arena.core.errors import BadInput
 from tests.core.battle.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,6 +41,15 @@ def test_one_row_a_judged_pair(verdict: object, expected: set[tuple[str, str, st
     assert {(r.seat_a, r.seat_b, r.winner) for r in written} == expected
     assert {r.ballot_id for r in written} == {"ballot-1"}
     assert len({r.id for r in written}) == len(written)
+
+
+def test_no_vote_is_kept_between_two_contenders_of_one_name() -> None:
+    named = (Contender("one", "m:1"), Contender("two", "m:2"), Contender("one", "m:3"))
+    battle = answered(open_battle("b", Format.ELIMINATION, named, "Why?", 1))
+    for verdict in (drop("A"), TIE, BAD):
+        with pytest.raises(BadInput, match="of this battle have one name"):
+            recorded(voted(battle, verdict))
+    assert len(recorded(voted(battle, drop("B")))) == 2
 
 
 def test_what_was_measured_stands_on_the_side_it_belongs_to() -> None:

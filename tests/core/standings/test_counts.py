@@ -238,6 +238,16 @@ def test_a_vote_must_name_two_contenders() -> None:
             Counts.of(ledger([("x", "y", "tie"), (*pair, "tie")]))
 
 
+def test_a_vote_on_one_contender_that_does_not_count_is_only_counted() -> None:
+    rows = [("x", "x", "model_a"), ("y", "z", "tie"), (None, "y", "tie")]
+    votes = ledger(rows, excluded_reason=["itself", "", "identity"])
+    counted = Counts.of(votes)
+    assert counted.excluded == {"itself": 1, "identity": 1}
+    assert counted.votes == {"y": 1, "z": 1} and counted.fit().names == ("y", "z")
+    counted.fold(votes[:1], -1)
+    assert counted.excluded == {"identity": 1}
+
+
 def test_a_refused_row_leaves_the_counts_as_they_were() -> None:
     counted = Counts.of(ledger([("x", "y", "model_a")]))
     with pytest.raises(BadInput):
