@@ -8,9 +8,10 @@ import hmac
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,9 @@ class Found:
     text: str
 
 
-def screened(found: studies.StudyFrames) -> list[Found]:
-    """What somebody has to look at before it is published."""
+def screened(found: studies.StudyFrames, regions: Sequence[str] = ()) -> list[Found]:
+    """What somebody has to look at before it is published. regions: as `personal.findings` takes
+    them."""
     columns = [(table, column) for table, several in TEXTS.items() for column in several]
     if not found.design.ahead:
         columns += [("votes", side) for side in SAID]
@@ -81,7 +83,7 @@ def screened(found: studies.StudyFrames) -> list[Found]:
         for table, column in columns
         for row, cell in enumerate(getattr(found, table)[column])
         for text in _texts(cell)
-        for each in personal.findings(text)
+        for each in personal.findings(text, regions)
     ]
 
 
@@ -92,23 +94,24 @@ def _texts(cell: Any) -> list[str]:
     return [cell["content"] if isinstance(cell, dict) else cell or ""]
 
 
-def _masked(cell: Any) -> Any:
+def _masked(cell: Any, regions: Sequence[str]) -> Any:
     """The cell with the kind in the place of what was found in its texts."""
     if isinstance(cell, list):
-        return [_masked(each) for each in cell]
+        return [_masked(each, regions) for each in cell]
     if isinstance(cell, dict):
-        return {**cell, "content": personal.masked(cell["content"])}
-    return personal.masked(cell or "")
+        return {**cell, "content": personal.masked(cell["content"], regions)}
+    return personal.masked(cell or "", regions)
 
 
-def _all_masked(found: studies.StudyFrames) -> studies.StudyFrames:
+def _all_masked(found: studies.StudyFrames, regions: Sequence[str]) -> studies.StudyFrames:
+    masked = partial(_masked, regions=regions)
     items = (
-        replace(item, turns=tuple(_masked([*item.turns])), system=_masked(item.system))
+        replace(item, turns=tuple(masked([*item.turns])), system=masked(item.system))
         for item in found.design.items
     )
     tables = {
         name: getattr(found, name).assign(
-            **{column: getattr(found, name)[column].map(_masked) for column in columns}
+            **{column: getattr(found, name)[column].map(masked) for column in columns}
         )
         for name, columns in (TEXTS | {"votes": (*TEXTS["votes"], *SAID)}).items()
     }
@@ -116,10 +119,16 @@ def _all_masked(found: studies.StudyFrames) -> studies.StudyFrames:
 
 
 def release(
-    settings: Settings, name: str, folder: Path, *, licence: str, mask: bool
+    settings: Settings,
+    name: str,
+    folder: Path,
+    *,
+    licence: str,
+    mask: bool,
+    regions: Sequence[str] = (),
 ) -> list[Found]:
-    """Write it. mask: put the kind in the place of what was found, else keep it. Raises BadInput
-    where the study is open."""
+    """Write it. mask: put the kind in the place of what was found, else keep it. regions: as
+    `personal.findings` takes them. Raises BadInput where the study is open."""
     found = studies.frames_of(settings, name)
     if found.status.open or found.blind:
         raise BadInput(f"{name} is open. Close it first: arena study close {name}")
@@ -129,8 +138,8 @@ def release(
 
     key, images = frames.from_ledger(settings, read)
     names = _names(found, key)
-    findings = screened(found)
-    found = _all_masked(found) if mask else found
+    findings = screened(found, regions)
+    found = _all_masked(found, regions) if mask else found
     tables = _tables(found, names)
     folder.mkdir(parents=True, exist_ok=True)
     for file, table in tables.items():
@@ -141,7 +150,8 @@ def release(
     made = derived(folder)
     for file, table in made.items():
         write(table, folder / file)
-    _told(found, folder, tables | made, licence, mask, len(findings))
+    looked = {"found": len(findings), "masked": mask, "telephone_regions": list(regions)}
+    _told(found, folder, tables | made, licence, looked)
     return findings
 
 
@@ -214,10 +224,10 @@ def _told(
     folder: Path,
     tables: Mapping[str, pd.DataFrame],
     licence: str,
-    mask: bool,
-    number: int,
+    looked: Mapping[str, Any],
 ) -> None:
-    """The card, the method, the metadata, and the digests of all."""
+    """The card, the method, the metadata, and the digests of all. looked: for personal data, how
+    and with what result."""
     now = datetime.now(UTC)
     excluded = _excluded(tables["votes.parquet"])
     design = replace(found.design, completion=Completion(passed=found.design.completion.passed))
@@ -230,7 +240,7 @@ def _told(
         "raters": {"came": found.status.raters, "finished": found.status.finished},
         "excluded": excluded,
         "standings": "Bradley-Terry, normal prior of 1.5 logits, sandwich covariance by rater",
-        "personal_data": {"found": number, "masked": mask},
+        "personal_data": looked,
     }
     (folder / "method.json").write_text(json.dumps(method, indent=2, default=str) + "\n", "utf-8")
     template = Path(__file__).parent / "exchange" / "card.md.j2"
@@ -245,8 +255,7 @@ def _told(
         standings=tables["standings.csv"].dropna(subset="rating").itertuples(),
         excluded=excluded,
         why=WHY,
-        found=number,
-        masked=mask,
+        **looked,
     )
     (folder / "README.md").write_text(told + "\n", "utf-8")
     digests = {file: (_digest(folder / file), table) for file, table in tables.items()}

@@ -243,7 +243,7 @@ def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'arena.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
-    turns = ("Is ask@example.org a tree?", "And turn@example.org?")
+    turns = ("Is ask@example.org a tree?", "And turn@example.org, or 030 901820?")
     played(url, replace(STUDY, items=(Item("p0", turns, system="You are sys@example.org."),)))
     close(url)
     folder = tmp_path / "release"
@@ -251,11 +251,16 @@ def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
     told = capsys.readouterr().err
     for where in ("prompt: email ask", "turns: email turn", "system: email sys", "thinking_a: "):
         assert where in told
-    assert main(["study", "release", "trees", str(folder), "--personal", "mask"]) == 0
+    assert "phone" not in told
+    german = ["study", "release", "trees", str(folder), "--region", "de"]
+    assert main(german) == 1
+    assert "turns: phone 030 901820" in capsys.readouterr().err
+    assert main([*german, "--personal", "mask"]) == 0
+    assert "as they are written in DE:" in (folder / "README.md").read_text()
     texts = (folder / name for name in ("method.json", "prompts.jsonl", "replies.jsonl"))
     everything = "".join(file.read_text() for file in texts)
     everything += pd.read_parquet(folder / "votes.parquet").to_csv()
-    assert "@example" not in everything and "And [email]" in everything
+    assert "@example" not in everything and "And [email], or [phone]?" in everything
 
 
 def test_what_is_no_release_and_what_is_no_study_is_said(url: str, tmp_path: Path) -> None:
