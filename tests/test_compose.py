@@ -16,6 +16,7 @@ from psutil import STATUS_ZOMBIE, Process
 
 from arena.adapters import language
 from arena.compose import House
+from arena.compose.asking import timeouts_of
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import ConfigError
@@ -200,3 +201,28 @@ def test_a_file_that_holds_no_certificate_stops_the_start(tmp_path: Path) -> Non
     (tmp_path / "ca.pem").write_text("not a certificate")
     with pytest.raises(ConfigError, match="OLLAMA_CA_FILE"):
         House(load({"OLLAMA_CA_FILE": str(tmp_path / "ca.pem")}, None))
+
+
+# How long models may take ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "reply_s", "least_round_s"),
+    [
+        ({}, 300, 600),
+        ({"ARENA_TIMEOUT": "1", "ARENA_FIRST_TOKEN": "1", "ARENA_MAX_TOKENS": "1"}, 300, 600),
+        ({"ARENA_TIMEOUT": "3600"}, 300, 3900),
+        ({"ARENA_FIRST_TOKEN": "3600"}, 300, 3900),
+        ({"ARENA_MAX_TOKENS": "32768"}, (32768 + 2048) / 10, 180 + (32768 + 2048) / 10),
+        ({"ARENA_THINK_TOKENS": "131072"}, (131072 + 512) / 10, 180 + (131072 + 512) / 10),
+        ({"ARENA_MAX_PROMPT": "100000"}, 300, 180 + 1000 + 300),
+    ],
+)
+def test_what_settings_allow_can_be_reached(
+    tmp_path: Path, environment: dict[str, str], reply_s: float, least_round_s: float
+) -> None:
+    settings = load({**environment, "DATABASE_URL": f"sqlite:///{tmp_path / 'arena.db'}"}, None)
+    made = House(settings)
+    assert timeouts_of(settings).total == reply_s
+    stage = made.referee.rules.stage
+    assert stage.total_s >= least_round_s and (environment or stage.total_s == 600)

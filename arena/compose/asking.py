@@ -1,4 +1,4 @@
-"""Settings in the terms of the hosts' adapter: time limits, certificates, options.
+"""Settings in terms of what is asked of hosts: time limits, certificates, options.
 
 It does not know hosts, only what all of them are asked with.
 """
@@ -8,11 +8,29 @@ from typing import Any
 
 from arena.adapters.hosts import HostTimeouts
 from arena.core.errors import ConfigError
+from arena.play.stage import StageRules
 from arena.settings import Settings
+
+SLOWEST = 10.0
+"""Tokens a second that a model has to write, where as many are allowed as take longer than what
+everybody has."""
 
 
 def timeouts_of(settings: Settings) -> HostTimeouts:
-    return HostTimeouts(cold=settings.timeout_s, warm=settings.first_token_s)
+    tokens = settings.max_tokens + settings.think_tokens
+    return HostTimeouts(
+        cold=settings.timeout_s,
+        warm=settings.first_token_s,
+        total=max(HostTimeouts().total, tokens / SLOWEST),
+    )
+
+
+def round_s(settings: Settings) -> float:
+    """The longest a round may take: that a model comes, reads the longest prompt and writes as
+    much as it may."""
+    timeouts, longest = timeouts_of(settings), [{"content": " " * settings.max_prompt}]
+    begun = max(timeouts.first(longest, cold=cold) for cold in (True, False))
+    return max(StageRules().total_s, begun + timeouts.total)
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext | None:

@@ -13,7 +13,7 @@ from arena.adapters import language
 from arena.adapters.hosts import HostPool
 from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
-from arena.compose.asking import options_of, timeouts_of, tls_of
+from arena.compose.asking import options_of, round_s, timeouts_of, tls_of
 from arena.compose.stores import stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply
 from arena.core.battle.matchup import Policy
@@ -82,7 +82,10 @@ class House:
                 ),
                 longest_line=settings.queue,
                 stage=StageRules(
-                    at_once=settings.at_once, pace=settings.pace, grace_s=settings.grace_s
+                    at_once=settings.at_once,
+                    pace=settings.pace,
+                    grace_s=settings.grace_s,
+                    total_s=round_s(settings),
                 ),
             ),
             readiness=lambda: self.readiness,
