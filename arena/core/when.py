@@ -11,14 +11,14 @@ When = str | date
 
 
 def since(said: When) -> datetime:
-    """When it begins: a day (2026-03-01) at midnight. UTC, where no zone is given. Raises
-    BadInput for what is no time."""
+    """When it begins, in UTC: a day (2026-03-01) at midnight. What has no zone is in UTC already.
+    Raises BadInput for what is no time."""
     return _moment(said)[0]
 
 
 def until(said: When) -> datetime:
-    """When it ends, that moment no longer counting: a day with all of its 24 hours. UTC, where
-    no zone is given. Raises BadInput for what is no time."""
+    """When it ends, in UTC, that moment no longer counting: a day with all of its 24 hours. What
+    has no zone is in UTC already. Raises BadInput for what is no time."""
     moment, whole_day = _moment(said)
     try:
         return moment + timedelta(days=1) if whole_day else moment
@@ -42,7 +42,10 @@ def _moment(said: When) -> tuple[datetime, bool]:
         raise _unknown(said)
     if not isinstance(said, datetime):
         return datetime.combine(said, time(), UTC), True
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)), False
+    try:
+        return (said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)), False
+    except OverflowError:
+        raise _unknown(said) from None
 
 
 def _unknown(said: object) -> BadInput:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from arena.core.standings.board import Board, Query
 from arena.core.standings.bradley_terry import Method
@@ -52,6 +53,29 @@ def test_a_comment_says_what_the_ratings_are_of() -> None:
     assert "\n% 1 vote; ties left out; corrected for order; x at 1000.\n" in table
     table = latex(replace(standings(("x", "y", "tie")), query=Query(Slice(topic="a\n\\input"))))
     assert "topic “a \\input”.\n" in table
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2026-03-01", "2026-03-04", "since 2026-03-01; until 2026-03-04"),
+        ("2026-03-01T00:00Z", "2026-03-05T00:00Z", "since 2026-03-01; until 2026-03-04"),
+        (
+            "2026-03-01T18:00Z",
+            "2026-03-05T12:00Z",
+            "since 2026-03-01T18:00:00Z; until 2026-03-05T12:00:00Z",
+        ),
+        (
+            "2026-03-01T00:00+05:30",
+            "2026-03-05T05:30:00.25+05:30",
+            "since 2026-02-28T18:30:00Z; until 2026-03-05T00:00:00.250000Z",
+        ),
+    ],
+)
+def test_a_comment_says_from_when_to_when_the_votes_are(since: str, until: str, said: str) -> None:
+    query = Query(Slice.asked(since=since, until=until))
+    table = latex(replace(standings(("x", "y", "tie")), query=query))
+    assert f"\n% 1 vote; {said}.\n" in table
 
 
 def test_groups_that_never_met_stand_apart() -> None:

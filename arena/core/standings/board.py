@@ -5,7 +5,7 @@ It does not know where votes come from nor how a board is drawn.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Literal, Self
 
 import pandas as pd
@@ -66,8 +66,8 @@ class Query:
         rater = labels.pop("rater")
         told = [f"{label} “{value}”" for label, value in labels.items() if value]
         told += ["one rater’s votes only"] if rater else []
-        told += [f"since {part.since.date().isoformat()}"] if part.since else []
-        told += [f"until {(part.until - timedelta(1)).date().isoformat()}"] if part.until else []
+        told += [f"since {_moment(part.since)}"] if part.since else []
+        told += [f"until {_moment(part.until, last=True)}"] if part.until else []
         told += ["ties left out"] if self.method.ties == "drop" else []
         told += ["ties by Davidson's model"] if self.method.ties == "davidson" else []
         told += ["both bad left out"] if self.method.bad == "drop" else []
@@ -133,6 +133,13 @@ class Statistics:
     study: Mapping[str, int]
     excluded: Mapping[str, int]
     held_back: int
+
+
+def _moment(moment: datetime, *, last: bool = False) -> str:
+    """The day alone where it begins then, or, as the last one, ends then."""
+    if moment.time() == time():
+        return (moment - timedelta(last)).date().isoformat()
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def board_of(
