@@ -102,6 +102,41 @@ def test_nothing_appears_below_a_vote_that_was_read_also_when_the_first_writer_i
     assert finally_ == [*meanwhile, "slow", "quick-1-AB"]
 
 
+# What two write at once -------------------------------------------------------------------------
+
+KEPT = "INSERT INTO battle_images VALUES ('i2', now(), false, 3, 'jpg')"
+TOLD = "INSERT INTO shared_battles VALUES ('battle', 'somebody', now(), 'first')"
+
+
+@pytest.mark.parametrize("written", [KEPT, TOLD], ids=["an image", "a link"])
+def test_what_another_writes_at_the_same_time_is_written_all_the_same(
+    postgresql: Postgresql, schema: str, url: str, written: str
+) -> None:
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    async def scene(ledger: SqlLedger) -> None:
+        with postgresql.connect(schema) as other, postgresql.connect() as watch:
+            other.execute("BEGIN")
+            other.execute(written)
+            images = {"i1": b"one", "i2": b"jpg", "i3": b"three"}
+            working = asyncio.create_task(
+                ledger.keep_images(images)
+                if written == KEPT
+                else ledger.share("battle", "me", "second")
+            )
+            while not watch.execute(blocked).fetchone()[0] and not working.done():
+                await asyncio.sleep(0.005)
+            assert not working.done()
+            other.execute("COMMIT")
+            await working
+        if written == KEPT:
+            assert await ledger.images(list(images)) == images
+        else:
+            assert await ledger.shared("battle") == ("me", "second")
+
+    on(url, scene)
+
+
 # What is acknowledged is durable ----------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from arena.adapters.ledger.schema import IMAGES
+from arena.adapters.ledger.schema import IMAGES, INSERTS
 from arena.core.errors import NoCapacity
 
 UNVOTED = timedelta(days=2)
@@ -27,16 +27,12 @@ def keep(connection: sa.Connection, images: Mapping[str, bytes]) -> None:
     held = connection.scalar(sa.select(sa.func.sum(_C.size)).where(~_C.voted)) or 0
     if held + sum(map(len, images.values())) > ROOM:
         raise NoCapacity("Too many images are waiting for a vote. Please ask without one.")
-    named = _C.digest.in_(list(images))
-    connection.execute(sa.update(IMAGES).where(named).values(kept_at=now))
-    there = set(connection.scalars(sa.select(_C.digest).where(named)))
-    new = [
-        {"digest": digest, "kept_at": now, "voted": False, "size": len(data), "data": data}
-        for digest, data in images.items()
-        if digest not in there
-    ]
-    if new:
-        connection.execute(sa.insert(IMAGES), new)
+    into = INSERTS[connection.dialect.name](IMAGES)
+    kept = into.on_conflict_do_update(index_elements=[_C.digest], set_={"kept_at": now})
+    # In one order, as two that keep the same would wait for each other in different ones.
+    for digest, data in sorted(images.items()):
+        row = {"digest": digest, "kept_at": now, "voted": False, "size": len(data), "data": data}
+        connection.execute(kept, row)
 
 
 def hold(connection: sa.Connection, digests: Sequence[str]) -> None:

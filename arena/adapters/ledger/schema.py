@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
@@ -192,6 +194,10 @@ _INDEXES = (
     ),
     sa.Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
 )
+
+INSERTS: Mapping[str, Any] = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
+"""By dialect: an insert that says what becomes of a row that is there, also by another's
+transaction that ends meanwhile."""
 
 OUTCOME = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reason")
 """What standings need of a vote besides its sequence."""

@@ -35,7 +35,7 @@ from arena.adapters.ledger import (
 from arena.adapters.ledger.database import database_of
 from arena.adapters.ledger.faults import CROWDED, NEWER, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
-from arena.adapters.ledger.schema import DTYPES, KEYS, SHARED, VOTES, values_of
+from arena.adapters.ledger.schema import DTYPES, INSERTS, KEYS, SHARED, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
@@ -207,8 +207,8 @@ class SqlLedger:
         row = {"battle_id": battle, "owner": owner, "shared_at": datetime.now(UTC), "told": told}
 
         def keep(db: Connection) -> None:
-            db.execute(delete(SHARED).where(SHARED.c.battle_id == battle))
-            db.execute(insert(SHARED), row)
+            into = INSERTS[db.dialect.name](SHARED).values(row)
+            db.execute(into.on_conflict_do_update(index_elements=["battle_id"], set_=row))
 
         await self._do(keep, writing=True)
 

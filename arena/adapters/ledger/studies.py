@@ -10,11 +10,9 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, insert, or_, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from arena.adapters.ledger.database import Database
-from arena.adapters.ledger.schema import STUDY_EVENTS, STUDY_REPLIES, VOTES
+from arena.adapters.ledger.schema import INSERTS, STUDY_EVENTS, STUDY_REPLIES, VOTES
 from arena.core.battle.entities import Reply
 from arena.core.battle.record import KINDS, REMARKED
 from arena.core.codec import decode, encode
@@ -24,7 +22,6 @@ from arena.core.study.written import Written
 
 AT_ONCE = 500
 _EVENT = [STUDY_EVENTS.c[name] for name in ("kind", "at", "rater", "battle", "item", "data")]
-_INSERTS = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 
 
 def events(connection: Connection, study: str) -> list[Event]:
@@ -103,8 +100,8 @@ def keep(connection: Connection, study: str, written: Iterable[Written]) -> int:
         }
         for each in written
     ]
-    insert_into: Any = _INSERTS[connection.dialect.name]
-    new = insert_into(STUDY_REPLIES).on_conflict_do_nothing().returning(STUDY_REPLIES.c.sequence)
+    into = INSERTS[connection.dialect.name](STUDY_REPLIES)
+    new = into.on_conflict_do_nothing().returning(STUDY_REPLIES.c.sequence)
     return sum(len(connection.execute(new, row).all()) for row in rows)
 
 
