@@ -43,8 +43,12 @@ def _open_webui(record: Record) -> list[dict[str, Any]]:
     rated, beside = data.get("model_id"), data.get("sibling_model_ids") or []
     if not isinstance(beside, list):
         raise ValueError("data.sibling_model_ids is no list")
+    # It writes null for a reply whose model it does not know.
+    named = [name for name in beside if name is not None]
+    if not all(isinstance(name, str) for name in named):
+        raise ValueError("data.sibling_model_ids holds what is no name")
     won = str(data.get("rating")) == "1"
-    others = [str(name) for name in dict.fromkeys(beside) if name != rated]
+    others = [name for name in dict.fromkeys(named) if name != rated]
     if str(data.get("rating")) not in ("1", "-1") or not others:
         raise Passed("feedback on one reply alone")
     chat = _object(_object(_object(_object(record, "snapshot"), "chat"), "chat"), "history")
@@ -96,10 +100,14 @@ def _sibling(messages: Record, own: Any, name: str) -> Any:
 
 def _stands_before(messages: Record, reply: Any, own: Any, by_name: bool) -> bool:
     """Which of the two the chat shows first; by name where it is not known, so that the order
-    tells nothing of who won."""
+    tells nothing of who won. Raises ValueError."""
     asked = messages.get(str(own.get("parentId"))) if reply and own else None
     shown = asked.get("childrenIds") if isinstance(asked, Mapping) else None
-    if not isinstance(shown, list) or not {reply.get("id"), own.get("id")} <= set(shown):
+    if not isinstance(shown, list):
+        return by_name
+    if not all(isinstance(id, str) for id in shown):
+        raise ValueError("childrenIds holds what is no id")
+    if reply.get("id") not in shown or own.get("id") not in shown:
         return by_name
     return shown.index(reply["id"]) < shown.index(own["id"])
 

@@ -554,7 +554,7 @@ def test_feedback_of_open_webui_is_read_and_what_compares_nothing_is_counted(
     rows = [
         feedback("f1", 1, ["y"], arena=True),
         feedback("f2", "-1", ["y", "z"]),
-        feedback("f3", 1, None),
+        feedback("f3", 1, [None]),
         feedback("f4", 1, ["x"], arena=True),
     ]
     file.write_text(json.dumps(rows))
@@ -569,6 +569,31 @@ def test_feedback_of_open_webui_is_read_and_what_compares_nothing_is_counted(
     assert (second.model_a, second.winner, second.excluded_reason) == ("y", "model_a", "identity")
     assert (third.model_a, third.model_b, third.winner) == ("x", "z", "model_b")
     assert second.ballot_id == third.ballot_id == second.battle_id == "f2"
+
+
+@pytest.mark.parametrize("odd", [{"id": "y"}, ["y"], 3])
+def test_what_is_no_name_in_feedback_of_open_webui_is_told_by_its_line(
+    tmp_path: Path, odd: Any
+) -> None:
+    file = tmp_path / "feedback-history.json"
+    beside, children = feedback("f2", 1, ["y", odd]), feedback("f3", 1, ["y"])
+    question = children["snapshot"]["chat"]["chat"]["history"]["messages"]["q"]
+    question["childrenIds"].append(odd)
+    file.write_text(json.dumps([feedback("f1", 1, ["y"]), beside, children]))
+    with pytest.raises(BadInput, match="2 rows of 3") as refused:
+        exchange.Votes([file], NOW).check()
+    assert "row 2: data.sibling_model_ids holds what is no name" in str(refused.value)
+    assert "row 3: childrenIds holds what is no id" in str(refused.value)
+
+
+@pytest.mark.parametrize("message", ["m1", "m2"])
+def test_a_reply_whose_id_is_none_is_ordered_by_name(tmp_path: Path, message: str) -> None:
+    file = tmp_path / "feedback-history.json"
+    row = feedback("f1", 1, ["y"])
+    row["snapshot"]["chat"]["chat"]["history"]["messages"][message]["id"] = {"x": 1}
+    file.write_text(json.dumps([row]))
+    (vote,) = exchange.Votes([file], NOW).rows()
+    assert (vote.model_a, vote.model_b) == ("x", "y")
 
 
 def test_votes_of_comparia_are_read(tmp_path: Path) -> None:
