@@ -1,7 +1,8 @@
 """Live battles and their event feed, in the memory of this process.
 
-Lost when it dies, which loses no vote: those are in the ledger. It does not know the rules of
-a battle, only its id, version and phase, and whether somebody is still to enter.
+Lost when it dies, but for what `parking` and `journal` put on the disk, which the next process
+takes up. It does not know the rules of a battle, only its id, version and phase, and whether
+somebody is still to enter.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """What the core needs from outside, as Protocols, with the typed events.
 
-It does not know who stands behind a port: an Ollama host or the embedded engine, SQLite or
-PostgreSQL, memory or Redis.
+It does not know who stands behind a port: an Ollama, a server that speaks OpenAI's API or the
+embedded engine, SQLite or PostgreSQL, memory or Redis.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HostEvent = Queued | Warming | Thought | Text | Finished
 
 
 class Hosts(Protocol):
-    """One or many Ollama hosts."""
+    """One or many hosts, of any kind."""
 
     def reply(
         self,
@@ -123,7 +123,7 @@ class Feed(Protocol):
 
 
 class Battles(Protocol):
-    """The live battles. They survive a page reload, and in memory not a restart."""
+    """The live battles. They survive a page reload and a restart."""
 
     async def load(self, battle_id: str) -> Battle:
         """Raises `UnknownBattle`."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from arena.adapters.hosts import HostPool
 from arena.core.battle.entities import Contender, Finished, Text, Thought
-from arena.core.errors import HostFault
+from arena.core.errors import HostFault, NoCapacity
 from arena.core.ports import HostEvent
 from tests.adapters.test_hosts import ASK, CALM, model, run
 from tests.fake_ollama import FakeOllama
@@ -52,6 +52,29 @@ def text_of(events: Sequence[HostEvent]) -> str:
 def facts_of(events: Sequence[HostEvent]) -> Finished:
     assert isinstance(events[-1], Finished)
     return events[-1]
+
+
+def test_an_arena_without_an_ollama_is_told_of_none() -> None:
+    async def scene() -> None:
+        unknown = [Contender(name, name) for name in ("a", "b")]
+        async with FakeOpenAI(MODELS) as host, pool_of(host, roster=unknown) as pool:
+            told = [pool.refusal(), *pool.problems]
+        async with AsyncExitStack() as after:
+            async with FakeOpenAI(MODELS) as host:
+                pool = await after.enter_async_context(pool_of(host))
+            for _ in range(3):
+                with suppress(HostFault, NoCapacity):
+                    await reply(pool)
+            told.append(pool.refusal())
+            assert "left alone" in told[-1]
+            for _ in range(2):
+                await pool.look()
+            told.append(pool.refusal())
+            assert "does not answer" in told[-1]
+        assert len(told) > 3
+        assert not [text for text in told if "Ollama" in text.replace("(with Ollama: ", "")]
+
+    run(scene)
 
 
 def test_a_prompt_that_a_server_cut_without_a_word_is_no_reply() -> None:

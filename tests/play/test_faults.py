@@ -27,7 +27,11 @@ VICTIM = "mistral:7b"
 SILENT = replace(CALM, warm=7.0, gap=3.0)
 """The patience of tests that use it up, which are slow."""
 Rule = dict[str, Any]
-NEUTRAL = (FAULT, "The Ollama host does not answer", "The Ollama host failed several times")
+NEUTRAL = (
+    FAULT,
+    "The host of the models does not answer",
+    "The host of the models failed several times",
+)
 
 
 def written(name: str, words: int = 40) -> Callable[[Any, Mapping[str, Any]], str]:
@@ -395,7 +399,7 @@ def test_a_host_that_is_gone_is_given_up_quickly_and_then_battles_are_refused(
                 async with asyncio.timeout(10), at.battle() as seen:
                     state = await seen.phase("void")
                 assert state.notice.startswith(NEUTRAL[1:])
-                with pytest.raises(NoCapacity, match="Ollama host"):
+                with pytest.raises(NoCapacity, match="The host of the models"):
                     await at.referee.open("Hello?")
                 assert not writing(at.pool)
                 assert {kind for _, kind in faults(at.pool)} == {"unreachable"}

@@ -146,7 +146,7 @@ FRAMES = ("{}", "2 {}.", "2 on 2 {}.", "2 {} (2).", "2 on 2: {}")
 """Around what is said of a host or a model."""
 NOT_OF_HOSTS = re.compile(
     r"context |input length|maximum context|too many tokens|https server|Bearer|2 GB|2 2|"
-    r"2 on 2(: 2| 2\.)$|2 cannot be told to unload|The Ollama host is too busy|No host can take|"
+    r"2 on 2(: 2| 2\.)$|2 cannot be told to unload|No host can take|"
     r"a reply failed at|2 has no chat template|2 was made for|2 is served by 2, as|"
     r"2 writes one reply at a time on"
 )
@@ -197,9 +197,9 @@ def test_a_sentence_is_read_with_its_numbers_and_with_sentences_in_it() -> None:
     german = WORDS["de"]
     long = "The prompt has 6,001 characters; at most 6,000 fit. Please shorten it."
     assert german.said(long).startswith("Der Prompt hat 6.001 Zeichen; höchstens 6.000 passen.")
-    hint = "Check that it runs and that OLLAMA_HOST points to it."
+    hint = "Check that it runs and that OLLAMA_HOST or OPENAI_HOSTS points to it."
     away = f"The host of the models does not answer. {hint} Battles open by themselves as soon as it is there."
-    assert "OLLAMA_HOST auf ihn" in german.said(away) and "Check" not in german.said(away)
+    assert "OPENAI_HOSTS auf ihn" in german.said(away) and "Check" not in german.said(away)
     assert german.said("Nobody foresaw this.") == "Nobody foresaw this."
     assert WORDS["en"].said(long) == long
 

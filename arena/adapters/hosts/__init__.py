@@ -1,7 +1,7 @@
-"""One or many Ollama hosts through the official client; to the core they are one port.
+"""One or many hosts, of Ollama's kind or OpenAI's; to the core they are one port.
 
 `HostPool` gives each reply a host, `Fleet` knows what the hosts are, `HostState` what one is,
-`OllamaHost` speaks to it. They do not know battles: only contenders, messages and replies.
+`OllamaHost` and `OpenAIHost` speak to it. They do not know battles: only contenders, messages and replies.
 """
 
 from arena.adapters.hosts.host import HostTimeouts

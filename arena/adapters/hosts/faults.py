@@ -113,7 +113,7 @@ def _hint(error: BaseException) -> str:
                 "has none, or name our own certificate in OLLAMA_CERT_FILE if it asks for one."
             )
         if isinstance(cause, socket.gaierror):
-            return "Its name is not known here: correct it in OLLAMA_HOST or OLLAMA_HOSTS."
+            return "Its name is not known here: correct it where its address is set."
         if isinstance(cause, ConnectionRefusedError):
             return (
                 "Nothing listens at that port: start the server there, or correct the port in its "

@@ -110,7 +110,7 @@ class Fleet:
         now = self._clock()
         if not self.up():
             hint = next((s.hint for s in self.states.values() if s.hint), "") or (
-                "Check that it runs and that OLLAMA_HOST points to it."
+                "Check that it runs and that OLLAMA_HOST or OPENAI_HOSTS points to it."
             )
             return (
                 f"The host of the models does not answer. {hint} Battles open by themselves as "
@@ -119,17 +119,18 @@ class Fleet:
         waits = [state.breaker.open_until - now for state in self.up() if state.breaker.shut(now)]
         if len(waits) == len(self.up()):
             return (
-                "The Ollama host failed several times in a row and is left alone for "
+                "The host of the models failed several times in a row and is left alone for "
                 f"{min(waits):.0f} s; battles open by themselves after that."
             )
         if len(self._playable) < 2:
             return (
-                "The Ollama host has fewer than two models of the roster. Install them on the "
-                "host (`ollama pull …`) or change ARENA_MODELS; battles open by themselves then."
+                "The host of the models has fewer than two of the roster. Install them there "
+                "(with Ollama: `ollama pull …`) or change ARENA_MODELS; battles open by themselves "
+                "then."
             )
         if len(self.contenders()) < 2:
             return (
-                "The Ollama host has the models, but fewer than two of them can be used now: the "
+                "The host has the models of the roster, but fewer than two of them can be used now: the "
                 "operator finds the reasons on the terminal. Battles open by themselves then."
             )
         return ""

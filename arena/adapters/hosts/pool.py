@@ -1,6 +1,6 @@
 """All hosts as one: the choice of a host for each reply, its lease, its load, its faults.
 
-`core.ports.Hosts` over any number of Ollama hosts. It does not know battles, and it tells which
+`core.ports.Hosts` over any number of hosts, of any kind. It does not know battles, and it tells which
 model did what only to the operator.
 """
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 WARM_AGAIN_S = 60.0
 """A model that no look found loaded since it was loaded last is not loaded again for so long."""
-BUSY = "The Ollama host is too busy to answer. Please try again in a minute."
+BUSY = "The host of the models is too busy to answer. Please try again in a minute."
 
 Warmed = Callable[[int, int], None]
 

@@ -161,7 +161,7 @@ def _unknown(typed: str, wanted: str, names: dict[str, str]) -> str:
     hint = ", ".join(names[n] for n in near) or ", ".join(list(names.values())[:5]) or "nothing"
     return (
         f"The model {typed!r} is not installed. Near it: {hint}. "
-        f"Install it with `ollama pull {typed}` or change ARENA_MODELS."
+        f"Install it (with Ollama: `ollama pull {typed}`) or change ARENA_MODELS."
     )
 
 

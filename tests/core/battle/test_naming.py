@@ -50,7 +50,9 @@ def test_a_name_that_fits_several_is_refused_with_all_of_them() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_and_with_what_to_do() -> None:
-    with pytest.raises(UnknownModel, match=r"Near it: mistral:7b\. Install it with `ollama pull"):
+    with pytest.raises(
+        UnknownModel, match=r"Near it: mistral:7b\. Install it \(with Ollama: `ollama pull"
+    ):
         match("mistral:8b", INSTALLED)
     with pytest.raises(UnknownModel, match="Near it: nothing"):
         match("mistral:8b", [])
