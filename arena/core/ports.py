@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from arena.core.battle.entities import Battle, Contender, Finished, Text, Thought
 from arena.core.battle.record import VoteRow
 from arena.core.battle.view import State
-from arena.core.standings.votes import Vote
 from arena.core.study.course import Event as StudyEvent
 from arena.core.study.written import Written
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from arena.core.standings.votes import Vote
 
 Answer = TypeVar("Answer")
 
