@@ -78,6 +78,11 @@ def test_a_comment_says_from_when_to_when_the_votes_are(since: str, until: str, 
     assert f"\n% 1 vote; {said}.\n" in table
 
 
+def test_the_first_day_of_all_has_no_day_before() -> None:
+    query = Query(Slice.asked(since=None, until="0001-01-01T00:00Z"))
+    assert "until 0001-01-01T00:00:00Z.\n" in latex(replace(standings(), query=query))
+
+
 def test_groups_that_never_met_stand_apart() -> None:
     table = latex(standings(("x", "y", "model_a"), ("p", "q", "model_a")))
     assert table.count(r"\midrule") == 2 and "never met" in table

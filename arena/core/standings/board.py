@@ -5,7 +5,7 @@ It does not know where votes come from nor how a board is drawn.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal, Self
 
 import pandas as pd
@@ -137,7 +137,8 @@ class Statistics:
 
 def _moment(moment: datetime, *, last: bool = False) -> str:
     """The day alone where it begins then, or, as the last one, ends then."""
-    if moment.time() == time():
+    before_all_days = last and moment.date() == date.min
+    if moment.time() == time() and not before_all_days:
         return (moment - timedelta(last)).date().isoformat()
     return moment.isoformat().replace("+00:00", "Z")
 
