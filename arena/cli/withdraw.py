@@ -11,17 +11,17 @@ from arena.cli.terminal import console
 
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = "The battle's votes stay as they are."
-    parser.add_argument("battle", help="its address, …/b/<battle>, or what follows /b/")
+    parser.add_argument("link", help="the address, …/b/<link>, or what follows /b/")
 
 
 async def run(options: Namespace) -> int:
     from arena.compose import ledger_of
 
-    battle = options.battle.rstrip("/").rpartition("/")[2]
+    link = options.link.rstrip("/").rpartition("/")[2]
     async with ledger_of(config.load()) as ledger:
-        if not await ledger.shared(battle):
-            console.print(f"Nothing is shared as {battle}.")
+        if not await ledger.shared(link):
+            console.print(f"Nothing is shared as {link}.")
             return 1
-        await ledger.unshare(battle)
-    console.print(f"{battle} is not shown to anybody any more.")
+        await ledger.unshare(link)
+    console.print(f"{link} is not shown to anybody any more.")
     return 0

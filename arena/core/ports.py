@@ -287,14 +287,14 @@ class Ledger(StudyLedger, Protocol):
     async def exclusions(self) -> list[Exclusion]:
         """All decisions so far, in their order."""
 
-    async def share(self, battle: str, owner: str, told: str) -> None:
-        """Keep what the battle's link shows; what was kept before is replaced."""
+    async def share(self, link: str, owner: str, told: str) -> None:
+        """Keep what the link of a battle shows; what was kept before is replaced."""
 
-    async def shared(self, battle: str) -> tuple[str, str] | None:
+    async def shared(self, link: str) -> tuple[str, str] | None:
         """Who shared it, and what is shown."""
 
-    async def unshare(self, battle: str) -> None:
-        """Forget it."""
+    async def unshare(self, *links: str) -> None:
+        """Forget them."""
 
     async def keep_images(self, kept: Mapping[str, bytes]) -> None:
         """Keep these images by their digests, for some days unless they are held on to. Raises

@@ -4,7 +4,6 @@ it says of itself, and never by an address as it is.
 It does not know what is limited, nor what a session may do.
 """
 
-import hashlib
 import hmac
 import ipaddress
 import secrets
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.core.errors import ArenaError
+from arena.core.keyed import digest
 from arena.play.admission import Caller
 from arena.web.headers import is_page
 from arena.web.operators import AnyRequest
@@ -110,11 +110,6 @@ class Sessions:
         except ArenaError:
             pass
         return [header for header in given.raw_headers if header[0] == b"set-cookie"]
-
-
-def digest(key: bytes, text: str) -> str:
-    """Nobody without the key can make it."""
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def signed(key: bytes, purpose: str, said: str) -> str:

@@ -26,6 +26,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.core.errors import ArenaError, RateLimited
+from arena.core.keyed import digest
 from arena.web.api.problems import problem, refused
 from arena.web.callers import (
     SESSION,
@@ -33,7 +34,6 @@ from arena.web.callers import (
     address_of,
     cookie,
     cookies,
-    digest,
     give_cookie,
     said_in,
     session_of,

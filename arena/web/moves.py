@@ -197,10 +197,11 @@ class Moves:
 
     @_move
     async def share(self, ask: Ask) -> Answer:
-        """battle, prompts (whether they are shown)."""
+        """battle, prompts (whether they are shown) → the link, as what follows `/b/`."""
         prompts = ask.fields.get("prompts") is True
-        await self._referee.links.share(ask.battle, with_prompts=prompts, caller=ask.caller)
-        return {}
+        links = self._referee.links
+        link, _ = await links.share(ask.battle, with_prompts=prompts, caller=ask.caller)
+        return {"link": link}
 
     @_move
     async def withdraw(self, ask: Ask) -> Answer:

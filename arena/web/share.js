@@ -1,8 +1,14 @@
 // The link of a battle that is over: made, copied and withdrawn by whoever played it. It does not
 // know what the link shows.
 
-function shareLink(id) {
-  return new URL(`b/${encodeURIComponent(id)}`, document.baseURI).href;
+function shareLink(link) {
+  return new URL(`b/${encodeURIComponent(link)}`, document.baseURI).href;
+}
+
+// Links that were made before they had names of their own go by the battle's id, and are kept as true.
+function linkOf(id) {
+  const { shared } = mine.find(id) ?? {};
+  return shared === true ? id : shared;
 }
 
 // ask: sends a move and hands on its answer. battle: the one that is on the page.
@@ -15,17 +21,18 @@ function listenToShare(el, ask, battle) {
   };
   const move = (name, fields, then) => ask(() => trigger(name), { battle: battle(), ...fields }, (answer) => {
     if (answer.error) show("", said(answer.error));
-    else then();
+    else then(answer);
   });
   el.share.addEventListener("click", () => {
-    show(mine.find(battle())?.shared ? shareLink(battle()) : "", "");
+    const link = linkOf(battle());
+    show(link ? shareLink(link) : "", "");
     el.shareBox.showModal();
   });
   el.shareClose.addEventListener("click", () => el.shareBox.close());
   el.shareMake.addEventListener("click", () =>
-    move("publish", { prompts: el.sharePrompt.checked }, () => {
-      mine.note(battle(), { shared: true });
-      show(shareLink(battle()), "");
+    move("publish", { prompts: el.sharePrompt.checked }, ({ link }) => {
+      mine.note(battle(), { shared: link });
+      show(shareLink(link), "");
       el.shareLink.select();
     }));
   el.shareWithdraw.addEventListener("click", () => move("withdraw", {}, () => {

@@ -33,22 +33,22 @@ MARKDOWN = MarkdownIt("js-default", {"html": False, "maxNesting": 20}).disable("
 
 
 def install(app: FastAPI, referee: Referee) -> None:
-    """Add `/b/{battle}` and its picture."""
+    """Add `/b/{link}` and its picture."""
 
-    @app.get("/b/{battle_id}.png", include_in_schema=False)
-    async def picture(battle_id: str) -> Response:
-        told = await referee.links.shown(battle_id)
+    @app.get("/b/{link}.png", include_in_schema=False)
+    async def picture(link: str) -> Response:
+        told = await referee.links.shown(link)
         return Response(await asyncio.to_thread(painted, told), media_type="image/png")
 
-    @app.get("/b/{battle_id}", name="shared", include_in_schema=False)
-    async def page(battle_id: str, request: Request) -> HTMLResponse:
+    @app.get("/b/{link}", name="shared", include_in_schema=False)
+    async def page(link: str, request: Request) -> HTMLResponse:
         words = spoken(request.headers)
         try:
-            told = await referee.links.shown(battle_id)
+            told = await referee.links.shown(link)
         except UnknownBattle:
             gone = drawn("shared_gone", words, style=STYLE, home="../")
             return HTMLResponse(gone, status_code=UnknownBattle.status)
-        address = str(request.url_for("shared", battle_id=battle_id))
+        address = str(request.url_for("shared", link=link))
         return HTMLResponse(await asyncio.to_thread(draw, told, words, address))
 
 

@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
-from arena.web import api
+from arena.web import api, shared
 from arena.web.bodies import Bodies
 from arena.web.headers import Headers
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
@@ -44,12 +44,13 @@ async def arena(
     operable: Callable[[Table], api.Operable] = lambda at: api.Operable(),
     **options: Any,
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Table]]:
-    """A client, and the table behind the API. Beside it, at the root, is a page. options: of
-    `table`."""
+    """A client, and the table behind the API and the pages of links. Beside them, at the root, is a
+    page. options: of `table`."""
     async with FakeOllama(hosted, speed=speed, warm=True) as host:
         async with table(folder, [host], **options) as at:
             app = FastAPI(title="Arena", docs_url=None, redoc_url=None)
             api.install(app, at.referee, operable(at))
+            shared.install(app, at.referee)
             app.add_middleware(Bodies, longest_prompt=at.referee.rules.max_prompt)
             app.add_middleware(Headers)
             app.mount("", PAGE)

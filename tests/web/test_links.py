@@ -195,18 +195,23 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     ask(page, "Why is the sky blue?")
     page.wait_for_selector(VOTE_OUT)
     here = battle(page)
-    link, api = f"{app.url}/b/{here}", f"{app.url}/api/arena/battles/{here}/link"
-    assert [got(at)[0] for at in (link, f"{link}.png", api)] == [404, 404, 404]
+    page_of, api = f"{app.url}/b/{here}", f"{app.url}/api/arena/battles/{here}/link"
+    assert [got(at)[0] for at in (page_of, f"{page_of}.png", api)] == [404, 404, 404]
     assert got(api, "PUT")[0] in (403, 422)
     vote(page, VOTE_OUT)
     page.wait_for_selector(BETTER)
     vote(page, BETTER)
     page.wait_for_selector(".unmasked h2")
-    assert got(link)[0] == 404, "nothing is shared until somebody does"
+    assert got(api)[0] == 404, "nothing is shared until somebody does"
     page.click("#share")
     page.click("#share-make")
     page.wait_for_selector("#share-link:visible")
-    assert page.input_value("#share-link") == link
+    link = page.input_value("#share-link")
+    assert link.startswith(f"{app.url}/b/") and here not in link
+    page.click("#share-close")
+    page.reload()
+    page.click("#share")
+    assert page.input_value("#share-link") == link, "it is known to this browser"
 
     stranger = browser.new_context(java_script_enabled=False, locale="de-DE").new_page()
     asked: list[str] = []
@@ -233,6 +238,13 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     page.click("#share-withdraw")
     page.wait_for_selector("#share-make:visible")
     assert [got(at)[0] for at in (link, picture, api)] == [404, 404, 404]
+    page.click("#share-close")
+    page.evaluate(
+        "const all = JSON.parse(localStorage['arena-battles']);"
+        "all[0].shared = true; localStorage['arena-battles'] = JSON.stringify(all)"
+    )
+    page.click("#share")
+    assert page.input_value("#share-link") == page_of, "as those of earlier arenas"
 
 
 def test_a_battle_of_a_study_is_not_shared(page: Any, app: App) -> None:

@@ -29,8 +29,8 @@ VISITOR = {"X-Forwarded-For": "203.0.113.9"}
 UNENDING_S, PATIENCE_S = 1.0, 60.0
 """Streams tell what they know at once, and then wait; all others end."""
 NEEDED = {
-    "/b/{battle_id}",
-    "/b/{battle_id}.png",
+    "/b/{link}",
+    "/b/{link}.png",
     f"{A}/battles/{{battle_id}}/link",
     f"{A}/battles/{{battle_id}}/images/{{number}}",
     f"{A}/battles/{{battle_id}}/events",

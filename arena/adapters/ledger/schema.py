@@ -119,6 +119,8 @@ SHARED = sa.Table(
     sa.Column("battle_id", sa.Text(), primary_key=True),
     *_said(owner=sa.Text, shared_at=UtcTime, told=sa.Text),
 )
+"""What links show, by what names them: a digest of the battle's id. Those that were given out before
+links had one stand under the id."""
 STUDY_EVENTS = sa.Table(
     "study_events",
     _SCHEMA,

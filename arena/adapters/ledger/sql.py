@@ -202,9 +202,9 @@ class SqlLedger:
         """As `core.ports.Ledger.exclusions`."""
         return await self._do(exclusions.told)
 
-    async def share(self, battle: str, owner: str, told: str) -> None:
+    async def share(self, link: str, owner: str, told: str) -> None:
         """As `core.ports.Ledger.share`."""
-        row = {"battle_id": battle, "owner": owner, "shared_at": datetime.now(UTC), "told": told}
+        row = {"battle_id": link, "owner": owner, "shared_at": datetime.now(UTC), "told": told}
 
         def keep(db: Connection) -> None:
             into = INSERTS[db.dialect.name](SHARED).values(row)
@@ -212,15 +212,15 @@ class SqlLedger:
 
         await self._do(keep, writing=True)
 
-    async def shared(self, battle: str) -> tuple[str, str] | None:
+    async def shared(self, link: str) -> tuple[str, str] | None:
         """As `core.ports.Ledger.shared`."""
-        wanted = select(SHARED.c.owner, SHARED.c.told).where(SHARED.c.battle_id == battle)
+        wanted = select(SHARED.c.owner, SHARED.c.told).where(SHARED.c.battle_id == link)
         row = await self._do(lambda db: db.execute(wanted).first())
         return (row.owner, row.told) if row else None
 
-    async def unshare(self, battle: str) -> None:
+    async def unshare(self, *links: str) -> None:
         """As `core.ports.Ledger.unshare`."""
-        gone = delete(SHARED).where(SHARED.c.battle_id == battle)
+        gone = delete(SHARED).where(SHARED.c.battle_id.in_(links))
         await self._do(lambda db: db.execute(gone), writing=True)
 
     async def openings(self) -> Mapping[str, Sequence[Event]]:

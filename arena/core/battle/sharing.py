@@ -28,18 +28,20 @@ class Shared:
 
 
 def shared(battle: Battle, day: str, *, with_prompts: bool) -> Shared:
-    """What models thought and the numbers of ballots stay here. Raises NotYet before the end,
-    BadInput for a battle of a study, whose raters are to judge for themselves."""
+    """What models thought, the numbers of ballots and the battle's own, by which all of it can be
+    read, stay here. Raises NotYet before the end, BadInput for a battle of a study, whose raters are
+    to judge for themselves."""
     if battle.origin.study:
         raise BadInput("A battle of a study cannot be shared: it could sway those who vote after.")
     revealed = view.reveal(battle)
+    seats = tuple(replace(seat, thinking=()) for seat in revealed.seats)
     return Shared(
         day=day,
         format=battle.format,
         prompts=battle.prompts if with_prompts else (),
         replies=view.replies(battle),
         history=tuple(replace(played, ballot="") for played in view.history(battle)),
-        reveal=replace(revealed, seats=tuple(replace(s, thinking=()) for s in revealed.seats)),
+        reveal=replace(revealed, battle="", seats=seats),
         system=battle.origin.terms.system if with_prompts else "",
         temperature=battle.origin.terms.temperature,
     )

@@ -20,6 +20,7 @@ from arena.core.battle.entities import (
     Judgement,
     Terms,
 )
+from arena.core.battle.sharing import Shared
 from arena.core.battle.view import Reveal, State
 from arena.core.errors import ArenaError, BadInput, NotYet
 from arena.core.standings.leaderboard import Movement
@@ -197,7 +198,7 @@ def routes(referee: Referee) -> APIRouter:
             Judged(r.number, r.live, r.judgement, r.dropped, r.coin)
             for r in await referee.history(battle_id)
         )
-        return Known(**_fields(state), replies=replies, history=history)
+        return Known(**fields_of(state), replies=replies, history=history)
 
     @router.get(
         "/battles/{battle_id}/images/{number}",
@@ -254,7 +255,7 @@ def routes(referee: Referee) -> APIRouter:
         if state.phase == "void":
             raise NoResult(state.notice)
         revealed, moved = await referee.reveal(battle_id)
-        return Unmasked(**_fields(revealed), standings=moved)
+        return Unmasked(**fields_of(revealed), standings=moved)
 
     return router
 
@@ -282,5 +283,5 @@ async def give(
         await callers.keep(response, rater, f"/api/arena/battles/{state.battle}")
 
 
-def _fields(of: State | Reveal) -> dict[str, Any]:
+def fields_of(of: State | Reveal | Shared) -> dict[str, Any]:
     return {field.name: getattr(of, field.name) for field in fields(of)}

@@ -1,0 +1,99 @@
+"""Links of finished battles over HTTP: what they show, to whom, and what they keep to themselves."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.playing import Table
+from tests.web.calling import A, Play, opened, problem
+from tests.web.test_api_terms import judged
+
+SECRET, SYSTEM = "What is wrong with my heart?", "Answer as my doctor."
+
+
+async def shared(client: httpx.AsyncClient, **body: object) -> tuple[str, str]:
+    """Path of a finished battle, and what follows `/b/` in its link."""
+    path = await opened(client, prompt=SECRET, system=SYSTEM)
+    await judged(client, path)
+    answer = await client.put(f"{path}/link", json=body)
+    assert answer.is_success, answer.text
+    return path, answer.json()["link"]
+
+
+def test_who_has_a_link_gets_no_further_than_it(play: Play) -> None:
+    """Neither while it stands nor when it was withdrawn, and no reader of the page sees the id."""
+
+    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+        path, link = await shared(client, prompts=False)
+        battle = path.rpartition("/")[2]
+        page = await client.get(f"/b/{link}")
+        assert page.is_success and f"/b/{link}.png" in page.text
+        told = (await client.get(f"{path}/link")).json()
+        assert told["link"] == link and told["prompts"] == []
+        assert (await client.get(f"{A}/battles/{link}/link")).json() == told
+        for text in (page.text, f"{told}"):
+            assert not [known for known in (battle, SECRET, SYSTEM) if known in text]
+        for withdrawn in (False, True):
+            ways = ("", "/reveal", "/events", "/images/1")
+            answers = [await client.get(f"{A}/battles/{link}{way}") for way in ways]
+            named = {"battle_id": link}
+            answers.append(await client.post(f"{A}/get_progressive_responses", json=named))
+            assert {problem(answer)[0] for answer in answers} == {404}
+            assert (await client.get(f"/b/{battle}")).status_code == 404
+            if not withdrawn:
+                assert (await client.delete(f"{path}/link")).status_code == 204
+        ways = (f"/b/{link}", f"/b/{link}.png", f"{path}/link", f"{A}/battles/{link}/link")
+        gone = [await client.get(way) for way in ways]
+        assert {answer.status_code for answer in gone} == {404}
+
+    play(scene)
+
+
+def test_a_link_that_is_given_anew_is_the_same_and_shows_what_was_chosen_last(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+        path, link = await shared(client, prompts=False)
+        again = (await client.put(f"{path}/link", json={})).json()
+        assert again["link"] == link and again["prompts"] == [SECRET]
+        assert SECRET in (await client.get(f"/b/{link}")).text
+        await client.delete(f"{path}/link")
+        assert (await client.put(f"{path}/link", json={})).json()["link"] == link
+
+    play(scene)
+
+
+def test_a_link_that_stands_under_its_battles_id_works_until_it_is_withdrawn(play: Play) -> None:
+    """Those that were given out before links had names of their own."""
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path, link = await shared(client)
+        battle = path.rpartition("/")[2]
+        kept = await at.ledger.shared(link)
+        assert kept
+        await client.delete(f"{path}/link")
+        await at.ledger.share(battle, *kept)
+        assert SECRET in (await client.get(f"/b/{battle}")).text
+        assert (await client.get(f"{path}/link")).json()["link"] == battle
+        assert (await client.put(f"{path}/link", json={"prompts": False})).json()["link"] == link
+        for old_or_new in (battle, link):
+            page = await client.get(f"/b/{old_or_new}")
+            assert page.is_success and SECRET not in page.text
+        await client.delete(f"{path}/link")
+        for old_or_new in (battle, link):
+            assert (await client.get(f"/b/{old_or_new}")).status_code == 404
+
+    play(scene)
+
+
+def test_only_who_played_shares_and_withdraws(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+        path, link = await shared(client)
+        session = {"Arena-Session": (await client.post(f"{A}/session")).json()["session"]}
+        client.cookies.clear()
+        for call in (
+            client.put(f"{path}/link", json={}, headers=session),
+            client.delete(f"{path}/link", headers=session),
+        ):
+            assert problem(await call)[0] == 403
+        assert (await client.get(f"/b/{link}")).is_success
+
+    play(scene)
