@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment
 
-from arena import frames, studies
+from arena import exchange, frames, studies
 from arena.core.codec import decode, encode
 from arena.core.errors import BadInput
 from arena.core.ports import Ledger
@@ -140,7 +140,7 @@ def release(
     names = _names(found, key)
     findings = screened(found, regions)
     found = _all_masked(found, regions) if mask else found
-    tables = _tables(found, names)
+    tables = _tables(replace(found, votes=exchange.unopened(found.votes, key)), names)
     folder.mkdir(parents=True, exist_ok=True)
     for file, table in tables.items():
         write(table, folder / file)

@@ -199,6 +199,17 @@ def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
 
 
 @pytest.mark.slow
+def test_a_release_opens_no_battle_that_the_arena_still_keeps(url: str, tmp_path: Path) -> None:
+    """By its id whoever has it would read what was masked."""
+    close(url)
+    before = arena.study("trees", DATABASE_URL=url).votes
+    assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "mask"]) == 0
+    votes = pd.read_parquet(tmp_path / "out" / "votes.parquet")
+    for name in ("battle_id", "evaluation_session_id"):
+        assert not set(votes[name]) & set(before["battle_id"])
+        assert pd.factorize(votes[name])[0].tolist() == pd.factorize(before[name])[0].tolist()
+
+
 def test_another_machine_makes_every_table_anew_to_the_last_digit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

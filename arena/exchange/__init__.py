@@ -16,6 +16,7 @@ import pandas as pd
 from arena.core.arrays import Ints
 from arena.core.codec import records
 from arena.core.errors import BadInput
+from arena.core.keyed import digest
 from arena.core.ports import Ledger
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.standings.votes import SUPERSEDED
@@ -25,12 +26,14 @@ from arena.exchange.parquet import ParquetRows
 from arena.exchange.receiving import Votes
 from arena.exchange.text import CsvRows, JsonRows, csv_of
 
-__all__ = ["FORMATS", "FileFormat", "Votes", "csv_of", "export", "latex"]
+__all__ = ["FORMATS", "FileFormat", "Votes", "csv_of", "export", "latex", "unopened"]
 
 ROWS_AT_ONCE = 500
 """With their conversations, which are long."""
 LABELS_AT_ONCE = 20_000
 
+BATTLES = ("battle_id", "evaluation_session_id")
+"""Columns by which a battle that is kept can be read."""
 TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
 Sequences = Ints
@@ -83,10 +86,11 @@ async def export(
     are ranked, as other tools know no exclusion; so are the pairs of dpo. hold_back: tells the
     battles to leave out, which are under way and the names in them not yet public; asked when
     it is known which votes there are, so that none of a battle begun since slips through.
-    public: raters go by a digest of their token, and addresses of hosts are left empty. textless:
-    nothing that was said or thought. left_out: where it is counted why ranked votes are no pairs
-    of dpo, and how many pairs were cut back. pictured: where the digests of the images are
-    gathered that these votes name. Raises BadInput for an unknown format, before the first piece."""
+    public: raters go by a digest of their token, battles as `unopened` says, and addresses of
+    hosts are left empty. textless: nothing that was said or thought. left_out: where it is counted
+    why ranked votes are no pairs of dpo, and how many pairs were cut back. pictured: where the
+    digests of the images are gathered that these votes name. Raises BadInput for an unknown
+    format, before the first piece."""
     if format not in FORMATS or format == "latex":
         known = ", ".join(name for name in FORMATS if name != "latex")
         raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
@@ -96,6 +100,7 @@ async def export(
     made = _rows_of(format, ranked)
     wanted, superseded = await _chosen(ledger, slice)
     held_back = frozenset(await hold_back() if hold_back else ())
+    key = await ledger.key() if public else b""
 
     def piece(votes: pd.DataFrame, some: Sequences) -> bytes:
         votes = votes[votes["sequence"].isin(some) & ~votes["battle_id"].isin(held_back)]
@@ -105,7 +110,7 @@ async def export(
             votes = votes[votes["excluded_reason"] == ""]
         if public:
             raters = votes["rater"].map(pseudonym)
-            votes = votes.assign(rater=raters, host_a="", host_b="")
+            votes = unopened(votes, key).assign(rater=raters, host_a="", host_b="")
         if textless:
             nothing: Any = pd.Series([[]] * len(votes), index=votes.index, dtype=object)
             votes = votes.assign(system="")
@@ -123,6 +128,16 @@ async def export(
             yield data
         at = int(np.searchsorted(wanted, votes["sequence"].iloc[-1], side="right"))
     yield await asyncio.to_thread(made.end)
+
+
+def unopened(votes: pd.DataFrame, key: bytes) -> pd.DataFrame:
+    """The votes with other names for their battles: the same for the same battle, so that they
+    still cluster, and nobody gets by them at what the arena keeps of it."""
+
+    def named(battle: str) -> str:
+        return digest(key, f"battle {battle}") if battle else ""
+
+    return votes.assign(**{column: votes[column].map(named) for column in BATTLES})
 
 
 def _rows_of(format: str, strict: bool) -> _Rows:

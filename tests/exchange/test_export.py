@@ -84,16 +84,53 @@ def test_votes_of_battles_under_way_are_held_back(ledger: Path) -> None:
     assert list(found["id"]) == ["v2", "v3", "v4", "v5", "v6", "v7"]
 
 
+def both(ledger: Path, format: str, **how: Any) -> list[pd.DataFrame]:
+    """The whole, and what the public gets of it."""
+    return [
+        frame(exported(ledger, format, public=wanted, **how), format) for wanted in (False, True)
+    ]
+
+
 @pytest.mark.parametrize("format", OF_VOTES)
 def test_what_the_public_gets_names_no_host_and_no_raters_token(ledger: Path, format: str) -> None:
-    whole, public = (
-        frame(exported(ledger, format, public=wanted), format) for wanted in (False, True)
-    )
+    whole, public = both(ledger, format)
     assert set(whole["rater"]) == {"r1", "r2", "r3", "r4", "r5"}
     assert not set(public["rater"]) & set(whole["rater"])
     clusters = [pd.factorize(votes["rater"])[0].tolist() for votes in (whole, public)]
     assert clusters[0] == clusters[1], "who voted twice can still be told"
     assert set(public["host_a"]) == set(public["host_b"]) == {""} != set(whole["host_a"])
+
+
+@pytest.mark.parametrize("format", [*OF_VOTES, "dpo"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_the_public_gets_opens_no_battle_and_still_clusters(
+    tmp_path: Path, format: str, strict: bool
+) -> None:
+    """Whoever has the id of a battle that is kept can read it."""
+    file = filled(
+        tmp_path / "arena.db",
+        [
+            vote("v1", battle_id="one", evaluation_session_id="one"),
+            vote("v2", battle_id="one", evaluation_session_id="one", round=2),
+            vote("v3", battle_id="two", evaluation_session_id="one"),
+            vote("v4", battle_id="two", evaluation_session_id="", round=2),
+        ],
+    )
+    whole, public = both(file, format, strict=strict)
+    names = [n for n in ("battle_id", "evaluation_session_id") if n in whole]
+    assert names and not (public[names] == "one").any(axis=None)
+    assert not (public[names] == "two").any(axis=None)
+    for name in names:
+        clusters = [pd.factorize(votes[name])[0].tolist() for votes in (whole, public)]
+        assert clusters[0] == clusters[1]
+    if len(names) == 2:
+        assert public["battle_id"][0] == public["evaluation_session_id"][2]
+        assert public["evaluation_session_id"][3] == ""
+    apart = filled(
+        tmp_path / "other.db", [vote("v1", battle_id="one", evaluation_session_id="one")]
+    )
+    (other,) = (votes for votes in both(apart, format, strict=strict)[1:])
+    assert other[names[0]][0] != public[names[0]][0], "nobody else can make them"
 
 
 def test_a_vote_of_a_battle_that_began_while_the_ledger_was_read_is_held_back(

@@ -142,6 +142,10 @@ def test_others_than_operators_get_what_the_arena_gives_away(tmp_path: Path) -> 
             answer = await other.get(f"{A}/export?format=jsonl", headers=public)
             (row,) = [json.loads(line) for line in answer.text.splitlines()]
             assert row["winner"] == "tie" and row["conversation_a"] == row["thinking_b"] == []
+            ids = [value for name, value in row.items() if name.endswith("id") and value]
+            assert len(ids) >= 4 and path.rpartition("/")[2] not in answer.text
+            kept = [await other.get(f"{A}/battles/{id}", headers=public) for id in ids]
+            assert {problem(answer)[0] for answer in kept} == {404}, "nor are they to be had by it"
             assert problem(await other.get(f"{A}/export?format=dpo", headers=public))[0] == 403
         object.__setattr__(rules, "release", Release("nothing"))
         app = FastAPI()
