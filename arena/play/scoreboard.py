@@ -56,6 +56,9 @@ COLUMNS = (
 
 AUDITED = tuple(dict.fromkeys((*COLUMNS, *audits.COLUMNS)))
 
+ANSWERS = 64
+"""At most so many are kept, those that were asked for last."""
+
 FEW = 20_000
 """Up to so many votes are read row by row without being asked for what needs it."""
 
@@ -334,12 +337,11 @@ class Scoreboard:
 
     async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
         """The answer as long as nothing has changed, else a new one."""
-        known = self._answers.get((what, query))
-        answer: Answer
-        if known and known[0] == self._version:
-            answer = known[1]
-            return answer
-        answer = await asyncio.to_thread(ask)
-        self._answers = {k: v for k, v in self._answers.items() if v[0] == self._version}
-        self._answers[what, query] = self._version, answer
+        asked = what, query
+        known = self._answers.pop(asked, None)
+        if not known or known[0] != self._version:
+            known = self._version, await asyncio.to_thread(ask)
+        kept = [(k, v) for k, v in self._answers.items() if v[0] == self._version]
+        self._answers = dict([*kept[1 - ANSWERS :], (asked, known)])
+        answer: Answer = known[1]
         return answer

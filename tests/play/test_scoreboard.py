@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -236,6 +238,29 @@ def test_slices_and_methods_are_answered_from_the_same_votes(tmp_path: Path) -> 
             assert kept.votes == fresh.votes > 0
         assert (await at.board.board(Query(Slice(topic="law")))).votes == 6
         assert not (await at.board.board(Query(covariates=("seat",)))).effects.empty
+
+    played(tmp_path, scene)
+
+
+def test_few_answers_are_kept_whatever_is_asked_those_that_were_asked_last(tmp_path: Path) -> None:
+    """Anybody may ask for the votes of raters who never were, as long as nobody votes."""
+
+    async def scene(at: Scene) -> None:
+        for winner in OUTCOMES:
+            await at.cast("x", "y", winner)
+
+        async def asked(rater: str) -> pd.DataFrame:
+            return (await at.board.board(Query(Slice(rater=rater)))).standings
+
+        often = await asked("rater-1")
+        told = []
+        for number in range(2 * scoreboard.ANSWERS):
+            told.append(weakref.ref(await asked(f"nobody-{number}")))
+            assert await asked("rater-1") is often, "what is asked often is not counted again"
+        gc.collect()
+        kept = [number for number, answer in enumerate(told) if answer() is not None]
+        assert kept == list(range(len(told)))[-scoreboard.ANSWERS + 1 :]
+        assert await asked(f"nobody-{kept[0]}") is told[kept[0]]()
 
     played(tmp_path, scene)
 
