@@ -9,13 +9,16 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.datastructures import Address
 
 from arena.core.battle.record import REHEARSAL
 from arena.play.admission import Caller, RefereeRules
+from arena.web import api
 from arena.web.callers import Callers
+from arena.web.prefix import Prefix
 from tests.playing import MODELS, QUICK, Table
-from tests.web.calling import MAKERS, A, Play, called, key, opened, problem, voting
+from tests.web.calling import MAKERS, A, Play, called, client_of, key, opened, problem, voting
 
 
 def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
@@ -246,5 +249,27 @@ def test_a_program_without_a_session_gets_one_with_its_battle(play: Play) -> Non
         assert problem(await client.post(f"{path}/undo"))[0] == 403
         session = {"Arena-Session": answer.headers["arena-session"]}
         assert (await client.post(f"{path}/undo", headers=session)).is_success
+
+    play(scene)
+
+
+def test_a_program_that_keeps_cookies_moves_its_battle_below_a_path_too(play: Play) -> None:
+    async def scene(_: httpx.AsyncClient, at: Table) -> None:
+        app = FastAPI()
+        api.install(app, at.referee)
+        app.add_middleware(Prefix, root_path="/arena")
+        async with client_of(app) as client:
+            client.base_url = client.base_url.join("/arena")
+            path = await opened(client)
+            await voting(client, path)
+            asked = await client.post(f"{path}/follow_up", json={"prompt": "And then?"})
+            assert asked.is_success, asked.text
+            await voting(client, path)
+            bare = {"round": 1, "judgement": "tie"}
+            assert (await client.post(f"{path}/votes", json=bare)).is_success
+            assert (await client.post(f"{path}/undo")).is_success
+            assert (await client.delete(path)).is_success
+            (kept,) = client.cookies.jar
+            assert kept.path == f"/arena{path}", "another battle's program is another one"
 
     play(scene)

@@ -183,7 +183,7 @@ def routes(referee: Referee) -> APIRouter:
             caller=caller,
             key=scoped(caller, key),
         )
-        await give(referee, callers, caller, state, response)
+        await give(referee, callers, caller, state, request, response)
         return state
 
     @router.get("/battles/{battle_id}", responses=problems(404, 503))
@@ -274,13 +274,19 @@ def scoped(caller: Caller, name: str) -> str:
 
 
 async def give(
-    referee: Referee, callers: Callers, caller: Caller, state: State, response: Response
+    referee: Referee,
+    callers: Callers,
+    caller: Caller,
+    state: State,
+    request: Request,
+    response: Response,
 ) -> None:
     """With the answer to an opening the session that began with it; of a battle that was opened
     before under the same key, the one that began then."""
     if caller.begun:
         rater = await referee.owner(state.battle)
-        await callers.keep(response, rater, f"/api/arena/battles/{state.battle}")
+        root = request.scope.get("root_path", "")
+        await callers.keep(response, rater, f"{root}/api/arena/battles/{state.battle}")
 
 
 def fields_of(of: State | Reveal | Shared) -> dict[str, Any]:

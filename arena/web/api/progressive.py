@@ -139,7 +139,7 @@ def routes(referee: Referee) -> APIRouter:
             caller=caller,
             key=scoped(caller, key),
         )
-        await give(referee, callers, caller, state, response)
+        await give(referee, callers, caller, state, request, response)
         status = STATUS[state.phase]
         return Started(state.battle, status, total(state), state.round, SAID[status])
 
