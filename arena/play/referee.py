@@ -248,9 +248,6 @@ class Referee:
     async def state(self, battle_id: str) -> State:
         return view.state(await self._battles.load(battle_id))
 
-    async def owner(self, battle_id: str) -> str:
-        return (await self._battles.load(battle_id)).origin.owner
-
     async def under_way(self) -> int:
         return len(await self._battles.under_way())
 

@@ -61,12 +61,14 @@ class Callers:
             link=link or unquote(request.headers.get(LINK, "")),
         )
 
-    async def with_session(self, caller: Caller, label: str = "") -> Caller:
+    async def with_session(self, caller: Caller, label: str = "", key: str = "") -> Caller:
         """The caller, with a new session where there is none. label: the caller's own name for
-        it; the same name from the same place means the same."""
+        it, else key: that of the call it begins with; the same from the same place means the same,
+        so that what is named in it has its name also for whoever brings it from then on."""
         if caller.rater:
             return caller
-        known = digest(await self._key(), f"{caller.place} {label}") if label else ""
+        named = f" {label}" if label else key and f"\n{key}"  # No label has a line break.
+        known = digest(await self._key(), f"{caller.place}{named}") if named else ""
         return replace(caller, rater=known or secrets.token_hex(12), begun=True)
 
     async def session(self, rater: str) -> str:

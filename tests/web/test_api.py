@@ -253,6 +253,29 @@ def test_a_program_without_a_session_gets_one_with_its_battle(play: Play) -> Non
     play(scene)
 
 
+@pytest.mark.parametrize("session", ["", "mine"])
+def test_a_key_means_the_same_with_the_session_that_its_first_answer_gave(
+    play: Play, session: str
+) -> None:
+    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+        async def start(key: str, brought: str = "") -> tuple[str, str]:
+            client.cookies.clear()
+            headers = {"Idempotency-Key": f"{key}-{session}", "Arena-Session": brought}
+            asked = {"prompt": "Why?", "session": session, "unattended": True}
+            answer = await client.post(f"{A}/battles", json=asked, headers=headers)
+            return answer.json()["battle"], answer.headers.get("arena-session", brought)
+
+        first, given = await start("one")
+        for brought in (given, "", given):
+            assert await start("one", brought) == (first, given)
+        assert (await start("another", given))[0] != first
+        stranger = (await client.post(f"{A}/session")).json()["session"]
+        assert (await start("one", stranger))[0] != first, "others have keys of their own"
+        assert ((await start("another"))[1] == given) is bool(session)
+
+    play(scene)
+
+
 def test_a_program_that_keeps_cookies_moves_its_battle_below_a_path_too(play: Play) -> None:
     async def scene(_: httpx.AsyncClient, at: Table) -> None:
         app = FastAPI()

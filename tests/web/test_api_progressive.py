@@ -110,6 +110,26 @@ def test_the_latest_battle_of_a_session_answers_to_the_session_too(play: Play) -
     play(scene)
 
 
+def test_a_session_id_means_the_same_with_the_session_that_it_began(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        async def asked(path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
+            client.cookies.clear()
+            return await client.post(f"{A}/{path}", json=body, headers=headers)
+
+        opening = {"message": "Why?", "session_id": "own", "num_models": 2}
+        began = await asked("start_progressive", {}, **opening)
+        session = {"Arena-Session": began.headers["arena-session"]}
+        for opened_with, asked_with in (({}, session), (session, {}), (session, session)):
+            battle = (await asked("start_progressive", opened_with, **opening)).json()["battle_id"]
+            shown = await asked("get_progressive_responses", asked_with, battle_id="own")
+            assert shown.is_success and shown.json()["battle_id"] == battle
+        other = {"Arena-Session": (await client.post(f"{A}/session")).json()["session"]}
+        shown = await asked("get_progressive_responses", other, battle_id="own")
+        assert problem(shown)[0] == 404
+
+    play(scene)
+
+
 def test_an_opening_that_is_repeated_does_not_bring_an_earlier_battle_back(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         body, key = {"message": "Why?", "session_id": "mine"}, {"Idempotency-Key": "one"}

@@ -169,7 +169,7 @@ def routes(referee: Referee) -> APIRouter:
     ) -> State:
         """Open a battle. Whoever opens one must follow its events, unless it is `unattended`:
         without a viewer the models are stopped. Only the session that opened it moves it."""
-        caller = await callers.with_session(await callers.of(request), opening.session)
+        caller = await callers.with_session(await callers.of(request), opening.session, key)
         state = await referee.open(
             opening.prompt,
             opening.format,
@@ -183,7 +183,7 @@ def routes(referee: Referee) -> APIRouter:
             caller=caller,
             key=scoped(caller, key),
         )
-        await give(referee, callers, caller, state, request, response)
+        await give(callers, caller, state.battle, request, response)
         return state
 
     @router.get("/battles/{battle_id}", responses=problems(404, 503))
@@ -270,23 +270,16 @@ def decoded(images: Sequence[str]) -> list[bytes]:
 
 def scoped(caller: Caller, name: str) -> str:
     """A caller's own name for something: nobody gets a battle by a key of somebody else."""
-    return f"{caller.place if caller.begun else caller.rater}/{name}" if name else ""
+    return f"{caller.rater}/{name}" if name else ""
 
 
 async def give(
-    referee: Referee,
-    callers: Callers,
-    caller: Caller,
-    state: State,
-    request: Request,
-    response: Response,
+    callers: Callers, caller: Caller, battle: str, request: Request, response: Response
 ) -> None:
-    """With the answer to an opening the session that began with it; of a battle that was opened
-    before under the same key, the one that began then."""
+    """With the answer to an opening the session that began with it, if one did."""
     if caller.begun:
-        rater = await referee.owner(state.battle)
-        root = request.scope.get("root_path", "")
-        await callers.keep(response, rater, f"{root}/api/arena/battles/{state.battle}")
+        path = f"{request.scope.get('root_path', '')}/api/arena/battles/{battle}"
+        await callers.keep(response, caller.rater, path)
 
 
 def fields_of(of: State | Reveal | Shared) -> dict[str, Any]:

@@ -7,7 +7,7 @@ It knows the referee's use cases, not how battles go.
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -119,7 +119,7 @@ def routes(referee: Referee) -> APIRouter:
     async def meant(request: Request, told: str) -> tuple[str, Caller]:
         """The id of the battle, where a session_id is told that of its latest one; and who asks."""
         caller = await callers.of(request)
-        named = scoped(caller if caller.rater else replace(caller, begun=True), told)
+        named = scoped(await callers.with_session(caller, told), told)
         return await referee.named(named) or told, caller
 
     @router.post("/start_progressive", responses=problems(409, 429, 502, 503, body=True))
@@ -127,7 +127,7 @@ def routes(referee: Referee) -> APIRouter:
         start: Start, request: Request, response: Response, key: Key = ""
     ) -> Started:
         """Open a battle. The models answer whether anybody looks or not."""
-        caller = await callers.with_session(await callers.of(request), start.session_id)
+        caller = await callers.with_session(await callers.of(request), start.session_id, key)
         state = await referee.open(
             start.message,
             start.format,
@@ -139,7 +139,7 @@ def routes(referee: Referee) -> APIRouter:
             caller=caller,
             key=scoped(caller, key),
         )
-        await give(referee, callers, caller, state, request, response)
+        await give(callers, caller, state.battle, request, response)
         status = STATUS[state.phase]
         return Started(state.battle, status, total(state), state.round, SAID[status])
 
