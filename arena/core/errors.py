@@ -11,7 +11,8 @@
     ├── StaleVote       the battle has moved on since the page was drawn      (409)
     │   └── OtherVote       the round was judged otherwise                        (409)
     ├── NotYet          the move is not open in this phase                    (409)
-    │   └── Over            nor in any to come: the battle is over                (409)
+    │   ├── Over            nor in any to come: the battle is over                (409)
+    │   └── Untold          the battle is a study's, which tells who was who      (409)
     ├── RateLimited     too much from one caller                              (429)
     ├── NoCapacity      no host can take a battle now                         (503)
     ├── HostFault       a host failed while it was asked                      (502)
@@ -107,6 +108,10 @@ class NotYet(ArenaError):
 
 class Over(NotYet):
     title = "The battle is over"
+
+
+class Untold(NotYet):
+    """The names of a battle of a study are told by its files alone."""
 
 
 class NoCapacity(ArenaError):

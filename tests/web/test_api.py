@@ -62,6 +62,7 @@ def test_a_battle_is_opened_voted_on_and_unmasked(play: Play) -> None:
         cost = revealed["cost"]
         assert cost["tokens"] > 0 and cost["seconds"] > 0 and cost["watt_hours"] is None
         votes = await at.ledger.votes()
+        votes = votes[votes["battle_id"] == path.rpartition("/")[2]]
         assert set(votes["channel"]) == {"api"} and set(votes["study"]) == {"s"}
         assert set(votes["excluded_reason"]) == {""}
         whole, _, told_apart = votes["rater"].tolist()

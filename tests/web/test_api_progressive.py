@@ -67,6 +67,7 @@ def test_a_battle_is_played_to_its_end_and_only_then_has_names(play: Play) -> No
         last = await responses(client, battle)
         assert [last["model_a"], last["model_b"]] == ranking[:2] and last["latency_a"] > 0
         votes = await at.ledger.votes()
+        votes = votes[votes["battle_id"] == battle]
         assert votes["winner"].tolist() == ["model_b", "model_a"] and set(votes["channel"]) == {
             "api"
         }

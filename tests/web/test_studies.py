@@ -167,6 +167,36 @@ def test_a_rater_goes_on_elsewhere_and_after_the_battle_was_lost(play: Play) -> 
     play(scene)
 
 
+def test_who_judges_a_study_by_the_calls_for_programs_that_wait_is_told_no_name(play: Play) -> None:
+    study = replace(STUDY, name="waits", practice=None, attention=())
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, study)
+        rater = Rater(client, "waits", "r", robot=False)
+        await rater.post(f"{rater.path}/consent", {})
+        battle = {"battle_id": (await rater.post(f"{rater.path}/battles")).json()["battle"]}
+        shown = (await rater.post(f"{A}/get_progressive_responses", battle)).json()
+        vote = {**battle, "winner": "model_b", "ballot": shown["ballot"]}
+        ends = [await rater.post(f"{A}/vote", vote) for _ in range(2)]
+        choice = {**battle, "choice": "right", "ballot": shown["ballot"]}
+        ends.append(await rater.post(f"{A}/submit_progressive_choice", choice))
+        assert {end.status_code for end in ends} == {200} and len({end.text for end in ends}) == 1
+        end = ends[0].json()
+        assert (end["status"], end["total_rounds"]) == ("completed", 1)
+        assert end["winner"] is end["reveal"] is None and end["final_ranking"] == []
+        (judged,) = end["comparison_history"]
+        assert judged["models"] == ["Model A", "Model B"] and judged["choice"] == "right"
+        last = (await rater.post(f"{A}/get_progressive_responses", battle)).json()
+        assert (last["status"], last["remaining_comparisons"]) == ("completed", 0)
+        assert [last["model_a"], last["model_b"]] == judged["models"]
+        assert last["response_a"] == shown["response_a"] and last["latency_a"] is None
+        assert problem(await rater.post(f"{A}/vote", {**vote, "winner": "tie"}))[0] == 409
+        assert not [name for name in HIDDEN for said in rater.wire if f'"{name}"' in said]
+        assert len(await at.ledger.votes_on(battle["battle_id"])) == 1
+
+    play(scene)
+
+
 def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
     study = replace(STUDY, name="strict")
 

@@ -13,7 +13,7 @@ from arena.core.battle.cost import Cost, cost
 from arena.core.battle.entities import Battle, Card, Judgement, Phase, Seat
 from arena.core.battle.outcome import altered, pairs, placings, unblinded
 from arena.core.battle.rules import MAX_TURNS, ballot, can_undo
-from arena.core.errors import NotYet
+from arena.core.errors import NotYet, Untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,9 @@ class Reveal:
 
 
 def reveal(battle: Battle) -> Reveal:
-    """Raises NotYet before the battle is decided, and in a study that leads its raters."""
+    """Raises NotYet before the battle is decided, and Untold in a study that leads its raters."""
     if battle.origin.rater:
-        raise NotYet("Who is who in a study is told by its files, when it is closed.")
+        raise Untold("Who is who in a study is told by its files, when it is closed.")
     if battle.phase is not Phase.DECIDED:
         raise NotYet("The names come when the battle is decided.")
     groups = placings(battle)

@@ -24,8 +24,8 @@ SIDES = ("a", "b", "c")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responses:
     """The replies of a round to the last prompt; `c` only where three are in play. Models are
-    `Model A`, … until the battle is completed: then they have their names, and latencies are
-    the milliseconds to the first token. `remaining_comparisons` counts this one too."""
+    `Model A`, … until the battle is completed: then they have their names, but in a study that
+    leads its raters, and latencies are the milliseconds to the first token. `remaining_comparisons` counts this one too."""
 
     battle_id: str
     status: str
@@ -78,7 +78,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class CompletedBattle:
-    """The end, with all names. `winner` is null where there is none, or more than one."""
+    """The end, with all names. `winner` is null where there is none, or more than one. In a study
+    that leads its raters nobody is told who was who: models are `Model A`, …, `winner` and `reveal`
+    are null, and the ranking is empty."""
 
     battle_id: str
     status: Literal["completed"]
@@ -86,7 +88,7 @@ class CompletedBattle:
     total_rounds: int
     final_ranking: tuple[RankedModel, ...]
     comparison_history: tuple[Comparison, ...]
-    reveal: Reveal
+    reveal: Reveal | None
 
 
 def verdict(live: Sequence[str], choice: str) -> tuple[Judgement, str]:
@@ -110,8 +112,10 @@ def responses(
     history: Sequence[PastRound],
     revealed: Reveal | None,
 ) -> Responses:
-    """The open round of a battle or, with its reveal, the last one."""
-    live = history[-1].live if revealed else in_play(state)
+    """The open round of a battle or, of one that is decided, the last one, with the names if they
+    are told."""
+    over = state.phase == "decided"
+    live = history[-1].live if over else in_play(state)
     seats = {seat.letter: seat for seat in revealed.seats} if revealed else {}
     told: dict[str, Any] = {}
     for side, letter in zip(SIDES, live, strict=False):
@@ -123,7 +127,7 @@ def responses(
         battle_id=state.battle,
         status=STATUS[state.phase],
         current_round=state.round,
-        remaining_comparisons=0 if revealed else _remaining(state, live, len(state.panes)),
+        remaining_comparisons=0 if over else _remaining(state, live, len(state.panes)),
         ballot=state.ballot,
         **told,
     )
@@ -147,16 +151,20 @@ def next_round(state: State, history: Sequence[PastRound], at: int) -> NextRound
     )
 
 
-def completed(history: Sequence[PastRound], revealed: Reveal) -> CompletedBattle:
-    """The end of a battle, with its names."""
-    names = {seat.letter: seat.name for seat in revealed.seats}
-    champions = [seat.name for seat in revealed.seats if seat.champion]
+def completed(
+    state: State, history: Sequence[PastRound], revealed: Reveal | None
+) -> CompletedBattle:
+    """The end of a battle, with its names if they are told."""
+    seats = revealed.seats if revealed else ()
+    names = {pane.seat: _label(pane.seat) for pane in state.panes}
+    names |= {seat.letter: seat.name for seat in seats}
+    champions = [seat.name for seat in seats if seat.champion]
     return CompletedBattle(
-        battle_id=revealed.battle,
+        battle_id=state.battle,
         status="completed",
         winner=champions[0] if len(champions) == 1 else None,
         total_rounds=len(history),
-        final_ranking=tuple(RankedModel(s.place, s.name, s.letter) for s in revealed.seats),
+        final_ranking=tuple(RankedModel(s.place, s.name, s.letter) for s in seats),
         comparison_history=tuple(_comparison(played, names) for played in history),
         reveal=revealed,
     )

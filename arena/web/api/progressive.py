@@ -14,8 +14,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AliasChoices, Field
 
 from arena.core.battle.entities import Format
-from arena.core.battle.view import State, in_play
-from arena.core.errors import ArenaError, StaleVote
+from arena.core.battle.view import Reveal, State, in_play
+from arena.core.errors import ArenaError, StaleVote, Untold
 from arena.play.admission import Caller
 from arena.play.referee import Referee
 from arena.web.api.battles import Body, Key, Label, NoResult, Prompt, Size, give, scoped
@@ -148,13 +148,14 @@ def routes(referee: Referee) -> APIRouter:
     )
     async def get_progressive_responses(asking: Asking, request: Request) -> Responses:
         """The replies of the open round, as soon as all are complete; waits for them for up to
-        50 seconds. Of a completed battle those of the last round, with names."""
+        50 seconds. Of a completed battle those of the last round, with names unless it is one of a
+        study that leads its raters."""
         battle_id, _ = await meant(request, asking.battle_id)
         await _wait(referee, battle_id, request)
         state = await referee.state(battle_id)
         if state.phase == "void":
             raise NoResult(state.notice)
-        revealed = (await referee.reveal(battle_id))[0] if state.phase == "decided" else None
+        revealed = await _revealed(referee, battle_id) if state.phase == "decided" else None
         history = await referee.history(battle_id)
         return responses(state, await referee.replies(battle_id), history, revealed)
 
@@ -221,5 +222,13 @@ async def _chosen(
     if at is None:
         raise StaleVote("This vote was taken back. Ask for the responses of the round again.")
     if state.phase == "decided" and at == len(history) - 1:
-        return completed(history, (await referee.reveal(battle_id))[0])
+        return completed(state, history, await _revealed(referee, battle_id))
     return next_round(state, history, at)
+
+
+async def _revealed(referee: Referee, battle_id: str) -> Reveal | None:
+    """None in a study that leads its raters, which learn no names."""
+    try:
+        return (await referee.reveal(battle_id))[0]
+    except Untold:
+        return None
