@@ -19,7 +19,7 @@ from arena.core.errors import ArenaError, NotInstalled
 from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web import shared as shared_page
-from arena.web.bodies import Bodies
+from arena.web.bodies import Bodies, largest
 from arena.web.callers import Sessions
 from arena.web.gate import Admitted, Gate
 from arena.web.hostnames import HERE, Hostnames
@@ -61,7 +61,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     )
     private = is_loopback(house.settings.bind) and not shared
     overview = house.overview if private else None
-    app.add_middleware(Bodies, longest_prompt=house.settings.max_prompt)
+    app.add_middleware(Bodies, largest=largest(house.settings.max_prompt))
     app.add_middleware(Sessions, key=house.ledger.key)
     app.add_middleware(CORSMiddleware)  # Gradio would let every page elsewhere read its answers.
     replica.install(app)

@@ -85,9 +85,16 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._end_patience()
         self._in_head, self._parsed, self._unparsed = True, 0, 0
         self._told = set()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Nobody reads a body that is still coming, and nobody waits for its end."""
+        super().on_response_complete()
+        if not (self._in_head or self._answering or self._patience):
+            self._patience = self.loop.call_later(LINGER_S, self.transport.close)
 
     def send_400_response(self, _: str) -> None:
         """What uvicorn does with whatever cannot be read."""

@@ -40,12 +40,17 @@ STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 BRACKET = re.compile(r"[\[\]{}]")
 
 
-class Bodies:
-    """Hands each body on as one piece; requests without one pass untouched."""
+def largest(longest_prompt: int) -> int:
+    """Bytes that the body of a call may have where prompts have so many characters."""
+    return max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
 
-    def __init__(self, app: ASGIApp, longest_prompt: int) -> None:
+
+class Bodies:
+    """Hands each body on as one piece; requests without one pass untouched. largest: in bytes."""
+
+    def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app = app
-        self._largest = max(LARGEST_BODY, BYTES_PER_CHARACTER * longest_prompt)
+        self._largest = largest
         self._held = self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arena.core.errors import ArenaError, RateLimited
 from arena.core.keyed import digest
 from arena.web.api.problems import problem, refused
+from arena.web.bodies import Bodies
 from arena.web.callers import (
     SESSION,
     Key,
@@ -47,11 +48,12 @@ if TYPE_CHECKING:
     from arena.web.openid import OpenId
 
 OPEN = ("/healthz", "/readyz")
-ASK, START, BACK = "/gate", "/gate/start", "/gate/back"
+OWN = ASK, START, BACK = "/gate", "/gate/start", "/gate/back"
 PEER = "arena.peer"
 """In a scope: the address that the connection comes from, whoever it is for."""
 MONTH_S = 30 * 24 * 3600
 LARGEST = 4096
+"""Bytes that a name and a password take at most, with what leads on from them."""
 TRIES, WINDOW_S = 10, 60.0
 """Wrong passwords from one network."""
 
@@ -109,6 +111,7 @@ class Gate:
         self._key = key
         self._take = take
         self._root = root_path
+        self._forms = Bodies(self._decide, LARGEST)
         self._shut: dict[str, float] = {}
         """Networks with too many wrong tries, and until when."""
 
@@ -116,11 +119,17 @@ class Gate:
         path = scope.get("path", "").removeprefix(self._root)
         if scope["type"] != "http" or path in OPEN:
             await self._app(scope, receive, send)
-            return
+        elif path in OWN:
+            await self._forms(scope, receive, send)
+        else:
+            await self._decide(scope, receive, send)
+
+    async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(self._root)
         try:
             key = await self._key()
             account = await self._account(scope, key)
-            if path in (ASK, START, BACK):
+            if path in OWN:
                 answer = await self._answer(path, Request(scope, receive), key)
             elif account is None:
                 answer = await self._refuse(Request(scope))
@@ -162,9 +171,6 @@ class Gate:
             return self._in(request, key, await openid.finish(request, key), "")
         if request.method != "POST":
             return RedirectResponse(f"{self._root}/", 303)
-        length = request.headers.get("content-length", "")
-        if not length.isdigit() or int(length) > LARGEST:
-            return problem(413, "Too large", "A name and a password are shorter.")
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
         name, password, after = (form.get(field, [""])[0] for field in ("name", "word", "after"))
         account = await self._tried(request, key, name, password)

@@ -8,7 +8,8 @@ import socket
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,18 +27,32 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 SOON_S = 0.3
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
-    folder = tmp_path_factory.mktemp("bounds")
-
-    async def served(url: str) -> arena.Page:
+@contextmanager
+def served(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
+    async def launched(url: str) -> arena.Page:
         """Within a running event loop, as Gradio makes others where there is none."""
-        return arena.launch(OLLAMA_HOST=url, DATABASE_URL=f"sqlite:///{folder}/arena.db")
+        database = f"sqlite:///{folder}/arena.db"
+        return arena.launch(OLLAMA_HOST=url, DATABASE_URL=database, **settings)
 
     with FakeOllama.in_thread([LLAMA, MISTRAL, PHI], speed=50, warm=True) as host:
-        page = asyncio.run(served(host.url))
+        page = asyncio.run(launched(host.url))
+        warm = page._house.tried.wait()
+        asyncio.run_coroutine_threadsafe(warm, page._server.loop).result(60)
         yield "127.0.0.1", urlsplit(page.url).port or 0
         page.stop()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    with served(tmp_path_factory.mktemp("bounds")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """An arena whose password nobody here has."""
+    with served(tmp_path_factory.mktemp("gated"), ARENA_PASSWORD="open sesame") as address:
+        yield address
 
 
 @pytest.fixture
@@ -341,11 +356,55 @@ def test_who_sends_a_byte_now_and_then_is_dropped_in_the_same_time(
     monkeypatch: pytest.MonkeyPatch, address: tuple[str, int], begun: bytes
 ) -> None:
     """Each byte is in time, the whole never would be."""
+    soon(monkeypatch)
+    drop = b"1\r\n \r\n" if CHUNKED in begun else b" "
+    assert problem(dropped(address, begun, drop))[0] == 408
+
+
+@pytest.mark.parametrize("path", ["/gate", "/gate/start", PREDICT, "/api/arena/battles"])
+@pytest.mark.parametrize("length", [b"Content-Length: 4000\r\n", CHUNKED])
+def test_nor_is_anybody_waited_for_who_may_not_come_in(
+    monkeypatch: pytest.MonkeyPatch, gated: tuple[str, int], path: str, length: bytes
+) -> None:
+    soon(monkeypatch)
+    drop = b"1\r\n \r\n" if length == CHUNKED else b" "
+    told = problem(dropped(gated, posted(path, length), drop))[0]
+    assert told == (408 if path.startswith("/gate") else 401)
+
+
+def test_nor_for_the_rest_of_a_body_whose_answer_asks_for_none_of_it(
+    monkeypatch: pytest.MonkeyPatch, address: tuple[str, int]
+) -> None:
+    soon(monkeypatch)
+    asking = (b"Origin: http://x.test\r\n", b"Access-Control-Request-Method: POST\r\n")
+    begun = posted("/api/arena/battles", *asking, b"Content-Length: 4000\r\n")
+    assert status(dropped(address, begun.replace(b"POST", b"OPTIONS", 1), b" ")) in (200, 400)
+
+
+def test_who_was_refused_before_the_body_had_come_is_heard_again_after_it(
+    gated: tuple[str, int],
+) -> None:
+    head, body = posted(PREDICT, b"Content-Length: 2\r\n"), b"{}"
+    with closing(socket.create_connection(gated, timeout=30)) as sock:
+        for _ in range(2):
+            sock.sendall(head)
+            answer = sock.recv(65536)
+            assert status(answer) == 401
+            sock.sendall(body)
+        sock.sendall(posted("/gate", b"Connection: close\r\n", b"Content-Length: 4097\r\n"))
+        assert problem(rest(sock))[0] == 413
+
+
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((connection, "HEAD_S"), (bodies, "WHOLE_S")):
         monkeypatch.setattr(module, name, SOON_S)
     monkeypatch.setattr(connection, "LINGER_S", 0.0)
     monkeypatch.setattr(bodies, "LINGER_S", 0.0)
-    drop = b"1\r\n \r\n" if CHUNKED in begun else b" "
+
+
+def dropped(address: tuple[str, int], begun: bytes, drop: bytes) -> bytes:
+    """What is answered to a request of which a drop comes now and then, until the connection is
+    closed."""
     with closing(socket.create_connection(address, timeout=SOON_S / 10)) as sock:
         sock.sendall(begun)
         got, deadline = b"", time.monotonic() + 30
@@ -362,7 +421,7 @@ def test_who_sends_a_byte_now_and_then_is_dropped_in_the_same_time(
                 break
             got += piece
         assert time.monotonic() < deadline
-    assert problem(got)[0] == 408
+    return got
 
 
 def test_a_connection_is_not_kept_open_by_bytes_that_are_no_request(

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 
 from arena.web import api, shared
-from arena.web.bodies import Bodies
+from arena.web.bodies import Bodies, largest
 from arena.web.headers import Headers
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import Table, table
@@ -51,7 +51,7 @@ async def arena(
             app = FastAPI(title="Arena", docs_url=None, redoc_url=None)
             api.install(app, at.referee, operable(at))
             shared.install(app, at.referee)
-            app.add_middleware(Bodies, longest_prompt=at.referee.rules.max_prompt)
+            app.add_middleware(Bodies, largest=largest(at.referee.rules.max_prompt))
             app.add_middleware(Headers)
             app.mount("", PAGE)
             async with client_of(app) as client:
