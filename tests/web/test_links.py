@@ -94,8 +94,8 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     page.uncheck("#share-prompt")
     page.click("#share-make")
     page.wait_for_selector("#share-link:visible")
-    for path in (f"b/{here}", f"api/arena/battles/{here}/link"):
-        status, _, text = got(f"{app.url}/{path}")
+    for address in (page.input_value("#share-link"), f"{app.url}/api/arena/battles/{here}/link"):
+        status, _, text = got(address)
         assert status == 200 and "fruit" not in text
     page.reload()
     page.wait_for_selector(".unmasked h2")
