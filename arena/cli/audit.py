@@ -38,6 +38,8 @@ def run(options: Namespace) -> int:
     report = found.report
     if options.json:
         print_json(found)
+    elif not report.ballots:
+        console.print("There is nothing to audit: no vote that counts is decided and has a rater.")
     else:
         if report.findings:
             console.print(table("Improbable voters", _FOUND, report.findings, ("Rater", "What")))

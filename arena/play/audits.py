@@ -44,7 +44,7 @@ class Audit:
 def audited(votes: pd.DataFrame) -> Audit:
     """votes: rows of the ledger with `COLUMNS`, and `prompt` where copies are to be looked for."""
     if votes.empty:
-        return Audit(Report((), 0, 0, 0.0), ())
+        return Audit(search.NOTHING, ())
     votes = leaderboard.superseding(votes)
     votes = votes[votes["excluded_reason"] == ""]
     report = search.audit(votes)

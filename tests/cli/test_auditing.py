@@ -32,6 +32,9 @@ def test_whoever_is_found_is_named_and_gone_once_excluded(run: Run, ledger: Path
 
 
 def test_a_small_ledger_or_an_empty_one_accuses_nobody(run: Run, ledger: Path) -> None:
-    assert run("audit").code == 0
+    empty = run("audit")
+    assert empty.code == 0 and "nothing to audit" in empty.out
+    filled(ledger, [vote("v0", excluded_reason="rehearsal"), vote("v00", winner="tie")])
+    assert run("audit").out == empty.out and not run("audit", "--json").json["report"]["findings"]
     filled(ledger, some_votes())
     assert run("audit").code == 0

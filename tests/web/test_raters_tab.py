@@ -26,5 +26,7 @@ def test_findings_are_told_in_every_language_with_the_ranks_without_them() -> No
     for words in WORDS.values():
         drawn = raters_tab.draw([], Audit(report, (Move("phi3", 2, 1),)), words)
         assert "&lt;b&gt;" in drawn and "phi3" in drawn and "10<sup>9</sup>" in drawn
+        nothing = raters_tab.draw([], Audit(Report((), 0, 0, 0.0), ()), words)
+        assert words("raters.nothing") in nothing and "5" not in nothing
     none = raters_tab.draw([], Audit(Report((), 12, 340, 0.5), ()))
     assert "Nobody stands out" in none

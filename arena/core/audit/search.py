@@ -67,10 +67,17 @@ class Report:
         return frozenset(finding.rater for finding in self.findings)
 
 
+NOTHING = Report((), 0, 0, 0.0)
+"""Of no ballot."""
+
+
 def audit(votes: pd.DataFrame) -> Report:
-    """votes: as `ballots.read` takes them, with what the fit needs, and none that was superseded."""
+    """votes: as `ballots.read` takes them, with what the fit needs, and none that was superseded.
+    `NOTHING` where no rater that is known dropped anybody."""
     ballots = read(votes)
-    share = np.bincount(ballots.rater) / max(1, len(ballots.rater))
+    if not len(ballots.rater):
+        return NOTHING
+    share = np.bincount(ballots.rater) / len(ballots.rater)
     found: dict[str, Finding] = {}
     taste = 0.0
     for _ in range(PASSES):
@@ -183,7 +190,7 @@ def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding]) -> Fo
 
 def _copies(ballots: Ballots) -> Found:
     """Pairs who judged the same prompts and contenders, and agree more than two people do."""
-    if ballots.prompt is None or not len(ballots.rater):
+    if ballots.prompt is None:
         return
     own = pd.DataFrame({"rater": ballots.rater, "prompt": ballots.prompt})
     own["live"] = [tuple(sorted(live[live >= 0])) for live in ballots.live]

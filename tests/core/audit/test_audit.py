@@ -13,8 +13,8 @@ from arena.bench.attackers import Attack, Crowd
 from arena.core.audit import evidence
 from arena.core.audit.ballots import Ballots
 from arena.core.audit.choices import Choices
-from arena.core.audit.search import ALPHA, audit
-from arena.play.audits import audited, with_prompts
+from arena.core.audit.search import ALPHA, Report, audit
+from arena.play.audits import Audit, audited, with_prompts
 
 ATTACKS = (
     Attack("at random", 5, 300, how="random"),
@@ -104,8 +104,13 @@ def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
     }
 
 
-def test_nothing_is_found_where_nothing_was_cast() -> None:
-    assert not audited(pd.DataFrame()).report.findings
+@pytest.mark.parametrize(
+    "fields",
+    [{"excluded_reason": "rehearsal"}, {"winner": "tie"}, {"winner": "both_bad"}, {"rater": ""}],
+)
+def test_votes_of_which_none_can_be_looked_at_accuse_nobody(fields: dict[str, str]) -> None:
+    votes = Crowd(honest=5, ballots=4).votes().assign(**fields)
+    assert audited(votes) == audited(pd.DataFrame()) == Audit(Report((), 0, 0, 0.0), ())
 
 
 @pytest.mark.slow
