@@ -63,7 +63,7 @@ async def _check(settings: config.Settings, url: str) -> None:
     from arena.compose import reaching
 
     async with reaching(settings) as house:
-        (report,) = house.hosts.reports()
+        report = next(each for each in house.hosts.reports() if each.url == url)
         if not report.up:
             raise NoCapacity(f"{url} is no Ollama host that can be reached. {report.last_fault}")
         names = ", ".join(model.name for model in report.models) or "none"

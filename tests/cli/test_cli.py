@@ -322,6 +322,18 @@ def test_configure_says_when_the_environment_wins(
     assert "wins" not in run(*given).err
 
 
+def test_configure_checks_the_host_that_it_writes_beside_those_that_speak_openais_api(
+    run: Run, warm_host: FakeOllamaThread, env_file: Path
+) -> None:
+    env_file.write_text(f"OPENAI_HOSTS=127.0.0.1:{free_port()}\n")
+    shown = run("configure", "--ollama-host", warm_host.url, "--file", str(env_file))
+    assert shown.code == 0 and f"{warm_host.url} answers: Ollama 0.33.0" in shown.out
+    assert f"OLLAMA_HOST={warm_host.url}" in env_file.read_text()
+    gone = f"http://127.0.0.1:{free_port()}"
+    refused = run("configure", "--ollama-host", gone, "--file", str(env_file))
+    assert refused.code == 1 and f"{gone} is no Ollama host" in refused.err
+
+
 def test_configure_says_where_it_cannot_write(
     run: Run, warm_host: FakeOllamaThread, env_file: Path
 ) -> None:
