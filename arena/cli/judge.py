@@ -37,7 +37,14 @@ def arguments(parser: ArgumentParser) -> None:
         "ranked beside people's. What was judged before is not asked again."
     )
     parser.add_argument("--model", required=True, metavar="NAME", help="as a host calls it")
-    number(parser, "--most", 0, 1_000_000, 0, "pairs of replies to judge at most; 0: all")
+    number(
+        parser,
+        "--most",
+        0,
+        1_000_000,
+        0,
+        "pairs of replies to judge at most, of those not judged yet; 0: all",
+    )
     told = "ask nothing; tell what the verdicts so far say of the judge"
     parser.add_argument("--report", action="store_true", help=told)
     as_json(parser, "the findings")
@@ -61,7 +68,6 @@ async def run(options: Namespace) -> int:
                 "There is nothing to judge: no vote that is ranked has both replies. Play battles, "
                 "import votes with conversations, or ask for less."
             )
-        wanted = wanted[: options.most or None]
         unread = 0
         if not options.report:
             hosted = replace(settings, models=(options.model,), roster=None)
@@ -73,10 +79,11 @@ async def run(options: Namespace) -> int:
                             "one. " + " ".join(house.hosts.problems)
                         )
                     judge = Judge(house.hosts, ledger, options.model)
+                    owed = (await judge.owed(wanted))[: options.most or None]
                     done = 0
-                    async for read in judge.judge(wanted, datetime.now(UTC)):
+                    async for read in judge.judge(owed, datetime.now(UTC)):
                         done, unread = done + 1, unread + (read < 2)
-                        bar.show(f"Judged {done} of {len(wanted)}", done / len(wanted))
+                        bar.show(f"Judged {done} of {len(owed)}", done / len(owed))
         found = findings(await verdicts(ledger, options.model), people, family(options.model))
     if options.json:
         from arena.core.codec import records

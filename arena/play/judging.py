@@ -130,16 +130,16 @@ class Judge:
     ledger: Ledger
     model: str
 
-    async def judge(self, wanted: Sequence[Case], now: datetime) -> AsyncIterator[int]:
-        """Both orders of each that was not judged yet, one case at a time; yields how many of
-        two verdicts of each could be read. A case is kept whole, or will be asked again. Raises
-        ArenaError where no host has the model."""
-        known = await verdicts(self.ledger, self.model)
-        done = set(known["item"]) if len(known) else set()
-        for case in wanted:
-            if case.item in done:
-                yield 2
-                continue
+    async def owed(self, wanted: Sequence[Case]) -> list[Case]:
+        """Those that were not judged yet."""
+        done = set((await verdicts(self.ledger, self.model))["item"])
+        return [case for case in wanted if case.item not in done]
+
+    async def judge(self, owed: Sequence[Case], now: datetime) -> AsyncIterator[int]:
+        """Both orders of each, one case at a time; yields how many of two verdicts of each could
+        be read. A case is kept whole, or will be asked again. Raises ArenaError where no host has
+        the model."""
+        for case in owed:
             turned = replace(
                 case,
                 model_a=case.model_b,

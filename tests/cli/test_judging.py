@@ -69,6 +69,15 @@ def test_what_cannot_be_read_is_told_and_not_kept(run: Run, ledger: Path) -> Non
     assert len(on_ledger(ledger, lambda kept: kept.votes(("id",)))) == 1
 
 
+def test_pairs_are_judged_in_batches_until_none_is_left(run: Run, judged: Path) -> None:
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        ask = "judge", "--model", "judge:1b", "--most", "2", "--json"
+        told = [run(*ask, OLLAMA_HOST=host.url).json for _ in range(3)]
+        assert len(host.stats.answers()) == 6
+    found = [{row["measure"]: row for row in each["findings"]} for each in told]
+    assert [each["flips"]["number"] for each in found] == [2, 3, 3]
+
+
 def test_nothing_to_judge_and_a_model_that_no_host_has_are_told(run: Run, ledger: Path) -> None:
     assert "There is nothing to judge" in run("judge", "--model", "judge:1b").err
     filled(ledger, [battle("v1", "great", "poor", "model_a")])
