@@ -270,6 +270,11 @@ def test_what_is_no_choice_is_told(place: dict[str, str], wrong: dict[str, Any])
         arena.leaderboard(**wrong, **place)
 
 
+def test_a_review_of_ties_that_are_left_out_is_empty() -> None:
+    found = arena.review(votes=votes(("x", "y", "tie"), ("y", "z", "both_bad")), ties="drop")
+    assert found.weighed.empty and found.stages.empty and found.votes == 2
+
+
 def test_a_review_is_of_the_rater_and_the_anchor_that_were_asked_for(place: dict[str, str]) -> None:
     of_one = arena.review(rater="r2", **place)
     assert of_one.votes == 1, "one of the two is excluded"

@@ -42,6 +42,14 @@ def test_the_table_has_ranks_ratings_and_what_is_left_out(run: Run, ledger: Path
     assert "1 identity" in shown.out and "1 superseded" in shown.out
 
 
+@pytest.mark.parametrize("format", ["table", "json", "latex"])
+def test_a_review_of_ties_that_are_left_out_is_told(run: Run, ledger: Path, format: str) -> None:
+    pairs = enumerate(["xy", "xz", "yz"])
+    filled(ledger, [vote(f"v{n}", a, b, "tie", ballot_id="v") for n, (a, b) in pairs])
+    told = run("leaderboard", "--review", "--ties", "drop", "--format", format)
+    assert told.code == 0 and told.out
+
+
 def test_a_review_is_told_of_the_ledger_and_of_a_file_alike(
     run: Run, ledger: Path, tmp_path: Path
 ) -> None:

@@ -60,7 +60,9 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
     times = new.times * weight
     listed, place, group = line_up(new.names, a, b, times, times * score, half)
     size, raters = len(new.outcome), len(names)
-    key, count = np.unique(rater * size + combination, return_counts=True)
+    # Who has nothing but votes that are left out has no place in the fit.
+    weighs = weight[combination] > 0
+    key, count = np.unique((rater * size + combination)[weighs], return_counts=True)
     who, what = np.divmod(key, size)
     number = count * weight[what]
     chance = np.full(raters, PRIOR[0] / sum(PRIOR))

@@ -49,7 +49,7 @@ def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     and upper: points and their 95 % interval, votes of one battle erring together. rating_pairs:
     by the pairs of the same ballots. error_ratio: the standard error by pairs, by the one here:
     above 1, the stages make more of the same ballots. Empty where no ballot had three in play,
-    since all is the same then. Raises BadInput where a column is missing."""
+    since all is the same then, and where all are left out. Raises BadInput where a column is missing."""
     require(votes, NEEDED)
     votes = counted(votes)
     ballots = votes.groupby("ballot_id", sort=False)
@@ -58,6 +58,8 @@ def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     plain = Method(method.ties, method.bad, method.prior_sd, 0.0, "battle", method.anchor)
     pairs = Counts.of(votes).fit(plain)
     largest = [name for name, group in zip(pairs.names, pairs.group, strict=True) if group == 0]
+    if not largest:
+        return pd.DataFrame(columns=list(STAGES)).astype(STAGES)
     read = _read(votes, largest, method)
     theta, information = _mode(read, method.precision)
     chance = _chances(read, theta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,18 @@ def test_without_each_rater_is_a_refit_without_their_votes() -> None:
     assert first["by"] == pytest.approx(rest.rating[at] - plain.rating[before], abs=1e-6)
     assert first["first_place"] == rest.names[int(np.argmax(rest.rating))]
     assert len(table) == votes["rater"].nunique() and table["by"].abs().is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("bad", ["tie", "drop"])
+def test_votes_that_are_all_left_out_tell_nothing(bad: Literal["tie", "drop"]) -> None:
+    votes = ledger([("a", "b", "tie"), ("a", "c", "both_bad")]).assign(rater=["r", "s"])
+    method = Method(ties="drop", bad=bad)
+    table, raters = weighed(votes, method)
+    assert table.empty and raters["votes"].tolist() == [1, 1]
+    assert without_each(votes, method).empty
+    more = pd.concat([votes, ledger([("a", "b", "model_a")]).assign(rater="t")])
+    table, raters = weighed(more, method)
+    assert table["contender"].tolist() == ["a", "b"] and len(raters) == 3
 
 
 def test_nobody_and_one_rater() -> None:

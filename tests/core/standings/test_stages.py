@@ -49,6 +49,11 @@ def test_a_tie_is_shared_equally_or_left_out() -> None:
     assert dropped["c"] == pytest.approx(math.log(2 / 5), abs=1e-8)
 
 
+def test_ties_that_are_all_left_out_leave_nothing() -> None:
+    assert stages(ballots(*"---"), Method(ties="drop")).empty
+    assert len(stages(ballots(*"---"))) == 3
+
+
 def test_of_two_in_play_alone_there_is_nothing_beside_the_pairs() -> None:
     two = ledger([("a", "b", "model_a")] * 5 + [("b", "c", "model_a")] * 4)
     assert stages(two.assign(excluded_reason="")).empty
