@@ -118,8 +118,12 @@ def slices(parser: ArgumentParser) -> None:
 def blindable_slices(parser: ArgumentParser) -> None:
     """Which votes, and whether those that raters of open studies cast are among them."""
     slices(parser)
-    unblind = "with what raters of studies have judged that are still open"
-    parser.add_argument("--unblind", action="store_true", help=unblind)
+    unblind(parser)
+
+
+def unblind(parser: ArgumentParser) -> None:
+    told = "with what raters of studies have judged that are still open"
+    parser.add_argument("--unblind", action="store_true", help=told)
 
 
 def choice(options: Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from arena import settings as config
-from arena.cli.arguments import as_json
+from arena.cli.arguments import as_json, unblind
 from arena.cli.terminal import console, print_json, table
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
         "with `arena exclude --rater`. Exit code 1 where somebody was found."
     )
     as_json(parser, "what was found")
+    unblind(parser)
 
 
 def run(options: Namespace) -> int:
@@ -34,7 +35,8 @@ def run(options: Namespace) -> int:
     from arena.core.audit.search import ALPHA
     from arena.play.audits import audited
 
-    found = audited(frames.from_ledger(config.load(), _votes))
+    votes = frames.from_ledger(config.load(), lambda ledger: _votes(ledger, options.unblind))
+    found = audited(votes)
     report = found.report
     if options.json:
         print_json(found)
@@ -53,13 +55,19 @@ def run(options: Namespace) -> int:
     return 1 if report.findings else 0
 
 
-async def _votes(ledger: Ledger) -> pd.DataFrame:
+async def _votes(ledger: Ledger, unblind: bool) -> pd.DataFrame:
     from arena import frames
     from arena.play.audits import COLUMNS, TALK, with_prompts
+    from arena.play.studies import blinded
 
-    # Of conversations only a digest of the prompt is kept.
+    hidden = frozenset() if unblind else await blinded(ledger)
+
+    def made(chunk: pd.DataFrame) -> pd.DataFrame:
+        # Of conversations only a digest of the prompt is kept.
+        return with_prompts(chunk[~chunk["battle_id"].isin(hidden)])
+
     columns = (frames.SEQUENCE, *COLUMNS, TALK)
-    return await frames.in_chunks(ledger, columns, with_prompts, frames.TALKS_AT_ONCE)
+    return await frames.in_chunks(ledger, columns, made, frames.TALKS_AT_ONCE)
 
 
 SAID = {
