@@ -6,20 +6,24 @@ It does not know which proxies those are.
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from arena.checks.findings import Finding, called, fail, ok, warn
 from arena.checks.visitor import SIGN_IN, Elsewhere, Visitor, detail, events
+from arena.play.images import LARGEST
 from arena.web.headers import REPLICA
 from arena.web.operators import is_loopback
 from arena.web.replica import EVENTS, GAP_S, PROBE
 
-USABLE, UNUSABLE = 200_000, 8_000_000
-"""Bytes of a body: one that the arena takes, and one that nothing should take."""
+USABLE, UNUSABLE = LARGEST - 1000, 8_000_000
+"""Bytes of a body: one as large as a battle with images may bring, and one that nothing should
+take."""
 
 FOR_OPERATORS = ("/api/arena/hosts", "/metrics")
+SIZE = "nginx: client_max_body_size 5m"
 SEE = "arena/deploy/nginx/nginx.conf has it."
 
 
@@ -104,14 +108,13 @@ async def operators(visitor: Visitor) -> AsyncIterator[Finding]:
 
 
 async def bodies(visitor: Visitor) -> AsyncIterator[Finding]:
-    """A long prompt passes, and nonsense is not read to its end: by the page's route, as the API
-    has a limit of its own."""
+    """A battle with images passes, and nonsense is not read to its end: by the page's route, as
+    the API has a limit of its own."""
     unknown = {"prompt": "x" * USABLE, "check": True}
-    size = f"a body of {USABLE // 1000} kB"
+    size = f"a body of {USABLE / 1_000_000:.1f} MB, as battles with images have,"
     for path in ("/api/arena/battles", "/gradio_api/run/predict"):
-        answer = await visitor.ask("POST", path, json=unknown)
-        if answer.status_code == 413:
-            mend = f"Let the proxy take bodies as large (nginx: client_max_body_size 2m). {SEE}"
+        if await _refused(visitor, path, json=unknown):
+            mend = f"Let the proxy take bodies as large ({SIZE}). {SEE}"
             yield fail("body", f"{size} is refused by its size at {path}", mend)
         else:
             yield ok("body", f"{size} is taken at {path}")
@@ -121,17 +124,20 @@ async def bodies(visitor: Visitor) -> AsyncIterator[Finding]:
             yield b" " * 100_000
 
     headers = {"Content-Type": "application/json", "Content-Length": str(UNUSABLE)}
-    try:
-        answer = await visitor.ask("POST", path, content=pieces(), headers=headers)
-        refused = answer.status_code == 413
-    except Elsewhere:
-        refused = True  # It was cut off.
     size = f"a body of {UNUSABLE // 1_000_000} MB"
-    if refused:
+    if await _refused(visitor, path, content=pieces(), headers=headers):
         yield ok("body", f"{size} is refused")
     else:
-        mend = f"Let the proxy refuse it (nginx: client_max_body_size 2m). {SEE}"
+        mend = f"Let the proxy refuse it ({SIZE}). {SEE}"
         yield warn("body", f"{size} is read in whole", mend)
+
+
+async def _refused(visitor: Visitor, path: str, **body: Any) -> bool:
+    """By its size, or it was cut off."""
+    try:
+        return (await visitor.ask("POST", path, **body)).status_code == 413
+    except Elsewhere:
+        return True
 
 
 def headers(page: httpx.Response) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from arena.cli import main
 from arena.settings import Settings, load
 from tests.certificates import self_signed
 from tests.checks.replicas import behind, replicas_of
-from tests.nginx import free_port, nginx
+from tests.nginx import CONFIGURATION, free_port, nginx
 from tests.postgresql import Postgresql
 from tests.redis_server import RedisServer
 
@@ -124,6 +125,25 @@ def test_all_that_a_careless_nginx_does_is_found(tmp_path: Path) -> None:
         assert all(f.mend for f in findings if f.status != "ok")
 
     asyncio.run(scene())
+
+
+@pytest.mark.slow
+def test_a_proxy_that_takes_less_than_battles_with_images_need_is_told(tmp_path: Path) -> None:
+    async def scene() -> dict[str, list[Finding]]:
+        told = {}
+        async with replicas_of(tmp_path, replicas=1) as (addresses, _):
+            for most in ("client_max_body_size 2m;", ours):
+                server = f"{FORWARDED} {most} location / {{ proxy_pass http://arena; }}"
+                with behind(tmp_path / f"nginx{len(told)}", addresses, server) as url:
+                    async with Visitor(url) as visitor:
+                        told[most] = [f async for f in passage.bodies(visitor)]
+        return told
+
+    written = (CONFIGURATION / "nginx.conf").read_text(encoding="utf-8")
+    (ours,) = re.findall(r"client_max_body_size \S+;", written)
+    small, enough = asyncio.run(scene()).values()
+    assert not_ok(small) == [("fail", "body")] * 2 and not_ok(enough) == []
+    assert all(ours.rstrip(";") in f.mend for f in small if f.status != "ok")
 
 
 def on_the_page(folder: Path, *asked: tuple[str, str], root_path: str = "") -> list[Finding]:
