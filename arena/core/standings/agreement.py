@@ -6,7 +6,11 @@ An item is what several people judged alike: the same prompt, turn and two conte
 stood first. A judgement is the contender that won, or a tie; both_bad is one of its own. Which of
 the two counts as the first one is drawn for each item, as seats are: were it the alphabet, names
 that happen to stand in the order of strength would make agreement look like chance.
-Krippendorff 2019, Content Analysis, ch. 12 (alpha); Cohen 1960 and Fleiss 1971 (kappa); intervals are percentiles of a bootstrap over items (Efron 1979).
+A ballot of three judges several items at once, so those of a prompt err together: intervals are
+percentiles of a bootstrap over prompts (Efron 1979; Field & Welsh 2007,
+doi:10.1111/j.1467-9868.2007.00593.x).
+
+Krippendorff 2019, Content Analysis, ch. 12 (alpha); Cohen 1960 and Fleiss 1971 (kappa).
 """
 
 from collections.abc import Callable
@@ -45,12 +49,14 @@ RATERS = {
 class Judged:
     """Votes that count, N, each on an item by a rater.
 
-    item, rater: numbers from 0. judgement: index into JUDGEMENTS."""
+    item, rater: numbers from 0. judgement: index into JUDGEMENTS. prompt: (items,) its number, from
+    0."""
 
     item: Ints
     rater: Ints
     judgement: Ints
     raters: tuple[str, ...]
+    prompt: Ints
 
     @property
     def table(self) -> Ints:
@@ -85,7 +91,9 @@ def judged(votes: pd.DataFrame) -> Judged:
     won = winner.map({"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3}).to_numpy(np.int64)
     rater, names = pd.factorize(votes["rater"].astype(TEXT))
     judgement = np.where(turned & (won < 2), 1 - won, won)
-    return Judged(pd.factorize(key)[0], rater, judgement, tuple(names))
+    item, items = pd.factorize(key)
+    prompt, _ = pd.factorize(items.get_level_values(0))
+    return Judged(item, rater, judgement, tuple(names), prompt)
 
 
 def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -105,20 +113,50 @@ def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     measures["cohen_kappa"] = lambda rows: mean_cohen(
         marks, np.bincount(rows, minlength=len(table)).astype(float)
     )
+    prompts = _Prompts.of(found.prompt[shared])
     whole = {"items": len(table), "judgements": int(table.sum())}
     rows = [
-        {"measure": name, **_with_interval(measure, len(table), rng), **whole}
+        {"measure": name, **_with_interval(measure, prompts, rng), **whole}
         for name, measure in measures.items()
     ]
     return pd.DataFrame(rows).astype(AGREEMENT)
 
 
-def _with_interval(measure: Callable[[Ints], float], items: int, rng: Random) -> dict[str, float]:
-    if items < 2:
-        return {"value": measure(np.arange(items)), "lower": np.nan, "upper": np.nan}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prompts:
+    """items: numbers of all items, those of a prompt together; start, size: where each prompt's
+    begin among these, and how many there are."""
+
+    items: Ints
+    start: Ints
+    size: Ints
+
+    @classmethod
+    def of(cls, prompt: Ints) -> "_Prompts":
+        """prompt: (items,)"""
+        items = np.argsort(prompt, kind="stable")
+        _, start, size = np.unique(prompt[items], return_index=True, return_counts=True)
+        return cls(items, start, size)
+
+    def drawn(self, prompts: Ints) -> Ints:
+        """The items of these prompts."""
+        size = self.size[prompts]
+        before = np.cumsum(size) - size
+        within = np.arange(size.sum()) - np.repeat(before, size)
+        items: Ints = self.items[np.repeat(self.start[prompts], size) + within]
+        return items
+
+
+def _with_interval(
+    measure: Callable[[Ints], float], prompts: _Prompts, rng: Random
+) -> dict[str, float]:
+    items, number = len(prompts.items), len(prompts.size)
+    value = measure(np.arange(items))
+    if number < 2:
+        return {"value": value, "lower": np.nan, "upper": np.nan}
     times = min(max(MOST_DRAWN // items, FEWEST_BOOTSTRAPS), BOOTSTRAPS)
-    lower, upper = bootstrapped(rng, items, times, measure)
-    return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}
+    lower, upper = bootstrapped(rng, number, times, lambda of: measure(prompts.drawn(of)))
+    return {"value": value, "lower": lower, "upper": upper}
 
 
 def alpha(table: Ints) -> float:
@@ -202,7 +240,8 @@ def _marks(found: Judged) -> Floats:
 def raters(votes: pd.DataFrame) -> pd.DataFrame:
     """One row a rater, with the columns of `RATERS`: shared judgements are of items that others
     judged as well, agrees is the mean share of those others who said the same, with its 95 %
-    interval (Wilson 1927), kappa that against what chance would give, repeated judgements are of
+    interval (Wilson 1927, of as many as judgements of a prompt that err together are worth: Rao &
+    Scott 1992, doi:10.2307/2532311), kappa that against what chance would give, repeated judgements are of
     items that they judged before, agrees_with_self the share of them that are the same again,
     first_seat how often the contender shown first won among those votes that count and
     were decided. NaN
@@ -223,7 +262,9 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     decided = counted(votes)
     decided = decided[decided["winner"].isin(["model_a", "model_b"])]
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
-    lower, upper = wilson(agrees, count)
+    off = same[shared] - agrees[found.rater[shared]]
+    together = found.rater[shared] * len(table) + found.prompt[found.item[shared]]
+    lower, upper = wilson(agrees, count / _worse(off, agrees, count, together))
     columns = {
         "rater": np.array(found.raters, dtype=object),
         "votes": np.bincount(found.rater, minlength=number),
@@ -251,7 +292,15 @@ def _mean(by: Ints, values: Floats, number: int) -> Floats:
     return total / np.where(count > 0, count, np.nan)
 
 
-def wilson(share: Floats, number: Ints) -> tuple[Floats, Floats]:
+def _worse(off: Floats, share: Floats, number: Ints, together: Ints) -> float:
+    """By how much the variance of shares of so many exceeds that of independent ones, over all of
+    them; 1 at least. off: each judgement's distance from its share; together: which err so."""
+    alone = float(np.nansum(share * (1 - share) * number))
+    seen = np.bincount(np.unique(together, return_inverse=True)[1], off)
+    return max(float(seen @ seen) / alone, 1.0) if alone else 1.0
+
+
+def wilson(share: Floats, number: Ints | Floats) -> tuple[Floats, Floats]:
     """The 95 % interval of a share of so many."""
     z2, n = 1.959964**2, np.maximum(number, 1)
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from random import Random
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import LEVEL
@@ -42,10 +42,13 @@ def bootstrapped(
     rng: Random, items: int, times: int, measure: Callable[[Ints], float]
 ) -> tuple[float, float]:
     """The 95 % interval of what is measured of so many items: percentiles over samples of them,
-    drawn with replacement (Efron 1979). NaN where none of them can be measured."""
+    drawn with replacement (Efron 1979), as far out as Student's t is beside the normal, since few
+    items vary too little (Hesterberg 2015, doi:10.1080/00031305.2015.1089789). NaN where none of
+    them can be measured."""
     drawn = np.array([measure(below(rng, items, items)) for _ in range(times)])
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
         return float("nan"), float("nan")
-    lower, upper = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    wide = np.sqrt(items / (items - 1)) * stdtrit(items - 1, (1 + LEVEL) / 2) if items > 1 else 0
+    lower, upper = np.quantile(drawn, [ndtr(-wide), ndtr(wide)])
     return float(lower), float(upper)

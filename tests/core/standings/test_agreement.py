@@ -123,6 +123,65 @@ def test_a_rater_who_guesses_is_found_and_intervals_hold_the_value() -> None:
     assert each.loc[0, "kappa"] < 0.2 < each.loc[1, "kappa"]
 
 
+def eliminations(rng: np.random.Generator, prompts: int, judging: int, raters: int) -> pd.DataFrame:
+    """Of three, each by so many of the raters, who choose by chance: two ballots, three items."""
+    rows: list[tuple[str, str, str, str, str]] = []
+    for prompt in range(prompts):
+        for rater in rng.choice(raters, judging, replace=False):
+            *kept, out = (str(name) for name in rng.permutation(["x", "y", "z"]))
+            best, other = kept
+            pairs = (best, out), (other, out), (best, other)
+            rows += ((f"p{prompt}", f"r{rater}", *pair, "model_a") for pair in pairs)
+    made = votes(*rows)
+    return made.assign(round=[1, 1, 2] * (len(made) // 3))
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say_where_ballots_judge_several_pairs() -> None:
+    """By chance alpha is 0 but for what few items add, and whoever judges agrees with half."""
+    rng = np.random.default_rng(4)
+    named = ["alpha", "fleiss_kappa", "agreement"]
+    whole = agreement(eliminations(rng, 4000, 3, 12)).set_index("measure").loc[named, "value"]
+    agrees = raters(eliminations(rng, 4000, 2, 6))["agrees"].mean()
+    held, rater_held = [], []
+    for seed in range(300):
+        table = agreement(eliminations(rng, 40, 3, 12), seed).set_index("measure").loc[named]
+        held.append((table["lower"] <= whole) & (whole <= table["upper"]))
+        each = raters(eliminations(rng, 40, 2, 6))
+        rater_held += [*((each["agrees_lower"] <= agrees) & (agrees <= each["agrees_upper"]))]
+    assert (np.mean(held, axis=0) > 0.915).all(), np.mean(held, axis=0)
+    assert np.mean(rater_held) > 0.92, np.mean(rater_held)
+
+
+def test_judgements_of_one_prompt_are_drawn_together_and_say_as_much_as_they_are_worth() -> None:
+    """The same items, once each of a prompt of its own and once three of a prompt that go alike."""
+    said = ["model_a" if n % 3 else "model_b" for n in range(30)]
+    pairs = [("x", "y"), ("x", "z"), ("y", "z")]
+    alike, apart = (
+        votes(
+            *(
+                (
+                    f"p{n}-{at}" if own else f"p{n}",
+                    rater,
+                    *pair,
+                    "model_a" if rater == "r1" else won,
+                )
+                for n, won in enumerate(said)
+                for at, pair in enumerate(pairs)
+                for rater in ("r1", "r2")
+            )
+        )
+        for own in (False, True)
+    )
+    widths = [
+        [t["upper"] - t["lower"] for t in (agreement(of).set_index("measure").loc["agreement"],)]
+        for of in (alike, apart)
+    ]
+    assert widths[0][0] == pytest.approx(widths[1][0] * 3**0.5, rel=0.25)
+    wide, narrow = ((e["agrees_upper"] - e["agrees_lower"])[0] for e in map(raters, (alike, apart)))
+    assert wide == pytest.approx(narrow * 3**0.5, rel=0.15)
+
+
 def test_the_first_seat_is_that_of_votes_which_count() -> None:
     found = votes(
         ("p1", "r1", "x", "y", "model_a"),
