@@ -136,3 +136,30 @@ def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) ->
     filled(ledger, rows)
     told = run("study", "plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20")
     assert told.code == 0 and "3 raters on 4 prompts" in told.out and "enough" in told.out
+    assert "one pair" not in told.out
+
+
+def test_a_plan_of_battles_of_three_says_that_it_takes_each_for_one_pair(
+    run: Run, ledger: Path
+) -> None:
+    seats = {"x": "A", "y": "B", "z": "C"}
+    rows = [
+        vote(
+            f"v{battle}-{a}{b}",
+            a,
+            b,
+            "model_a" if battle % 4 else "model_b",
+            seat_a=seats[a],
+            seat_b=seats[b],
+            battle_id=f"b{battle}",
+            rater=f"r{battle % 3}",
+            prompt_id=f"p{battle // 3}",
+        )
+        for battle in range(12)
+        for a, b in ("xz", "yz", "xy")
+    ]
+    filled(ledger, rows)
+    ask = "study", "plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20"
+    assert "simulated as one pair" in " ".join(run(*ask).out.split())
+    (plan,) = run(*ask, "--json").json["plan"]
+    assert plan["votes"] == 12

@@ -19,8 +19,9 @@ RATERS, PROMPTS = "6,12,24", "20,40,80"
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Studies are simulated with the assumptions given, and each is fitted as the leaderboard "
-        "does; told means that the 95 % interval of the best two leaves out 0. With --of-votes the "
-        "assumptions are what the ledger's votes (or those of --votes FILE) show."
+        "does; told means that the 95 % interval of the best two leaves out 0. A battle is "
+        "simulated as one pair; one of three says more. With --of-votes the assumptions are what "
+        "the ledger's votes (or those of --votes FILE) show."
     )
     positive = within(float, 1, 2000, "a number of points")
     gap = "points between the best two that are to be told; default: 50"
@@ -48,11 +49,13 @@ def run(options: Namespace) -> int:
     from arena import frames
     from arena.core.standings.plan import Assumed, assumptions, power
     from arena.core.standings.slices import Slice
+    from arena.core.standings.votes import counted
 
     own = ("gap", "contenders", "per_prompt", "ties", "taste", "suit")
     assumed = Assumed(**{name: getattr(options, name) for name in own})
     raters, prompts = options.raters, options.prompts
     here: tuple[int, int] | None = None
+    several = False
     if options.of_votes or options.votes:
         labels = {name: said for name, said in choice(options).items() if name != "ties"}
         file = Path(options.votes) if options.votes else None
@@ -61,6 +64,8 @@ def run(options: Namespace) -> int:
         votes = frames.rows_of(source, chosen)
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
+        ranked = counted(votes)
+        several = len(ranked) > ranked["battle_id"].nunique()
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))
     with Bar() as bar:
         rows = []
@@ -91,4 +96,9 @@ def run(options: Namespace) -> int:
             f"{enough}: {here[0]} raters on {here[1]} prompts tell a gap like this in "
             f"{row['power']:.0%} of studies; {ENOUGH:.0%} is usual."
         )
+        if several:
+            console.print(
+                "A battle is simulated as one pair; those of three say more, so the difference is "
+                "told at least as often."
+            )
     return 0

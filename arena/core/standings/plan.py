@@ -51,7 +51,8 @@ def power(
     """By name, beside what was asked: the share of simulated studies in which the interval of the
     difference of the best two leaves out 0, on the right side, with its 95 % interval (Wilson
     1927), and the mean half interval of that difference in points. Each of so many prompts is
-    judged by per_prompt of the raters, in turn, each time on one pair. Raises BadInput with fewer
+    judged by per_prompt of the raters, in turn, each time on one pair; a battle of three says more,
+    so for such ones this is the least. Raises BadInput with fewer
     raters than a prompt needs."""
     if raters < assumed.per_prompt:
         raise BadInput(f"{assumed.per_prompt} raters of each prompt need as many raters at least.")
@@ -118,7 +119,8 @@ def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, in
     prompts = prompt.where(prompt != "", ranked["battle_id"].astype(TEXT))
     drawn = ranked["winner"].isin(["tie", "both_bad"]).mean()
     raters, number = ranked["rater"].nunique(), prompts.nunique()
-    each = min(max(round(len(ranked) / number), 1), raters)
+    # A battle of three has several rows, which are one rater's and err together.
+    each = min(max(round(ranked["battle_id"].nunique() / number), 1), raters)
     gap = float((first[0] - first[1]) * POINTS_PER_LOGIT)
     seen = replace(assumed, gap=gap, contenders=len(first), per_prompt=each, ties=min(drawn, 0.95))
     return seen, raters, number

@@ -50,6 +50,17 @@ def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
         assumptions(ledger([("a", "b", "tie")]).assign(prompt_id=""), Assumed())
 
 
+def test_a_battle_of_three_is_one_judgement_of_its_prompt_however_many_pairs_it_has() -> None:
+    pairs = [("a", "c", "model_a"), ("b", "c", "model_a"), ("a", "b", "model_a")]
+    votes = ledger(pairs * 40).assign(
+        battle_id=[str(n // 3) for n in range(120)],
+        prompt_id=[f"p{n // 9}" for n in range(120)],
+        rater=[f"r{n // 3 % 12}" for n in range(120)],
+    )
+    seen, raters, prompts = assumptions(votes, Assumed())
+    assert (seen.per_prompt, raters, prompts) == (3, 12, 14)
+
+
 @pytest.mark.parametrize("wrong", [{"gap": 0}, {"contenders": 1}, {"ties": 1}, {"suit": -1}])
 def test_what_cannot_be_assumed_is_told(wrong: dict[str, float]) -> None:
     with pytest.raises(BadInput):
