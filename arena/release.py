@@ -128,10 +128,10 @@ def release(
     regions: Sequence[str] = (),
 ) -> list[Found]:
     """Write it. mask: put the kind in the place of what was found, else keep it. regions: as
-    `personal.findings` takes them. Raises BadInput where the study is open."""
+    `personal.findings` takes them. Raises BadInput where the study is not closed."""
     found = studies.frames_of(settings, name)
-    if found.status.open or found.blind:
-        raise BadInput(f"{name} is open. Close it first: arena study close {name}")
+    if not found.status.closed:
+        raise BadInput(f"{name} is not closed. Close it first: arena study close {name}")
 
     async def read(ledger: Ledger) -> tuple[bytes, Mapping[str, bytes]]:
         return await ledger.key(), await ledger.images(found.design.images)

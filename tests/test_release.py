@@ -159,6 +159,28 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
 
 
+def test_a_study_that_is_over_stays_blind_and_says_that_it_is_to_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'over.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    played(url, replace(STUDY, closes=AT + timedelta(hours=1)))
+    assert main(["study", "status", "trees"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("trees is over: nobody judges") and "arena study close trees" in told
+    found = arena.study("trees", DATABASE_URL=url)
+    assert found.blind and (found.status.open, found.status.closed) == (False, False)
+    assert arena.votes(["id"], DATABASE_URL=url).empty
+    assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "keep"]) == 1
+    assert "trees is not closed. Close it first" in capsys.readouterr().err
+    close(url)
+    assert main(["study", "status", "trees"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("trees is closed") and "arena study close" not in told
+    assert arena.study("trees", DATABASE_URL=url).status.closed
+    assert len(arena.votes(["id"], DATABASE_URL=url)) == 15
+
+
 @pytest.mark.slow
 def test_a_release_says_all_and_comes_out_the_same_from_itself_alone(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -37,7 +37,7 @@ class UnknownStudy(BadInput):
 
 
 async def opened(ledger: StudyLedger) -> frozenset[str]:
-    """The studies that are open now."""
+    """The studies that were not closed yet, whether or not raters may still go on."""
     there = await ledger.openings()
     return frozenset(name for name, events in there.items() if events[-1].kind == "opened")
 

@@ -29,11 +29,13 @@ def run(options: Namespace) -> int:
         beside = {name: records(getattr(found, name)) for name in ("agreement", "raters", "judges")}
         print_json(asdict(told) | beside)
         return 0
-    state = "open" if told.open else "closed"
+    state = "open" if told.open else "closed" if told.closed else "over: nobody judges any more"
+    due = "" if told.open or told.closed else f"arena study close {told.study}"
     alpha = found.agreement[found.agreement["measure"] == "alpha"].iloc[0]
     value, *ends = (figure(float(alpha[name]), "{:.2f}") for name in ("value", "lower", "upper"))
     for line in (
         f"{told.study} is {state}",
+        *([f"  to do    its votes count once it is closed: {due}"] if due else ()),
         f"  prompts  {told.complete:,} of {told.prompts:,} have all their raters",
         f"  battles  {told.judged:,} of {told.battles:,}",
         f"  raters   {told.raters:,} came, {told.finished:,} have finished",

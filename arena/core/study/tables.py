@@ -99,11 +99,13 @@ def raters(study: Study, course: Course, votes: pd.DataFrame, now: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a study is. met: the fewest and the most battles of a pair. seconds: the median of
-    a vote."""
+    """How far a study is. open: raters may go on. closed: what they judged may be seen; a study
+    whose end has passed is neither before it is closed. met: the fewest and the most battles of a
+    pair. seconds: the median of a vote."""
 
     study: str
     open: bool
+    closed: bool
     prompts: int
     complete: int
     battles: int
@@ -128,6 +130,7 @@ def status(study: Study, course: Course, table: pd.DataFrame, now: datetime) -> 
     return Status(
         study=study.name,
         open=taking_part(study, course, now),
+        closed=not course.open,
         prompts=len(study.items),
         complete=sum(n >= study.raters for n in judged.values()),
         battles=study.battles,
