@@ -50,7 +50,8 @@ def run(options: Namespace) -> int:
         console.print(
             f"{report.ballots:,} ballots of {report.raters:,} raters, whose tastes differ by "
             f"{report.taste:.2f} logits; {len(report.findings)} found. The chance to accuse "
-            f"anybody who judges by a taste of their own is at most {ALPHA:.0%}."
+            f"anybody who judges by a taste of their own, at a pace like others', is at most "
+            f"{ALPHA:.0%}."
         )
     return 1 if report.findings else 0
 

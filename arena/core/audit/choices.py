@@ -6,10 +6,10 @@ minority with an order of its own is not taken for one that is bent. It does not
 improbable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp, softmax
 
 from arena.core.arrays import Bools, Floats, Ints
 from arena.core.audit.ballots import Ballots
@@ -35,9 +35,11 @@ class Choices:
     """strength: (K,). taste: its width, of most. honest: (R,) of whom the share is learnt."""
 
     def __init__(self, ballots: Ballots, strength: Floats, taste: float, honest: Bools) -> None:
-        self._ballots, self._strength = ballots, strength
+        self._ballots, self._strength, self.taste = ballots, strength, taste
         self._widths = (taste, WIDER * taste)
-        each = [likely(ballots, strength, width)[0] for width in self._widths]
+        each, tastes = zip(*(likely(ballots, strength, w) for w in self._widths), strict=True)
+        # The wider one, by which no rater's taste is taken for less than it is.
+        self._tastes = tastes[1]
         self._usual = each[0]
         self._few = max(FEW, key=lambda few: _either(few, each)[honest].sum())
         self._all, self._any = _either(self._few, each), np.max(each, axis=0)
@@ -48,6 +50,13 @@ class Choices:
         alike = np.bincount(ballots.rater, -np.log(ballots.there.sum(axis=1)), minlength=count)
         much = alike - self._usual
         return Evidence(np.arange(count), much, much, np.bincount(ballots.rater, minlength=count))
+
+    def drops(self) -> Floats:
+        """(B, S) how likely each place is to be dropped, by the rater's own taste."""
+        live, there = self._ballots.live, self._ballots.there
+        liked = self._strength[live] + self._tastes[self._ballots.rater[:, None], live]
+        goes: Floats = softmax(np.where(there, -liked, -np.inf), axis=1)
+        return goes
 
     def bent(self, contender: int) -> Iterator[tuple[str, Evidence]]:
         """That a rater keeps it nearly always (for), drops it nearly always (against), or keeps it
@@ -113,7 +122,7 @@ class Choices:
         }
 
 
-def _either(few: float, each: list[Floats]) -> Floats:
+def _either(few: float, each: Sequence[Floats]) -> Floats:
     """How likely, where so many are of the second kind."""
     return np.asarray(np.logaddexp(np.log1p(-few) + each[0], np.log(few) + each[1]))
 

@@ -5,8 +5,9 @@ ballots (weighted Bonferroni; Genovese, Roeder & Wasserman 2006, doi:10.1093/bio
 quarter each rings and pairs.
 
 That holds as far as its picture of honest raters does: they choose the weakest by Luce's rule with
-strengths of the fit and a normal taste, whose width is learnt from those who are not found. It
-does not know what is done about what it finds.
+strengths of the fit and a normal taste, whose width is learnt from those who are not found; of
+replies to one prompt no two agree more often than their tastes say or AGREE; nobody is for long
+more than QUICK times as fast as most. It does not know what is done about what it finds.
 """
 
 from collections import Counter
@@ -32,10 +33,12 @@ PLACE_TASTE = 0.5
 """Of how much people favour a place, in logits."""
 HASTE = 0.25
 """So often anybody may vote without reading."""
-CALM_S, BURST_S = 15.0, 3.0
-"""Nobody casts more than a ballot each 15 s for long; a burst has one each 3 s."""
+CALM_S, QUICK, BURST = 15.0, 3.0, 5.0
+"""Nobody casts more than a ballot each 15 s for long, or where most are quicker, QUICK times as many
+as most; a burst has BURST times as many."""
 AGREE, COPY = 0.7, 0.99
-"""How often two agree on the same prompt and contenders, and a copy does."""
+"""How often two may agree on the same prompt and contenders for what the replies are, however equal
+the contenders, and how often a copy does."""
 SHARES = (0.01, 0.03, 0.1, 0.3)
 MEMBER = 0.95
 """How probable it must be that a rater is of a ring."""
@@ -79,12 +82,11 @@ def audit(votes: pd.DataFrame) -> Report:
         return NOTHING
     share = np.bincount(ballots.rater) / len(ballots.rater)
     found: dict[str, Finding] = {}
-    taste = 0.0
     for _ in range(PASSES):
         honest = ~np.isin(ballots.raters, list(found))
         before = {*found}
         strength = _strengths(votes[~votes["rater"].isin(before)], ballots)
-        taste, tests = _tests(ballots, strength, honest)
+        choices, tests = _tests(ballots, strength, honest)
         of_kind = Counter(kind for kind, _, _ in tests)
         found = {}
         for kind, about, told in tests:
@@ -92,12 +94,13 @@ def audit(votes: pd.DataFrame) -> Report:
             sure = np.log(several / (ALPHA / 2) / share[told.group])
             for at in np.flatnonzero(told.highest > sure):
                 _keep(found, ballots, int(told.group[at]), kind, about, told.highest[at])
-        for kind, about, rater, much in (*_rings(ballots, tests, found), *_copies(ballots)):
+        copies = _copies(ballots, choices.drops())
+        for kind, about, rater, much in (*_rings(ballots, tests, found), *copies):
             _keep(found, ballots, rater, kind, about, much)
         if {*found} == before:
             break
     order = sorted(found.values(), key=lambda finding: -finding.evidence)
-    return Report(tuple(order), len(ballots.raters), len(ballots.rater), taste)
+    return Report(tuple(order), len(ballots.raters), len(ballots.rater), choices.taste)
 
 
 Test = tuple[str, str, Evidence]
@@ -119,19 +122,18 @@ def _strengths(votes: pd.DataFrame, ballots: Ballots) -> Floats:
     return np.array([known.get(name, 0.0) for name in ballots.names])
 
 
-def _tests(ballots: Ballots, strength: Floats, honest: Bools) -> tuple[float, list[Test]]:
-    """The taste of the honest, and every test."""
+def _tests(ballots: Ballots, strength: Floats, honest: Bools) -> tuple[Choices, list[Test]]:
+    """The choices by the taste of the honest, and every test."""
     cast = honest[ballots.rater]
-    taste = width(ballots, strength, cast)
-    choices = Choices(ballots, strength, taste, honest)
+    choices = Choices(ballots, strength, width(ballots, strength, cast), honest)
     tests: list[Test] = []
     for at, name in enumerate(ballots.names):
         tests += ((kind, name, told) for kind, told in choices.bent(at))
     tests += _places(ballots, cast)
     tests.append(("random", "", choices.at_random()))
     tests.append(("haste", "", _haste(ballots)))
-    tests.append(("burst", "", _bursts(ballots)))
-    return taste, tests
+    tests.append(("burst", "", _bursts(ballots, honest)))
+    return choices, tests
 
 
 def _places(ballots: Ballots, honest: Bools) -> Iterator[Test]:
@@ -155,13 +157,15 @@ def _haste(ballots: Ballots) -> Evidence:
     return evidence.steady(ratio, ballots.rater[known])
 
 
-def _bursts(ballots: Ballots) -> Evidence:
-    gap = np.diff(ballots.seconds)
+def _bursts(ballots: Ballots, honest: Bools) -> Evidence:
     same = np.diff(ballots.rater) == 0
-    faster = 1 / BURST_S - 1 / CALM_S
-    return evidence.steady(
-        np.log(CALM_S / BURST_S) - faster * np.maximum(gap[same], 0.0), ballots.rater[1:][same]
-    )
+    gap, rater = np.diff(ballots.seconds)[same], ballots.rater[1:][same]
+    its = honest[rater]
+    usual = pd.Series(gap[its]).groupby(rater[its]).median().median()
+    calm = float(np.fmin(CALM_S, usual / QUICK))
+    if not calm:  # They have days, but no times.
+        return evidence.steady(np.zeros(0), rater[:0])
+    return evidence.steady(np.log(BURST) - (BURST - 1) / calm * gap, rater)
 
 
 Found = Iterator[tuple[str, str, int, float]]
@@ -188,21 +192,25 @@ def _rings(ballots: Ballots, tests: list[Test], found: dict[str, Finding]) -> Fo
             yield ("ring", f"for {about}", int(rater), float(logsumexp(together)))
 
 
-def _copies(ballots: Ballots) -> Found:
-    """Pairs who judged the same prompts and contenders, and agree more than two people do."""
+def _copies(ballots: Ballots, drops: Floats) -> Found:
+    """Pairs who judged the same prompts and contenders, and agree more than two people do. drops:
+    (B, S) how likely each place is to be dropped by the rater's own taste."""
     if ballots.prompt is None:
         return
     own = pd.DataFrame({"rater": ballots.rater, "prompt": ballots.prompt})
     own["live"] = [tuple(sorted(live[live >= 0])) for live in ballots.live]
     own["out"] = ballots.live[np.arange(len(own)), ballots.dropped]
+    own["ballot"] = np.arange(len(own))
     own = own[own["prompt"] >= 0].drop_duplicates(["rater", "prompt", "live"])
     several = own.groupby(["prompt", "live"])["rater"].transform("size")
     own = own[(several > 1) & (several <= 50)]
     both = own.merge(own, on=["prompt", "live"])
     both = both[both["rater_x"] < both["rater_y"]]
-    agree = np.log((1 - COPY) / (1 - AGREE)) + (both["out_x"] == both["out_y"]) * np.log(
-        COPY / AGREE * (1 - AGREE) / (1 - COPY)
-    )
+    drops = np.take_along_axis(drops, np.argsort(ballots.live, axis=1), axis=1)
+    likely = (drops[both["ballot_x"]] * drops[both["ballot_y"]]).sum(axis=1)
+    likely = np.clip(likely, AGREE, COPY)
+    same = (both["out_x"] == both["out_y"]).to_numpy()
+    agree = np.where(same, np.log(COPY / likely), np.log((1 - COPY) / (1 - likely)))
     sure = np.log(max(1, len(ballots.raters) ** 2 / 2) / (ALPHA / 4))
     for pair, much in both.assign(much=agree).groupby(["rater_x", "rater_y"])["much"].sum().items():
         one, other = np.asarray(pair).tolist()

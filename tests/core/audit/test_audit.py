@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from arena.bench.attackers import Attack, Crowd
 from arena.core.audit import evidence
@@ -16,6 +18,8 @@ from arena.core.audit.choices import Choices
 from arena.core.audit.search import ALPHA, Report, audit
 from arena.play.audits import Audit, audited, with_prompts
 
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+CROWDS = 40
 ATTACKS = (
     Attack("at random", 5, 300, how="random"),
     Attack("loyal by its words", 5, 200),
@@ -76,32 +80,84 @@ def test_a_minority_with_an_order_of_its_own_is_not_taken_for_a_ring() -> None:
     assert not audit(Crowd(honest=150, seed=6, attacks=[minority]).votes()).findings
 
 
-def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
-    seeds = {"one": 7, "two": 7, "three": 8, "four": 9}
+def shared(
+    *chosen: np.ndarray, gaps: np.ndarray | None = None, names: Sequence[str] = "abcdefghijkl"
+) -> pd.DataFrame:
+    """Each rater's choices (prompts,) on the same prompts of the same two: True keeps the first.
+    gaps: (raters, prompts) seconds before each."""
     rows = [
         {
             **dict.fromkeys(("ballot_id", "battle_id"), f"{rater}/{prompt}"),
             "rater": rater,
             "model_a": "x",
             "model_b": "y",
-            "seat_a": "A",
-            "seat_b": "B",
-            "winner": winner,
+            "seat_a": "A" if prompt % 2 else "B",
+            "seat_b": "B" if prompt % 2 else "A",
+            "winner": "model_a" if kept else "model_b",
             "supersedes": "",
             "excluded_reason": "",
-            "timestamp": datetime(2026, 3, 1 + prompt % 28, tzinfo=UTC),
+            "timestamp": AT + timedelta(seconds=float(after)),
             "conversation_a": [{"role": "user", "content": f"Why  {prompt}?"}],
         }
-        for rater, seed in seeds.items()
-        for prompt, winner in enumerate(
-            np.random.default_rng(seed).choice(["model_a", "model_b"], 60)
+        for number, (rater, choices) in enumerate(zip(names, chosen, strict=False))
+        for prompt, (kept, after) in enumerate(
+            zip(
+                choices,
+                np.arange(len(choices)) * 60 if gaps is None else np.cumsum(gaps[number]),
+                strict=True,
+            )
         )
     ]
-    report = audit(with_prompts(pd.DataFrame(rows)))
-    assert {(f.rater, f.kind, f.about) for f in report.findings} == {
-        ("one", "copy", "two"),
-        ("two", "copy", "one"),
-    }
+    return with_prompts(pd.DataFrame(rows))
+
+
+def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
+    one, three, four = (np.random.default_rng(seed).random(60) < 0.5 for seed in (7, 8, 9))
+    found = audit(shared(one, one, three, four)).findings
+    assert {(f.rater, f.kind, f.about) for f in found} == {("a", "copy", "b"), ("b", "copy", "a")}
+
+
+@pytest.mark.parametrize("gap", [2.0, 3.0, 3.5])
+def test_who_agree_since_one_of_two_is_far_better_are_no_copies(gap: float) -> None:
+    rng = np.random.default_rng(1)
+    honest = rng.random((10, 150)) < expit(gap)
+    assert not audit(shared(*honest)).findings
+    if gap < 3:
+        copied = audit(shared(*honest, honest[0])).findings
+        assert {(f.rater, f.kind) for f in copied} == {("a", "copy"), ("k", "copy")}
+
+
+@pytest.mark.parametrize("pace", [3.0, 5.0, 10.0])
+def test_who_all_vote_quickly_cast_in_no_bursts(pace: float) -> None:
+    rng = np.random.default_rng(2)
+    own = pace * rng.lognormal(sigma=0.3, size=(12, 1))
+    gaps = rng.gamma(4, own / 4, size=(12, 60))
+    chosen = rng.random((12, 60)) < 0.65
+    assert not audit(shared(*chosen, gaps=gaps)).findings
+    gaps[0] = pace / 40
+    (found,) = audit(shared(*chosen, gaps=gaps)).findings
+    assert (found.rater, found.kind) == ("a", "burst")
+
+
+def test_of_votes_without_a_time_of_day_nobody_is_told_to_cast_in_bursts() -> None:
+    chosen = np.random.default_rng(3).random((6, 60)) < 0.5
+    assert not audit(shared(*chosen, gaps=np.zeros((6, 60)))).findings
+
+
+@pytest.mark.slow
+def test_of_crowds_who_share_prompts_and_vote_at_paces_of_their_own_one_in_twenty_is_accused() -> (
+    None
+):
+    """As seldom as is promised, whoever of a crowd is accused of whatever."""
+    rng = np.random.default_rng(5)
+    accused = 0
+    for _ in range(CROWDS):
+        gap, pace, sigma = rng.uniform(0, 4), rng.uniform(3, 40), rng.uniform(0, 0.5)
+        liked = gap + rng.normal(scale=0.5 * 2**0.5, size=(12, 1))
+        gaps = rng.gamma(2, pace * rng.lognormal(sigma=sigma, size=(12, 1)) / 2, size=(12, 120))
+        chosen = rng.random((12, 120)) < expit(liked)
+        accused += bool(audit(shared(*chosen, gaps=gaps)).findings)
+    assert accused <= 5, "of 40 crowds: more than 5 % allow with a chance of 1 in 70"
 
 
 @pytest.mark.parametrize(
