@@ -22,7 +22,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from arena import exchange
@@ -36,9 +35,10 @@ from arena.core.standings.counts import Counts
 from arena.core.standings.leaderboard import Movement
 from arena.core.standings.review import Scrutiny, scrutinised
 from arena.core.standings.slices import Slice
-from arena.core.standings.votes import SUPERSEDED, Vote, coded
+from arena.core.standings.votes import SUPERSEDED, Vote
 from arena.play import audits, reckoning
 from arena.play.panels import panels, statistics
+from arena.play.withheld import Withheld
 
 Answer = TypeVar("Answer")
 
@@ -93,7 +93,7 @@ class Scoreboard:
         self._counts = Counts.of(pd.DataFrame())
         self._votes_of: Mapping[str, int] = {}
         self._last = 0
-        self._held: dict[int, Any] = {}
+        self._held = Withheld()
         self._live: frozenset[str] = frozenset()
         self._rows: list[pd.DataFrame] = []
         self._read = 0
@@ -290,23 +290,14 @@ class Scoreboard:
         return ((self._last + self._known[1]) << 20) + len(self._held)
 
     def _fold(self, rows: pd.DataFrame, withdrawn: pd.DataFrame, live: frozenset[str]) -> None:
-        held = self._held
-        for at in held.keys() & withdrawn["sequence"].tolist():
-            held[at] = held[at]._replace(excluded_reason=SUPERSEDED)
-        counted = withdrawn[[at not in held for at in withdrawn["sequence"]]]
+        counted = self._held.superseded(withdrawn)
         if len(counted):
             self._counts.fold(counted, -1)
             self._counts.fold(counted.assign(excluded_reason=SUPERSEDED))
-        told = [at for at, row in held.items() if row.battle_id not in live]
-        self._counts.fold(pd.DataFrame([held[at] for at in told]))
-        for at in told:
-            del held[at]
-        if live and len(rows):
-            battle, battles = coded(rows["battle_id"])
-            hidden = np.array([*map(live.__contains__, battles.tolist()), False])[battle]
-            held |= {row.sequence: row for row in rows[hidden].itertuples(index=False)}
-            rows = rows[~hidden]
-        self._counts.fold(rows)
+        free = self._held.free(live)
+        self._counts.fold(free)
+        self._held.forget(free)
+        self._counts.fold(self._held.taken(rows, live))
 
     async def _votes(self) -> pd.DataFrame:
         """Every row that may be seen, with its metadata as columns of numbers."""
