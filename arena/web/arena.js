@@ -56,9 +56,8 @@ function address(id, change = "pushState") {
 const addressed = () => new URLSearchParams(location.search).get("battle");
 
 function follow(id) {
-  leave();
+  take({ id, state: null, texts: {} });
   if (!led) session(id);
-  battle = { id, state: null, texts: {}, names: null, last: 0, openSince: 0, spent: 0 };
   const there = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
   for (const name of EVENTS) {
@@ -67,9 +66,26 @@ function follow(id) {
   source.addEventListener("error", () => there === battle && lost(there));
 }
 
+// The battle that is on the page from now on. What is drawn stays where it is the same one, as
+// after a lost connection.
+function take(next) {
+  if (battle?.id !== next.id) {
+    leave();
+    document.documentElement.dataset.arena = "answering";
+  }
+  source?.close();
+  battle = { names: null, last: 0, openSince: 0, spent: 0, ...next };
+  unlock();
+}
+
+// Nothing of a battle is seen, sent or shared beside another.
 function leave() {
   source?.close();
-  source = battle = null;
+  source = battle = due = null;
+  el.shareBox.close();
+  write(el.followUp, "");
+  paintIdle(el);
+  say(el, "");
 }
 
 function receive(event) {
@@ -125,8 +141,7 @@ async function lost(there) {
 
 // A battle that only this browser still has.
 function show({ id, state, texts: own, names }) {
-  leave();
-  battle = { id, state, texts: own, names, last: 0, openSince: 0, spent: 0, kept: true };
+  take({ id, state, texts: own, names, kept: true });
   draw();
   repaint();
 }
@@ -193,8 +208,8 @@ async function openVoting() {
   for (const [seat, pane] of el.panes) {
     if (pane.watched === pane.replies.size) continue;
     pane.watched = pane.replies.size;
-    unread(seat, Boolean(pane.watched));
-    pane.replies.watchEnd(() => unread(seat, false));
+    unread(el, seat, Boolean(pane.watched));
+    pane.replies.watchEnd(() => unread(el, seat, false));
   }
   there.legible = there.opened;
   unlock();
@@ -210,14 +225,6 @@ async function toTops() {
     await inTurn(() => below.push(...pane.replies.toTop()));
   }
   layOut(below);
-}
-
-function unread(seat, is) {
-  const pane = el.panes.get(seat);
-  pane.root.dataset.unread = is;
-  pane.rest.hidden = !is;
-  const link = [...el.seats.children].find(({ textContent }) => textContent === seat);
-  if (link) link.dataset.unread = is;
 }
 
 // The focus does not fall to the body when what had it goes away.
@@ -256,9 +263,7 @@ function send(field, button) {
 function start() {
   leave();
   session(null);
-  paintIdle(el);
   paintMine(el, visit);
-  say(el, "");
   unlock();
 }
 
@@ -272,8 +277,6 @@ function keepWhole() {
 
 function visit(id) {
   address(id);
-  say(el, "");
-  document.documentElement.dataset.arena = "answering";
   follow(id);
   attend(el.status);
 }
@@ -288,18 +291,18 @@ function ask(move, payload, then) {
     error: tell("arena.no_answer"),
   }), SLOW_MS);
   const link = led ? { link: `${led.study}/${led.rater}` } : {};
-  pending = { payload: { ...payload, ...link, session: me, re: asked }, then, timer };
+  pending = { payload: { ...payload, ...link, session: me, re: asked }, then, timer, of: battle?.id };
   unlock();
   move();
 }
 
 function settle(answer) {
   if (!pending || answer?.re !== pending.payload.re) return;
-  const { then, timer } = pending;
+  const { then, timer, of } = pending;
   clearTimeout(timer);
   pending = null;
   if (answer.session) me = hold(() => localStorage, "arena-session", answer.session);
-  if (answer.error) say(el, said(answer.error), "error");
+  if (answer.error && of === battle?.id) say(el, said(answer.error), "error");
   then(answer);
   unlock();
   unmask();
@@ -331,9 +334,7 @@ function entered(answer, { prompt, format }) {
   start();
   address(answer.battle);
   write(el.prompt, "");
-  write(el.followUp, "");
   paintChosen([]);
-  document.documentElement.dataset.arena = "answering";
   scrollTo({ top: 0 });
   follow(answer.battle);
   say(el, tell("arena.opening"));
@@ -371,15 +372,22 @@ function undo() {
 // Out of a battle that is not over: it ends, and nobody writes on for it.
 function leaveBattle() {
   const over = !battle?.state || OVER.includes(battle.state.phase);
-  const done = () => { start(); address(""); attend(el.prompt, true); };
+  const id = battle?.id;
+  const done = () => {
+    if (id !== battle?.id) return;
+    start();
+    address("");
+    attend(el.prompt, true);
+  };
   if (over) done();
-  else ask(() => trigger("abandon"), { battle: battle.id }, done);
+  else ask(() => trigger("abandon"), { battle: id }, done);
 }
 
 function followUp() {
+  const { id } = battle;
   const done = movedOn();
-  ask(() => trigger("follow"), { battle: battle.id, prompt: el.followUp.value }, (answer) => {
-    if (!answer.error) write(el.followUp, "");
+  ask(() => trigger("follow"), { battle: id, prompt: el.followUp.value }, (answer) => {
+    if (!answer.error && id === battle?.id) write(el.followUp, "");
     done(answer);
   });
 }
@@ -477,7 +485,7 @@ function listen() {
   });
   el.mineSearch.addEventListener("input", () => paintMine(el, visit));
   el.mineClear.addEventListener("click", () => { mine.keep([]); paintMine(el, visit); });
-  listenToShare(el, ask, () => battle.id);
+  listenToShare(el, ask, () => battle?.id);
   listenToStudy();
   addEventListener("resize", () => battle?.state && fit(el));
   for (const [seat, pane] of el.panes) {

@@ -206,17 +206,33 @@ function paintState(el, state, names) {
     tell(OVER.includes(state.phase) ? "arena.new_battle" : "arena.leave_battle");
 }
 
+// As without a battle: nothing is left of any.
 function paintIdle(el) {
   const root = document.documentElement;
   root.dataset.arena = "idle";
-  root.dataset.final = root.dataset.followUp = "false";
-  el.roundLabel.textContent = "";
-  for (const pane of el.panes.values()) {
+  root.dataset.final = root.dataset.followUp = root.dataset.unmasked = root.dataset.kept = "false";
+  delete root.dataset.round;
+  for (const line of [el.roundLabel, el.told, el.askedLine, el.askedText, el.askedTerms]) line.textContent = "";
+  paintImages(el.askedImages, { battle: "" });
+  el.seats.replaceChildren();
+  el.undo.hidden = el.together.hidden = true;
+  for (const [seat, pane] of el.panes) {
     pane.root.dataset.seated = "false";
     pane.replies.clear();
+    pane.watched = 0;
+    unread(el, seat, false);
     delete pane.root.dataset.live;
     expand(pane, false);
   }
+}
+
+// Told beside the vote of a reply that was not read to its end.
+function unread(el, seat, is) {
+  const pane = el.panes.get(seat);
+  pane.root.dataset.unread = is;
+  pane.rest.hidden = !is;
+  const link = [...el.seats.children].find(({ textContent }) => textContent === seat);
+  if (link) link.dataset.unread = is;
 }
 
 function paintPurpose(el, { study, topic }) {

@@ -39,6 +39,7 @@ class Turn {
   #kept = 0; // and how many blocks these are
   #body = make("div", { class: "answer" });
   #plain = null;
+  #drawing = "";
   text = "";
 
   constructor(prompt) {
@@ -46,8 +47,14 @@ class Turn {
     if (prompt) this.element.append(make("p", { class: "asked-again", dir: "auto" }, prompt));
   }
 
-  // Draws what is new; false if there was no time for all of it. A turn only grows.
+  // Whether the text goes on from what is drawn. A turn only grows.
+  takes(text) {
+    return text.startsWith(this.#drawing);
+  }
+
+  // Draws what is new; false if there was no time for all of it.
   write(text) {
+    this.#drawing = text;
     if (!this.#body.parentNode) {
       this.element.append(this.#body, copier(tell("arena.copy_reply"), () => this.text));
     }
@@ -109,10 +116,12 @@ class Replies {
   clear() {
     this.#turns = [];
     this.#following = true;
+    this.#end?.disconnect();
     this.box.replaceChildren();
   }
 
-  // False if there was no time for all of it. What has not changed is not touched.
+  // False if there was no time for all of it. What has not changed is not touched, nor what is told
+  // again from its beginning, as after a lost connection; what is another text is drawn anew.
   draw(texts, prompts) {
     let whole = true;
     let grown = false;
@@ -123,10 +132,14 @@ class Replies {
         this.#following = true;
         grown = n > 0;
       }
-      const turn = this.#turns[n];
       const text = texts[n] ?? "";
-      if (text.length === turn.text.length) continue;
-      whole = turn.write(text) && whole;
+      if (this.#turns[n].text.startsWith(text)) continue;
+      if (!this.#turns[n].takes(text)) {
+        const { element } = this.#turns[n];
+        this.#turns[n] = new Turn(n ? prompt : "");
+        element.replaceWith(this.#turns[n].element);
+      }
+      whole = this.#turns[n].write(text) && whole;
       grown = true;
     }
     if (grown && this.#following) this.box.scrollTop = this.box.scrollHeight;
@@ -137,7 +150,8 @@ class Replies {
   // several screens ahead. They are left out until `layOut` has its turn.
   toTop() {
     const height = this.box.clientHeight;
-    const turn = this.#turns.at(-1).element;
+    const turn = this.#turns.at(-1)?.element;
+    if (!turn) return [];
     const top = this.#turns.length > 1 ? turn.offsetTop : 0;
     const below = [...turn.querySelectorAll(".answer > :has(.maths):not(:last-child)")].filter((block) => {
       const at = block.offsetTop - top;

@@ -19,26 +19,24 @@ function listenToShare(el, ask, battle) {
     el.shareSaid.textContent = words;
     el.shareMake.hidden = Boolean(link);
   };
-  const move = (name, fields, then) => ask(() => trigger(name), { battle: battle(), ...fields }, (answer) => {
-    if (answer.error) show("", said(answer.error));
-    else then(answer);
-  });
+  const move = (name, fields, words) => {
+    const id = battle();
+    ask(() => trigger(name), { battle: id, ...fields }, ({ error, link = false }) => {
+      if (!error) mine.note(id, { shared: link });
+      // By then there may be another battle.
+      if (id !== battle()) return;
+      show(link ? shareLink(link) : "", error ? said(error) : words);
+      if (link) el.shareLink.select();
+    });
+  };
   el.share.addEventListener("click", () => {
     const link = linkOf(battle());
     show(link ? shareLink(link) : "", "");
     el.shareBox.showModal();
   });
   el.shareClose.addEventListener("click", () => el.shareBox.close());
-  el.shareMake.addEventListener("click", () =>
-    move("publish", { prompts: el.sharePrompt.checked }, ({ link }) => {
-      mine.note(battle(), { shared: link });
-      show(shareLink(link), "");
-      el.shareLink.select();
-    }));
-  el.shareWithdraw.addEventListener("click", () => move("withdraw", {}, () => {
-    mine.note(battle(), { shared: false });
-    show("", tell("arena.share_withdrawn"));
-  }));
+  el.shareMake.addEventListener("click", () => move("publish", { prompts: el.sharePrompt.checked }, ""));
+  el.shareWithdraw.addEventListener("click", () => move("withdraw", {}, tell("arena.share_withdrawn")));
   el.shareCopy.addEventListener("click", async () => {
     el.shareSaid.textContent = tell(await copied(el.shareLink.value) ? "arena.copied" : "arena.not_copied");
   });

@@ -58,7 +58,6 @@ function paintSheet(words = {}) {
   const { page } = led;
   const phase = page?.phase ?? "away";
   leave();
-  paintIdle(el);
   document.documentElement.dataset.led = "sheet";
   el.studySheet.hidden = false;
   el.studyAfter.hidden = true;
@@ -122,7 +121,6 @@ async function enter() {
   el.asked.open = state.images > 0;
   el.studySheet.hidden = el.studyAfter.hidden = true;
   document.documentElement.dataset.led = "battle";
-  document.documentElement.dataset.arena = "answering";
   paintWay();
   scrollTo({ top: 0 });
   follow(state.battle);
@@ -135,10 +133,12 @@ async function enter() {
 async function judged() {
   if (led.over === battle.id) return;
   led.over = battle.id;
-  const seats = battle.state.panes.map(({ seat }) => seat);
-  const void_ = battle.state.phase === "void";
+  const there = battle;
+  const seats = there.state.panes.map(({ seat }) => seat);
+  const void_ = there.state.phase === "void";
   const more = asks(led.page.after);
   if (void_ || more) led.page = (await askStudy("")) ?? led.page;
+  if (there !== battle) return;
   if (void_) paintSheet({ text: tell("arena.led.void") });
   else if (more) paintQuestions(seats);
   else goOn();

@@ -308,6 +308,25 @@ def test_any_text_ends_the_same_however_it_was_cut(page: Any) -> None:
     run()
 
 
+SHORT = "# Steps\n\n1. First\n2. Second\n\n| A | B |\n|---|---|\n| c | d |\n\nSo much."
+
+
+@pytest.mark.parametrize("text", [SHORT, "> " * 1000 + "x"])
+def test_a_reply_that_is_told_again_stays_as_it_is(page: Any, text: str) -> None:
+    whole = show(page, text).inner_html()
+    for told in ("", text[:9], text[: len(text) // 2], text):
+        page.evaluate("text => replies.draw([text], ['?'])", told)
+        assert page.locator(".answer").inner_html() == whole
+
+
+@pytest.mark.parametrize("text", [SHORT, "> " * 1000 + "x", "Short."])
+def test_another_text_takes_the_place_of_the_one_before(page: Any, text: str) -> None:
+    alone = show(page, text).inner_text()
+    show(page, "Another.\n\n" * 40)
+    page.evaluate("text => { while (!replies.draw([text], ['?'])); }", text)
+    assert page.locator(".answer").inner_text() == alone
+
+
 def test_finished_blocks_are_not_touched_again(page: Any) -> None:
     touched = page.evaluate(
         """() => {

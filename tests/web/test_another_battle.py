@@ -1,0 +1,234 @@
+"""From one battle to another on one page: nothing of the one before stays, in a real Chromium on
+the real app. What a pane shows is held against the replies that the API tells of its battle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.fake_ollama import FakeModel, FakeOllama
+from tests.playing import MODELS
+from tests.running import App, running
+from tests.web.test_links import battle, played
+from tests.web.test_page import BETTER, OPEN, PATIENCE_MS, VOTE_OUT, ask, enter, vote
+
+pytestmark = pytest.mark.slow
+
+FOLLOW_UP = "#follow-up textarea, #follow-up input"
+DECIDED = ".unmasked h2"
+UUID = "11111111-1111-4111-8111-111111111111"
+
+
+def said(number: int) -> str:
+    """A reply of several blocks, each with its own word, which no other reply has."""
+    blocks = [f"Paragraph r{number}p{p}. {'It goes on. ' * (9 + 3 * number % 7)}" for p in range(4)]
+    blocks.insert(1, f"```python\nr{number}code = 1\nprint(r{number}printed)\n```")
+    blocks.insert(3, f"| Name | Size |\n|---|---|\n| r{number}cell | 2 |")
+    blocks.insert(4, f"- r{number}item\n- r{number}other")
+    return "\n\n".join([*blocks[number % 3 :], f"So ends r{number}end."])
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"r\d+(?:p\d|code|printed|cell|item|other|end)", text)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    numbers = count()
+    models = [FakeModel(name, text=lambda *_: said(next(numbers))) for name in MODELS]
+    with FakeOllama.in_thread(models, speed=5, warm=True) as host:
+        options = {"ARENA_OPENS_PER_MINUTE": "0", "ARENA_MAX_TOKENS": "2000", "ARENA_GRACE": "600"}
+        with running(tmp_path_factory.mktemp("other"), OLLAMA_HOST=host.url, **options) as app:
+            yield app
+            assert "Traceback" not in app.printed, app.printed
+
+
+@pytest.fixture
+def page(browser: Any, app: App) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    enter(page, app)
+    yield page
+    context.close()
+    assert not errors, errors
+
+
+def shown(page: Any, seat: str) -> list[str]:
+    return words(page.text_content(f"#pane-{seat.lower()} .reply"))
+
+
+def shows_its_own_replies(page: Any, app: App, id: str = "") -> None:
+    """Those of this battle, or of the one in its address, once each has come to its end."""
+    replies = app.get(f"api/arena/battles/{id or battle(page)}")["replies"]
+    for seat, texts in replies.items():
+        told = [word for text in texts for word in words(text)]
+        reply = f"#pane-{seat.lower()} .reply"
+        page.wait_for_selector(f"{reply}:has-text('{told[-1]}')", state="attached")
+        assert shown(page, seat) == told, seat
+
+
+def again(page: Any) -> str:
+    """The same prompt in another battle, which is open for votes; its id."""
+    before = battle(page)
+    page.click("#same-prompt")
+    page.wait_for_function(f"!location.search.includes('{before}')")
+    page.wait_for_selector(VOTE_OUT)
+    return battle(page)
+
+
+def test_back_and_forward_show_each_battle_with_its_own_replies(page: Any, app: App) -> None:
+    first = played(page, "What is to be read?")
+    shows_its_own_replies(page, app)
+    again(page)
+    shows_its_own_replies(page, app)
+    page.go_back()
+    page.wait_for_selector(DECIDED)
+    assert battle(page) == first
+    shows_its_own_replies(page, app)
+    page.go_forward()
+    page.wait_for_selector(VOTE_OUT)
+    shows_its_own_replies(page, app)
+
+
+def test_a_battle_that_is_left_while_it_is_written_leaves_nothing(page: Any, app: App) -> None:
+    played(page, "What is first?")
+    page.click("#same-prompt")
+    page.wait_for_selector("#pane-a .chip[data-state=writing]")
+    page.wait_for_selector("#pane-a .answer p")
+    for _ in range(3):
+        page.go_back()
+        page.go_forward()
+    page.go_back()
+    page.wait_for_selector(DECIDED)
+    shows_its_own_replies(page, app)
+    page.go_forward()
+    page.wait_for_selector(VOTE_OUT)
+    shows_its_own_replies(page, app)
+
+
+def test_a_battle_that_only_this_browser_has_comes_alone(page: Any, app: App) -> None:
+    first = played(page, "What is kept?")
+    again(page)
+    gone = f"{app.url}/api/arena/battles/{first}"
+    page.route(f"{gone}**", lambda route: route.fulfill(status=404, body="{}"))
+    page.go_back()
+    page.wait_for_selector("html[data-kept=true] #panes strong")
+    shows_its_own_replies(page, app)
+    page.go_forward()
+    page.wait_for_selector(VOTE_OUT)
+    shows_its_own_replies(page, app)
+
+
+def test_a_battle_of_ones_own_list_comes_alone(page: Any, app: App) -> None:
+    first = played(page, "What is listed?")
+    again(page)
+    page.click("#new-battle")
+    page.wait_for_selector(f"#send{OPEN}")
+    page.click(f"#mine-list a[href*='{first}']")
+    page.wait_for_selector(DECIDED)
+    shows_its_own_replies(page, app)
+
+
+def to(page: Any, id: str) -> None:
+    """To the battle's address, as Back and Forward come to it."""
+    page.evaluate(
+        """id => {
+          history.pushState(null, "", `?battle=${id}`);
+          dispatchEvent(new PopStateEvent("popstate"));
+        }""",
+        id,
+    )
+
+
+def test_what_is_seen_of_a_battle_goes_before_the_next_has_come(page: Any, app: App) -> None:
+    first = played(page, "What was asked before?")
+    again(page)
+    page.click("#pane-a .pane-toggle")
+    vote(page, VOTE_OUT, 1)
+    page.wait_for_selector(f"#undo{OPEN}")
+    page.wait_for_function("document.querySelector('#told').textContent")
+    held: list[Any] = []
+    page.route(f"{app.url}/api/arena/battles/{first}/events", lambda route: held.append(route))  # noqa: PLW0108
+    to(page, first)
+    for told in ("told", "status", "round-label", "asked-line", "asked-text", "seats"):
+        assert not page.text_content(f"#{told}"), told
+    assert not page.locator("#panes > [data-seated=true]").count()
+    assert not page.locator(f":is(#verdicts, #next) button:not(#new-battle){OPEN}").count()
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    page.wait_for_selector(DECIDED)
+    assert page.get_attribute("#pane-a", "data-open") == "false"
+    shows_its_own_replies(page, app)
+
+
+def test_what_is_not_read_to_its_end_is_told_of_each_battle(page: Any, app: App) -> None:
+    """Also where the replies are of one length, the second unread as the first was read."""
+    ask(page, "Is it read?")
+    page.wait_for_selector(VOTE_OUT)
+    first = battle(page)
+    page.eval_on_selector_all("#panes .reply", "all => all.forEach((e) => e.scrollTo(0, 1e6))")
+    page.wait_for_function("!document.querySelector('#panes [data-unread=true]')")
+    same = re.compile(rf".*/api/arena/battles/{UUID}/events")
+    page.route(
+        same, lambda route: route.continue_(url=f"{app.url}/api/arena/battles/{first}/events")
+    )
+    to(page, UUID)
+    page.wait_for_selector(VOTE_OUT)
+    page.wait_for_selector("#panes > [data-unread=true]")
+
+
+def test_what_is_typed_for_a_battle_is_sent_in_no_other(page: Any, app: App) -> None:
+    ask(page, "Which one is not asked on?")
+    page.wait_for_selector(VOTE_OUT)
+    other = battle(page)
+    page.go_back()
+    page.wait_for_selector(f"#send{OPEN}")
+    ask(page, "Which one is?")
+    page.wait_for_selector(VOTE_OUT)
+    page.fill(FOLLOW_UP, "Of this one only.")
+    held: list[Any] = []
+    page.route("**/run/predict", lambda route: held.append(route))  # noqa: PLW0108
+    page.locator(VOTE_OUT).first.click()
+    page.press(FOLLOW_UP, "Enter")  # It waits for its button.
+    to(page, other)
+    page.wait_for_selector("#panes > [data-seated=true]")
+    assert page.input_value(FOLLOW_UP) == ""
+    page.unroute("**/run/predict")
+    for move in held:
+        move.continue_()
+    page.wait_for_selector(VOTE_OUT)
+    assert app.get(f"api/arena/battles/{other}")["prompts"] == ["Which one is not asked on?"]
+
+
+def test_the_link_of_a_battle_is_made_for_no_other(page: Any, app: App) -> None:
+    first = played(page, "Which one is shared?")
+    second = again(page)
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    vote(page, BETTER)
+    page.wait_for_selector(DECIDED)
+    held: list[Any] = []
+    page.route("**/run/predict", lambda route: held.append(route))  # noqa: PLW0108
+    page.click("#share")
+    page.click("#share-make")
+    to(page, first)
+    page.wait_for_selector("#share-box", state="hidden")
+    page.unroute("**/run/predict")
+    for move in held:
+        move.continue_()
+    page.wait_for_selector(DECIDED)
+    page.click("#share")
+    assert not page.is_visible("#share-link") and page.is_visible("#share-make")
+    page.click("#share-close")
+    to(page, second)
+    page.wait_for_selector(DECIDED)
+    page.click("#share")
+    assert page.input_value("#share-link").endswith(second)
