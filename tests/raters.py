@@ -93,11 +93,11 @@ class Rater:
         return f"{A}/studies/{self.study}/raters/{self.name}"
 
     async def take_part(self) -> dict[str, Any]:
-        """From the link to the end; returns the last page."""
+        """From the link to the end, or until nothing is left; returns the last page."""
         await self.ask("POST", f"{self.path}/consent", {"passed": {"PROLIFIC_PID": self.name}})
         while True:
             page: dict[str, Any] = (await self.ask("GET", self.path)).json()
-            if page["phase"] == "finished":
+            if page["phase"] in ("finished", "closed"):
                 return page
             if page["phase"] == "waiting":
                 await asyncio.sleep(0.2)

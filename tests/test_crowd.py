@@ -155,7 +155,7 @@ async def judged(url: str, kill: Kill, prompts: int) -> tuple[list[Rater], int]:
         parts = [asyncio.create_task(rater.take_part()) for rater in people]
         kills = await killing()
         ends = await asyncio.gather(*parts)
-    assert {end["code"] for end in ends} == {"C0DE"}
+    assert {(bool(end["done"]), end["code"]) for end in ends} <= {(True, "C0DE"), (False, "")}
     return people, kills
 
 
@@ -174,15 +174,22 @@ def on_page(browser: Any, url: str) -> dict[Seen, str]:
     while True:
         try:
             page.goto(f"{url}/?study=crowd&rater={ON_PAGE}&PROLIFIC_PID={ON_PAGE}")
-            page.wait_for_selector("#study-go:visible, #study-code:visible")
-            while not page.is_visible("#study-code"):
+            page.wait_for_selector("#study-sheet:visible")
+            while not is_over(page):
                 one_on_page(page, dropped)
             break
         except Error:
             page.wait_for_timeout(500)
-    assert page.inner_text("#study-code output") == "C0DE"
+    code = page.inner_text("#study-code output")
+    assert code == ("C0DE" if page.is_visible("#study-code") else "")
     context.close()
     return dropped
+
+
+def is_over(page: Any) -> bool:
+    """At the end of their way, or because the others took all before they had judged any."""
+    turned_away = page.inner_text("#study-title") == "This study is not open"
+    return turned_away or page.is_visible("#study-code")
 
 
 def one_on_page(page: Any, dropped: dict[Seen, str]) -> None:
@@ -218,7 +225,8 @@ def every_prompt_has_its_raters(
     ranked = votes[votes["excluded_reason"] == ""]
     assert Counter(ranked["prompt_id"]) == {item.id: design.raters for item in design.items}
     assert not ranked.duplicated(["rater", "prompt_id"]).any()
-    assert found.status.complete == len(design.items) and found.status.finished == raters.RATERS
+    assert found.status.complete == len(design.items)
+    assert found.status.finished == ranked["rater"].nunique()
     met = found.status.met
     assert met[1] - met[0] <= max(design.alike, met[1] // 4), met
     assert not votes.duplicated("battle_id").any()

@@ -29,7 +29,12 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.total and self.practised and not self.waiting
+        return 0 < self.total <= self.done and self.practised and not self.waiting
+
+    @property
+    def in_vain(self) -> bool:
+        """They have judged nothing, and nothing is left for them."""
+        return not self.total and not self.waiting
 
 
 def progress(study: Study, course: Course, rater: str, now: datetime) -> Progress:

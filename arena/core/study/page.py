@@ -13,8 +13,8 @@ from arena.core.study.design import Questions, Study
 
 @dataclass(frozen=True, slots=True)
 class RaterPage:
-    """phase: closed (also to those who come when nothing is left), consent, ready, waiting or
-    finished. battle: the one they are at, if any. practice: what comes next is never counted.
+    """phase: closed (also to those who have judged nothing when nothing is left), consent, ready,
+    waiting or finished. battle: the one they are at, if any. practice: what comes next is never counted.
     end, code, link: once it is finished."""
 
     study: str
@@ -37,10 +37,10 @@ def page(study: Study, course: Course, rater: str, now: datetime) -> RaterPage:
     phase = "ready"
     if rater in course.raters and told.finished:
         phase = "finished"
-    elif not taking_part(study, course, now):
+    elif told.in_vain or not taking_part(study, course, now):
         phase = "closed"
     elif rater not in course.raters:
-        phase = "consent" if told.total or told.waiting else "closed"
+        phase = "consent"
     elif told.waiting:
         phase = "waiting"
     over = phase == "finished"

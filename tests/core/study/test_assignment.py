@@ -104,7 +104,7 @@ def test_each_prompt_gets_its_raters_and_each_pair_its_share_whoever_leaves(
     assert len({(c.rater, c.item) for c in done}) == len(done)
     if not leaves:
         ended = [progress(asked, course, f"r{n}", crowd.now) for n in range(3 * raters + 6)]
-        assert all(each.finished for each in ended)
+        assert all(each.finished == bool(each.done) for each in ended)
         met = course.pairs()
         every = pairs_of(c.name for c in asked.contenders)
         assert max(met[p] for p in every) - min(met[p] for p in every) <= alike
@@ -203,8 +203,22 @@ def test_whoever_comes_when_nothing_is_left_is_turned_away_and_gets_no_code() ->
     crowd.asks("first")
     assert told("late") == ("consent", ""), "who holds the last one may yet leave it"
     crowd.judges("first")
-    assert told("first") == told("early") == ("finished", "C0DE")
+    assert told("first") == ("finished", "C0DE")
     assert told("late") == ("closed", "")
+    assert told("early") == ("closed", ""), "practice is no work"
+
+
+def test_whoever_agreed_and_judged_nothing_before_all_was_taken_gets_no_code() -> None:
+    code = Completion("C0DE", "https://panel.example/done", ())
+    for practice in (None, CHECK):
+        asked = study(1, 2, raters=1, practice=practice, completion=code)
+        crowd = Crowd(asked, seed=1)
+        crowd.events += [Event("consent", START, rater) for rater in ("early", "back")]
+        while crowd.judges("early"):
+            pass
+        found = page(asked, crowd.course, "back", crowd.now)
+        assert (found.phase, found.code, found.link, found.end) == ("closed", "", "", "")
+        assert not progress(asked, crowd.course, "back", crowd.now).finished
 
 
 def test_prompts_that_are_called_like_checks_are_judged_all_the_same() -> None:
