@@ -3,6 +3,7 @@
 
 const RATER = "arena-rater";
 const LONGEST_NAME = 64;
+const NO_SUCH = [400, 404, 422];
 
 let led = null;
 
@@ -27,26 +28,41 @@ async function askStudy(rest, body) {
   };
   const answer = await fetch(studyPath(rest), post || {}).catch(() => null);
   const told = await answer?.json().catch(() => null);
-  if (answer?.ok) return told;
   led.refused = answer?.status;
+  if (answer?.ok && told) return told;
   led.said = told?.detail ? said(told.detail) : tell("arena.no_answer");
   return null;
+}
+
+// Whether the server said that there is no such study, or no such rater. Any other refusal passes.
+const isUnknown = () => NO_SUCH.includes(led.refused);
+
+// The rater's page as soon as the server is there, which is told until then; whether it was away.
+async function findPage() {
+  let away = false;
+  while (!(led.page = await askStudy("")) && !isUnknown()) {
+    if (!away) paintSheet();
+    away = true;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+  return away;
 }
 
 // Whether the page's link is that of a study that leads its raters. Other names are but labels.
 async function lead() {
   if (!purpose.study) return false;
-  led = { study: purpose.study, rater: raterOf(purpose.study), page: null, battle: "" };
-  led.page = await askStudy("");
-  if (!led.page && led.refused) {
+  led = { study: purpose.study, rater: raterOf(purpose.study), page: null };
+  await findPage();
+  if (!led.page) {
     led = null;
+    el.study.hidden = true;
+    delete document.documentElement.dataset.led;
     return false;
   }
   const url = new URL(location);
   url.searchParams.set("rater", led.rater);
   url.searchParams.delete("battle");
   history.replaceState(history.state, "", url);
-  el.study.hidden = false;
   el.studyLink.value = `${location.origin}${location.pathname}?${new URLSearchParams({ study: led.study, rater: led.rater })}`;
   paintSheet();
   return true;
@@ -54,43 +70,43 @@ async function lead() {
 
 // Sheets ---------------------------------------------------------------------------------------
 
-function paintSheet(words = {}) {
+// title: in the place of the phase's. text: what is said above what the phase reads.
+function paintSheet({ title, text } = {}) {
   const { page } = led;
   const phase = page?.phase ?? "away";
   leave();
   document.documentElement.dataset.led = "sheet";
-  el.studySheet.hidden = false;
+  el.study.hidden = el.studySheet.hidden = false;
   el.studyAfter.hidden = true;
   const beginning = phase === "consent";
   const titles = { consent: page?.study, ready: page?.study, away: tell("arena.arena_away") };
-  el.studyTitle.textContent = words.title ?? titles[phase] ?? tell(`arena.led.${phase}`);
-  const practice = phase === "ready" && page.practice && tell("arena.led.practice");
+  el.studyTitle.textContent = title ?? titles[phase] ?? tell(`arena.led.${phase}`);
   const reads = {
     consent: page?.instructions,
+    ready: page?.practice && tell("arena.led.practice"),
     finished: page?.end,
     waiting: tell("arena.led.waiting_why"),
     closed: tell("arena.led.closed_why"),
-    away: led.said,
+    away: isUnknown() ? led.said : `${led.said}\n${tell("arena.arena_returns")}`,
   };
-  el.studyText.textContent = words.text ?? reads[phase] ?? (practice || "");
+  el.studyText.textContent = [text, reads[phase]].filter(Boolean).join("\n\n");
   el.studyConsent.textContent = beginning ? page.consent : "";
   el.studyCode.hidden = !page?.code;
   el.studyCode.querySelector("output").textContent = page?.code ?? "";
   el.studyBack.hidden = !page?.link;
   el.studyBack.querySelector("a").href = /^https?:/.test(page?.link ?? "") ? page.link : "";
   el.studyOwn.hidden = ["finished", "closed", "away"].includes(phase);
-  el.studyGo.hidden = ["finished", "closed"].includes(phase);
+  el.studyGo.hidden = ["finished", "closed", "away"].includes(phase);
   el.studyGo.textContent = tell(beginning ? "arena.led.agree" : "arena.led.go");
   paintWay();
   attend(el.studyTitle, true);
 }
 
 function paintWay() {
-  const { page } = led;
-  if (!page) return;
-  el.studyBar.hidden = el.studyCount.hidden = !page.total;
-  el.studyBar.value = page.total ? page.done / page.total : 0;
-  el.studyCount.textContent = tell("arena.led.progress", { done: page.done, total: page.total });
+  const { done = 0, total = 0 } = led.page ?? {};
+  el.studyBar.hidden = el.studyCount.hidden = !total;
+  el.studyBar.value = total ? done / total : 0;
+  el.studyCount.textContent = tell("arena.led.progress", { done, total });
   el.studyBreak.hidden = document.documentElement.dataset.led === "sheet";
 }
 
@@ -98,26 +114,24 @@ async function goOn() {
   if (led.busy) return;
   led.busy = el.studyGo.disabled = true;
   try {
-    led.page = led.page?.phase === "consent"
-      ? await askStudy("/consent", { passed: Object.fromEntries(words) })
-      : await askStudy("");
-    let why = null;
-    if (led.page?.phase === "ready" && !(await enter())) {
-      why = led.said;
-      led.page = await askStudy("");
+    const agrees = led.page?.phase === "consent";
+    const agreed = !agrees || (await askStudy("/consent", { passed: Object.fromEntries(words) }));
+    let text = agreed ? "" : led.said;
+    let away = await findPage();
+    if (!text && !away && led.page?.phase === "ready") {
+      if (await enter()) return;
+      text = led.said;
+      away = await findPage();
     }
-    if (led.page?.phase !== "ready") paintSheet();
-    else if (!led.battle) paintSheet({ text: why });
+    paintSheet(away ? {} : { text });
   } finally {
     led.busy = el.studyGo.disabled = false;
   }
 }
 
 async function enter() {
-  led.battle = "";
   const state = await askStudy("/battles", {});
   if (!state) return false;
-  led.battle = state.battle;
   el.asked.open = state.images > 0;
   el.studySheet.hidden = el.studyAfter.hidden = true;
   document.documentElement.dataset.led = "battle";

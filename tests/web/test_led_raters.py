@@ -106,3 +106,79 @@ def test_each_battle_of_a_study_shows_its_own_replies_alone(
             page.wait_for_selector("#study-after:visible")
             shows_its_own_replies(page, app, followed[-1])
             page.click("#study-next")
+
+
+STUDIES = "**/api/arena/studies/**"
+AWAY = "The arena does not answer."
+REFUSALS = {
+    "busy": {"status": 503, "body": '{"detail": "Not now."}'},
+    "proxy": {"status": 502, "body": "<h1>Bad gateway</h1>"},
+    "broken": {"status": 500, "body": "{}"},
+    "other page": {"status": 200, "body": "<h1>Welcome to this network</h1>"},
+}
+
+
+def refused(page: Any, how: str) -> None:
+    def answer(route: Any) -> None:
+        route.abort() if how == "gone" else route.fulfill(**REFUSALS[how])
+
+    page.route(STUDIES, answer)
+
+
+def is_away(page: Any) -> None:
+    page.wait_for_selector(f"#study-title:text-is('{AWAY}')")
+    assert not page.is_visible("#prompt") and not page.is_visible("#study-break")
+
+
+@pytest.mark.parametrize("how", [*REFUSALS, "gone"])
+def test_a_rater_who_comes_while_the_arena_is_away_is_led_when_it_is_back(
+    page: Any, app: App, how: str
+) -> None:
+    refused(page, how)
+    page.goto(f"{app.url}/?study=plain&rater=early-{how}")
+    is_away(page)
+    page.unroute(STUDIES)
+    page.wait_for_selector("#study-go:visible")
+    assert page.text_content("#study-title") == "plain"
+    page.click("#study-go")
+    page.wait_for_selector(BETTER)
+
+
+def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App) -> None:
+    followed = begun(page, app, "plain", "midway")
+    refused(page, "busy")
+    page.locator(BETTER).first.click()
+    is_away(page)
+    assert "Not now." in page.inner_text("#study-text")
+    page.unroute(STUDIES)
+    page.wait_for_selector("#study-go:visible")
+    assert "Not now." not in page.inner_text("#study-sheet")
+    page.click("#study-go")
+    page.wait_for_selector(BETTER)
+    shows_its_own_replies(page, app, followed[-1])
+
+
+def test_an_agreement_that_is_refused_is_told_and_can_be_given_again(page: Any, app: App) -> None:
+    page.goto(f"{app.url}/?study=plain&rater=refused")
+    page.wait_for_selector("#study-go:visible")
+    page.route(
+        "**/consent", lambda route: route.fulfill(status=429, body='{"detail": "Too many."}')
+    )
+    page.click("#study-go")
+    page.wait_for_selector("#study-text:has-text('Too many.')")
+    page.unroute("**/consent")
+    page.click("#study-go")
+    page.wait_for_selector(BETTER)
+
+
+def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
+    page: Any, app: App
+) -> None:
+    refused(page, "busy")
+    page.goto(f"{app.url}/?study=label&prompt=Why%3F")
+    is_away(page)
+    page.unroute(STUDIES)
+    page.wait_for_selector("#prompt:visible")
+    assert not page.is_visible("#study-sheet")
+    assert "label" in page.inner_text("#purpose")
+    assert page.input_value("#prompt textarea") == "Why?"
