@@ -171,6 +171,10 @@ def test_an_agreement_that_is_refused_is_told_and_can_be_given_again(page: Any, 
     page.wait_for_selector(BETTER)
 
 
+def test_a_rater_takes_part_whatever_the_link_brings_besides(page: Any, app: App) -> None:
+    begun(page, app, "plain", f"panel&STUDY_ID=s&token={'t' * 3000}")
+
+
 def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
     page: Any, app: App
 ) -> None:

@@ -219,6 +219,26 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
     play(scene)
 
 
+def test_whatever_a_link_brings_locks_nobody_out_and_only_what_is_asked_for_is_kept(
+    play: Play,
+) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, replace(STUDY, name="links"))
+        rater = Rater(client, "links", "r", robot=False)
+        many = {f"utm_{number}": "x" for number in range(60)}
+        brought = {"PROLIFIC_PID": "p" * 300, "token": "t" * 3000, "k" * 300: "", **many}
+        agreed = await rater.post(f"{rater.path}/consent", {"passed": brought})
+        assert (agreed.status_code, agreed.json()["phase"]) == (200, "ready")
+        _, course = await study_of(at.ledger, "links")
+        assert dict(course.raters["r"].data) == {"PROLIFIC_PID": "p" * 200}
+        wrong = await rater.post(f"{rater.path}/consent", {"passed": {"token": 5}})
+        assert problem(wrong)[0] == 422
+        large = await rater.post(f"{rater.path}/consent", {"passed": {"token": "t" * 300_000}})
+        assert problem(large)[0] == 413
+
+    play(scene)
+
+
 def test_contenders_write_while_raters_wait_where_the_study_says_so(play: Play) -> None:
     names = [model.name for model in HOSTED]
     study = Study(

@@ -14,22 +14,22 @@ from arena.core.battle.entities import LETTERS, LONGEST_LABEL
 from arena.core.battle.view import State
 from arena.core.study.page import RaterPage
 from arena.play.referee import Referee
-from arena.play.studies import LONGEST_COMMENT, LONGEST_PASSED
+from arena.play.studies import LONGEST_COMMENT
 from arena.web.api.battles import WHOLE, Body, Label
 from arena.web.api.problems import problems
 from arena.web.callers import Callers
 
 Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7f/]+$")]
 Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
-Passed = Annotated[str, Field(max_length=LONGEST_PASSED)]
 
 BY_SEAT: Any = Field(default_factory=dict, json_schema_extra={"additionalProperties": False})
 
 
 class Consent(Body):
-    """`passed`: what the rater's link brought; what the study does not ask for is not kept."""
+    """`passed`: what the rater's link brought, whatever that is; what the study does not ask for is
+    not kept, nor more of a value than its first 200 characters."""
 
-    passed: dict[str, Passed] = Field(default_factory=dict, max_length=40)
+    passed: dict[str, str] = Field(default_factory=dict)
 
 
 class Remark(Body):
