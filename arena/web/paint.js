@@ -35,6 +35,7 @@ function elements() {
     studySheet: "study-sheet", studyTitle: "study-title", studyText: "study-text", studyConsent: "study-consent",
     studyCode: "study-code", studyBack: "study-back", studyOwn: "study-own", studyLink: "study-link", studyGo: "study-go",
     studyAfter: "study-after", studyWhy: "study-why", studyQuestions: "study-questions",
+    studyUnsent: "study-unsent", studyNext: "study-next",
   };
   for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
   found.panes = new Map();

@@ -182,6 +182,7 @@ function paintQuestions(seats) {
     ...marks.length ? seats.map((seat) => group(tell("arena.led.marks", { letter: seat }), `marks ${seat}`, marks, true)) : [],
     ...comment ? [make("label", {}, tell("arena.led.comment"), make("textarea", { rows: "2", maxlength: "2000", dir: "auto" }))] : [],
   );
+  el.studyUnsent.textContent = "";
   document.documentElement.dataset.led = "after";
   el.studyAfter.hidden = false;
   paintWay();
@@ -199,10 +200,16 @@ function answered() {
 }
 
 async function sendAnswers() {
+  if (el.studyNext.disabled) return;
+  el.studyNext.disabled = true;
   const { reasons, grades, marks, comment } = answered();
   const any = reasons.length || Object.keys(grades).length || Object.keys(marks).length || comment;
-  if (any) await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment });
-  goOn();
+  const kept = !any || (await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment }));
+  el.studyUnsent.textContent = kept ? "" : `${led.said} ${tell("arena.led.unsent")}`;
+  // They may have taken a break meanwhile.
+  if (kept && !el.studyAfter.hidden) await goOn();
+  el.studyNext.disabled = false;
+  if (!kept) attend(el.studyNext);
 }
 
 function listenToStudy() {

@@ -186,3 +186,48 @@ def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
     assert not page.is_visible("#study-sheet")
     assert "label" in page.inner_text("#purpose")
     assert page.input_value("#prompt textarea") == "Why?"
+
+
+@pytest.mark.parametrize("how", [*REFUSALS, "gone"])
+def test_what_was_said_of_a_battle_is_kept_until_the_server_has_it(
+    page: Any, app: App, how: str
+) -> None:
+    begun(page, app, "asked", f"says-{how}")
+    page.locator(BETTER).first.click()
+    page.wait_for_selector("#study-after:visible")
+    page.click("#study-questions [data-name=reasons] >> nth=0")
+    page.click("#study-questions [data-name='grade A'][data-value='2']")
+    page.fill("#study-questions textarea", "Shorter.")
+    refused(page, how)
+    page.click("#study-next")
+    page.wait_for_selector("#study-unsent:visible")
+    assert "not been kept" in page.inner_text("#study-unsent")
+    assert page.locator("#study-questions [aria-pressed=true]").count() == 2
+    assert page.input_value("#study-questions textarea") == "Shorter."
+    page.unroute(STUDIES)
+    with page.expect_response("**/remarks") as answer:
+        page.click("#study-next")
+    assert answer.value.ok
+    assert answer.value.request.post_data_json["comment"] == "Shorter."
+    page.wait_for_selector(BETTER)
+    page.locator(BETTER).first.click()
+    page.wait_for_selector("#study-after:visible")
+    assert not page.is_visible("#study-unsent")
+
+
+def test_what_was_said_of_a_battle_is_sent_once_however_often_it_is_pressed(
+    page: Any, app: App
+) -> None:
+    followed = begun(page, app, "asked", "presses")
+    page.locator(BETTER).first.click()
+    page.wait_for_selector("#study-after:visible")
+    page.click("#study-questions [data-name=reasons] >> nth=0")
+    held: list[Any] = []
+    page.route("**/remarks", lambda route: held.append(route))  # noqa: PLW0108
+    page.click("#study-next")
+    page.evaluate("document.querySelector('#study-after').requestSubmit()")
+    page.wait_for_function("document.querySelector('#study-next').disabled")
+    for remark in held:
+        remark.continue_()
+    page.wait_for_selector(BETTER)
+    assert len(held) == 1 and len(followed) == 2
