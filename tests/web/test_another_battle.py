@@ -4,6 +4,7 @@ the real app. What a pane shows is held against the replies that the API tells o
 from __future__ import annotations
 
 import re
+import urllib.request
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -232,3 +233,40 @@ def test_the_link_of_a_battle_is_made_for_no_other(page: Any, app: App) -> None:
     page.wait_for_selector(DECIDED)
     page.click("#share")
     assert page.input_value("#share-link").endswith(second)
+
+
+def told_so_far(url: str) -> str:
+    """The events of a battle until it is open for votes."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    told = ""
+    with opener.open(url, timeout=10) as stream:
+        while '"phase": "voting"' not in told or not told.endswith("\n\n"):
+            told += stream.readline().decode()
+    return told
+
+
+def test_what_is_read_stays_through_a_lost_connection(page: Any, app: App) -> None:
+    ask(page, "What stays?")
+    page.wait_for_selector(VOTE_OUT)
+    id = battle(page)
+    events = f"{app.url}/api/arena/battles/{id}/events"
+    body = told_so_far(events)
+    answers = [{"body": body, "content_type": "text/event-stream"}, {"status": 503}]
+
+    def answer(route: Any) -> None:
+        route.fulfill(**answers.pop(0)) if answers else route.continue_()
+
+    page.route(events, answer)
+    page.reload()
+    page.wait_for_selector(VOTE_OUT)
+    page.click("#pane-a .pane-toggle")
+    page.evaluate("document.querySelector('#pane-a .answer > *').dataset.read = true")
+    page.fill(FOLLOW_UP, "Half a question")
+    page.wait_for_selector("#status[data-kind=error]")
+    page.wait_for_selector("#status:not([data-kind=error])")
+    page.wait_for_selector(VOTE_OUT)
+    assert not answers
+    assert page.locator("#pane-a .answer > [data-read]").count() == 1
+    assert page.get_attribute("#pane-a", "data-open") == "true"
+    assert page.input_value(FOLLOW_UP) == "Half a question"
+    shows_its_own_replies(page, app)
