@@ -232,7 +232,8 @@ def test_the_link_of_a_battle_is_made_for_no_other(page: Any, app: App) -> None:
     to(page, second)
     page.wait_for_selector(DECIDED)
     page.click("#share")
-    assert page.input_value("#share-link").endswith(second)
+    link = app.get(f"api/arena/battles/{second}/link")["link"]
+    assert page.input_value("#share-link") == f"{app.url}/b/{link}"
 
 
 def told_so_far(url: str) -> str:
