@@ -209,10 +209,10 @@ def test_speeds_are_of_votes_that_count_and_may_come_from_elsewhere() -> None:
 
 
 def told(votes: pd.DataFrame) -> list[Vote]:
-    reasons = votes["excluded_reason"].fillna("")
+    reasons = [reason if isinstance(reason, str) else "" for reason in votes["excluded_reason"]]
     return [
-        Vote(at, row.battle_id, "", 1, "A", "B", row.model_a, row.model_b, row.winner, reasons[at])
-        for at, row in zip(votes.index, votes.itertuples(), strict=True)
+        Vote(at, row.battle_id, "", 1, "A", "B", row.model_a, row.model_b, row.winner, reason)
+        for at, (row, reason) in enumerate(zip(votes.itertuples(), reasons, strict=True))
     ]
 
 
