@@ -6,14 +6,12 @@ does not know names, rows or the fit.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 
 from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.sums import Sums, keys_of
-
-Number = TypeVar("Number", int, Ints)
 
 OUTCOMES = 4
 """A kind of vote is its pair · 4 + its outcome: first won, second won, tie, both_bad."""
@@ -34,7 +32,7 @@ def sides(size: int) -> tuple[Ints, Ints]:
     return first, second
 
 
-def pair_of(first: Number, second: Number) -> Number:
+def pair_of(first: Ints, second: Ints) -> Ints:
     """The numbers of pairs, as `sides` has them."""
     return second * (second - 1) // 2 + first
 

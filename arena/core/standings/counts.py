@@ -144,7 +144,7 @@ class Counts:
     def moved(self, counted: Sequence[Vote], votes: Sequence[Vote]) -> tuple[Fit, Fit]:
         """Strengths without these few votes, and with them. counted: those of them that were
         folded in. Raises as `without` does."""
-        gone, come = ([self._kind(vote) for vote in each] for each in (counted, votes))
+        gone, come = (self._kinds_of(each) for each in (counted, votes))
         without = self._times.copy()
         np.subtract.at(without.reshape(-1), gone, 1)
         having = without.copy()
@@ -232,22 +232,16 @@ class Counts:
 
     def _kinds(self, new: CodedVotes) -> Ints:
         """(C,) what kind of vote each combination is."""
-        code = np.array(self._coded(*new.names), dtype=np.int64)
-        a, b = code[new.model_a], code[new.model_b]
-        first, second = np.minimum(a, b), np.maximum(a, b)
-        turned = (a > b) & (new.outcome < 2)
-        return pair_of(first, second) * OUTCOMES + np.where(turned, 1 - new.outcome, new.outcome)
+        code = self._coded(new.names)
+        return _kind(code[new.model_a], code[new.model_b], new.outcome)
 
-    def _kind(self, vote: Vote) -> int:
-        """The same of one."""
-        a, b = self._coded(vote.model_a, vote.model_b)
-        outcome = WINNERS.index(vote.winner)
-        turned = a > b and outcome < 2
-        pair = pair_of(min(a, b), max(a, b))
-        return pair * OUTCOMES + (1 - outcome if turned else outcome)
+    def _kinds_of(self, votes: Sequence[Vote]) -> Ints:
+        """(N,) the same of each of a few votes."""
+        a, b = (self._coded([getattr(v, side) for v in votes]) for side in ("model_a", "model_b"))
+        return _kind(a, b, np.array([WINNERS.index(v.winner) for v in votes], dtype=np.int64))
 
-    def _coded(self, *names: str) -> list[int]:
-        """The numbers of contenders; those unheard of get one."""
+    def _coded(self, names: Sequence[str]) -> Ints:
+        """(N,) the numbers of contenders; those unheard of get one."""
         for name in names:
             if name not in self._codes:
                 self._codes[name] = len(self._names)
@@ -256,7 +250,7 @@ class Counts:
         more = size * (size - 1) // 2 - len(self._times)
         if more:
             self._times = np.pad(self._times, ((0, more), (0, 0)))
-        return [self._codes[name] for name in names]
+        return np.array([self._codes[name] for name in names], dtype=np.int64)
 
     def _holds(self, old: CodedVotes) -> bool:
         """All of this was folded in."""
@@ -301,6 +295,13 @@ class Counts:
             lambda: self._rater_ids.codes(rater),
         )
         return battle, _or_battle(known, battle)
+
+
+def _kind(a: Ints, b: Ints, outcome: Ints) -> Ints:
+    """(N,) what kind of vote it is that these two met and it ended so."""
+    first, second = np.minimum(a, b), np.maximum(a, b)
+    turned = (a > b) & (outcome < 2)
+    return pair_of(first, second) * OUTCOMES + np.where(turned, 1 - outcome, outcome)
 
 
 def cluster_numbers(battle_id: pd.Series, rater: pd.Series | None) -> Ints:
