@@ -71,7 +71,8 @@ class Bodies:
             elif wrong := _unreadable(headers, body):
                 await problem(400, UNUSABLE, wrong)(scope, receive, send)
             else:
-                await self._app(scope, _with(bytes(body), receive), send)
+                whole = {"type": "http.request", "body": bytes(body), "more_body": False}
+                await self._app(scope, before(whole, receive), send)
         finally:
             self._large -= length if large else 0
             self._held -= 0 if large else len(body)
@@ -118,12 +119,12 @@ async def _hang_up(answer: Response, scope: Scope, receive: Receive, send: Send)
     await send({"type": "http.response.body"})
 
 
-def _with(body: bytes, receive: Receive) -> Receive:
-    """The body, then whatever else comes."""
-    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+def before(first: Message, receive: Receive) -> Receive:
+    """That message, then whatever else comes."""
+    left = [first]
 
     async def given() -> Message:
-        return first.pop() if first else await receive()
+        return left.pop() if left else await receive()
 
     return given
 

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from arena.web.bodies import before
 from arena.web.unfailing import told
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Moves:
                 await (await _answer(function, data[0], scope))(scope, receive, send)
                 return
         _, known = self._usual.matches(scope)
-        await self._usual.handle(scope | known, _again(first, receive), send)
+        await self._usual.handle(scope | known, before(first, receive), send)
 
 
 def _asked(scope: Scope, message: Message) -> dict[str, Any]:
@@ -89,15 +90,6 @@ def _asked(scope: Scope, message: Message) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return asked if isinstance(asked, dict) else {}
-
-
-def _again(first: Message, receive: Receive) -> Receive:
-    left = [first]
-
-    async def given() -> Message:
-        return left.pop() if left else await receive()
-
-    return given
 
 
 async def _answer(function: Any, payload: object, scope: Scope) -> Response:
