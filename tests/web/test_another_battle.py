@@ -15,7 +15,7 @@ from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import App, running
 from tests.web.test_links import battle, played
-from tests.web.test_page import BETTER, OPEN, PATIENCE_MS, VOTE_OUT, ask, enter, vote
+from tests.web.test_page import BETTER, OPEN, VOTE_OUT, ask, enter, new_page, vote
 
 pytestmark = pytest.mark.slow
 
@@ -50,15 +50,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture
 def page(browser: Any, app: App) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    enter(page, app)
-    yield page
-    context.close()
-    assert not errors, errors
+    with new_page(browser, locale="en-GB") as page:
+        enter(page, app)
+        yield page
 
 
 def shown(page: Any, seat: str) -> list[str]:

@@ -20,7 +20,7 @@ from arena.core.study.written import Written, elsewhere
 from arena.play.studies import open_study
 from tests.running import App, running
 from tests.web.test_another_battle import said, shows_its_own_replies
-from tests.web.test_page import BETTER, PATIENCE_MS
+from tests.web.test_page import BETTER, new_page
 from tests.web.test_studies import NAMES, STUDY
 
 NOWHERE = "127.0.0.1:9"
@@ -62,14 +62,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert not errors, errors
+    with new_page(browser, locale="en-GB") as page:
+        yield page
 
 
 def begun(page: Any, app: App, study: str, rater: str) -> list[str]:

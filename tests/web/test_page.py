@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -50,10 +51,10 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
             assert "Traceback" not in app.printed, app.printed
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A new page; whatever goes wrong in its scripts fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+@contextmanager
+def new_page(browser: Any, **how: str) -> Iterator[Any]:
+    """Whatever goes wrong in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **how)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
@@ -61,6 +62,12 @@ def page(browser: Any) -> Iterator[Any]:
     yield page
     context.close()
     assert not errors, errors
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    with new_page(browser) as page:
+        yield page
 
 
 def enter(page: Any, app: App) -> None:
