@@ -70,7 +70,7 @@ async def cases(
     ledger: Ledger, chosen: Slice, model: str, hidden: frozenset[str] = frozenset()
 ) -> tuple[list[Case], pd.DataFrame]:
     """What there is for a model to judge, each two replies once, and people's votes on it: item,
-    rater, model_a, model_b, winner, length_a, length_b. Only votes that are ranked and have both
+    prompt, rater, model_a, model_b, winner, length_a, length_b. Only votes that are ranked and have both
     replies, of battles that are not hidden."""
     found: dict[str, Case] = {}
     rows: list[dict[str, Any]] = []
@@ -89,9 +89,14 @@ async def cases(
             sides = {name: row[name] for name in ("model_a", "model_b")}
             found.setdefault(item, Case(item, row["model_a"], row["model_b"], *talk, row))
             lengths = {f"length_{s}": _length(said) for s, said in zip("ab", talk, strict=True)}
-            told = {"item": item, "rater": row["rater"], "winner": row["winner"]}
+            told = {
+                "item": item,
+                "prompt": _prompt(row),
+                "rater": row["rater"],
+                "winner": row["winner"],
+            }
             rows.append(told | sides | lengths)
-    columns = ["item", "rater", "winner", "model_a", "model_b", "length_a", "length_b"]
+    columns = ["item", "prompt", "rater", "winner", "model_a", "model_b", "length_a", "length_b"]
     return list(found.values()), pd.DataFrame(rows, columns=columns)
 
 
@@ -100,6 +105,12 @@ def _item(row: Mapping[str, Any], model: str) -> str:
     sides = sorted((row[f"model_{side}"], row[f"conversation_{side}"]) for side in "ab")
     said = json.dumps([judge_of(model), *sides], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    """What all the rounds of a battle began with."""
+    first: str = next(m["content"] for m in row["conversation_a"] if m["role"] == "user")
+    return first
 
 
 def _length(said: Messages) -> int:

@@ -4,7 +4,9 @@ and how often it says something else when the replies stand the other way round.
 It works on tables and does not know who is asked, nor how.
 
 Zheng et al. 2023, arXiv:2306.05685 (bias for position, length and oneself); intervals of shares:
-Wilson 1927; of differences from people: bootstrap over items (Efron 1979).
+Wilson 1927; of differences from people: bootstrap (Efron 1979). Those of three replies to one prompt
+are judged in pairs that err together, so prompts are what is drawn, and a share is worth no more
+judgements than vary as much (Rao & Scott 1992, doi:10.2307/2532311).
 """
 
 import re
@@ -14,7 +16,7 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from arena.core.arrays import Bools, Ints
+from arena.core.arrays import Ints
 from arena.core.standings.agreement import cohen_kappa, wilson
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT
@@ -49,7 +51,7 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
     """One row a measure, with the columns of `FINDINGS`; NaN where nothing tells.
 
     verdicts: in the columns `VERDICTS`, two of each item, each as it was shown; those on what no
-    people judged say nothing here. people: item, rater, model_a, model_b, winner, length_a,
+    people judged say nothing here. people: item, prompt, rater, model_a, model_b, winner, length_a,
     length_b. own: the judge's family.
 
     agreement: the share of people's votes that say what the judge says, whose verdict is a tie
@@ -67,26 +69,26 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
     items = first.index.intersection(second.index).intersection(pd.Index(people["item"]))
     first, second = first.loc[items], second.loc[items]
     one, other = (_winners(of) for of in (first, second))
+    prompts = people.drop_duplicates("item").set_index("item")["prompt"]
     combined = pd.Series(np.where(one == other, one, ""), index=items, dtype=object)
     shown = pd.concat([first["winner"], second["winner"]])
     decided = shown[shown.isin(["model_a", "model_b"])]
-    flipped = (one != other).to_numpy()
-    turned = flipped & (one != "").to_numpy() & (other != "").to_numpy()
+    flipped = one != other
+    turned = flipped & (one != "") & (other != "")
     people = people[people["item"].isin(items)]
     said = pd.Series(_winners(people).to_numpy(), index=people["item"], dtype=object)
     rows = [
-        _with_people(rng, combined, said),
-        _kappa(rng, combined, said),
-        _share("flips", flipped),
-        _share("reversed", turned),
-        # Both verdicts on an item may err together.
-        _share("first_seat", (decided == "model_a").to_numpy(), of=decided.index.nunique()),
+        _with_people(rng, combined, said, prompts),
+        _kappa(rng, combined, said, prompts),
+        _share("flips", flipped, prompts),
+        _share("reversed", turned, prompts),
+        _share("first_seat", decided == "model_a", prompts),
     ]
     lengths = people.drop_duplicates("item").set_index("item")
     a_longer = (lengths["length_a"] > lengths["length_b"]).to_numpy()
     longest = lengths["model_a"].where(a_longer, lengths["model_b"])
     longest = longest[lengths["length_a"] != lengths["length_b"]]
-    rows.append(_preferred("longer", combined, said, longest))
+    rows.append(_preferred("longer", combined, said, longest, prompts))
     mine = [
         name
         for name in pd.unique(first[["model_a", "model_b"]].to_numpy().ravel())
@@ -94,7 +96,7 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
     ]
     is_a, is_b = first["model_a"].isin(mine), first["model_b"].isin(mine)
     kin = first["model_a"].where(is_a, first["model_b"])[is_a != is_b]
-    rows.append(_preferred("own_family", combined, said, kin))
+    rows.append(_preferred("own_family", combined, said, kin, prompts))
     return pd.DataFrame(rows, columns=list(FINDINGS)).astype(FINDINGS)
 
 
@@ -105,36 +107,44 @@ def _winners(table: pd.DataFrame) -> "pd.Series[str]":
 
 
 def _share(
-    measure: str, holds: Bools, people: float = np.nan, of: int | None = None
+    measure: str, holds: "pd.Series[bool]", prompts: "pd.Series[str]", people: float = np.nan
 ) -> dict[str, object]:
-    """of: how many of them are independent of one another; default: all."""
-    number = len(holds)
-    share = np.array([holds.mean() if number else np.nan])
-    lower, upper = wilson(share, np.array([number if of is None else of]))
-    found = {"measure": measure, "value": share[0], "lower": lower[0], "upper": upper[0]}
+    """holds: by item, any number of each. prompts: those of the items."""
+    number, value = len(holds), float(holds.to_numpy().mean()) if len(holds) else np.nan
+    off = (holds - value).groupby(prompts.reindex(holds.index).to_numpy())
+    together = off.sum().to_numpy(float)
+    # Where all say the same, nothing tells how far they err together.
+    alone = number * value * (1 - value)
+    worth = number / max(float(together @ together) / alone, 1) if alone > 0 else len(together)
+    lower, upper = wilson(np.array([value]), np.array([worth]))
+    found = {"measure": measure, "value": value, "lower": lower[0], "upper": upper[0]}
     return found | {"people": people, "number": number}
 
 
 def _preferred(
-    measure: str, judge: "pd.Series[str]", people: "pd.Series[str]", wanted: "pd.Series[str]"
+    measure: str,
+    judge: "pd.Series[str]",
+    people: "pd.Series[str]",
+    wanted: "pd.Series[str]",
+    prompts: "pd.Series[str]",
 ) -> dict[str, object]:
     """How often the wanted contender of an item wins where it is decided."""
 
-    def holds(said: "pd.Series[str]") -> Bools:
+    def holds(said: "pd.Series[str]") -> "pd.Series[bool]":
         decided = said[said.index.isin(wanted.index) & (said != "")]
-        same: Bools = decided.to_numpy() == wanted.reindex(decided.index).to_numpy()
-        return same
+        return decided == wanted.reindex(decided.index)
 
     theirs = holds(people)
-    return _share(measure, holds(judge), float(theirs.mean()) if len(theirs) else np.nan)
+    of_people = float(theirs.mean()) if len(theirs) else np.nan
+    return _share(measure, holds(judge), prompts, of_people)
 
 
 def _with_people(
-    rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]"
+    rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]", prompts: "pd.Series[str]"
 ) -> dict[str, object]:
-    same = people.to_numpy() == judge.reindex(people.index).to_numpy()
-    by_item = pd.Series(same, index=people.index).groupby(level=0).agg(["sum", "size"])
-    table = by_item.to_numpy(float)
+    same = people == judge.reindex(people.index)
+    by_prompt = same.groupby(prompts.reindex(people.index).to_numpy()).agg(["sum", "size"])
+    table = by_prompt.to_numpy(float)
     sizes = people.groupby(level=0).size()
     counts = people.groupby([people.index, people.to_numpy()]).size()
     pairs = float((sizes * (sizes - 1)).sum())
@@ -147,23 +157,25 @@ def _with_people(
     }
 
 
-def _kappa(rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]") -> dict[str, object]:
+def _kappa(
+    rng: Random, judge: "pd.Series[str]", people: "pd.Series[str]", prompts: "pd.Series[str]"
+) -> dict[str, object]:
     """By which contender won, or neither."""
     codes = pd.factorize(pd.concat([judge.reindex(people.index), people]))[0]
     ours, theirs = np.split(codes, 2)
-    of_item = pd.factorize(people.index)[0]
-    rows = [np.flatnonzero(of_item == item) for item in range(int(of_item.max(initial=-1)) + 1)]
+    of_prompt = pd.factorize(prompts.reindex(people.index))[0]
+    rows = [np.flatnonzero(of_prompt == n) for n in range(int(of_prompt.max(initial=-1)) + 1)]
 
     def kappa(at: Ints) -> float:
-        which = np.concatenate([rows[item] for item in at]) if len(at) else np.zeros(0, int)
+        which = np.concatenate([rows[prompt] for prompt in at]) if len(at) else np.zeros(0, int)
         return cohen_kappa(ours[which], theirs[which])
 
     found = _bootstrapped(rng, len(rows), kappa)
     return {"measure": "kappa", **found, "people": np.nan, "number": len(people)}
 
 
-def _bootstrapped(rng: Random, items: int, measure: Callable[[Ints], float]) -> dict[str, float]:
-    if not items:
+def _bootstrapped(rng: Random, prompts: int, measure: Callable[[Ints], float]) -> dict[str, float]:
+    if not prompts:
         return dict.fromkeys(("value", "lower", "upper"), np.nan)
-    lower, upper = bootstrapped(rng, items, BOOTSTRAPS, measure)
-    return {"value": measure(np.arange(items)), "lower": lower, "upper": upper}
+    lower, upper = bootstrapped(rng, prompts, BOOTSTRAPS, measure)
+    return {"value": measure(np.arange(prompts)), "lower": lower, "upper": upper}

@@ -19,9 +19,18 @@ def people(items: int, agree: float = 1.0, raters: int = 2) -> pd.DataFrame:
         for rater in range(raters):
             said = best if rng.random() < agree else rng.choice(["model_a", "model_b"])
             rows.append(
-                (str(item), f"r{rater}", "llama3:8b", "mistral:7b", said, 9 + (item % 2 == 0), 9.5)
+                (
+                    str(item),
+                    str(item),
+                    f"r{rater}",
+                    "llama3:8b",
+                    "mistral:7b",
+                    said,
+                    9 + (item % 2 == 0),
+                    9.5,
+                )
             )
-    columns = ["item", "rater", "model_a", "model_b", "winner", "length_a", "length_b"]
+    columns = ["item", "prompt", "rater", "model_a", "model_b", "winner", "length_a", "length_b"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -65,6 +74,24 @@ def test_two_verdicts_on_the_same_replies_say_no_more_of_the_seat_than_one_may()
     lower, upper = wilson(np.array([0.5]), np.array([40]))
     told = table.loc["first_seat", ["value", "lower", "upper"]].tolist()
     assert told == [0.5, lower[0], upper[0]] and table.loc["first_seat", "number"] == 80
+
+
+def test_items_of_one_prompt_that_err_together_say_no_more_than_one_of_them() -> None:
+    """Of three replies to a prompt, one tells how the others are judged, too."""
+    of_one, n = people(40), pd.Series(range(40)).repeat(2).to_numpy()
+    of_three = pd.concat(
+        [of_one.assign(item=[f"{at}-{copy}" for at in n]) for copy in range(3)], ignore_index=True
+    )
+    said = [("model_a", "model_b"), ("model_b", "model_b"), ("model_a", "model_a")]
+    said = [said[at % 7 % 3] for at in range(40)]
+    shown = verdicts(said)
+    copied = pd.concat([shown.assign(item=shown["item"] + f"-{copy}") for copy in range(3)])
+    once = findings(shown, of_one, "llama").set_index("measure")
+    thrice = findings(copied, of_three, "llama").set_index("measure")
+    bounds = ["value", "lower", "upper"]
+    assert (once["upper"] - once["lower"]).min() > 0.1, "there is something to compare"
+    pd.testing.assert_frame_equal(thrice[bounds], once[bounds])
+    assert (thrice["number"] == 3 * once["number"]).all()
 
 
 def test_a_judge_that_favours_its_family_does_so_beyond_people() -> None:
