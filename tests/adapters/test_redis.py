@@ -4,6 +4,7 @@ that dies, and what becomes of all when Redis freezes, dies, or says no."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from asyncio import StreamReader, StreamWriter
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+import redis
 
 from arena.adapters.redis import RedisBattles, RedisFeed, RedisPeers, RedisStore
 from arena.core.battle.entities import Phase
@@ -335,6 +337,33 @@ def test_an_event_that_was_given_up_and_is_there_after_all_is_not_told_twice(
                     await here.feed.publish("b", delta(2))
                 assert await here.feed.publish("b", delta(3)) == 3
                 assert await follower.heard(3) == in_order(3)
+
+    run(scene)
+
+
+def test_a_connection_that_breaks_while_more_is_asked_of_it_is_taken_up_once(
+    redis_server: RedisServer, prefix: str
+) -> None:
+    async def scene() -> None:
+        store = RedisStore(redis_server.url, prefix=prefix)
+        heard: list[str] = []
+        try:
+            for number in range(0, 20, 2):
+                with redis.Redis.from_url(redis_server.url) as other:
+                    other.client_kill_filter(_type="pubsub")
+                for _ in range(number):  # Each time further on with what it does about it.
+                    await asyncio.sleep(0)
+                channel, ready = store.key(str(number)), asyncio.Event()
+                store.ear.listen(channel, heard.append, ready.set)
+                async with asyncio.timeout(10):
+                    await ready.wait()
+            with redis.Redis.from_url(redis_server.url) as other:
+                assert len(other.client_list(_type="pubsub")) == 1
+                other.publish(channel, "news")
+            await eventually(lambda: heard == ["news"])
+        finally:
+            await store.close()
+            gc.collect()
 
     run(scene)
 

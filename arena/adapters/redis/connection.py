@@ -14,7 +14,7 @@ from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import (
     AuthenticationError,
@@ -39,6 +39,10 @@ RETRY_S = 0.25
 CONNECTIONS = 32
 IDLE_S = 10.0
 """A connection that was idle for so long is tried with a PING before it is used."""
+ONCE = Retry(ExponentialWithJitterBackoff(0.05, 0.01), 1, (RedisConnectionError,))
+"""What is idempotent may be sent again at once over a new connection; after a timeout that would
+only double the wait."""
+NEVER = Retry(NoBackoff(), 0, ())
 
 AWAY = (
     "The arena's memory cannot be reached just now. Please try again in a moment; votes that "
@@ -67,7 +71,8 @@ class RedisStore:
         self._prefix = prefix
         self._answer_s = answer_s
         self._client = self._new_client(CONNECTIONS)
-        listening = self._new_client(1, health_check_interval=0)
+        # Of the two that use its connection at once each would take it up again for itself.
+        listening = self._new_client(1, health_check_interval=0, retry=NEVER)
         self.ear = Ear(listening, self.key("all"), ping_s=answer_s)
         self._scripts: dict[str, AsyncScript] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,14 +88,11 @@ class RedisStore:
             # The client would use asyncio.wait_for, which in Python 3.11 loses cancellations;
             # `ask` has its own limit.
             socket_timeout=None,
-            # What is idempotent may be sent again at once over a new connection; after a
-            # timeout that would only double the wait.
-            retry=Retry(ExponentialWithJitterBackoff(0.05, 0.01), 1, (RedisConnectionError,)),
             decode_responses=True,
             # RESP2 is all that is needed here, and every server and proxy speaks it.
             protocol=2,
             driver_info=None,
-            **{"health_check_interval": IDLE_S, **options},
+            **{"health_check_interval": IDLE_S, "retry": ONCE, **options},
         )
         return Redis.from_pool(pool)
 

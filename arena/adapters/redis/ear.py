@@ -39,6 +39,7 @@ class Ear:
         self._confirmed: set[str] = set()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def listen(self, channel: str, heard: Callable[[str], None], ready: Callable[[], None]) -> None:
         """heard: called with each message. ready: called whenever all messages are heard from
@@ -56,13 +57,15 @@ class Ear:
 
     async def close(self) -> None:
         self._wanted.clear()
+        self._closed = True
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
     async def _run(self) -> None:
-        while True:
+        # A task group that ends by a fault takes being cancelled in the same moment for its own doing.
+        while not self._closed:
             self._confirmed.clear()
             pubsub = self._client.pubsub()
             try:
