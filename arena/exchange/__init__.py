@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,7 +27,7 @@ from arena.exchange.parquet import ParquetRows
 from arena.exchange.receiving import Votes
 from arena.exchange.text import CsvRows, JsonRows, csv_of
 
-__all__ = ["FORMATS", "FileFormat", "Votes", "csv_of", "export", "latex", "unopened"]
+__all__ = ["FORMATS", "FileFormat", "Votes", "csv_of", "export", "latex", "public_name", "unopened"]
 
 ROWS_AT_ONCE = 500
 """With their conversations, which are long."""
@@ -133,11 +134,13 @@ async def export(
 def unopened(votes: pd.DataFrame, key: bytes) -> pd.DataFrame:
     """The votes with other names for their battles: the same for the same battle, so that they
     still cluster, and nobody gets by them at what the arena keeps of it."""
+    name = partial(public_name, key)
+    return votes.assign(**{column: votes[column].map(name) for column in BATTLES})
 
-    def named(battle: str) -> str:
-        return digest(key, f"battle {battle}") if battle else ""
 
-    return votes.assign(**{column: votes[column].map(named) for column in BATTLES})
+def public_name(key: bytes, battle: str) -> str:
+    """What a battle is called where everybody may look."""
+    return digest(key, f"battle {battle}") if battle else ""
 
 
 def _rows_of(format: str, strict: bool) -> _Rows:

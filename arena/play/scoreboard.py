@@ -82,7 +82,7 @@ class Scoreboard:
         self._unrevealed = unrevealed
         self._roster = roster
         self._read_at = -math.inf
-        self._lock, self._rounds = asyncio.Lock(), asyncio.Lock()
+        self._lock, self._rounds, self._asking = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._coming: asyncio.Future[None] | None = None
         self._known = ledger.generation, 0  # Which ledger, and how many exclusions it has.
         self._changes = 0
@@ -148,29 +148,27 @@ class Scoreboard:
                         held_back=len(self._held),
                     )
                 )
-        async with self._caught_up():
-            votes = await self._votes()
-            held = len(self._held)
-            return await self._answered(
-                "board", query, lambda: board_of(votes, query, roster, held_back=held)
-            )
+        return await self._answered(
+            "board", query, lambda votes, held: board_of(votes, query, roster, held_back=held)
+        )
 
     async def panels(self, query: Query) -> Panels:
         """May take seconds for the first time, when a large ledger is read row by row."""
-        async with self._caught_up():
-            votes = await self._votes()
-            return await self._answered("panels", query, lambda: panels(votes, query))
+        return await self._answered("panels", query, lambda votes, _: panels(votes, query))
 
     async def scrutiny(self, query: Query) -> Scrutiny:
-        """What a reviewer asks for; corrections are left aside. Takes seconds where votes are
-        many."""
-        async with self._caught_up():
-            votes = await self._votes()
+        """What a reviewer asks for; corrections are left aside. Votes are named by what their
+        battles are called in public files. Takes seconds where votes are many."""
+        key = await self._ledger.key()
 
-            def scrutinise() -> Scrutiny:
-                return scrutinised(query.slice.of(leaderboard.superseding(votes)), query.method)
+        def scrutinise(votes: pd.DataFrame, _: int) -> Scrutiny:
+            found = scrutinised(query.slice.of(leaderboard.superseding(votes)), query.method)
+            which = found.fragility["which"].map(
+                lambda ids: [exchange.public_name(key, i) for i in ids]
+            )
+            return replace(found, fragility=found.fragility.assign(which=which))
 
-            return await self._answered("scrutiny", query, scrutinise)
+        return await self._answered("scrutiny", query, scrutinise)
 
     async def movement(self, battle_id: str) -> tuple[Movement, ...]:
         """How the battle moved its contenders: see `leaderboard.movement`. Of other battles, what
@@ -194,16 +192,11 @@ class Scoreboard:
 
     async def statistics(self) -> Statistics:
         """Totals of all votes, and what is held back."""
-        async with self._caught_up():
-            votes = await self._votes()
-            held = len(self._held)
-            return await self._answered("statistics", Query(), lambda: statistics(votes, held))
+        return await self._answered("statistics", Query(), statistics)
 
     async def audit(self) -> audits.Audit:
         """Of all votes that may be seen; copies of prompts are not looked for."""
-        async with self._caught_up():
-            votes = await self._votes()
-            return await self._answered("audit", Query(), lambda: audits.audited(votes))
+        return await self._answered("audit", Query(), lambda votes, _: audits.audited(votes))
 
     async def exclusions(self) -> list[Exclusion]:
         """Every decision of operators so far."""
@@ -324,14 +317,28 @@ class Scoreboard:
         votes = await self._votes()
         if votes.empty:
             return None
-        return await self._answered("speeds", Query(), lambda: leaderboard.speeds(votes))
+        return await self._kept("speeds", Query(), lambda: leaderboard.speeds(votes))
 
-    async def _answered(self, what: str, query: Query, ask: Callable[[], Answer]) -> Answer:
-        """The answer as long as nothing has changed, else a new one."""
+    async def _answered(
+        self, what: str, query: Query, ask: Callable[[pd.DataFrame, int], Answer]
+    ) -> Answer:
+        """What is made of the rows that may be seen, and of how many votes are held back. It may
+        take seconds, and whoever plays meanwhile does not wait for it."""
+        async with self._asking:
+            async with self._caught_up():
+                votes, held, version = await self._votes(), len(self._held), self._version
+            return await self._kept(what, query, lambda: ask(votes, held), version)
+
+    async def _kept(
+        self, what: str, query: Query, ask: Callable[[], Answer], version: int | None = None
+    ) -> Answer:
+        """The answer as long as nothing has changed, else a new one. version: that which it is
+        for; by default that of now."""
         asked = what, query
+        version = self._version if version is None else version
         known = self._answers.pop(asked, None)
-        if not known or known[0] != self._version:
-            known = self._version, await asyncio.to_thread(ask)
+        if not known or known[0] != version:
+            known = version, await asyncio.to_thread(ask)
         kept = [(k, v) for k, v in self._answers.items() if v[0] == self._version]
         self._answers = dict([*kept[1 - ANSWERS :], (asked, known)])
         answer: Answer = known[1]

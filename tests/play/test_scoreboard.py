@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -484,5 +485,49 @@ def test_whoever_left_the_roster_is_not_shown_and_their_votes_count(tmp_path: Pa
         assert gap["x"] > gap["z"], "they are compared by way of y"
         at.roster = (Contender("new", "new"),)
         assert (await at.board.board(Query())).retired == frozenset(), "else nobody would be seen"
+
+    played(tmp_path, scene)
+
+
+def test_whoever_plays_does_not_wait_for_what_a_reviewer_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, goes_on, scrutinised = threading.Event(), threading.Event(), scoreboard.scrutinised
+
+    def long(*given: Any) -> Any:
+        begun.set()
+        assert goes_on.wait(10)
+        return scrutinised(*given)
+
+    monkeypatch.setattr(scoreboard, "scrutinised", long)
+
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a", battle_id="first")
+        asked = asyncio.create_task(at.board.scrutiny(Query()))
+        await asyncio.to_thread(begun.wait, 10)
+        await at.cast("x", "z", "model_b", battle_id="second")
+        async with asyncio.timeout(5):
+            assert (await at.board.board(Query())).votes == 2
+            assert len(await at.board.movement("second")) == 2
+            assert await at.board.last() == 2
+        goes_on.set()
+        assert (await asked).votes == 1, "what was asked of"
+        assert (await at.board.scrutiny(Query())).votes == 2
+
+    played(tmp_path, scene)
+
+
+def test_a_reviewer_is_told_no_id_that_opens_a_battle(tmp_path: Path) -> None:
+    """But the name that a public file has for it."""
+
+    async def scene(at: Scene) -> None:
+        for number in range(3):
+            await at.cast("x", "y", "model_a", battle_id=f"secret-{number}")
+        await at.cast("x", "y", "model_b", battle_id="secret-3")
+        told = await at.board.scrutiny(Query())
+        pieces = [piece async for piece in at.board.export("csv")]
+        file = pd.read_csv(BytesIO(b"".join(pieces)))
+        named = {name for names in told.fragility["which"] for name in names}
+        assert named and named <= set(file["battle_id"])
 
     played(tmp_path, scene)

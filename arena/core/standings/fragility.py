@@ -11,6 +11,7 @@ is computed anew as votes go, and every answer is a refit without them.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,12 @@ FRAGILITY = {
 NAMED = 20
 """So many votes are named at most."""
 
+SMALL = 0.02
+"""Logits that are taken in one round: so near, influences add up."""
+
+MANY = 20
+"""Votes of a kind of which half may go in one round; of fewer, one after the other."""
+
 RIVALS = 3
 """Of those who may take the first place, so many are followed to the end."""
 
@@ -60,18 +67,19 @@ def fragility(counts: Counts, votes: pd.DataFrame, method: Method = Method()) ->
     case, but one that holds: fewer might do where influences add up in no simple way."""
     fit = counts.fit(method)
     work = _Work(counts, method, fit, *counts.cells())
+    removal = cache(work.removal)
     order = np.lexsort((np.array(fit.names, dtype=object), -fit.theta, fit.behind, fit.group))
     rows = []
     top = [int(at) for at in order if fit.group[at] == 0]
     if len(top) > 1:
         likely = sorted(top[1:], key=lambda rival: work.estimate(top[0], rival))[:RIVALS]
-        found = [(rival, work.removal(top[0], rival)) for rival in likely]
+        found = [(rival, removal(top[0], rival)) for rival in likely]
         done = [one for one in found if one[1] is not None]
         best = min(done, key=lambda one: one[1].taken.sum()) if done else found[0]  # type: ignore[union-attr]
         rows.append((top[0], *best, True))
     for upper, lower in zip(order[:-1].tolist(), order[1:].tolist(), strict=True):
         if fit.group[upper] == fit.group[lower] and fit.theta[upper] >= fit.theta[lower]:
-            rows.append((upper, lower, work.removal(upper, lower), False))
+            rows.append((upper, lower, removal(upper, lower), False))
     named = _Named(votes)
     total = int(work.times.sum())
     made = [
@@ -133,16 +141,18 @@ class _Work:
         return np.inf if taken is None else float(taken.sum())
 
     def removal(self, upper: int, lower: int) -> _Removal | None:
-        """In rounds: as many of the most influential votes as half of the gap takes, then the
-        influences anew. At the end those that were not needed are put back."""
+        """In rounds: as many of the most influential votes as half of the gap takes, or all of a
+        small one, then the influences anew. At the end those that were not needed are put back."""
         names = self.fit.names[upper], self.fit.names[lower]
         times, gap = self.times.copy(), self._gap(self.fit, *names)
         fit = self.fit
         while gap >= 0:
             at = [fit.names.index(name) for name in names]
             gain = self.influence(fit, times, *at)
-            taken = self._greedily(gain, times, gap / 2) if gap > 0.02 else None
-            if taken is None or not taken.any():
+            taken = self._greedily(gain, times, gap / 2 if gap > SMALL else gap)
+            if taken is None:  # There is more to come as the votes that agree get fewer.
+                taken = np.where((gain > 0) & (times > MANY), times // 2, 0)
+            if not taken.any():
                 best = int(np.argmax(np.where(times > 0, gain, -np.inf)))
                 if not times[best] or gain[best] <= 0:
                     return None
@@ -158,15 +168,20 @@ class _Work:
         return self._put_back(times, gap, names, gain)
 
     def _put_back(self, times: Ints, gap: float, names: tuple[str, str], gain: Floats) -> _Removal:
-        """The least influential first, as long as the order stays turned round."""
+        """The least influential first, as many as leave the order turned round."""
         for kind in np.argsort(gain, kind="stable"):
-            while times[kind] < self.times[kind]:
+            least, most = 0, int(self.times[kind] - times[kind])
+            kept = times
+            while least < most:
+                number = (least + most + 1) // 2
                 fuller = times.copy()
-                fuller[kind] += 1
+                fuller[kind] += number
                 found = self._gap(self.counts.strengths(fuller, self.method), *names)
                 if found >= 0:
-                    break
-                times, gap = fuller, found
+                    most = number - 1
+                else:
+                    least, kept, gap = number, fuller, found
+            times = kept
         return _Removal(self.times - times, gap)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,19 @@ def test_of_two_contenders_one_more_than_the_lead_has_to_go() -> None:
     assert first["first_place"] and not second["first_place"]
     assert first["votes"] == second["votes"] == 6 and first["share"] == pytest.approx(6 / 19)
     assert len(first["which"]) == 6 and set(first["which"]) <= set(map(str, range(12)))
+
+
+def test_a_long_lead_takes_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes = ledger([("a", "b", "model_a")] * 9_700 + [("a", "b", "model_b")] * 300)
+    refit, refits = Counts.strengths, list[None]()
+
+    def told(*given: Any) -> Any:
+        refits.append(None)
+        return refit(*given)
+
+    monkeypatch.setattr(Counts, "strengths", told)
+    assert found(votes)["votes"].tolist() == [9_401, 9_401]
+    assert len(refits) < 100
 
 
 @pytest.mark.parametrize("ties", ["half", "drop", "davidson"])
