@@ -76,13 +76,16 @@ def test_a_vote_is_taken_back_and_its_ballot_counts_no_more(play: Play) -> None:
         path = await opened(client)
         ballot = (await voting(client, path))["ballot"]
         vote = {"round": 1, "judgement": "drop", "seat": "A", "ballot": ballot}
-        assert (await client.post(f"{path}/votes", json=vote)).json()["undo"]
+        voted = (await client.post(f"{path}/votes", json=vote)).json()
+        assert voted["undo"]
         undone = (await client.post(f"{path}/undo")).json()
         assert (undone["round"], undone["phase"]) == (1, "voting") and undone["ballot"] != ballot
         assert problem(await client.post(f"{path}/votes", json=vote))[0] == 409
         again = {**vote, "seat": "C", "ballot": undone["ballot"]}
-        panes = (await client.post(f"{path}/votes", json=again)).json()["panes"]
-        assert [pane["state"] for pane in panes] == ["complete", "complete", "eliminated"]
+        state = (await client.post(f"{path}/votes", json=again)).json()
+        assert [pane["state"] for pane in state["panes"]] == ["complete", "complete", "eliminated"]
+        of_others = {"round": 2, "judgement": "tie", "ballot": voted["ballot"]}
+        assert problem(await client.post(f"{path}/votes", json=of_others))[0] == 409
 
     play(scene)
 
@@ -90,10 +93,12 @@ def test_a_vote_is_taken_back_and_its_ballot_counts_no_more(play: Play) -> None:
 def test_a_follow_up_is_answered_by_everyone_in_play(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client, size=2)
-        await voting(client, path)
+        ballot = (await voting(client, path))["ballot"]
         asked = await client.post(f"{path}/follow_up", json={"prompt": "And then?"})
         assert asked.json()["prompts"] == ["Why?", "And then?"]
         state = await voting(client, path)
+        early = {"round": 1, "judgement": "tie", "ballot": ballot}
+        assert problem(await client.post(f"{path}/votes", json=early))[0] == 409
         assert [len(texts) for texts in state["replies"].values()] == [2, 2]
 
     play(scene)

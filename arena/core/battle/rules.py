@@ -131,13 +131,14 @@ def vote(battle: Battle, round_number: int, verdict: Verdict, ballot_id: str) ->
 
 def ballot(battle: Battle) -> str:
     """The single-use ballot of the open round: whoever holds it may vote, once. It cannot be
-    guessed, nor tried for the seed, with which the same models would say the same; after an undo it
-    is another one. Empty unless voting is open."""
+    guessed, nor tried for the seed, with which the same models would say the same; after an undo, a
+    follow-up, or another vote before it, it is another one. Empty unless voting is open."""
     if battle.phase is not Phase.VOTING:
         return ""
     # Battles of an older arena that are still under way have no secret.
     secret = battle.origin.secret or battle.seed
-    said = f"{battle.id}/{secret}/{battle.round}/{battle.superseding}"
+    before = battle.rounds[-1].ballot_id if battle.rounds else ""
+    said = f"{battle.id}/{secret}/{battle.round}/{battle.superseding}/{before}/{len(battle.prompts)}"
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 
