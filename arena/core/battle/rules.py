@@ -138,7 +138,9 @@ def ballot(battle: Battle) -> str:
     # Battles of an older arena that are still under way have no secret.
     secret = battle.origin.secret or battle.seed
     before = battle.rounds[-1].ballot_id if battle.rounds else ""
-    said = f"{battle.id}/{secret}/{battle.round}/{battle.superseding}/{before}/{len(battle.prompts)}"
+    said = (
+        f"{battle.id}/{secret}/{battle.round}/{battle.superseding}/{before}/{len(battle.prompts)}"
+    )
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 

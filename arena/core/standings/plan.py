@@ -13,8 +13,11 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
+from arena.core.arrays import Floats
 from arena.core.errors import BadInput
 from arena.core.standings.agreement import wilson
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Method, half_interval
@@ -92,10 +95,7 @@ def _study(assumed: Assumed, raters: int, prompts: int, rng: Random) -> pd.DataF
     other = (one + 1 + below(rng, size - 1, ballots)) % size
     worth = strength + taste[rater] + suit[prompt]
     at = np.arange(ballots)
-    # Davidson's model, ν being what gives equals that share of ties.
-    gap, tie = worth[at, one] - worth[at, other], 2 * assumed.ties / (1 - assumed.ties)
-    win = expit(gap)
-    tied = tie * np.sqrt(win * (1 - win))
+    win, tied = _odds(assumed, worth[at, one] - worth[at, other])
     drawn = uniform(rng, ballots) * (1 + tied)
     winner = np.where(drawn < win, "model_a", np.where(drawn < 1, "model_b", "tie"))
     names = np.array([f"c{number}" for number in range(size)])
@@ -104,11 +104,35 @@ def _study(assumed: Assumed, raters: int, prompts: int, rng: Random) -> pd.DataF
     return pd.DataFrame(columns).assign(excluded_reason="").astype({"winner": TEXT})
 
 
+def _odds(assumed: Assumed, gap: Floats) -> tuple[Floats, Floats]:
+    """Of a win and of a tie, beside those of a loss, which are 1 less that of a win, by the gap in
+    logits. Davidson's model, ν being what gives equals that share of ties."""
+    win = expit(gap)
+    return win, 2 * assumed.ties / (1 - assumed.ties) * np.sqrt(win * (1 - win))
+
+
+QUADRATURE = 40
+"""Points of Gauss and Hermite; a logit of taste and suit is met to a thousandth by fewer."""
+
+WIDEST = 40.0
+"""Logits, beyond which no gap is looked for."""
+
+
+def _shown(assumed: Assumed, gap: float) -> float:
+    """The gap that a fit shows of one in logits: what raters and prompts add, and ties that are
+    worth half, press it together."""
+    at, weight = hermegauss(QUADRATURE)
+    spread = np.sqrt(2 * (assumed.taste**2 + assumed.suit**2))
+    win, tied = _odds(assumed, gap + spread * at)
+    return float(logit(weight @ ((win + tied / 2) / (1 + tied)) / weight.sum()))
+
+
 def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, int]:
     """What these votes show in the place of what was assumed: the gap of the first two, how many
     contenders, raters of a prompt and ties; and how many raters and prompts there were. Tastes
-    stay as assumed. A vote without a prompt_id counts for a prompt of its own. Raises BadInput
-    where fewer than two contenders are rated."""
+    stay as assumed, and the gap is that of which a fit shows what it shows of these votes. A vote
+    without a prompt_id counts for a prompt of its own. Raises BadInput where fewer than two
+    contenders are rated."""
     counts = Counts.of(votes)
     fit = counts.fit()
     first = np.sort(fit.theta[fit.group == 0])[::-1]
@@ -117,10 +141,11 @@ def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, in
     ranked = counted(votes)
     prompt = ranked["prompt_id"].astype(TEXT).fillna("")
     prompts = prompt.where(prompt != "", ranked["battle_id"].astype(TEXT))
-    drawn = ranked["winner"].isin(["tie", "both_bad"]).mean()
     raters, number = ranked["rater"].nunique(), prompts.nunique()
     # A battle of three has several rows, which are one rater's and err together.
     each = min(max(round(ranked["battle_id"].nunique() / number), 1), raters)
-    gap = float((first[0] - first[1]) * POINTS_PER_LOGIT)
-    seen = replace(assumed, gap=gap, contenders=len(first), per_prompt=each, ties=min(drawn, 0.95))
-    return seen, raters, number
+    tie = counts.fit(Method(ties="davidson")).tie
+    ties = min(tie / (2 + tie), 0.95)
+    seen = replace(assumed, contenders=len(first), per_prompt=each, ties=ties)
+    gap = brentq(lambda gap: _shown(seen, gap) - float(first[0] - first[1]), 0, WIDEST)
+    return replace(seen, gap=gap * POINTS_PER_LOGIT), raters, number

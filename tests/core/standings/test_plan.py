@@ -9,7 +9,8 @@ from scipy.stats import norm
 
 from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT
-from arena.core.standings.plan import Assumed, assumptions, power
+from arena.core.standings.chance import seeded
+from arena.core.standings.plan import Assumed, _study, assumptions, power
 from tests.core.tables import chance_votes, ledger
 
 
@@ -48,6 +49,14 @@ def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
     assert seen.gap > 0 and seen.taste == Assumed().taste
     with pytest.raises(BadInput):
         assumptions(ledger([("a", "b", "tie")]).assign(prompt_id=""), Assumed())
+
+
+@pytest.mark.parametrize("assumed", [Assumed(gap=60), Assumed(gap=150, ties=0.4, contenders=2)])
+def test_what_a_study_of_many_showed_is_what_it_was_made_of(assumed: Assumed) -> None:
+    votes = _study(assumed, 2_000, 20_000, seeded(5)).assign(prompt_id="")
+    seen, _, _ = assumptions(votes, assumed)
+    assert seen.gap == pytest.approx(assumed.gap, abs=8)
+    assert seen.ties == pytest.approx(assumed.ties, abs=0.03)
 
 
 def test_a_battle_of_three_is_one_judgement_of_its_prompt_however_many_pairs_it_has() -> None:
