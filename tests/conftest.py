@@ -129,8 +129,8 @@ def untraced(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """More than there are cores, as most tests wait more than they work; long ones work too."""
-    return (os.cpu_count() or 1) + (1 if ON_CI else 2)
+    """More than there are cores, as most tests wait more than they work."""
+    return (os.cpu_count() or 1) + 2
 
 
 def missing(what: str, how_to_get_it: str) -> None:
