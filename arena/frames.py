@@ -27,7 +27,7 @@ from arena.core.standings.bradley_terry import Method, Ties
 from arena.core.standings.covariates import style_columns
 from arena.core.standings.leaderboard import superseding
 from arena.core.standings.review import NEEDED, Review, review_of
-from arena.core.standings.slices import Slice
+from arena.core.standings.slices import BATTLES, Slice, without
 from arena.core.standings.votes import TEXT, WINNERS
 from arena.core.when import When
 from arena.exchange.foreign import METADATA, ledger_rows
@@ -94,9 +94,9 @@ def votes(
 
     async def read(ledger: Ledger) -> pd.DataFrame:
         hidden = frozenset() if unblind else await blinded(ledger)
-        beside = ("battle_id",) if hidden else ()
+        beside = BATTLES if hidden else ()
         wanted = tuple(dict.fromkeys((*columns, *chosen.columns, *beside))) if columns else ()
-        found = chosen.of(_without(await ledger.votes(wanted), hidden))
+        found = chosen.of(without(await ledger.votes(wanted), hidden))
         return _categorical(found[list(columns)] if columns else found).reset_index(drop=True)
 
     return from_ledger(_settings(settings), read)
@@ -202,13 +202,14 @@ def _reviewed(rows: pd.DataFrame, query: Query) -> Review:
 
 async def _shown(ledger: Ledger, columns: Sequence[str], unblind: bool) -> pd.DataFrame:
     hidden = frozenset() if unblind else await blinded(ledger)
+    beside = [name for name in BATTLES if hidden and name not in columns]
 
     def made(chunk: pd.DataFrame) -> pd.DataFrame:
         if METADATA in columns:
             chunk = chunk.drop(columns=METADATA).join(style_columns(chunk))
-        return _without(chunk, hidden)
+        return without(chunk, hidden).drop(columns=beside)
 
-    return await in_chunks(ledger, columns, made)
+    return await in_chunks(ledger, (*columns, *beside), made)
 
 
 async def in_chunks(
@@ -283,10 +284,6 @@ def from_ledger(
     # In a thread of its own: a notebook has a running event loop in this one.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(lambda: asyncio.run(run())).result()
-
-
-def _without(votes: pd.DataFrame, battles: frozenset[str]) -> pd.DataFrame:
-    return votes[~votes["battle_id"].isin(battles)] if battles else votes
 
 
 def _categorical(votes: pd.DataFrame) -> pd.DataFrame:

@@ -58,6 +58,7 @@ def run(options: Namespace) -> int:
 
 async def _votes(ledger: Ledger, unblind: bool) -> pd.DataFrame:
     from arena import frames
+    from arena.core.standings.slices import BATTLES, without
     from arena.play.audits import COLUMNS, TALK, with_prompts
     from arena.play.studies import blinded
 
@@ -65,9 +66,9 @@ async def _votes(ledger: Ledger, unblind: bool) -> pd.DataFrame:
 
     def made(chunk: pd.DataFrame) -> pd.DataFrame:
         # Of conversations only a digest of the prompt is kept.
-        return with_prompts(chunk[~chunk["battle_id"].isin(hidden)])
+        return with_prompts(without(chunk, hidden))
 
-    columns = (frames.SEQUENCE, *COLUMNS, TALK)
+    columns = tuple(dict.fromkeys((frames.SEQUENCE, *COLUMNS, *BATTLES, TALK)))
     return await frames.in_chunks(ledger, columns, made, frames.TALKS_AT_ONCE)
 
 

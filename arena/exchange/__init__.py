@@ -19,7 +19,7 @@ from arena.core.codec import records
 from arena.core.errors import BadInput
 from arena.core.keyed import digest
 from arena.core.ports import Ledger
-from arena.core.standings.slices import Slice, pseudonym
+from arena.core.standings.slices import BATTLES, Slice, pseudonym, without
 from arena.core.standings.votes import SUPERSEDED
 from arena.exchange import dpo, lmarena
 from arena.exchange.latex import latex
@@ -33,8 +33,6 @@ ROWS_AT_ONCE = 500
 """With their conversations, which are long."""
 LABELS_AT_ONCE = 20_000
 
-BATTLES = ("battle_id", "evaluation_session_id")
-"""Columns by which a battle that is kept can be read."""
 TEXTS = ("conversation_a", "conversation_b", "thinking_a", "thinking_b", "images")
 
 Sequences = Ints
@@ -104,7 +102,7 @@ async def export(
     key = await ledger.key() if public else b""
 
     def piece(votes: pd.DataFrame, some: Sequences) -> bytes:
-        votes = votes[votes["sequence"].isin(some) & ~votes["battle_id"].isin(held_back)]
+        votes = without(votes[votes["sequence"].isin(some)], held_back)
         undone = votes["ballot_id"].isin(superseded) & (votes["excluded_reason"] == "")
         votes = votes.assign(excluded_reason=votes["excluded_reason"].mask(undone, SUPERSEDED))
         if ranked:

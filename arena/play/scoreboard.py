@@ -34,7 +34,7 @@ from arena.core.standings.bradley_terry import Fit, Method
 from arena.core.standings.counts import Counts
 from arena.core.standings.leaderboard import Movement
 from arena.core.standings.review import Scrutiny, scrutinised
-from arena.core.standings.slices import Slice
+from arena.core.standings.slices import BATTLES, Slice, without
 from arena.core.standings.votes import SUPERSEDED, Vote
 from arena.play import audits, reckoning
 from arena.play.panels import panels, statistics
@@ -46,7 +46,7 @@ CHUNK = 20_000
 """Rows read at once where their metadata have to be taken apart."""
 
 COLUMNS = (
-    *("sequence", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
+    *("sequence", *BATTLES, "ballot_id", "supersedes", "excluded_reason", "rater"),
     *("model_a", "model_b", "winner", "timestamp", "topic", "study", "language", "channel"),
     *("seat_a", "seat_b", "incumbent", "ttft_ms_a", "ttft_ms_b"),
     *("tokens_per_s_a", "tokens_per_s_b", "output_tokens_a", "output_tokens_b", "conv_metadata"),
@@ -308,7 +308,7 @@ class Scoreboard:
             return pd.DataFrame()
         votes = self._rows[0]
         votes = votes[votes["sequence"] <= self._last]
-        return votes[~votes["battle_id"].isin(self._live)] if self._live else votes
+        return without(votes, self._live)
 
     async def _speeds(self) -> pd.DataFrame | None:
         """By contender; None as long as they would have to be read from a large ledger."""

@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
+import arena
+from arena.adapters.ledger import SqlLedger
+from arena.core.standings.board import Statistics
 from arena.play.judging import asked, verdict
+from arena.play.scoreboard import Scoreboard
+from arena.play.studies import blinded
 from tests.cli.conftest import Run
 from tests.exchange.rows import filled, on_ledger, talk, vote
 from tests.fake_ollama import LLAMA, FakeOllamaThread
+from tests.test_release import NAMES, STUDY, close, played
 
 
 def says(messages: Sequence[Mapping[str, Any]], _: Mapping[str, Any]) -> str:
@@ -59,6 +65,27 @@ def test_a_judge_is_asked_in_both_orders_once_and_never_ranked(run: Run, judged:
     assert set(own["winner"]) == {"model_a", "model_b", "tie"}
     after = run("leaderboard", "--format", "json").json
     assert after["standings"] == before and after["excluded"] == {"identity": 1, "judge": 6}
+
+
+def test_verdicts_on_an_open_study_are_held_back_with_the_votes_on_it(
+    run: Run, ledger: Path
+) -> None:
+    url = f"sqlite:///{ledger}"
+    played(url, STUDY)
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        run("judge", "--model", "judge:1b", "--most", "2", "--unblind", OLLAMA_HOST=host.url)
+
+    async def public(kept: SqlLedger) -> tuple[str, Statistics]:
+        board = Scoreboard(kept, lambda: blinded(kept))
+        return "".join([p.decode() async for p in board.export("csv")]), await board.statistics()
+
+    exported, known = on_ledger(ledger, public)
+    told = exported, run("export").out, run("leaderboard", "--format", "json").out
+    assert not [name for name in NAMES if name in "".join(told)]
+    assert arena.votes(["id"], DATABASE_URL=url).empty and not known.excluded
+    assert len(arena.votes(["id"], unblind=True, DATABASE_URL=url)) == 19
+    close(url)
+    assert len(arena.votes(["id"], DATABASE_URL=url)) == 19
 
 
 def test_what_cannot_be_read_is_told_and_not_kept(run: Run, ledger: Path) -> None:

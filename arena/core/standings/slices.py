@@ -7,6 +7,7 @@ A vote that supersedes another does so in every slice: set aside what was supers
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -23,12 +24,24 @@ LABELS = ("topic", "study", "language", "channel", "rater")
 COLUMNS = (*LABELS, "timestamp")
 """The ledger's columns that are read here."""
 
+BATTLES = ("battle_id", "evaluation_session_id")
+"""What names the battle of a vote: its own, and of a judge's verdict also the one that it is on."""
+
 PSEUDONYM = re.compile("[0-9a-f]{16}")
 
 
 def pseudonym(rater: str) -> str:
     """The same for the same rater, so that votes still cluster; it cannot be used to vote."""
     return hashlib.sha256(rater.encode()).hexdigest()[:16] if rater else ""
+
+
+def without(votes: pd.DataFrame, battles: Collection[str]) -> pd.DataFrame:
+    """Those of other battles than these, judges' verdicts on them left out too. votes: with
+    `BATTLES`."""
+    if not battles:
+        return votes
+    theirs = [votes[name].isin(battles) for name in BATTLES]
+    return votes[~(theirs[0] | theirs[1])]
 
 
 @dataclass(frozen=True, slots=True)
