@@ -535,9 +535,17 @@ def test_imported_rows_come_back_as_cast_ones_do(url: str, known: str) -> None:
         (ballot("a", id="x"), ballot("a", id="y"), "y-AB"),
         ((), [*ballot("a", id="x"), *ballot("b", id="x")], "x-AB"),
         ((), [*ballot("a", id="x"), *ballot("a", id="y")], "x-AB"),
+        (ballot("a", id="x"), ballot("b", id="y", supersedes="x"), "y-AB"),
+        (ballot("a", id="y", supersedes="x"), ballot("b", id="x"), "x-AB"),
+        (
+            ballot("a", id="x"),
+            [*ballot("b", id="x", pairs="AD"), *ballot("b", id="y", pairs="AD", supersedes="x")],
+            "y-AD",
+        ),
+        ((), [*ballot("a", id="x"), *ballot("b", id="y", supersedes="x")], "y-AB"),
     ],
 )
-def test_an_import_with_a_vote_that_is_here_already_imports_nothing_and_names_it(
+def test_an_import_of_votes_known_already_or_that_take_back_anothers_is_none_and_names_one(
     url: str, here: Iterable[VoteRow], coming: Iterable[VoteRow], named: str
 ) -> None:
     async def scene(ledger: SqlLedger) -> None:

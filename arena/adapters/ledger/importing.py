@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES
+from arena.adapters.ledger.schema import EMPTY as EMPTY_TEXT
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, KnownVotes
 
@@ -41,6 +42,7 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
     except IntegrityError:
         _refuse_known(connection)
         raise
+    _refuse_taking_back(connection)
     INCOMING.drop(connection)
     return number
 
@@ -91,6 +93,20 @@ def _refuse_known(connection: Connection) -> None:
                 f"The vote {_shown(known[0])}, or another on the same two replies, is here "
                 f"already. {NOTHING} Leave it out, then import again.",
                 ids=known,
+            )
+
+
+def _refuse_taking_back(connection: Connection) -> None:
+    """Raises `BadInput` where one of the votes that came takes back a ballot of another battle, or
+    its own is taken back there: a file takes no votes out that it did not bring."""
+    other = INCOMING.c.battle_id != VOTES.c.battle_id
+    for older, newer in ((VOTES, INCOMING), (INCOMING, VOTES)):
+        taken = and_(older.c.ballot_id == newer.c.supersedes, newer.c.supersedes != EMPTY_TEXT)
+        named = select(INCOMING.c.id).join(VOTES, and_(taken, other)).order_by(INCOMING.c.place)
+        if (known := connection.scalar(named.limit(1))) is not None:
+            raise BadInput(
+                f"The vote {_shown(known)} takes back a ballot of another battle, or is taken back "
+                f"by one. {NOTHING} Correct supersedes or ballot_id, then import again."
             )
 
 
