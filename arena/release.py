@@ -158,7 +158,7 @@ def release(
 def derived(folder: Path) -> dict[str, pd.DataFrame]:
     """Of the votes of a release, alone: what else it has as tables."""
     votes = pd.read_parquet(folder / "votes.parquet")
-    judged = studies.with_repeats(votes)
+    judged = agreement.with_repeats(superseding(votes))
     alike = agreement.raters(judged)[["rater", *studies.ALIKE]]
     made = {
         "raters.csv": judging(votes).merge(alike, how="left", on="rater"),

@@ -23,7 +23,7 @@ from arena.core.standings.judge import EXCLUDED, FINDINGS, JUDGE, family, findin
 from arena.core.standings.leaderboard import superseding
 from arena.core.standings.slices import Slice
 from arena.core.study import file, tables
-from arena.core.study.design import Kind, Study
+from arena.core.study.design import Study
 from arena.core.study.faults import Fault, FaultyStudy
 from arena.exchange.tables import rows_of, with_images
 from arena.play.judging import cases, verdicts
@@ -135,7 +135,7 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         )
         votes = votes.drop(columns=frames.SEQUENCE)
         raters = tables.raters(design, course, votes, now)
-        judged = with_repeats(votes)
+        judged = agreement.with_repeats(superseding(votes))
         agreed = agreement.agreement(judged)
         alike = agreement.raters(judged)[["rater", *ALIKE]]
         raters = raters.merge(alike, how="left", on="rater")
@@ -162,10 +162,3 @@ async def _judges(ledger: Ledger, name: str) -> pd.DataFrame:
         told = findings(await verdicts(ledger, model), people, family(model))
         found.append(told.assign(judge=rater))
     return pd.concat(found[1:] or found, ignore_index=True)
-
-
-def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
-    """Votes as agreement is told by them: what a rater judged again among them."""
-    told = superseding(votes)
-    again = told["excluded_reason"] == Kind.REPEAT
-    return told.assign(excluded_reason=told["excluded_reason"].mask(again, ""))

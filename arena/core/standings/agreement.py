@@ -25,6 +25,8 @@ from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT, counted, require
 
 NEEDED = ("prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
+REPEAT = "repeat"
+"""Why a vote is not ranked whose rater had judged its prompt before."""
 JUDGEMENTS = ("first", "second", "tie", "both_bad")
 BOOTSTRAPS, FEWEST_BOOTSTRAPS = 400, 50
 MOST_DRAWN = 300_000
@@ -94,6 +96,16 @@ def judged(votes: pd.DataFrame) -> Judged:
     item, items = pd.factorize(key)
     prompt, _ = pd.factorize(items.get_level_values(0))
     return Judged(item, rater, judgement, tuple(names), prompt)
+
+
+def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
+    """Votes as agreement is told by them: what a rater judged again among them, beside a vote of
+    theirs on that prompt which counts. votes: as in `judged`, with their study."""
+    reasons = votes["excluded_reason"].astype(TEXT).fillna("")
+    texts = votes[["study", "prompt_id", "rater"]].astype(TEXT).fillna("")
+    whose = pd.MultiIndex.from_frame(texts)
+    again = (reasons == REPEAT) & whose.isin(whose[reasons == ""])
+    return votes.assign(excluded_reason=reasons.mask(again, ""))
 
 
 def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from arena.core.standings.agreement import (
     fleiss_kappa,
     plain_agreement,
     raters,
+    with_repeats,
 )
 
 KRIPPENDORFF = np.array(  # Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, C.
@@ -49,7 +50,7 @@ def table_of(ratings: np.ndarray) -> np.ndarray:
 def votes(*rows: tuple[str, str, str, str, str]) -> pd.DataFrame:
     """(prompt, rater, a, b, winner)"""
     made = pd.DataFrame(rows, columns=["prompt_id", "rater", "model_a", "model_b", "winner"])
-    return made.assign(round=1, excluded_reason="")
+    return made.assign(study="", round=1, excluded_reason="")
 
 
 def test_alpha_is_the_published_one() -> None:
@@ -104,6 +105,21 @@ def test_seats_do_not_matter_and_a_second_judgement_is_not_another_raters() -> N
     each = raters(found).set_index("rater")
     assert each.loc["r1", ["shared", "repeated"]].tolist() == [2, 1]
     assert each.loc["r1", "agrees_with_self"] == 0 and np.isnan(each.loc["r2", "agrees_with_self"])
+
+
+def test_what_a_rater_judged_again_counts_only_beside_what_counts_of_them() -> None:
+    found = votes(
+        ("p1", "r1", "x", "y", "model_a"),
+        ("p1", "r2", "x", "y", "model_a"),
+        ("p1", "r1", "x", "y", "model_b"),
+        ("p1", "r2", "x", "y", "model_b"),
+        ("p2", "r2", "x", "y", "model_b"),
+    ).assign(excluded_reason=["", "operator", "repeat", "repeat", ""])
+    told = with_repeats(found)
+    assert told["excluded_reason"].tolist() == ["", "operator", "", "repeat", ""]
+    assert raters(told).set_index("rater")["repeated"].to_dict() == {"r1": 1, "r2": 0}
+    elsewhere = found.assign(study=["pilot", "", "main", "", ""])
+    assert with_repeats(elsewhere)["excluded_reason"].tolist()[2] == "repeat"
 
 
 def test_a_rater_who_guesses_is_found_and_intervals_hold_the_value() -> None:
