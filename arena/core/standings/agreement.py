@@ -2,8 +2,8 @@
 
 It works on rows of votes and does not know who the raters are.
 
-An item is what several people judged alike: the same prompt, turn and two contenders, whichever
-stood first. A judgement is the contender that won, or a tie; both_bad is one of its own. Which of
+An item is what several people judged alike: the same prompt of a study, turn and two contenders,
+whichever stood first. A judgement is the contender that won, or a tie; both_bad is one of its own. Which of
 the two counts as the first one is drawn for each item, as seats are: were it the alphabet, names
 that happen to stand in the order of strength would make agreement look like chance.
 A ballot of three judges several items at once, so those of a prompt err together: intervals are
@@ -24,7 +24,7 @@ from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT, counted, require
 
-NEEDED = ("prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
+NEEDED = ("study", "prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
 REPEAT = "repeat"
 """Why a vote is not ranked whose rater had judged its prompt before."""
 JUDGEMENTS = ("first", "second", "tie", "both_bad")
@@ -87,20 +87,21 @@ def judged(votes: pd.DataFrame) -> Judged:
     a, b, winner = (votes[name].astype(TEXT) for name in ("model_a", "model_b", "winner"))
     turned = (a > b).to_numpy()
     sides = a.where(~turned, b), b.where(~turned, a)
-    key = pd.MultiIndex.from_arrays([votes["prompt_id"], votes["round"], *sides])
-    drawn = pd.util.hash_pandas_object(key.to_frame(), index=False).to_numpy() % 2 == 1
+    key = pd.MultiIndex.from_arrays([votes["study"], votes["prompt_id"], votes["round"], *sides])
+    named = key.droplevel(0).to_frame()
+    drawn = pd.util.hash_pandas_object(named, index=False).to_numpy() % 2 == 1
     turned = turned ^ drawn
     won = winner.map({"model_a": 0, "model_b": 1, "tie": 2, "both_bad": 3}).to_numpy(np.int64)
     rater, names = pd.factorize(votes["rater"].astype(TEXT))
     judgement = np.where(turned & (won < 2), 1 - won, won)
     item, items = pd.factorize(key)
-    prompt, _ = pd.factorize(items.get_level_values(0))
+    prompt, _ = pd.factorize(pd.MultiIndex.from_arrays([*map(items.get_level_values, (0, 1))]))
     return Judged(item, rater, judgement, tuple(names), prompt)
 
 
 def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
     """Votes as agreement is told by them: what a rater judged again among them, beside a vote of
-    theirs on that prompt which counts. votes: as in `judged`, with their study."""
+    theirs on that prompt which counts. votes: as in `judged`."""
     reasons = votes["excluded_reason"].astype(TEXT).fillna("")
     texts = votes[["study", "prompt_id", "rater"]].astype(TEXT).fillna("")
     whose = pd.MultiIndex.from_frame(texts)

@@ -130,9 +130,9 @@ def _shown(assumed: Assumed, gap: float) -> float:
 def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, int]:
     """What these votes show in the place of what was assumed: the gap of the first two, how many
     contenders, raters of a prompt and ties; and how many raters and prompts there were. Tastes
-    stay as assumed, and the gap is that of which a fit shows what it shows of these votes. A vote
-    without a prompt_id counts for a prompt of its own. Raises BadInput where fewer than two
-    contenders are rated."""
+    stay as assumed, and the gap is that of which a fit shows what it shows of these votes. Prompts
+    of two studies are two; a vote without a prompt_id counts for one of its own. Raises BadInput
+    where fewer than two contenders are rated."""
     counts = Counts.of(votes)
     fit = counts.fit()
     first = np.sort(fit.theta[fit.group == 0])[::-1]
@@ -141,7 +141,7 @@ def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, in
     ranked = counted(votes)
     prompt = ranked["prompt_id"].astype(TEXT).fillna("")
     prompts = prompt.where(prompt != "", ranked["battle_id"].astype(TEXT))
-    raters, number = ranked["rater"].nunique(), prompts.nunique()
+    raters, number = ranked["rater"].nunique(), len({*zip(ranked["study"], prompts, strict=True)})
     # A battle of three has several rows, which are one rater's and err together.
     each = min(max(round(ranked["battle_id"].nunique() / number), 1), raters)
     tie = counts.fit(Method(ties="davidson")).tie

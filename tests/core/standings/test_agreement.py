@@ -122,6 +122,16 @@ def test_what_a_rater_judged_again_counts_only_beside_what_counts_of_them() -> N
     assert with_repeats(elsewhere)["excluded_reason"].tolist()[2] == "repeat"
 
 
+def test_prompts_of_two_studies_are_two_whatever_they_are_called() -> None:
+    one = votes(*(("1", rater, "x", "y", "model_a") for rater in ("r1", "r2")))
+    other = votes(*(("1", rater, "x", "y", "model_b") for rater in ("r1", "r3")))
+    both = pd.concat([one.assign(study="pilot"), other.assign(study="main")])
+    table = agreement(both).set_index("measure").loc["agreement"]
+    assert table[["value", "items", "judgements"]].tolist() == [1, 2, 4]
+    assert not np.isnan(table["lower"]), "drawn over two prompts"
+    assert raters(both)["repeated"].sum() == 0
+
+
 def test_a_rater_who_guesses_is_found_and_intervals_hold_the_value() -> None:
     rng = np.random.default_rng(2)
     rows = []

@@ -42,18 +42,18 @@ def test_no_difference_is_seldom_told() -> None:
 
 def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
     votes = chance_votes(90, 3, 6, seed=1, battle=1).assign(
-        prompt_id=[str(n // 3) for n in range(90)]
+        study="", prompt_id=[str(n // 3) for n in range(90)]
     )
     seen, raters, prompts = assumptions(votes, Assumed())
     assert (seen.contenders, seen.per_prompt, raters, prompts) == (3, 3, 6, 30)
     assert seen.gap > 0 and seen.taste == Assumed().taste
     with pytest.raises(BadInput):
-        assumptions(ledger([("a", "b", "tie")]).assign(prompt_id=""), Assumed())
+        assumptions(ledger([("a", "b", "tie")]).assign(study="", prompt_id=""), Assumed())
 
 
 @pytest.mark.parametrize("assumed", [Assumed(gap=60), Assumed(gap=150, ties=0.4, contenders=2)])
 def test_what_a_study_of_many_showed_is_what_it_was_made_of(assumed: Assumed) -> None:
-    votes = _study(assumed, 2_000, 20_000, seeded(5)).assign(prompt_id="")
+    votes = _study(assumed, 2_000, 20_000, seeded(5)).assign(study="", prompt_id="")
     seen, _, _ = assumptions(votes, assumed)
     assert seen.gap == pytest.approx(assumed.gap, abs=8)
     assert seen.ties == pytest.approx(assumed.ties, abs=0.03)
@@ -63,11 +63,16 @@ def test_a_battle_of_three_is_one_judgement_of_its_prompt_however_many_pairs_it_
     pairs = [("a", "c", "model_a"), ("b", "c", "model_a"), ("a", "b", "model_a")]
     votes = ledger(pairs * 40).assign(
         battle_id=[str(n // 3) for n in range(120)],
+        study="",
         prompt_id=[f"p{n // 9}" for n in range(120)],
         rater=[f"r{n // 3 % 12}" for n in range(120)],
     )
     seen, raters, prompts = assumptions(votes, Assumed())
     assert (seen.per_prompt, raters, prompts) == (3, 12, 14)
+    votes["study"] = ["pilot"] * 60 + ["main"] * 60
+    votes["prompt_id"] = [f"p{n % 60 // 6}" for n in range(120)]
+    seen, _, prompts = assumptions(votes, Assumed())
+    assert (seen.per_prompt, prompts) == (2, 20)
 
 
 @pytest.mark.parametrize("wrong", [{"gap": 0}, {"contenders": 1}, {"ties": 1}, {"suit": -1}])
