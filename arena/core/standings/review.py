@@ -91,12 +91,13 @@ def review_of(votes: pd.DataFrame, method: Method = Method()) -> Review:
         if name in missing:
             votes[name] = votes["battle_id"]
     own = scrutinised(votes, method)
+    judged = agreement.with_repeats(votes)
     weighed, reliable = reliability.weighed(votes, method)
     return Review(
         **{one.name: getattr(own, one.name) for one in fields(own)},
         stages=stages(votes, method),
-        agreement=agreement.agreement(votes),
-        raters=agreement.raters(votes),
+        agreement=agreement.agreement(judged),
+        raters=agreement.raters(judged),
         reliability=reliable,
         weighed=weighed,
         without_each=reliability.without_each(votes, method),

@@ -18,6 +18,7 @@ from arena.core.standings.agreement import (
     raters,
     with_repeats,
 )
+from arena.core.standings.review import review_of
 
 KRIPPENDORFF = np.array(  # Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, C.
     [
@@ -120,6 +121,8 @@ def test_what_a_rater_judged_again_counts_only_beside_what_counts_of_them() -> N
     assert raters(told).set_index("rater")["repeated"].to_dict() == {"r1": 1, "r2": 0}
     elsewhere = found.assign(study=["pilot", "", "main", "", ""])
     assert with_repeats(elsewhere)["excluded_reason"].tolist()[2] == "repeat"
+    reviewed = review_of(found.assign(battle_id=[f"b{n}" for n in range(len(found))]))
+    assert reviewed.raters.set_index("rater").loc["r1", "agrees_with_self"] == 0
 
 
 def test_prompts_of_two_studies_are_two_whatever_they_are_called() -> None:
