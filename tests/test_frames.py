@@ -275,6 +275,18 @@ def test_a_review_of_ties_that_are_left_out_is_empty() -> None:
     assert found.weighed.empty and found.stages.empty and found.votes == 2
 
 
+@pytest.mark.parametrize("known", [{}, {"id": [1, 2, 3]}])
+def test_rows_that_name_no_ballots_are_one_each(known: dict[str, Any]) -> None:
+    rows = votes(("x", "y", "model_a"), ("y", "z", "model_a"), ("x", "z", "model_a"))
+    assert arena.review(votes=rows.assign(**known)).stages.empty, "no ballot had three in play"
+
+
+def test_a_ballot_goes_by_the_id_of_its_row_where_it_has_no_name() -> None:
+    rows = votes(("x", "y", "model_a"), ("x", "y", "model_b"))
+    taken_back = rows.assign(id=["v1", "v2"], supersedes=["", "v1"])
+    assert arena.review(votes=taken_back).votes == 1
+
+
 def test_a_review_is_of_the_rater_and_the_anchor_that_were_asked_for(place: dict[str, str]) -> None:
     of_one = arena.review(rater="r2", **place)
     assert of_one.votes == 1, "one of the two is excluded"

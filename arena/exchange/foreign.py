@@ -28,10 +28,12 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
         raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
     rows = _modern(rows)
     require(rows, ("model_a", "model_b", "winner"))
-    empty = dict.fromkeys(("rater", "ballot_id", "supersedes", "excluded_reason"), "")
+    empty = dict.fromkeys(("rater", "supersedes", "excluded_reason"), "")
     made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})
+    numbered = pd.Series([f"row {number}" for number in range(len(made))], index=made.index)
+    if "ballot_id" not in made:
+        made["ballot_id"] = made["id"].astype(TEXT).fillna(numbered) if "id" in made else numbered
     if "battle_id" not in made:
-        numbered = pd.Series([f"row {number}" for number in range(len(made))], index=made.index)
         session = "evaluation_session_id"
         made["battle_id"] = made[session].fillna(numbered) if session in made else numbered
     said = made["winner"].dropna().unique().tolist()
