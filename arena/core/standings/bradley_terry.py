@@ -142,14 +142,15 @@ class Fit:
 
     def rank_spread(self) -> tuple[Ints, Ints]:
         """Best and worst rank (K,) in its group that the votes leave open to each contender,
-        from the standard errors of the differences."""
+        from the standard errors of the differences. Whoever stands behind leads nobody who does
+        not: that is the prior's word alone."""
+        last = self.behind
         together = self.group[:, None] == self.group
         widest = self.prior_sd * np.sqrt(2)
         margin = half_interval(self.variance_of_differences, self.df[:, None], widest)
         lead = self.theta - self.theta[:, None]
-        above = (together & (lead > margin)).sum(axis=1)
-        below = (together & (lead < -margin)).sum(axis=1)
-        return 1 + above, together.sum(axis=1) - below
+        over = together & (lead > margin) & (last <= last[:, None])
+        return 1 + over.sum(axis=1), together.sum(axis=1) - over.sum(axis=0)
 
 
 def quantile(df: Floats) -> Floats:

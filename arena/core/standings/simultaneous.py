@@ -37,7 +37,8 @@ def whole_order(fit: Fit, seed: int = 0) -> pd.DataFrame:
     lower_all, upper_all: intervals of the ratings that all hold together with 95 %, in points.
     rank_best_all, rank_worst_all: ranks that all hold together with 95 %, so the chance that any
     of the differences they rest on is claimed falsely is 5 % (family-wise); beside them the
-    ranks of each contender by itself. All within a group. They are simulated, from the seed."""
+    ranks of each contender by itself. All within a group, where those that lost all of few votes
+    stand behind the others, as in the standings. They are simulated, from the seed."""
     rng = seeded(seed)
     size = len(fit.names)
     half, above = np.zeros(size), np.zeros((size, size), dtype=bool)
@@ -49,6 +50,8 @@ def whole_order(fit: Fit, seed: int = 0) -> pd.DataFrame:
             error = np.sqrt(np.diag(covariance))
             half[here] = error * largest(covariance, np.eye(len(here)), df, rng)
             above[np.ix_(here, here)] = _told_apart(fit.theta[here], covariance, df, rng)
+    last = fit.behind
+    above &= last[:, None] <= last
     best, worst = fit.rank_spread()
     together = np.bincount(fit.group, minlength=size)[fit.group]
     columns = {
@@ -62,7 +65,7 @@ def whole_order(fit: Fit, seed: int = 0) -> pd.DataFrame:
         "rank_worst_all": together - above.sum(axis=1),
         "group": fit.group,
     }
-    order = np.lexsort((columns["contender"], -fit.theta, fit.group))
+    order = np.lexsort((columns["contender"], -fit.theta, last, fit.group))
     table = pd.DataFrame(columns).astype(ORDER)
     return table.iloc[order].reset_index(drop=True)
 

@@ -23,6 +23,7 @@ from arena.core.standings.leaderboard import (
     speeds,
     superseding,
 )
+from arena.core.standings.simultaneous import whole_order
 from arena.core.standings.votes import TEXT, Vote
 from tests.core.tables import RESULTS, WINNERS, ledger, reference_votes
 
@@ -116,6 +117,20 @@ def test_one_lost_vote_does_not_stand_above_fifty_and_is_marked() -> None:
     assert table["rank_best"].tolist()[2] <= 2
     once = [("a", "b", "model_a")] * 50 + [("a", "b", "model_b"), ("a", "c", "model_a")]
     assert standings(ledger(once))["contender"].tolist() == ["a", "b", "c"]
+
+
+def test_who_stands_behind_has_a_rank_within_its_open_ones_and_lifts_nobody_out_of_theirs() -> None:
+    times = [("a", "b", 300), ("b", "a", 100), ("a", "c", 4000), ("c", "a", 2), ("b", "c", 3900)]
+    times += [("c", "b", 3), ("a", "d", 3)]
+    counts = Counts.of(ledger([(won, lost, "model_a") for won, lost, n in times for _ in range(n)]))
+    table = standings(counts)
+    assert table["contender"].tolist() == ["a", "b", "c", "d"]
+    assert table["rating"][3] > table["rating"][2]
+    whole = whole_order(counts.fit())
+    assert whole["contender"].tolist() == ["a", "b", "c", "d"]
+    for best, worst in (("rank_best", "rank_worst"), ("rank_best_all", "rank_worst_all")):
+        assert ((whole[best] <= table["rank"]) & (table["rank"] <= whole[worst])).all()
+    assert table["rank_worst"].equals(whole["rank_worst"].astype("Int64"))
 
 
 def test_contenders_that_never_met_are_ranked_apart() -> None:
