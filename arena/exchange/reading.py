@@ -29,6 +29,12 @@ WANTED = frozenset(
 """Columns that are read; others are passed over."""
 
 ROW = "row"
+OURS = (
+    frozenset(("prompt_id", "reply", "written_at")),
+    frozenset(("prompt_id", "prompt", "turns")),
+)
+"""By which tables of studies that were exported here are known: their cells are guarded."""
+
 LARGEST_CELL = 1 << 27
 """Characters; a quotation mark that is never closed would swallow the rest of the file."""
 
@@ -208,11 +214,14 @@ def _of_votes(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 
 
 VOTES = Columns(_check_votes, WANTED.__contains__, _of_votes)
-EVERY = Columns(
-    lambda name, columns: None,
-    lambda column: True,
-    lambda header, cells: dict(zip(header, cells, strict=True)),
-)
+
+
+def _as_they_stand(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    ours = any(known.issubset(header) for known in OURS)
+    return dict(zip(header, map(_unguarded, cells) if ours else cells, strict=True))
+
+
+EVERY = Columns(lambda name, columns: None, lambda column: True, _as_they_stand)
 
 
 # JSON ------------------------------------------------------------------------------------------

@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 
 from arena.core.errors import BadInput
-from arena.exchange.folder import written
+from arena.core.study.design import Item, Study
+from arena.core.study.tables import prompts, replies
+from arena.core.study.written import Written, elsewhere
+from arena.exchange.folder import write, written
 from arena.exchange.tables import rows_of
 
 
@@ -42,6 +45,18 @@ def test_cells_come_as_they_stand_and_a_line_with_too_few_is_told(tmp_path: Path
     good, bad = rows_of(file)
     assert good == ("prompts.csv, line 2", {"id": "", "prompt": "'-1 or +1?"}, "")
     assert bad == ("prompts.csv, line 4", None, "has 1 cells where the first line has 2")
+
+
+def test_cells_of_a_table_that_was_exported_here_come_as_they_were(tmp_path: Path) -> None:
+    said = ["- one\n- two", "'-1", "=1", "1. one", ""]
+    item = Item("p1", ("-1?", "+1?"))
+    study = Study("trees", (item,), ())
+    answers = replies(study, [Written("p1", "=ash", item.asked, (*map(elsewhere, said),))])
+    for table, name, texts in ((answers, "reply", said), (prompts(study), "prompt", ["-1?"])):
+        write(table, file := tmp_path / "table.csv")
+        rows = [row or {} for _, row, _ in rows_of(file)]
+        assert [row[name] for row in rows] == texts
+        assert {row.get("contender", "=ash") for row in rows} == {"=ash"}
 
 
 def test_a_text_of_a_folder_that_is_not_utf_8_is_told_by_name(tmp_path: Path) -> None:
