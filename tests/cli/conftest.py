@@ -26,10 +26,14 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        return json.loads(self.out, parse_constant=_no_json)
 
     def lines(self, start: str) -> list[str]:
         return [line for line in self.out.splitlines() if line.startswith(start)]
+
+
+def _no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
 
 
 Run = Callable[..., Ran]

@@ -50,6 +50,12 @@ def test_a_review_of_ties_that_are_left_out_is_told(run: Run, ledger: Path, form
     assert told.code == 0 and told.out
 
 
+def test_a_number_without_end_is_null_in_json(run: Run, ledger: Path) -> None:
+    filled(ledger, [vote("v1", "x", "y", "tie")])
+    (pair,) = run("leaderboard", "--format", "json").json["neighbours"]
+    assert (pair["gap"], pair["battles_to_settle"]) == (0, None)
+
+
 def test_a_review_is_told_of_the_ledger_and_of_a_file_alike(
     run: Run, ledger: Path, tmp_path: Path
 ) -> None:
