@@ -84,7 +84,8 @@ class Scoreboard:
         self._read_at = -math.inf
         self._lock, self._rounds, self._asking = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._coming: asyncio.Future[None] | None = None
-        self._known = ledger.generation, 0  # Which ledger, and how many exclusions it has.
+        # Which ledger, how many exclusions it has, and how often a study was opened again.
+        self._known = ledger.generation, 0, 0
         self._changes = 0
         self._forget()
 
@@ -254,9 +255,11 @@ class Scoreboard:
     async def _fold_news(self) -> None:
         """What the ledger has got since, and what is no longer held back."""
         at = time.monotonic()
-        # In this order, so that no vote of a battle begun since slips through.
+        # In this order, so that no vote of a battle begun, or of a study opened again, slips through.
+        openings = (await self._ledger.openings()).values()
+        again = sum(event.kind == "opened" for events in openings for event in events[1:])
         news = await self._ledger.outcomes(self._last)
-        before, now = self._known, (self._ledger.generation, news.exclusions)
+        before, now = self._known, (self._ledger.generation, news.exclusions, again)
         if before != now:
             news = await self._ledger.outcomes()
         live = frozenset(await self._unrevealed())

@@ -27,7 +27,9 @@ from arena.core.standings.slices import Slice
 from arena.core.standings.votes import Vote
 from arena.play import reckoning, scoreboard
 from arena.play.scoreboard import COLUMNS, Scoreboard
+from arena.play.studies import blinded, close_study, open_study
 from tests.adapters.ledger_rows import full_row
+from tests.test_release import AT, STUDY, judged
 
 OUTCOMES = ("model_a", "model_b", "tie", "model_a", "both_bad", "model_a")
 NAMES = ("x", "y", "z")
@@ -177,6 +179,24 @@ def test_votes_of_a_battle_under_way_are_held_back_until_it_is_over(tmp_path: Pa
         assert (after.votes, after.held_back) == (2, 0)
         assert await at.board.version() != held
         pd.testing.assert_frame_equal(ratings(after), ratings(await at.fresh()), rtol=1e-9)
+
+    played(tmp_path, scene)
+
+
+def test_a_study_that_is_opened_again_is_held_back_again(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await judged(at.ledger)
+        board = Scoreboard(at.ledger, lambda: blinded(at.ledger))
+
+        async def told() -> tuple[int, int, int]:
+            found = await board.board()
+            return found.votes, found.held_back, (await board.statistics()).votes
+
+        hidden = await told()
+        await close_study(at.ledger, STUDY.name, AT)
+        assert hidden == (0, 15, 0) and await told() == (12, 0, 12)
+        await open_study(at.ledger, STUDY, AT)
+        assert await told() == hidden and not await board.votes()
 
     played(tmp_path, scene)
 
