@@ -45,8 +45,11 @@ def progress(study: Study, course: Course, rater: str, now: datetime) -> Progres
     left, waiting = _left(study, course, rater, now)
     real = min(study.quota, done[Kind.REAL] + left)
     checks = sum(at <= real for at in _attention(study, rater)[0])
-    total = real + checks + min(study.repeats, real)
-    return Progress(count, max(count, total), practised, waiting and count >= total)
+    repeats = min(study.repeats, real)
+    # Nothing is judged again before it is known what else there is.
+    later = max(repeats - sum(claim.kind is Kind.REPEAT for claim in course.of_rater(rater)), 0)
+    total = real + checks + repeats
+    return Progress(count, max(count, total), practised, waiting and count >= total - later)
 
 
 def upcoming(

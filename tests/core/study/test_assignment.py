@@ -162,6 +162,22 @@ def test_what_is_left_unjudged_is_given_to_another_and_no_longer_theirs() -> Non
     assert crowd.asks("slow") is None
 
 
+def test_who_waits_for_the_last_prompt_is_told_so_before_what_they_judge_again() -> None:
+    crowd = Crowd(study(2, 2, raters=1, repeats=1), 1)
+    crowd.events += [Event("consent", START, rater) for rater in ("r", "other")]
+
+    def phase() -> str:
+        return page(crowd.study, crowd.course, "r", crowd.now).phase
+
+    crowd.events += [
+        Event("done", START, "r", claim.battle) for claim in [crowd.asks("r")] if claim
+    ]
+    held = crowd.asks("other")
+    assert held and crowd.asks("r") is None and phase() == "waiting"
+    crowd.events.append(Event("done", crowd.now, "other", held.battle))
+    assert phase() == "ready" and crowd.judges("r") and phase() == "finished"
+
+
 def test_whoever_comes_back_goes_on_where_they_were_while_nobody_else_has_it() -> None:
     crowd = Crowd(study(2, 2, raters=1), 1)
     first = crowd.asks("r")
