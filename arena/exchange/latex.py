@@ -30,6 +30,9 @@ _SIGNS = {
     "'": "{'}",
     "`": "{`}",
     "-": "{-}",
+    # After the end of a row these would be its own.
+    "[": "{[}",
+    "*": "{*}",
 }
 _ESCAPES = {ord(sign): written for sign, written in _SIGNS.items()}
 UNKNOWN = "--"

@@ -48,7 +48,10 @@ class CsvRows:
 
 def csv_of(standings: pd.DataFrame) -> str:
     """Standings as a file of their own, whose names no spreadsheet runs as a formula."""
-    return standings.assign(contender=standings["contender"].map(guarded)).to_csv(index=False)
+    made = standings.assign(contender=standings["contender"].map(guarded))
+    # Unless it quotes every text, what pandas writes leaves a lone \r as it is.
+    odd = made["contender"].str.contains("\r", regex=False).any()
+    return made.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL)
 
 
 class JsonRows:

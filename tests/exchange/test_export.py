@@ -274,6 +274,12 @@ def test_no_cell_is_a_formula_and_it_comes_back_as_it_was(tmp_path: Path, text: 
     assert row.model_a == row.topic == text
 
 
+def test_an_end_of_line_in_a_name_ends_no_line_of_csv() -> None:
+    standings = pd.DataFrame({"rank": [1, 2], "contender": ["a\rb", "y"]})
+    read = list(csv.DictReader(io.StringIO(exchange.csv_of(standings), newline="")))
+    assert read == [{"rank": "1", "contender": "a\rb"}, {"rank": "2", "contender": "y"}]
+
+
 # Out and in again ------------------------------------------------------------------------------
 
 PIECES = [

@@ -96,4 +96,5 @@ def test_a_name_has_no_sign_that_latex_reads() -> None:
     written = escaped(NASTY)
     assert r"\input" not in written and "\n" not in escaped("a\nb")
     assert not re.search(r"(?<!\\)[&%#$_]", written)
+    assert escaped("[exp] *") == r"{[}exp] {*}", "after \\ they would be its own"
     assert escaped("a_b") == r"a\_b" and escaped("\\") == r"\textbackslash{}"
