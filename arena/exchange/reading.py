@@ -180,8 +180,9 @@ def _csv(name: str, text: TextIO, size: int, columns: Columns) -> Iterator[Line]
     csv.field_size_limit(LARGEST_CELL)
     first = text.readline()
     delimiter = max(",;\t", key=first.count)
+    spaced = 0 < first.count(delimiter) == first.count(f"{delimiter} ")
     text.seek(0)
-    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    rows = csv.reader(text, delimiter=delimiter, skipinitialspace=spaced, strict=True)
     header: list[str] = []
     while True:
         number, cells = rows.line_num + 1, []

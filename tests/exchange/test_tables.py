@@ -59,6 +59,17 @@ def test_cells_of_a_table_that_was_exported_here_come_as_they_were(tmp_path: Pat
         assert {row.get("contender", "=ash") for row in rows} == {"=ash"}
 
 
+def test_blanks_after_the_commas_of_a_csv_are_none_of_its_texts(tmp_path: Path) -> None:
+    file = tmp_path / "spaced.csv"
+    file.write_text('id, prompt, topic\na, "Why, and\n  how?", \nb,  How?, " law"\n')
+    assert [row for _, row, _ in rows_of(file)] == [
+        {"id": "a", "prompt": "Why, and\n  how?", "topic": ""},
+        {"id": "b", "prompt": "How?", "topic": " law"},
+    ]
+    file.write_text("id,prompt\na, Why?\n")
+    assert next(rows_of(file))[1] == {"id": "a", "prompt": " Why?"}
+
+
 def test_a_text_of_a_folder_that_is_not_utf_8_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Why?")
     (tmp_path / "b.txt").write_bytes(b"caf\xe9?")
