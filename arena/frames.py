@@ -33,7 +33,7 @@ from arena.core.when import When
 from arena.exchange.foreign import METADATA, ledger_rows
 from arena.exchange.receiving import Told, nobody
 from arena.play.scoreboard import COLUMNS
-from arena.play.studies import blinded
+from arena.play.studies import blinded, opened
 from arena.settings import Settings
 
 if TYPE_CHECKING:
@@ -176,6 +176,13 @@ class Source:
             votes = exchange.Votes([self.path], datetime.now(UTC))
             return votes.frame([name for name in columns if name != SEQUENCE], self.told)
         return from_ledger(self.settings, lambda ledger: _shown(ledger, columns, self.unblind))
+
+    def blind(self, study: str = "") -> bool:
+        """What raters have judged is left out: of any study, or of this one. Raises ArenaError."""
+        if self.path or self.unblind:
+            return False
+        there = from_ledger(self.settings, opened)
+        return study in there if study else bool(there)
 
 
 def board(source: Source, query: Query) -> Board:

@@ -126,6 +126,10 @@ def unblind(parser: ArgumentParser) -> None:
     parser.add_argument("--unblind", action="store_true", help=told)
 
 
+BLIND = "What raters of open studies have judged is left out; --unblind has that too."
+"""For whoever finds nothing where it is."""
+
+
 def choice(options: Namespace) -> dict[str, Any]:
     """What was said of which votes and by which method, as `Query.asked` or `Slice.asked`."""
     return {name: said for name, said in vars(options).items() if name in CHOICE}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from arena import settings as config
-from arena.cli.arguments import as_json, unblind
+from arena.cli.arguments import BLIND, as_json, unblind
 from arena.cli.terminal import console, print_json, table
 
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ def run(options: Namespace) -> int:
     from arena.core.audit.search import ALPHA
     from arena.play.audits import audited
 
-    votes = frames.from_ledger(config.load(), lambda ledger: _votes(ledger, options.unblind))
+    settings = config.load()
+    votes = frames.from_ledger(settings, lambda ledger: _votes(ledger, options.unblind))
     found = audited(votes)
     report = found.report
     if options.json:
         print_json(found)
     elif not report.ballots:
         console.print("There is nothing to audit: no vote that counts is decided and has a rater.")
+        if frames.Source(settings, unblind=options.unblind).blind():
+            console.print(BLIND)
     else:
         if report.findings:
             console.print(table("Improbable voters", _FOUND, report.findings, ("Rater", "What")))

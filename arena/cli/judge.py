@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
-from arena.cli.arguments import as_json, blindable_slices, choice, number
+from arena.cli.arguments import BLIND, as_json, blindable_slices, choice, number
 from arena.cli.terminal import Bar, console, figure, print_json, table
 from arena.core.errors import BadInput
 
@@ -67,6 +67,7 @@ async def run(options: Namespace) -> int:
             raise BadInput(
                 "There is nothing to judge: no vote that is ranked has both replies. Play battles, "
                 "import votes with conversations, or ask for less."
+                + (f" {BLIND}" if hidden else "")
             )
         unread = 0
         if not options.report:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.checks.findings import called
-from arena.cli.arguments import blindable_slices, choice, one_of
+from arena.cli.arguments import BLIND, blindable_slices, choice, one_of
 from arena.cli.terminal import Bar, console, figure, harmless, print_json, table
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def run(options: Namespace) -> int:
         else:
             board = frames.board(source, query)
     PRINTS[options.format](board, review)
+    if options.format == "table" and not board.votes and source.blind(options.study):
+        console.print(BLIND)
     return 0
 
 

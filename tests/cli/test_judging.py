@@ -84,6 +84,11 @@ def test_verdicts_on_an_open_study_are_held_back_with_the_votes_on_it(
     assert not [name for name in NAMES if name in "".join(told)]
     assert arena.votes(["id"], DATABASE_URL=url).empty and not known.excluded
     assert len(arena.votes(["id"], unblind=True, DATABASE_URL=url)) == 19
+    asked = "audit", "leaderboard", "leaderboard --study trees", "study plan --of-votes"
+    for ask in (*asked, "judge --model judge:1b --report"):
+        told = run(*ask.split())
+        assert "; --unblind has that too." in " ".join((told.out + told.err).split()), ask
+    assert "--unblind" not in run("leaderboard", "--study", "other").out
     close(url)
     assert len(arena.votes(["id"], DATABASE_URL=url)) == 19
 

@@ -7,8 +7,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from arena import settings as config
-from arena.cli.arguments import as_json, blindable_slices, choice, number, numbers, within
+from arena.cli.arguments import BLIND, as_json, blindable_slices, choice, number, numbers, within
 from arena.cli.terminal import Bar, console, figure, print_json, table
+from arena.core.errors import BadInput
 
 ENOUGH = 0.8
 """The share of studies that should tell the difference."""
@@ -62,9 +63,11 @@ def run(options: Namespace) -> int:
         chosen = Slice.asked(**labels)
         source = frames.Source(config.load(), file, unblind=options.unblind)
         votes = frames.rows_of(source, chosen)
+        ranked = counted(votes)
+        if ranked.empty and source.blind(options.study):
+            raise BadInput(f"There are no votes to assume anything by. {BLIND}")
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
-        ranked = counted(votes)
         several = len(ranked) > ranked["battle_id"].nunique()
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))
     with Bar() as bar:
