@@ -11,6 +11,7 @@ from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
 from arena.core.standings.board import Panels, Query, Statistics
 from arena.core.standings.bradley_terry import Method
+from arena.core.standings.judge import EXCLUDED
 
 CHOICES = ("topic", "study", "language", "channel")
 MOST_CHOICES = 200
@@ -69,7 +70,7 @@ def statistics(votes: pd.DataFrame, held_back: int) -> Statistics:
         return {str(value): int(n) for value, n in values.value_counts().items()}
 
     return Statistics(
-        battles=int(told["battle_id"].nunique()),
+        battles=int(told.loc[reasons != EXCLUDED, "battle_id"].nunique()),
         votes=len(ranked),
         ballots=int(ranked["ballot_id"].nunique()),
         raters=int(ranked.loc[ranked["rater"] != "", "rater"].nunique()),

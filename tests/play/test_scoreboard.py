@@ -238,6 +238,9 @@ def test_exclusions_are_counted_by_their_reason(tmp_path: Path) -> None:
         board = await at.board.board(Query())
         assert board.votes == 1 and board.excluded == {"identity": 2, "abuse": 1}
         assert (await at.board.statistics()).excluded == {"identity": 2, "abuse": 1}
+        await at.cast("x", "y", "model_a", excluded_reason="judge", channel="judge")
+        told = await at.board.statistics()
+        assert told.excluded["judge"] == 1 and told.battles == 4, "nobody fought it"
 
     played(tmp_path, scene)
 

@@ -122,7 +122,8 @@ class Panels:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Totals. `winner`, `channel` and `study` are of the votes that are ranked."""
+    """Totals. `winner`, `channel` and `study` are of the votes that are ranked. What a judge was
+    asked is none of the battles."""
 
     battles: int
     votes: int
