@@ -152,6 +152,8 @@ def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) ->
         "20",
         "--json",
     )
+    none = run("study", "plan", "--raters", "1,2", "--per-prompt", "4")
+    assert none.code == 1 and "4 raters of each prompt need" in none.err and not none.out
     few, many = told.json["plan"]
     assert few["power"] < many["power"] and many["votes"] == 180
     rows = [

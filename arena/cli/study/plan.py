@@ -70,6 +70,11 @@ def run(options: Namespace) -> int:
         here = found[0], found[1]
         several = len(ranked) > ranked["battle_id"].nunique()
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))
+    if max(raters) < assumed.per_prompt:
+        raise BadInput(
+            f"{assumed.per_prompt} raters of each prompt need as many raters at least. Try more "
+            "with --raters, or fewer of each with --per-prompt."
+        )
     with Bar() as bar:
         rows = []
         pairs = [(r, p) for r in raters if r >= assumed.per_prompt for p in prompts]
