@@ -14,7 +14,7 @@ from arena.core.battle.entities import LETTERS, LONGEST_LABEL, Battle, Phase
 from arena.core.battle.view import State
 from arena.core.codec import decode, encode
 from arena.core.errors import BadInput, NotYet, StaleVote, UnknownBattle
-from arena.core.ports import Battles, Hosts, StudyLedger
+from arena.core.ports import Battles, Hosts, Ledger, StudyLedger
 from arena.core.study.assignment import kept, upcoming
 from arena.core.study.course import Claim, Course, Event
 from arena.core.study.design import Kind, Study
@@ -54,12 +54,29 @@ async def study_of(ledger: StudyLedger, name: str) -> tuple[Study, Course]:
     return _study(name, events), Course.of(events, judged)
 
 
-async def open_study(ledger: StudyLedger, study: Study, now: datetime) -> None:
+async def named_alone(ledger: Ledger, name: str) -> None:
+    """Raises BadInput where votes that no rater of it has cast are of a study of this name: they
+    would count as this one's, and nothing could tell them apart later."""
+    if name in await ledger.openings():
+        return
+    studies = (await ledger.votes(("study",)))["study"]
+    if votes := int((studies == name).sum()):
+        votes_are = (
+            "1 vote in the ledger is" if votes == 1 else f"{votes:,} votes in the ledger are"
+        )
+        raise BadInput(
+            f"{votes_are} of a study {name} already, by its link or an import, and would count as "
+            "this one's. Give this one another name."
+        )
+
+
+async def open_study(ledger: Ledger, study: Study, now: datetime) -> None:
     """From now on raters may come. Raises BadInput where it is another one than was opened under
-    this name before, replies are missing that were to be written ahead, or too few contenders see
-    the images of its prompts."""
+    this name before, other votes carry its name, replies are missing that were to be written
+    ahead, or too few contenders see the images of its prompts."""
     if study.closes and study.closes <= now:
         raise BadInput(f"It closes at {study.closes.isoformat()}, which is over. Let it be later.")
+    await named_alone(ledger, study.name)
     written = await ledger.written(study.name) if study.ahead else ()
     study = seeing(study, written) if study.ahead else study
     if any(len(study.able(item)) < study.size for item in study.items):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from arena.play.studies import close_study, study_of
 from tests.cli.conftest import Run
-from tests.exchange.rows import on_ledger
+from tests.exchange.rows import filled, on_ledger, vote
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllamaThread
 
 STUDY = """name = "shapes"
@@ -162,3 +162,24 @@ def test_answers_that_are_others_than_those_here_are_told_and_not_taken(
     assert "others than" not in run("study", "write", file, "--answers", answers).err
     answers.write_text("prompt_id,contender,reply\nplain,phi3:mini,Stars.\n")
     assert "1 are others than those here" in run("study", "write", file, "--answers", answers).err
+
+
+def test_a_study_takes_no_name_that_votes_from_elsewhere_carry(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path)
+    (tmp_path / "prompts.csv").write_text("id,prompt\nplain,Why?\n")
+    assert run("study", "check", file, "--offline").code == 0 and not ledger.exists()
+    file.write_text(STUDY + 'answers = "live"\n')
+    assert run("study", "open", file).code == 0
+    filled(ledger, [vote("own", study="shapes"), vote("linked", study="colours")])
+    assert run("study", "open", file).code == 0
+    file.write_text(STUDY.replace("shapes", "colours"))
+    answers = tmp_path / "answers.csv"
+    answers.write_text("prompt_id,contender,reply\nplain,phi3:mini,Dust.\n")
+    for step in (("check", file, "--offline"), ("write", file, "--answers", answers)):
+        told = run("study", *step)
+        assert told.code == 1 and "1 vote in the ledger is of a study colours" in told.err, step
+    file.write_text(file.read_text() + 'answers = "live"\n')
+    told = run("study", "open", file)
+    assert told.code == 1 and "Give this one another name" in told.err

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from arena.core.battle.entities import Contender
-from arena.core.ports import StudyLedger
+from arena.core.ports import Ledger
 from arena.core.study.course import pairs_of
 from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Questions, Study
 from arena.core.study.written import Written, elsewhere
@@ -46,7 +46,7 @@ def text(prompt: str, name: str, turn: int) -> str:
     return f"Number {STRENGTH[name]} to {prompt}, turn {turn}."
 
 
-async def begun(ledger: StudyLedger, study: Study) -> None:
+async def begun(ledger: Ledger, study: Study) -> None:
     await ledger.keep(
         study.name,
         [

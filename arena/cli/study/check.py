@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arena import settings as config
 from arena.cli.terminal import console, errors
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, BadInput
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -51,9 +51,29 @@ async def run(options: Namespace) -> int:
     if over:
         said = f"  fault    it closes at {study.closes}, which is over"
         errors.print(said, style="red")
+    alone = await _named_alone(study.name)
     if not options.offline:
         await _hosts([contender.name for contender in study.contenders], seen=bool(images))
-    return int(bool(over))
+    return int(bool(over) or not alone)
+
+
+async def _named_alone(name: str) -> bool:
+    """Whether it may have its name, as far as the ledger can be asked; it is told if not."""
+    from arena.compose import ledger_of
+    from arena.play.studies import named_alone
+
+    settings = config.load()
+    if settings.ledger_file and not settings.ledger_file.exists():
+        return True
+    try:
+        async with ledger_of(settings) as ledger:
+            await named_alone(ledger, name)
+    except BadInput as error:
+        errors.print(f"  fault    {error}", style="red")
+        return False
+    except ArenaError as error:
+        errors.print(f"  ledger   cannot be asked: {error}", style="yellow")
+    return True
 
 
 async def _hosts(names: list[str], *, seen: bool) -> None:

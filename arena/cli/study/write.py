@@ -34,6 +34,7 @@ async def run(options: Namespace) -> int:
     from arena.compose import cleaned, ledger_of, reaching
     from arena.core.study.file import with_roster
     from arena.play.images import Images, Showing, kept_for_good
+    from arena.play.studies import named_alone
     from arena.play.writing import write
 
     study, images, _ = studies.read(Path(options.file))
@@ -41,6 +42,7 @@ async def run(options: Namespace) -> int:
         return await _taken(study, images, Path(options.answers))
     settings = config.load()
     async with ledger_of(settings) as ledger:
+        await named_alone(ledger, study.name)
         await kept_for_good(ledger, images)
         with Bar() as bar:
             async with reaching(settings, bar.readiness) as house:
@@ -66,11 +68,13 @@ async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> in
     from arena.core.study.written import answers, owed, seeing, told
     from arena.exchange.tables import rows_of
     from arena.play.images import kept_for_good
+    from arena.play.studies import named_alone
 
     found, faults = answers(study, rows_of(place))
     if faults:
         raise FaultyStudy(faults[:50])
     async with ledger_of(config.load()) as ledger:
+        await named_alone(ledger, study.name)
         await kept_for_good(ledger, images)
         new = await ledger.keep(study.name, found)
         there = await ledger.written(study.name)
