@@ -132,9 +132,16 @@ def test_what_a_page_says_to_the_shell_does_well(reader: Reader, page: Path) -> 
 def test_the_python_of_a_page_does_well(reader: Reader, page: Path) -> None:
     script = "".join(block.text for block in blocks(page, "python"))
     (reader.at.root / "page.py").write_text(reader.hears(script))
+    before = raters(reader)
     said, _ = reader.at.sh(".venv/bin/python page.py")
     if page == API:
         assert "is the champion" in said and "arena_battles_total" in said and "alive" in said
+        assert raters(reader) == before + 1, "a program is one rater"
+
+
+def raters(reader: Reader) -> int:
+    found = httpx.get(f"{reader.url}/api/arena/statistics", trust_env=False).json()
+    return int(found["raters"])
 
 
 # What could only be written down ------------------------------------------------------------------
