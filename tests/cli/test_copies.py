@@ -16,6 +16,11 @@ from tests.exchange.rows import filled, some_votes
 from tests.postgresql import Postgresql
 
 
+def rights(folder: Path) -> list[int]:
+    """On each ledger, each copy, and what SQLite keeps beside them."""
+    return [file.stat().st_mode & 0o777 for file in folder.glob("*.db*")]
+
+
 def test_verify_tells_the_head_and_finds_what_was_changed(run: Run, ledger: Path) -> None:
     filled(ledger, some_votes())
     found = run("verify", "--json")
@@ -47,6 +52,7 @@ def test_a_copy_is_made_and_put_back_under_an_arena_that_runs(
             assert put.code == 0 and "is kept as" in put.out
             assert await running.append(ballot("three"))
             assert set((await running.votes(("battle_id",)))["battle_id"]) == {"one", "three"}
+            assert rights(tmp_path) == [0o600] * 5, "the key is in all of them"
         finally:
             await running.close()
 

@@ -19,7 +19,8 @@ BATCH = 500
 
 
 def copy(source: Path, target: Path) -> None:
-    """All of it as it is at one moment, in one file."""
+    """All of it as it is at one moment, in one file that its owner alone can read."""
+    target.touch(0o600)
     there = f"{source.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(there, uri=True)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)

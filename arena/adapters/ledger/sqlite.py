@@ -163,11 +163,12 @@ class SqliteDatabase:
                 file.unlink(missing_ok=True)
 
     def prepare(self) -> None:
-        """Create the folder, and the file where there is none."""
+        """Create the folder, and the file where there is none: for its owner alone, as the arena's
+        key is in it. What SQLite keeps beside it is like it."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
-                self._path.open("x").close()
+                self._path.touch(0o600, exist_ok=False)
         except OSError as error:
             raise ConfigError(
                 f"DATABASE_URL: the folder {self._path.parent} cannot be created "
