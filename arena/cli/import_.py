@@ -40,7 +40,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--study", default="", metavar="NAME", help=study)
     pictures = "the folder that `arena export --images` wrote, for the images these votes name"
     parser.add_argument("--images", metavar="FOLDER", help=pictures)
-    parser.add_argument("--dry-run", action="store_true", help="check the files and write nothing")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the files as the import would, and write nothing",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -54,19 +58,21 @@ def run(options: Namespace) -> int:
         rows = votes.rows(bar.reading) if folder else ()
         named = {digest for row in rows for digest in row.images}
         images = pictures.there(folder, named) if folder else ()
-        if options.dry_run:
-            console.print(f"{_votes(votes.check(bar.reading))} can be read. Nothing was written.")
-            _tell(votes.passed)
-            return 0
+        place = settings.ledger_file
         try:
             with _stopping() as stop:
                 # Read once, as that takes longest; what is wrong comes at the end, and then the
                 # ledger takes none.
                 coming = _until(stop, votes.rows(bar.reading))
-                if folder:
+                if folder and not options.dry_run:
                     keep = partial(pictures.keep, digests=images, folder=folder)
                     frames.from_ledger(settings, keep)
-                count = frames.from_ledger(settings, lambda ledger: ledger.add(coming))
+                if options.dry_run and place and not place.exists():
+                    count = sum(1 for _ in coming)
+                else:
+                    count = frames.from_ledger(
+                        settings, lambda ledger: ledger.add(coming, dry=options.dry_run)
+                    )
         except KnownVotes as fault:
             places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)
@@ -78,8 +84,9 @@ def run(options: Namespace) -> int:
         except Stopped:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED
-    console.print(f"{_votes(count)} imported.")
-    if folder:
+    done = "can be read. Nothing was written" if options.dry_run else "imported"
+    console.print(f"{_votes(count)} {done}.")
+    if folder and not options.dry_run:
         console.print(f"Images: {len(images)} of {len(named)} that the votes name.")
     _tell(votes.passed)
     return 0

@@ -259,9 +259,9 @@ class Ledger(StudyLedger, Protocol):
         written then. Raises `LedgerFault`, and then nothing is known to be written; the same
         ballot can be cast again."""
 
-    async def add(self, rows: Iterable[VoteRow]) -> int:
-        """Votes that were cast elsewhere, all or none; returns how many. Raises `KnownVotes`
-        where some are here already."""
+    async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
+        """Votes that were cast elsewhere, all or none; returns how many. `dry`: none is written,
+        and whatever would be refused is. Raises `KnownVotes` where some are here already."""
 
     async def votes(
         self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0

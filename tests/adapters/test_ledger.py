@@ -550,10 +550,11 @@ def test_an_import_of_votes_known_already_or_that_take_back_anothers_is_none_and
 ) -> None:
     async def scene(ledger: SqlLedger) -> None:
         await ledger.add(here)
-        with pytest.raises(BadInput, match=f"{named}.*Nothing was imported"):
-            await ledger.add([*ballot("before"), *coming, *ballot("after")])
-        # It can be done again at once.
-        assert await ledger.add(ballot("before")) == 2
+        for dry in (True, False):
+            with pytest.raises(BadInput, match=f"{named}.*Nothing was imported"):
+                await ledger.add([*ballot("before"), *coming, *ballot("after")], dry=dry)
+            # It can be done again at once.
+            assert await ledger.add(ballot("before"), dry=dry) == 2
 
     on(url, scene)
     assert ids(url) == [row.id for row in (*here, *ballot("before"))]

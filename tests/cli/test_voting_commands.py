@@ -257,6 +257,19 @@ def test_a_dry_run_writes_nothing(run: Run, ledger: Path, file: Path) -> None:
     assert not ledger.exists()
 
 
+def test_a_dry_run_refuses_what_the_import_would(run: Run, ledger: Path, file: Path) -> None:
+    filled(ledger, some_votes())
+    assert "2 votes can be read. Nothing was written." in run("import", "--dry-run", file).out
+    assert run("import", file).code == 0
+    again = file.with_name("again.jsonl")
+    again.write_bytes(exported(ledger, "jsonl"))
+    for known in (file, again):
+        tried, real = run("import", "--dry-run", known), run("import", known)
+        assert tried.code == real.code == 1 and "here already" in tried.err
+        assert tried.err == real.err and not tried.out
+    assert len(ids(ledger)) == 11
+
+
 def test_of_several_files_all_are_imported_or_none(run: Run, ledger: Path, file: Path) -> None:
     other = file.with_name("other.jsonl")
     other.write_text('{"model_a": "x", "model_b": "z", "winner": "won"}\n')

@@ -5,11 +5,11 @@ no more than some hundreds are held in memory. It does not know where they come 
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, product
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger import chain
@@ -23,7 +23,7 @@ AT_ONCE = 500
 NOTHING = "Nothing was imported."
 
 
-def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
+def add(connection: Connection, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
     """As `core.ports.Ledger.add`, in the transaction of this connection, which must not have
     read from the table of votes yet."""
     INCOMING.create(connection)
@@ -32,6 +32,16 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
         number += len(some)
         connection.execute(insert(INCOMING), _known(some))
     _refuse_twice(connection)
+    if dry:
+        _refuse_known(connection)
+        _refuse_taking_back(connection, VOTES, INCOMING.alias())
+    else:
+        _write(connection)
+    INCOMING.drop(connection)
+    return number
+
+
+def _write(connection: Connection) -> None:
     written = insert(VOTES).from_select(
         list(DTYPES), select(*(INCOMING.c[name] for name in DTYPES)).order_by(INCOMING.c.place)
     )
@@ -42,9 +52,7 @@ def add(connection: Connection, rows: Iterable[VoteRow]) -> int:
     except IntegrityError:
         _refuse_known(connection)
         raise
-    _refuse_taking_back(connection)
-    INCOMING.drop(connection)
-    return number
+    _refuse_taking_back(connection, VOTES)
 
 
 def _known(rows: list[VoteRow]) -> list[dict[str, Any]]:
@@ -96,13 +104,18 @@ def _refuse_known(connection: Connection) -> None:
             )
 
 
-def _refuse_taking_back(connection: Connection) -> None:
-    """Raises `BadInput` where one of the votes that came takes back a ballot of another battle, or
-    its own is taken back there: a file takes no votes out that it did not bring."""
-    other = INCOMING.c.battle_id != VOTES.c.battle_id
-    for older, newer in ((VOTES, INCOMING), (INCOMING, VOTES)):
-        taken = and_(older.c.ballot_id == newer.c.supersedes, newer.c.supersedes != EMPTY_TEXT)
-        named = select(INCOMING.c.id).join(VOTES, and_(taken, other)).order_by(INCOMING.c.place)
+def _refuse_taking_back(connection: Connection, *there: FromClause) -> None:
+    """Raises `BadInput` where one of the votes that came takes back a ballot of another battle
+    among those that are there, or its own is taken back there: a file takes no votes out that it
+    did not bring."""
+    for among, back in product(there, (False, True)):
+        older, newer = (INCOMING, among) if back else (among, INCOMING)
+        taken = and_(
+            older.c.ballot_id == newer.c.supersedes,
+            newer.c.supersedes != EMPTY_TEXT,
+            older.c.battle_id != newer.c.battle_id,
+        )
+        named = select(INCOMING.c.id).join(among, taken).order_by(INCOMING.c.place)
         if (known := connection.scalar(named.limit(1))) is not None:
             raise BadInput(
                 f"The vote {_shown(known)} takes back a ballot of another battle, or is taken back "

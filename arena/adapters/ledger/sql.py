@@ -152,10 +152,10 @@ class SqlLedger:
             raise self._fault(error) from error
         return True
 
-    async def add(self, rows: Iterable[VoteRow]) -> int:
+    async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
         """As `core.ports.Ledger.add`. The rows are taken in a worker thread, a few at a time;
         votes cast meanwhile wait only from when all of them are there."""
-        return await self._do(lambda db: importing.add(db, rows), self._patient)
+        return await self._do(lambda db: importing.add(db, rows, dry=dry), self._patient)
 
     async def votes(
         self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0
