@@ -28,6 +28,7 @@ from arena.core.battle.entities import Format, Judgement, Phase, Terms
 from arena.core.battle.view import State, in_play
 from arena.core.errors import BadInput, NoCapacity, NotYet, Over
 from arena.core.ports import Readiness
+from arena.exchange.pictures import File, contents
 from arena.play.admission import Caller
 from arena.play.referee import Referee
 
@@ -60,7 +61,7 @@ class Asked:
     rater: str = ""
     system: str = ""
     temperature: float | None = None
-    images: Sequence[bytes] = ()
+    images: Sequence[File] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,7 @@ class _Blind(ABC, Generic[Told]):
 
     def undo(self) -> Told:
         """Take the last vote back."""
-        battle = self._now.state.battle
-        return self._move(lambda referee: referee.undo(battle, caller=self._caller))
+        return self._move(lambda referee: referee.undo(self._now.state.battle, caller=self._caller))
 
     def _vote(self, judgement: Judgement, seat: str = "") -> Told:
         now = self._now.state
@@ -202,7 +202,7 @@ class _Blind(ABC, Generic[Told]):
                 study=asked.study,
                 session=asked.rater,
                 terms=Terms(asked.system, asked.temperature),
-                images=asked.images,
+                images=await asyncio.to_thread(contents, asked.images),
                 unattended=True,
                 caller=self._caller,
             )
@@ -286,7 +286,7 @@ def battle(
     rater: str = "",
     system: str = "",
     temperature: float | None = None,
-    images: Sequence[bytes] = (),
+    images: Sequence[File] = (),
     **settings: Any,
 ) -> Battle:
     """Open a battle on the hosts that the settings name, without a page, and wait until its
@@ -294,8 +294,8 @@ def battle(
     `pick("A")`, `tie()`, `bad()`, `follow_up(…)` and `undo()` move it, `reveal()` has the names.
 
     size: contenders, instead of the usual number. rater: who votes, where several do here.
-    system, temperature: for all contenders alike, in place of their own. images: the bytes of
-    files, for models that see. settings: any key of the settings table. Raises ArenaError."""
+    system, temperature: for all contenders alike, in place of their own. images: paths of
+    files, or their bytes, for models that see. settings: any key of the settings table. Raises ArenaError."""
     asked = Asked(prompt, format, size, topic, study, rater, system, temperature, images)
     return Battle(_settled(settings), asked)
 

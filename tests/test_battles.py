@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import arena
 from arena.core.errors import BadInput, NoCapacity, NotYet, OtherVote
@@ -16,7 +17,10 @@ from tests.playing import MODELS
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[FakeOllamaThread]:
-    models = [FakeModel(name, text=f"Reply {n}. <b>&") for n, name in enumerate(MODELS)]
+    sees = ("completion", "vision")
+    models = [
+        FakeModel(m, text=f"Reply {n}. <b>&", capabilities=sees) for n, m in enumerate(MODELS)
+    ]
     with FakeOllama.in_thread(models, speed=50, warm=True) as host:
         yield host
 
@@ -75,6 +79,21 @@ def test_a_vote_is_taken_back_and_cast_anew(place: dict[str, str]) -> None:
     assert battle.in_play == ("A", "C")
     kept = arena.votes(["ballot_id", "supersedes"], **place)
     assert kept["supersedes"].ne("").sum() == 2
+
+
+def test_a_battle_is_opened_with_images_by_their_paths_or_bytes(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    image = tmp_path / "red.png"
+    Image.new("RGB", (40, 20), "red").save(image)
+    arena.battle("What?", size=2, images=[image], **place).tie()
+    arena.battle("What?", size=2, images=[str(image)], **place).tie()
+    arena.battle("What?", size=2, images=[image.read_bytes()], **place).tie()
+    kept = arena.votes(["images"], **place)["images"]
+    assert len(kept) == 3 and len({digest for (digest,) in kept}) == 1
+    for wrong in (["none.png"], [tmp_path], ["\0"], "red.png", image.read_bytes(), [None]):
+        with pytest.raises(BadInput, match=r"no file|list of files"):
+            arena.battle("What?", images=wrong, **place)  # type: ignore[arg-type]
 
 
 def test_battles_of_the_same_settings_share_a_house_and_a_rater(place: dict[str, str]) -> None:

@@ -1,4 +1,5 @@
-"""The images that votes name, as files beside a table of them: DIGEST.jpg, as the ledger keeps them.
+"""Images as files: those that votes name, beside a table of them as DIGEST.jpg, as the ledger keeps
+them; and those that are named to open a battle with.
 
 It knows the ledger as a port; it does not know what an image shows.
 """
@@ -6,7 +7,7 @@ It knows the ledger as a port; it does not know what an image shows.
 import asyncio
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from arena.core.errors import BadInput
@@ -15,6 +16,28 @@ from arena.core.ports import Ledger
 AT_ONCE = 20
 DIGEST = re.compile("[0-9a-f]{64}")
 JPEG = b"\xff\xd8\xff"
+
+File = bytes | str | Path
+"""Its content, or where it is."""
+
+
+def contents(files: Sequence[File]) -> list[bytes]:
+    """Raises BadInput."""
+    if isinstance(files, File):
+        raise BadInput("images is one file. Give a list of files, such as ['one.png'].")
+    return [_content(file) for file in files]
+
+
+def _content(file: File) -> bytes:
+    if isinstance(file, bytes):
+        return file
+    try:
+        return Path(file).read_bytes()
+    except TypeError:
+        raise BadInput("images is no list of files: give their paths, or bytes.") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"There is no file {file!s:.200} to be read ({why}).") from None
 
 
 async def write(ledger: Ledger, digests: Collection[str], folder: Path) -> int:
