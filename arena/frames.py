@@ -71,10 +71,10 @@ def votes(
     judged: `excluded_reason` says what is not ranked,
     and `supersedes` which ballot another one took back. Models and winner are categories.
 
-    columns: of `core.battle.record.VoteRow`, or sequence; all, when none is named. Conversations are
-    long: name columns where the ledger is large. since, until: days or times in ISO 8601, in
-    UTC where they have no zone; until a day includes it. settings: any key of the settings
-    table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
+    columns: of `core.battle.record.VoteRow`, or sequence; all but that one, when none is named.
+    Conversations are long: name columns where the ledger is large. since, until: days or times in
+    ISO 8601, in UTC where they have no zone; until a day includes it. settings: any key of the
+    settings table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
     if isinstance(columns, str):
         raise BadInput(f"columns is a text. Give a list, such as [{columns!r:.40}].")
     known = {*KINDS, SEQUENCE}
