@@ -113,6 +113,7 @@ def test_a_battle_that_is_ended_is_void_and_stays_so(play: Play) -> None:
         assert problem(again)[0] == 409 and again.json()["title"] == "The battle is over"
         revealed = await client.get(f"{path}/reveal")
         assert problem(revealed) == (410, ended["notice"])
+        assert problem(await client.put(f"{path}/link", json={})) == (410, ended["notice"])
 
     play(scene)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 
 from arena.core.battle.sharing import Shared
 from arena.play.referee import Referee
-from arena.web.api.battles import Body, fields_of
+from arena.web.api.battles import Body, NoResult, fields_of
 from arena.web.api.events import BattleId
 from arena.web.api.problems import problems
 from arena.web.callers import Callers
@@ -34,11 +34,14 @@ def routes(referee: Referee) -> APIRouter:
     callers = Callers(referee.key)
     path = "/battles/{battle_id}/link"
 
-    @router.put(path, responses=problems(400, 403, 404, 409, 503, body=True))
+    @router.put(path, responses=problems(400, 403, 404, 409, 410, 503, body=True))
     async def share(battle_id: BattleId, sharing: Sharing, request: Request) -> Linked:
         """Let anybody who has the address `/b/{link}` see this battle, and nothing beyond. Only the
         session that opened it may, once it is decided."""
         caller = await callers.of(request)
+        state = await referee.state(battle_id)
+        if state.phase == "void":
+            raise NoResult(state.notice)
         return _linked(
             *await referee.links.share(battle_id, with_prompts=sharing.prompts, caller=caller)
         )
