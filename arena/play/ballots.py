@@ -40,6 +40,11 @@ def own(battle: Battle, caller: Caller, ballot: str = "") -> None:
     origin = battle.origin
     if not origin.owner or origin.owner == (caller.link if origin.rater else caller.rater):
         return
+    if origin.rater:
+        raise NotYours(
+            "This battle is one of a study: it is moved by its rater's link alone, which programs "
+            "send as the header Arena-Rater with each call."
+        )
     if not (ballot and origin.place and caller.place == origin.place):
         raise NotYours(
             "This battle belongs to the session that opened it: a browser's cookie, or the header "

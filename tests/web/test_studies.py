@@ -208,7 +208,11 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
         assert problem(await rater.post(f"{rater.path}/battles"))[0] == 409
         await rater.post(f"{rater.path}/consent", {})
         opened = (await rater.post(f"{rater.path}/battles")).json()
-        await voting(client, f"{A}/battles/{opened['battle']}")
+        state = await voting(client, f"{A}/battles/{opened['battle']}")
+        vote = {"round": 1, "judgement": "tie", "ballot": state["ballot"]}
+        unled = await client.post(f"{A}/battles/{opened['battle']}/votes", json=vote)
+        status, said = problem(unled)
+        assert status == 403 and "Arena-Rater" in said and "Arena-Session" not in said
         asked = f"{A}/battles/{opened['battle']}/follow_up"
         assert problem(await rater.post(asked, {"prompt": "And?"}))[0] == 409
         early = {"battle": opened["battle"], "reasons": ["clear"]}
