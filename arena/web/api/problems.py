@@ -49,8 +49,10 @@ DETAILS = {
 }
 WHEN: Mapping[int, str] = {
     400: "What was sent cannot be used",
+    401: "Not signed in, where the arena asks for a password or an account",
     403: "For operators only, the battle is somebody else's, or not for download",
     404: "No such battle here (any more)",
+    405: "The address takes another method; `Allow` says which",
     408: "The request did not come in time",
     409: "The battle has moved on, or is not there yet",
     410: "The battle ended without a result",
