@@ -14,8 +14,8 @@ Number = TypeVar("Number", int, float)
 LABELS = {
     "topic": "votes on this topic only",
     "study": "of this study only",
-    "language": "on prompts in this language only, by ISO 639-1: en",
-    "channel": "cast through this channel only: web, api, notebook, share, import",
+    "language": "on prompts in this language only, by ISO 639-1: en, or English",
+    "channel": "cast through this channel only: web, api, notebook, share, import, judge",
     "rater": "of this rater only",
 }
 CHOICE = (*LABELS, "since", "until", "ties", "bad", "style", "order", "anchor")
@@ -108,11 +108,20 @@ def within(
 def slices(parser: ArgumentParser) -> None:
     """Which votes."""
     for name, meaning in LABELS.items():
-        parser.add_argument(f"--{name}", default="", metavar="NAME", help=meaning)
+        read = _language if name == "language" else str
+        parser.add_argument(f"--{name}", default="", type=read, metavar="NAME", help=meaning)
     since = "a day or time in ISO 8601; UTC without a zone"
     parser.add_argument("--since", default="", metavar="TIME", help=since)
     until = "likewise; a day counts with all of it"
     parser.add_argument("--until", default="", metavar="TIME", help=until)
+
+
+def _language(said: str) -> str:
+    if not said:  # As it mostly is; names take long to load.
+        return said
+    from arena.exchange.values import language
+
+    return language(said)
 
 
 def blindable_slices(parser: ArgumentParser) -> None:

@@ -61,7 +61,9 @@ def test_a_review_is_told_of_the_ledger_and_of_a_file_alike(
 ) -> None:
     assert "There are no votes yet" in run("leaderboard", "--review").out
     filled(ledger, some_votes())
-    told = run("leaderboard", "--review", "--format", "json", "--rater", "r1").json
+    assert "channel is 'fax'" in run("leaderboard", "--channel", "fax").err
+    english = ("--rater", "r1", "--language", "English")
+    told = run("leaderboard", "--review", "--format", "json", *english).json
     assert told["votes"] == 2 and told["review"]["fragility"]
     whole = run("leaderboard", "--review", "--format", "json").json
     run("export", "--format", "jsonl", "--output", tmp_path / "votes.jsonl")

@@ -75,6 +75,14 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
         assert await votes("?study=pilot") == await votes("?topic=code") == (1, 1)
         assert await votes("?channel=web") == await votes("?until=2020-01-01") == (0, 0)
         assert await votes("?since=2020-01-01T00:00:00Z&channel=api") == (2, 2)
+        spoken = [await votes(f"?language={name}") for name in ("und", "unknown", "en", "English")]
+        assert spoken[:2] == [(2, 2)] * 2 and spoken[2:] == [(0, 0)] * 2
+        for path in ("leaderboard", "export"):
+            told = problem(await client.get(f"{A}/{path}?channel=fax"))
+            assert told == (
+                400,
+                "channel is 'fax'; it is web, api, notebook, share, import or judge.",
+            )
         totals = (await client.get(f"{A}/statistics")).json()
         assert (totals["battles"], totals["votes"], totals["held_back"]) == (2, 2, 2)
         assert totals["channel"] == {"api": 2}

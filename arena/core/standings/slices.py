@@ -27,6 +27,8 @@ COLUMNS = (*LABELS, "timestamp")
 BATTLES = ("battle_id", "evaluation_session_id")
 """What names the battle of a vote: its own, and of a judge's verdict also the one that it is on."""
 
+CHANNELS = ("web", "api", "notebook", "share", "import", "judge")
+
 PSEUDONYM = re.compile("[0-9a-f]{16}")
 
 
@@ -47,7 +49,8 @@ def without(votes: pd.DataFrame, battles: Collection[str]) -> pd.DataFrame:
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Votes that agree with every label that is given (a rater may go by the pseudonym), cast
-    from `since` on and before `until` (with time zones). Raises `BadInput` for a time without a zone or a span that is none."""
+    from `since` on and before `until` (with time zones). Raises `BadInput` for a channel that is
+    none, a time without a zone, or a span that is none."""
 
     topic: str = ""
     study: str = ""
@@ -61,6 +64,11 @@ class Slice:
         for label in LABELS:
             if not isinstance(getattr(self, label), str):
                 raise BadInput(f"{label} is {getattr(self, label)!r:.40}; give one name.")
+        if self.channel and self.channel not in CHANNELS:
+            raise BadInput(
+                f"channel is {self.channel!r:.40}; it is {', '.join(CHANNELS[:-1])} or "
+                f"{CHANNELS[-1]}."
+            )
         for moment in (self.since, self.until):
             if moment is not None and moment.utcoffset() is None:
                 raise BadInput(

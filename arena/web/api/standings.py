@@ -11,17 +11,19 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from arena import exchange
 from arena.core.codec import records
 from arena.core.standings import board
 from arena.core.standings.bradley_terry import Ties
+from arena.exchange.values import language
 from arena.play.referee import Referee
 from arena.web.api.problems import problems
 from arena.web.operators import is_operator
 
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Spoken = Annotated[Text, AfterValidator(language), Field(examples=["en", "English"])]
 Time = Annotated[str, Field(max_length=40, examples=["2026-03-01", "2026-03-01T12:30:00Z"])]
 CSV, TEX = exchange.FORMATS["csv"], exchange.FORMATS["latex"]
 
@@ -33,7 +35,7 @@ class Choice(BaseModel):
 
     topic: Text = ""
     study: Text = ""
-    language: Text = ""
+    language: Spoken = ""
     channel: Text = ""
     rater: Text = ""
     since: Time = ""
