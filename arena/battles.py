@@ -292,10 +292,10 @@ def battle(
     """Open a battle on the hosts that the settings name, without a page, and wait until its
     replies are complete. They go by letters until the battle is decided: `drop("B")`,
     `pick("A")`, `tie()`, `bad()`, `follow_up(…)` and `undo()` move it, `reveal()` has the names.
-
-    size: contenders, instead of the usual number. rater: who votes, where several do here.
-    system, temperature: for all contenders alike, in place of their own. images: paths of
-    files, or their bytes, for models that see. settings: any key of the settings table. Raises ArenaError."""
+    size: contenders at most, instead of the usual number. rater: who votes, where several do here.
+    system, temperature: for all contenders alike, in place of their own. images: files by
+    their paths or as bytes, for models that see. settings: any key of the settings table.
+    Raises ArenaError."""
     asked = Asked(prompt, format, size, topic, study, rater, system, temperature, images)
     return Battle(_settled(settings), asked)
 

@@ -36,7 +36,7 @@ async def submit(
 
 def test_a_battle_is_played_to_its_end_and_only_then_has_names(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
-        started = await start(client, session_id="mine")
+        started = await start(client, session_id="mine", num_models=8)
         assert set(started) == {"battle_id", "status", "total_models", "current_round", "message"}
         assert (started["total_models"], started["current_round"]) == (3, 1)
         battle = started["battle_id"]

@@ -55,7 +55,15 @@ def _whole(value: object) -> object:
 
 
 WHOLE = BeforeValidator(_whole)
-Size = Annotated[int, Field(ge=MIN_CONTENDERS, le=MAX_CONTENDERS), WHOLE]
+Size = Annotated[
+    int,
+    Field(
+        ge=MIN_CONTENDERS,
+        le=MAX_CONTENDERS,
+        description="Contenders at most: where fewer can take part, all of them do.",
+    ),
+    WHOLE,
+]
 Key = Annotated[
     str,
     Header(
@@ -81,7 +89,7 @@ class Body(BaseModel):
 
 class Opening(Body):
     """What a battle is opened with. `unattended`: the models write on though nobody follows the
-    events. `size`: contenders, if not the arena's usual number. `system`, `temperature`: for all
+    events. `size`: contenders at most, if not the arena's usual number. `system`, `temperature`: for all
     contenders alike, in place of their own. `images`: files as base64, for models that see; they
     are made anew, without what else the files hold."""
 

@@ -72,7 +72,7 @@ class StillWriting(ArenaError):
 
 
 class Start(Body):
-    """The prompt, and how many models take part. `session_id` is yours and is kept with the
+    """The prompt, and how many models take part at most. `session_id` is yours and is kept with the
     votes; each call opens another battle, whatever it is."""
 
     message: Prompt
