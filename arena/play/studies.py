@@ -252,7 +252,7 @@ class Studies:
         StaleVote where it was given to another meanwhile; BadInput where the vote is to be of a
         study that this battle is not of."""
         if not battle.origin.rater:
-            await self.free(study)
+            await self.free(study or battle.origin.study)
             return
         now = self._now()
         rater, id = battle.origin.rater, battle.id

@@ -202,7 +202,13 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
     study = replace(STUDY, name="strict")
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        free = {"prompt": "Why?", "study": "strict", "unattended": True}
+        linked = (await client.post(f"{A}/battles", json=free)).json()["battle"]
+        await voting(client, f"{A}/battles/{linked}")
         await begun(at.ledger, study)
+        late = {"round": 1, "judgement": "tie"}
+        told = problem(await client.post(f"{A}/battles/{linked}/votes", json=late))
+        assert told[0] == 400 and "leads its raters" in told[1], "it was opened before the study"
         rater = Rater(client, "strict", "r", robot=False)
         assert problem(await client.get(f"{A}/studies/none/raters/r"))[0] == 404
         assert problem(await rater.post(f"{rater.path}/battles"))[0] == 409
@@ -217,7 +223,6 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
         assert problem(await rater.post(asked, {"prompt": "And?"}))[0] == 409
         early = {"battle": opened["battle"], "reasons": ["clear"]}
         assert problem(await rater.post(f"{rater.path}/remarks", early))[0] == 400
-        free = {"prompt": "Why?", "study": "strict", "unattended": True}
         assert "leads its raters" in problem(await client.post(f"{A}/battles", json=free))[1]
 
     play(scene)
