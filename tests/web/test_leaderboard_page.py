@@ -83,8 +83,10 @@ def site() -> Iterator[SimpleNamespace]:
     sock.close()
 
 
-def opened(browser: Any, site: SimpleNamespace, width: int = 1440, theme: str = "light") -> Any:
-    page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+def opened(
+    browser: Any, site: SimpleNamespace, width: int = 1440, theme: str = "light", **options: Any
+) -> Any:
+    page = browser.new_context(viewport={"width": width, "height": 800}, **options).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
@@ -286,3 +288,35 @@ def lands_quietly(site: SimpleNamespace, page: Any) -> None:
     """There is news, and the page has asked for it."""
     site.scoreboard.number += 1
     page.clock.run_for(5000)
+
+
+ENDS = """(text) => [0, text.getNumberOfChars() - 1].map((at) => text.getExtentOfChar(at).x)"""
+"""Where the first and the last letter of a title of a chart are."""
+
+
+def test_in_arabic_who_is_named_first_is_read_first_and_nothing_lies_on_the_charts_numbers(
+    browser: Any, site: SimpleNamespace
+) -> None:
+    site.scoreboard.cast = boards.votes({"phi3:mini": 1.0, "mistral:7b": 0.0}, 60)
+    page = opened(browser, site, locale="ar")
+    page.locator("#board-reviewers > button").click()
+    page.wait_for_selector("#board-scrutiny table")
+    for pair in ("#board-sure li >> b", "#board-scrutiny tr >> nth=1 >> bdi"):
+        named = page.locator(pair)
+        assert named.all_inner_texts() == ["phi3:mini", "mistral:7b"]
+        first, second = (named.nth(at).bounding_box()["x"] for at in (0, 1))
+        assert first > second, pair
+    right = "(one) => one.getBoundingClientRect().right"
+    line = page.locator("#board-front li span").first
+    assert line.evaluate(right) - line.locator("b").evaluate(right) < 1
+    title = page.locator("#leaderboard-chart .xtitle")
+    assert title.text_content().endswith("٪")
+    first, last = title.evaluate(ENDS)
+    assert first > last
+    for chart in ("#board-speed", "#board-days"):
+        numbers = page.locator(f"{chart} .ytick text")
+        left = min(one.bounding_box()["x"] for one in numbers.all())
+        title = page.locator(f"{chart} .ytitle").bounding_box()
+        assert title["x"] + title["width"] <= left, chart
+        assert left >= page.locator(chart).bounding_box()["x"], chart
+    page.context.close()

@@ -226,6 +226,12 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     assert picture == f"{link}.png"
     assert {url for url in asked if not url.endswith("favicon.ico")} == {link}
     stranger.context.close()
+    arab = browser.new_context(locale="ar").new_page()
+    arab.goto(link)
+    row = arab.locator("tbody tr").first
+    name, letter = (row.locator(part).bounding_box()["x"] for part in ("bdi", "span"))
+    assert name > letter, "lines run from right to left, also where a name begins them"
+    arab.context.close()
     assert got(picture)[:2] == (200, "image/png")
 
     assert got(api, "DELETE")[0] == 403, "only whoever played withdraws it"
