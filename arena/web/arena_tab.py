@@ -53,8 +53,8 @@ def build(referee: Referee, channel: str) -> None:
     html(shown("study"), elem_id="study-box")
     size = referee.rules.battle_size
     most = max(size, FEW)
-    _form(size, most)
     html(shown("status"), elem_id="line")
+    _form(size, most)
     with gr.Column(elem_id="battle"):
         html(shown("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")

@@ -79,6 +79,8 @@ function mounted() {
 function say(el, text, kind = "") {
   if (el.status.textContent !== text) el.status.textContent = text;
   el.status.dataset.kind = kind;
+  // Above the form, which is longer than a phone.
+  if (kind && document.documentElement.dataset.arena === "idle") el.status.scrollIntoView({ block: "nearest" });
 }
 
 const isLive = (pane) => !["eliminated", "champion", "void"].includes(pane.state);

@@ -13,7 +13,17 @@ from tests.fake_ollama import FakeModel, FakeOllama, FakeOllamaThread
 from tests.playing import MODELS
 from tests.running import App, running
 from tests.web.axe import findings
-from tests.web.test_page import BETTER, PATIENCE_MS, VOTE_OUT, ask, enter, open_tab, until, vote
+from tests.web.test_page import (
+    BETTER,
+    PATIENCE_MS,
+    PROMPT,
+    VOTE_OUT,
+    ask,
+    enter,
+    open_tab,
+    until,
+    vote,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -197,6 +207,25 @@ def phone(browser: Any, site: Site) -> Iterator[Any]:
     enter(page, site.app)
     yield page
     page.context.close()
+
+
+def test_why_no_battle_begins_is_in_view_on_a_phone_wherever_one_is(phone: Any, site: Site) -> None:
+    def in_view(kind: str) -> bool:
+        box = phone.locator(f"#status[data-kind={kind}]").bounding_box()
+        return bool(box["y"] >= 0 and box["y"] + box["height"] <= PHONE["height"])
+
+    phone.press(PROMPT, "Enter")
+    assert in_view("error")
+    phone.click("#options summary")
+    phone.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert not in_view("error")
+    phone.locator("#send").dispatch_event("click")
+    phone.wait_for_function(
+        "document.querySelector('#status').getBoundingClientRect().top >= 0 && scrollY > 0"
+    )
+    assert in_view("error")
+    phone.goto(f"{site.app.url}/?battle=7036cce3-9d38-4b7d-841d-252ec3256399")
+    assert in_view("notice")
 
 
 def test_one_pane_fills_the_phone_with_its_vote_in_view_and_nothing_too_small_to_touch(
