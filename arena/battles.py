@@ -224,7 +224,7 @@ class _Blind(ABC, Generic[Told]):
         if state.phase == Phase.DECIDED:
             revealed, moved = await referee.reveal(state.battle)
             called = {"letter": "seat", "name": "contender"}
-            rows = pd.DataFrame(revealed.seats).rename(columns=called)
+            rows = pd.DataFrame(revealed.seats).rename(columns=called).astype({"place": "Int64"})
             standings = pd.DataFrame(moved, columns=[*MOVED]).astype(MOVED)
             reveal = rows.merge(standings, on="contender", how="left")[[*UNMASKED]]
         return _Seen(state, replies, reveal)

@@ -60,6 +60,7 @@ def test_a_battle_is_blind_until_it_is_decided_and_its_votes_are_kept(
     found = battle.reveal()
     assert list(found["seat"]) == ["B", "A", "C"] and set(found["contender"]) == set(MODELS)
     assert found["champion"].tolist() == [True, False, False]
+    assert found["place"].tolist() == [1, 2, 3]
     assert found["rating_after"].notna().all()
     assert f"Model B: {found['contender'][0]}" in repr(battle)
     votes = arena.votes(["channel", "study", "rater", "winner"], **place)
@@ -98,7 +99,8 @@ def test_a_battle_is_opened_with_images_by_their_paths_or_bytes(
 
 def test_battles_of_the_same_settings_share_a_house_and_a_rater(place: dict[str, str]) -> None:
     for _ in range(2):
-        arena.battle("Why?", size=2, **place).bad()
+        ended = arena.battle("Why?", size=2, **place).bad()
+        assert ended.reveal()["place"].isna().all(), "nobody was good enough to be first"
     assert arena.votes(["rater"], **place)["rater"].nunique() == 1
 
 

@@ -24,7 +24,7 @@ from arena.core.errors import UnknownBattle
 from arena.play.referee import Referee
 from arena.web.drawing import drawn
 from arena.web.ui import TITLE
-from arena.web.words import Words, spoken
+from arena.web.words import DASH, Words, spoken
 
 SIZE = (1200, 630)
 INK, QUIET, PAPER, GOLD, ACT = "#2a2926", "#6b675f", "#f7f6f3", "#85600a", "#2f6179"
@@ -97,7 +97,8 @@ def painted(told: Shared) -> bytes:
     top = max(top + 26, 340)
     for seat in told.reveal.seats[:4]:
         colour = GOLD if seat.champion else QUIET
-        pen.text((80, top), f"{seat.place}.", colour, font=_font(42))
+        place = f"{seat.place}." if seat.place else DASH
+        pen.text((80, top), place, colour, font=_font(42))
         pen.text((150, top), _latin(seat.name)[:40], colour, font=_font(42))
         top += 62
     file = io.BytesIO()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 
+from arena.web.words import DASH
 from tests.playing import Table
-from tests.web.calling import A, Play, opened, problem
+from tests.web.calling import A, Play, opened, problem, voting
 from tests.web.test_api_terms import judged
 
 SECRET, SYSTEM = "What is wrong with my heart?", "Answer as my doctor."
@@ -80,6 +81,23 @@ def test_a_link_that_stands_under_its_battles_id_works_until_it_is_withdrawn(pla
         await client.delete(f"{path}/link")
         for old_or_new in (battle, link):
             assert (await client.get(f"/b/{old_or_new}")).status_code == 404
+
+    play(scene)
+
+
+def test_where_all_were_bad_nobody_is_told_to_be_first(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+        path = await opened(client)
+        ballot = (await voting(client, path))["ballot"]
+        battle = path.rpartition("/")[2]
+        choice = {"battle_id": battle, "choice": "both_bad", "ballot": ballot}
+        end = (await client.post(f"{A}/submit_progressive_choice", json=choice)).json()
+        assert [model["rank"] for model in end["final_ranking"]] == [None] * 3
+        assert [seat["place"] for seat in end["reveal"]["seats"]] == [None] * 3
+        link = (await client.put(f"{path}/link", json={})).json()["link"]
+        page = (await client.get(f"/b/{link}")).text
+        assert page.count(f"<td>{DASH}</td>") == 3 and "<td>1</td>" not in page
+        assert (await client.get(f"/b/{link}.png")).is_success
 
     play(scene)
 

@@ -258,7 +258,7 @@ def test_a_battle_without_champion_says_so() -> None:
 
 
 def test_nobody_is_first_where_all_were_bad_and_what_that_counts_is_told() -> None:
-    fallen = replace(LOSER, place=1, by_coin=False)
+    fallen = replace(LOSER, place=None, by_coin=False)
     told = drawn(seats=(fallen, replace(fallen, letter="B")), votes=1, both_bad=1)
     assert f"<div>{DASH}</div>" in told and "<div>1</div>" not in told
     assert "half a win for each" in told and "1 pair." in told

@@ -137,12 +137,13 @@ class RevealedSeat:
     """A contender unmasked. Times in ms, speeds in tokens/s, tokens and time of thought summed
     over its replies; None where it never answered, or did not think. `fell_in` is the round it
     was voted out in, 0 for none. `think`: how it was told to think; `thinking`: what it thought
-    before each reply. `card`, `quantization`: of its model, as its host told them then."""
+    before each reply. `card`, `quantization`: of its model, as its host told them then. `place`:
+    None for those last in play where nobody is champion."""
 
     letter: str
     name: str
     model: str
-    place: int
+    place: int | None
     champion: bool
     fell_in: int
     by_coin: bool
@@ -226,7 +227,7 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
         letter=seat.letter,
         name=seat.contender.name,
         model=seat.contender.model,
-        place=place,
+        place=place if place > 1 or battle.champions else None,
         champion=seat.letter in battle.champions,
         fell_in=fell_in,
         by_coin=coin,

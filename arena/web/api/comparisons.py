@@ -59,7 +59,9 @@ class NextRound:
 
 @dataclass(frozen=True, slots=True)
 class RankedModel:
-    rank: int
+    """`rank` is null for those last in play where nobody is champion."""
+
+    rank: int | None
     model: str
     seat: str
 

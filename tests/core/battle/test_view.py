@@ -134,12 +134,12 @@ def test_joint_champions_share_the_first_place() -> None:
 def test_without_champion_those_in_play_come_before_those_never_called() -> None:
     told = reveal(voted(opened(5, Format.ELIMINATION), BAD))
     assert [(s.letter, s.place) for s in told.seats] == [
-        ("A", 1),
-        ("B", 1),
-        ("C", 1),
+        ("A", None),
+        ("B", None),
+        ("C", None),
         ("D", 4),
         ("E", 4),
-    ]
+    ], "and nobody is first"
     assert told.outcome.startswith("No champion")
     assert (told.votes, told.both_bad, told.unopposed) == (3, 3, False)
     assert told.seats[-1].ttft_ms is None and told.seats[-1].output_tokens is None
