@@ -178,7 +178,7 @@ function paintQuestions(seats) {
   const scale = Array.from({ length: grades }, (_, n) => n + 1);
   el.studyQuestions.replaceChildren(
     ...reasons.length ? [group(tell("arena.led.reasons"), "reasons", reasons, true)] : [],
-    ...grades ? seats.map((seat) => group(tell("arena.led.grade", { letter: seat }), `grade ${seat}`, scale, false)) : [],
+    ...grades ? seats.map((seat) => group(tell("arena.led.grade", { letter: seat, best: `${grades}` }), `grade ${seat}`, scale, false)) : [],
     ...marks.length ? seats.map((seat) => group(tell("arena.led.marks", { letter: seat }), `marks ${seat}`, marks, true)) : [],
     ...comment ? [make("label", {}, tell("arena.led.comment"), make("textarea", { rows: "2", maxlength: "2000", dir: "auto" }))] : [],
   );

@@ -94,6 +94,7 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
         assert not [name for name in HIDDEN if name in page.content()]
         if number == 1:
             shut_out += findings(page, "reasons, grades and marks")
+            assert "1 is the worst, 3 the best" in page.inner_text("#study-questions")
         page.click("#study-questions [data-name=reasons] >> nth=0")
         page.click("#study-questions [data-name='grade A'][data-value='2']")
         if number == 1:
