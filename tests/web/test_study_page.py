@@ -70,6 +70,8 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     assert "Votes are published." in page.inner_text("#study-consent")
     assert not page.is_visible("#prompt")
     assert "rater=p7" in page.input_value("#study-link")
+    link, go = (page.locator(part).bounding_box() for part in ("#study-link", "#study-go"))
+    assert go["y"] - link["y"] - link["height"] >= 8, "two things to touch do not touch"
     page.click("#study-go")
 
     for number in range(4):
