@@ -34,6 +34,10 @@ LONG = "## A heading\n\n#### One that skips a level\n\n- [x] done\n\n" + "Word a
 SHORT = "It is **short**."
 REPLY = "#panes > [data-live=true] .reply"
 FOLLOW_UP = "#follow-up :is(textarea, input)"
+BURST = """[...document.querySelectorAll(".act")].filter((button) =>
+  button.checkVisibility() && button.scrollWidth > button.clientWidth + 1
+).map((button) => button.innerText)"""
+"""Buttons that what is written on them runs out of."""
 
 
 class Site(NamedTuple):
@@ -85,6 +89,7 @@ def test_no_state_of_the_page_shuts_anybody_out(
 
     def look(state: str) -> None:
         found.extend(findings(page, state))
+        found.extend(f"{state}: {text}" for text in page.evaluate(BURST))
 
     enter(page, site.app)
     look("idle")
@@ -252,6 +257,12 @@ def test_one_pane_fills_the_phone_with_its_vote_in_view_and_nothing_too_small_to
     assert sizes
     assert not [size for size in sizes if size[1] < 24 or size[2] < 24]
     assert "(F)" not in phone.inner_text("body")
+    # As with five contenders.
+    phone.eval_on_selector(
+        "#seats", "(all) => all.append(all.lastChild.cloneNode(), all.lastChild.cloneNode())"
+    )
+    lines = "(line) => line.offsetHeight / parseFloat(getComputedStyle(line).lineHeight)"
+    assert phone.eval_on_selector("#status", lines) < 2.5
 
 
 def test_a_follow_up_sent_with_enter_on_the_phone_always_appears(
