@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from arena.core.battle.rules import MAX_TURNS
+from arena.web.gate import Admitted
 from tests.fake_ollama import FakeModel, FakeOllama, FakeOllamaThread
 from tests.playing import MODELS
 from tests.running import App, running
 from tests.web.axe import findings
+from tests.web.test_gate import behind, client
 from tests.web.test_page import (
     BETTER,
     PATIENCE_MS,
@@ -299,4 +301,19 @@ def test_whoever_wants_it_still_gets_it_still(browser: Any, site: Site) -> None:
         )
         == 0
     )
+    page.context.close()
+
+
+def test_whoever_signs_in_types_at_once_and_by_night_it_is_dark(browser: Any) -> None:
+    visitor = client(behind(Admitted(password="open sesame")))
+    page = browser.new_context(color_scheme="dark").new_page()
+    page.route("**/*", lambda route: route.fulfill(body=asked, content_type="text/html"))
+    asked = visitor.post("/gate", data={"word": "sesame", "after": "/"}).text
+    page.goto("http://arena.test/")
+    page.wait_for_selector("[name=word]:focus")
+    page.keyboard.type("open sesame")
+    assert page.input_value("[name=word]") == "open sesame"
+    shade = "(one) => Math.max(...getComputedStyle(one).backgroundColor.match(/[0-9]+/g))"
+    assert page.eval_on_selector("body", shade) < 60 > page.eval_on_selector("input", shade)
+    assert findings(page, "signing in") == []
     page.context.close()
