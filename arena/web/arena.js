@@ -5,6 +5,7 @@
 const SLOW_MS = 20_000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
+const PAUSE_MS = 700;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
@@ -240,11 +241,15 @@ function unlock() {
   const legible = state?.phase === "voting" && battle.legible === turnOf(state);
   const open = legible && !pending && state.version !== battle.spent;
   if (open && !battle.openSince) battle.openSince = performance.now();
+  // Whoever presses twice, or what stood there before, judges nothing by it.
+  const pause = open ? battle.openSince + PAUSE_MS - performance.now() : 0;
+  if (pause > 0) setTimeout(unlock, pause);
+  const judges = open && pause <= 0;
   const live = state ? living(state) : [];
   for (const [seat, pane] of el.panes) {
-    pane.voteOut.disabled = pane.better.disabled = !open || !live.includes(seat);
+    pane.voteOut.disabled = pane.better.disabled = !judges || !live.includes(seat);
   }
-  el.equal.disabled = el.bad.disabled = !open;
+  el.equal.disabled = el.bad.disabled = !judges;
   el.undo.disabled = Boolean(pending) || !state?.undo || state.version === battle.spent;
   el.sendFollowUp.disabled = !open || !state.follow_up;
   el.samePrompt.disabled = el.newBattle.disabled = Boolean(pending);
@@ -348,6 +353,9 @@ function vote(judgement, seat = "") {
   const cast = { battle: id, round, ballot, judgement, seat, dwell_ms: dwell };
   ask(() => trigger("vote"), cast, movedOn());
 }
+
+// The second click of two is none.
+const once = (judge) => ({ detail }) => detail < 2 && judge();
 
 function better(seat) {
   vote("drop", living(battle.state).find((other) => other !== seat));
@@ -465,8 +473,8 @@ function listen() {
   paintChosen = listenToImages(el, (chosen) => { images = chosen; });
   el.send.addEventListener("click", open);
   el.sendFollowUp.addEventListener("click", followUp);
-  el.equal.addEventListener("click", () => vote("tie"));
-  el.bad.addEventListener("click", () => vote("bad"));
+  el.equal.addEventListener("click", once(() => vote("tie")));
+  el.bad.addEventListener("click", once(() => vote("bad")));
   el.samePrompt.addEventListener("click", again);
   el.newBattle.addEventListener("click", leaveBattle);
   el.undo.addEventListener("click", undo);
@@ -489,8 +497,8 @@ function listen() {
   listenToStudy();
   addEventListener("resize", () => battle?.state && fit(el));
   for (const [seat, pane] of el.panes) {
-    pane.voteOut.addEventListener("click", () => vote("drop", seat));
-    pane.better.addEventListener("click", () => better(seat));
+    pane.voteOut.addEventListener("click", once(() => vote("drop", seat)));
+    pane.better.addEventListener("click", once(() => better(seat)));
     pane.toggle.addEventListener("click", () => expand(pane, pane.root.dataset.open !== "true"));
     pane.rest.addEventListener("click", () => {
       const whole = pane.root.dataset.open === "true";

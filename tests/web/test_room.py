@@ -21,6 +21,7 @@ from tests.web.test_page import (
     PROMPT,
     VOTE_OUT,
     ask,
+    battle_id,
     enter,
     open_tab,
     until,
@@ -208,6 +209,27 @@ def test_a_round_that_drags_on_is_stopped_without_a_result(desk: Any, site: Site
     assert desk.locator("#same-prompt").is_visible() and not desk.locator("#stop").is_visible()
 
 
+HELD_MS = """() => new Promise((resolve) => {
+  let since = 0;
+  new MutationObserver(() => {
+    if (!since && document.documentElement.dataset.round === "2") since = performance.now();
+    if (since && !document.querySelector("#equal").disabled) resolve(performance.now() - since);
+  }).observe(document.documentElement, { subtree: true, attributes: true });
+  document.querySelector("#vote-out-b").click();
+})"""
+"""Votes one out; for how long the next round is there before it can be voted on."""
+
+
+def test_whoever_presses_twice_votes_once(desk: Any, site: Site) -> None:
+    """Also where the next round comes between: its buttons stand in the same places."""
+    ask(desk, "A short one.")
+    desk.wait_for_selector(VOTE_OUT)
+    desk.dispatch_event("#vote-out-a", "click", {"detail": 2})
+    assert desk.evaluate(HELD_MS) >= 700
+    panes = site.app.get(f"api/arena/battles/{battle_id(desk)}")["panes"]
+    assert [pane["seat"] for pane in panes if pane["state"] == "eliminated"] == ["B"]
+
+
 @pytest.fixture
 def phone(browser: Any, site: Site) -> Iterator[Any]:
     page = opened(browser, PHONE, is_mobile=True, has_touch=True)
@@ -233,6 +255,23 @@ def test_why_no_battle_begins_is_in_view_on_a_phone_wherever_one_is(phone: Any, 
     assert in_view("error")
     phone.goto(f"{site.app.url}/?battle=7036cce3-9d38-4b7d-841d-252ec3256399")
     assert in_view("notice")
+
+
+def test_no_verdict_comes_to_stand_where_stop_was(phone: Any, desk: Any, site: Site) -> None:
+    """Who presses it as the last reply ends would judge."""
+    for page in (phone, desk):
+        site.host.fault("slow", rate=5, times=3)
+        ask(page, "A short one.")
+        stop = page.locator("#stop:visible").bounding_box()
+        page.wait_for_selector(VOTE_OUT)
+        site.host.clear_faults()
+        corners = [
+            [stop["x"] + stop["width"] * n, stop["y"] + stop["height"] * n] for n in (0.1, 0.9)
+        ]
+        for x, y in corners:
+            assert page.evaluate(
+                "([x, y]) => !document.elementFromPoint(x, y).closest('.act')", [x, y]
+            )
 
 
 def test_one_pane_fills_the_phone_with_its_vote_in_view_and_nothing_too_small_to_touch(
