@@ -15,6 +15,7 @@ let el = null;
 let source = null;
 let battle = null;
 let pending = null;
+let missed = null;
 let asked = 0;
 let painting = false;
 let stale = false;
@@ -291,21 +292,28 @@ function visit(id) {
 function ask(move, payload, then) {
   if (pending) return;
   asked += 1;
-  const timer = setTimeout(() => settle({
-    re: pending?.payload.re,
-    error: tell("arena.no_answer"),
-  }), SLOW_MS);
+  missed = null;
+  const timer = setTimeout(() => {
+    const late = pending;
+    settle({ re: late.payload.re, error: tell("arena.no_answer") });
+    if (!pending) missed = late;
+  }, SLOW_MS);
   const link = led ? { link: `${led.study}/${led.rater}` } : {};
   pending = { payload: { ...payload, ...link, session: me, re: asked }, then, timer, of: battle?.id };
   unlock();
   move();
 }
 
+// An answer that comes late is taken where nothing was begun meanwhile.
 function settle(answer) {
-  if (!pending || answer?.re !== pending.payload.re) return;
-  const { then, timer, of } = pending;
+  const move = pending ?? (missed?.of === battle?.id ? missed : null);
+  if (!answer || answer.re !== move?.payload.re) {
+    if (answer?.names) redraw();
+    return;
+  }
+  const { then, timer, of } = move;
   clearTimeout(timer);
-  pending = null;
+  pending = missed = null;
   if (answer.session) me = hold(() => localStorage, "arena-session", answer.session);
   if (answer.error && of === battle?.id) say(el, said(answer.error), "error");
   then(answer);
@@ -338,7 +346,8 @@ function entered(answer, { prompt, format }) {
   mine.note(answer.battle, { at: Date.now(), prompt: prompt.trim(), format });
   start();
   address(answer.battle);
-  write(el.prompt, "");
+  // The next one may be typed already.
+  if (el.prompt.value === prompt) write(el.prompt, "");
   paintChosen([]);
   scrollTo({ top: 0 });
   follow(answer.battle);
@@ -412,12 +421,13 @@ function movedOn() {
 
 // Asks for the names once the battle is decided, and again until they are there.
 function unmask() {
-  if (led || pending || battle?.state?.phase !== "decided" || battle.names) return;
+  if (led || pending || battle?.state?.phase !== "decided" || battle.names || battle.waits) return;
   const there = battle;
   ask(() => trigger("unmask"), { battle: there.id }, (answer) => {
     if (there !== battle) return;
     if (answer.error) {
-      setTimeout(unmask, RETRY_MS);
+      there.waits = true;
+      setTimeout(() => { there.waits = false; unmask(); }, RETRY_MS);
       return;
     }
     there.names = answer.names;
@@ -425,6 +435,14 @@ function unmask() {
     draw();
     setTimeout(() => attend(el.reveal.querySelector("h2"), true), PAINT_MS);
   });
+}
+
+// The reveal of another battle came late, and is drawn in the place of this one's.
+function redraw() {
+  if (!battle?.names || battle.kept) return;
+  battle.names = null;
+  draw();
+  unmask();
 }
 
 globalThis.arena = { payload: () => pending.payload };

@@ -128,7 +128,9 @@ def script() -> str:
 def _wire(moves: Moves, reveal: gr.HTML) -> None:
     """`ctl` draws nothing: its script triggers the events, and each answer comes back as its
     value. A move's payload is read from the script by `js`. Payloads and answers are taken as they
-    are: Gradio would ask each component in a thread, and an HTML component changes neither."""
+    are: Gradio would ask each component in a thread, and an HTML component changes neither. What is
+    asked again is sent again, whatever is still without an answer: the script waits for one at a
+    time."""
     made = {
         "open": moves.open,
         "again": moves.again,
@@ -153,6 +155,7 @@ def _wire(moves: Moves, reveal: gr.HTML) -> None:
             preprocess=False,
             postprocess=False,
             queue=False,
+            trigger_mode="multiple",
             show_progress="hidden",
             api_visibility="private",
         )

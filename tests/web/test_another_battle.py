@@ -4,9 +4,10 @@ the real app. What a pane shows is held against the replies that the API tells o
 from __future__ import annotations
 
 import re
+import time
 import urllib.request
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.slow
 
 FOLLOW_UP = "#follow-up textarea, #follow-up input"
 DECIDED = ".unmasked h2"
+MOVES = "**/run/predict*"
+"""Whatever the page asks, which says its own address too."""
 UUID = "11111111-1111-4111-8111-111111111111"
 
 
@@ -190,15 +193,15 @@ def test_what_is_typed_for_a_battle_is_sent_in_no_other(page: Any, app: App) -> 
     page.wait_for_selector(VOTE_OUT)
     page.fill(FOLLOW_UP, "Of this one only.")
     held: list[Any] = []
-    page.route("**/run/predict", lambda route: held.append(route))  # noqa: PLW0108
+    page.route(MOVES, lambda route: held.append(route))  # noqa: PLW0108
     page.locator(VOTE_OUT).first.click()
     page.press(FOLLOW_UP, "Enter")  # It waits for its button.
     to(page, other)
     page.wait_for_selector("#panes > [data-seated=true]")
     assert page.input_value(FOLLOW_UP) == ""
-    page.unroute("**/run/predict")
     for move in held:
         move.continue_()
+    page.unroute(MOVES)
     page.wait_for_selector(VOTE_OUT)
     assert app.get(f"api/arena/battles/{other}")["prompts"] == ["Which one is not asked on?"]
 
@@ -211,14 +214,14 @@ def test_the_link_of_a_battle_is_made_for_no_other(page: Any, app: App) -> None:
     vote(page, BETTER)
     page.wait_for_selector(DECIDED)
     held: list[Any] = []
-    page.route("**/run/predict", lambda route: held.append(route))  # noqa: PLW0108
+    page.route(MOVES, lambda route: held.append(route))  # noqa: PLW0108
     page.click("#share")
     page.click("#share-make")
     to(page, first)
     page.wait_for_selector("#share-box", state="hidden")
-    page.unroute("**/run/predict")
     for move in held:
         move.continue_()
+    page.unroute(MOVES)
     page.wait_for_selector(DECIDED)
     page.click("#share")
     assert not page.is_visible("#share-link") and page.is_visible("#share-make")
@@ -228,6 +231,100 @@ def test_the_link_of_a_battle_is_made_for_no_other(page: Any, app: App) -> None:
     page.click("#share")
     link = app.get(f"api/arena/battles/{second}/link")["link"]
     assert page.input_value("#share-link") == f"{app.url}/b/{link}"
+
+
+HASTY = """() => {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (then, ms, ...more) => setTimeout(then, Math.min(ms, 1000), ...more);
+}"""
+"""What is waited for is given up, and asked anew, after a second."""
+
+
+def test_names_that_come_late_are_shown_beneath_no_other_battle(page: Any, app: App) -> None:
+    first = played(page, "Who was first?")
+    costs = page.text_content("#reveal .cost")
+    again(page)
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        asks = "judgement" not in route.request.post_data and not held
+        held.append(route) if asks else route.continue_()
+
+    page.route(MOVES, hold)
+    page.evaluate(HASTY)
+    vote(page, BETTER)
+    while not held:
+        page.wait_for_timeout(10)
+    page.wait_for_selector(DECIDED)
+    assert page.text_content("#reveal .cost") != costs
+    to(page, first)
+    page.wait_for_function(
+        "costs => document.querySelector('#reveal .cost')?.textContent === costs", arg=costs
+    )
+    page.wait_for_selector(DECIDED)
+    with page.expect_response(MOVES):
+        held[0].continue_()
+    with page.expect_response(MOVES):
+        pass
+    page.wait_for_selector(DECIDED)
+    page.wait_for_function(
+        "costs => document.querySelector('#reveal .cost')?.textContent === costs", arg=costs
+    )
+
+
+def test_a_late_answer_opens_its_battle_unless_another_was_opened(page: Any, app: App) -> None:
+    page.evaluate(HASTY)
+    held: dict[str, Any] = {}
+
+    def hold(route: Any) -> None:
+        prompt = route.request.post_data_json["data"][0].get("prompt")
+        if prompt in (None, *held):
+            route.continue_()
+        else:
+            held[prompt] = route
+
+    page.route(MOVES, hold)
+    ask(page, "Is it late?")
+    page.wait_for_selector("#status[data-kind=error]")
+    held["Is it late?"].continue_()
+    page.wait_for_selector(VOTE_OUT)
+    page.click("#new-battle")
+    page.wait_for_selector(f"#send{OPEN}")
+    ask(page, "Is it sent twice?")
+    page.wait_for_selector("#status[data-kind=error]")
+    page.click("#send")
+    page.wait_for_selector(VOTE_OUT)
+    second = battle(page)
+    with page.expect_response(MOVES):
+        held["Is it sent twice?"].continue_()
+    shows_its_own_replies(page, app)
+    assert battle(page) == second
+
+
+def test_names_that_could_not_be_told_are_asked_for_again_but_not_at_once(page: Any) -> None:
+    asked: list[float] = []
+
+    def refuse(route: Any) -> None:
+        if "judgement" in route.request.post_data:
+            route.continue_()
+            return
+        asked.append(time.monotonic())
+        answer = route.fetch()
+        body = answer.json()
+        if len(asked) < 3:
+            body["data"] = [{"error": "Not now.", "re": body["data"][0]["re"]}, ""]
+        route.fulfill(response=answer, json=body)
+
+    ask(page, "Who is who?")
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    page.route(MOVES, refuse)
+    vote(page, BETTER)
+    page.wait_for_selector(DECIDED)
+    assert len(asked) == 3
+    assert min(later - sooner for sooner, later in pairwise(asked)) > 1.9
 
 
 def told_so_far(url: str) -> str:

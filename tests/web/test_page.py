@@ -297,6 +297,19 @@ def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) 
     page.click("#send")
     page.wait_for_function("document.querySelector('#status').innerText.includes('6,001')")
     assert page.input_value(PROMPT) == "x" * 6001, "what was typed is kept"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.focus(PROMPT)
+    page.evaluate(
+        """() => {
+          const enter = { key: "Enter", bubbles: true, cancelable: true };
+          for (const _ of [1, 2]) {
+            document.activeElement.dispatchEvent(new KeyboardEvent("keydown", enter));
+          }
+        }"""
+    )
+    page.wait_for_selector("#send:not([disabled])")
+    assert len([url for url in asked if "predict" in url]) == 2, "and may be sent at once"
 
 
 @pytest.mark.slow
