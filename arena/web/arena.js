@@ -8,6 +8,7 @@ const PAINT_MS = 120;
 const PAUSE_MS = 700;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
+const TYPED = "arena-typed";
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
@@ -478,13 +479,34 @@ function press(key) {
 }
 
 // What a link asks for: `prompt`, `format`, `models`, `topic`, `system`, `temperature`, beside `study` and `battle`.
-function prefill() {
-  if (words.get("prompt")) write(el.prompt, words.get("prompt"));
-  [...el.formats.querySelectorAll("input")].find(({ value }) => value === words.get("format"))?.click();
-  if ([...el.models.options].some(({ value }) => value === words.get("models"))) el.models.value = words.get("models");
-  el.topic.value = purpose.topic;
-  for (const name of ["system", "temperature"]) el[name].value = words.get(name) ?? "";
-  el.options.open = ["models", "system", "temperature"].some((name) => words.get(name));
+// Or, of the same names, what was typed.
+function prefill(from) {
+  if (from.prompt) write(el.prompt, from.prompt);
+  [...el.formats.querySelectorAll("input")].find(({ value }) => value === from.format)?.click();
+  if ([...el.models.options].some(({ value }) => value === from.models)) el.models.value = from.models;
+  for (const name of ["topic", "system", "temperature"]) el[name].value = from[name] ?? "";
+  el.options.open = ["system", "temperature"].some((name) => from[name]) || from.models > 0 || images.length > 0;
+}
+
+// A page that loses a request loads itself again: what is typed is kept for this tab of the browser.
+function keepTyped() {
+  const fields = ["prompt", "models", "topic", "system", "temperature", "followUp"].map((name) => [name, el[name].value]);
+  const typed = {
+    ...Object.fromEntries(fields),
+    format: el.formats.querySelector("input:checked")?.value,
+    battle: battle?.id,
+    unanswered: Boolean(pending ?? missed),
+    at: location.search,
+    images: [],
+  };
+  // A browser that is full keeps no images.
+  for (const more of [{}, { images }]) hold(() => sessionStorage, TYPED, JSON.stringify({ ...typed, ...more }));
+}
+
+// What was typed at this address before the page was loaded again.
+function typedBefore() {
+  const typed = JSON.parse(hold(() => sessionStorage, TYPED));
+  return typed?.at === location.search ? typed : null;
 }
 
 function listen() {
@@ -583,8 +605,15 @@ mounted().then((found) => {
 
 function begin(held) {
   paintPurpose(el, purpose);
-  prefill();
-  if (!held) return;
+  const typed = typedBefore();
+  paintChosen(typed?.images ?? []);
+  prefill(typed ?? { ...Object.fromEntries(words), ...purpose });
+  addEventListener("pagehide", keepTyped);
+  if (!held) {
+    if (typed?.unanswered) say(el, tell("arena.no_answer"), "error");
+    return;
+  }
   address(held, "replaceState");
   follow(held);
+  if (typed?.battle === held) write(el.followUp, typed.followUp);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -13,8 +14,10 @@ import pytest
 from tests.fake_ollama import FakeModel, FakeOllama, FakeOllamaThread
 from tests.playing import MODELS
 from tests.running import App, running, wait_until
+from tests.web.test_api_terms import png
 
 PROMPT = "#prompt textarea"
+FOLLOW_UP = "#follow-up :is(textarea, input)"
 OPEN = ":not([disabled]):visible"
 VOTE_OUT, BETTER = f"[id^=vote-out-]{OPEN}", f"[id^=better-]{OPEN}"
 PATIENCE_MS = 30_000
@@ -196,7 +199,7 @@ def test_a_follow_up_is_answered_by_the_survivors(page: Any, app: App) -> None:
     ask(page, "Name a colour.")
     vote(page, VOTE_OUT)
     round_is(page, app, 2)
-    page.fill("#follow-up textarea, #follow-up input", "And another one?")
+    page.fill(FOLLOW_UP, "And another one?")
     page.locator("#send-follow-up:not([disabled])").click()
     until(page, app, lambda state: len(state["prompts"]) == 2 and state["phase"] == "voting")
     page.wait_for_selector(BETTER)
@@ -310,6 +313,48 @@ def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) 
     )
     page.wait_for_selector("#send:not([disabled])")
     assert len([url for url in asked if "predict" in url]) == 2, "and may be sent at once"
+
+
+@pytest.mark.slow
+def test_what_was_typed_stays_when_a_lost_request_loads_the_page_again(page: Any, app: App) -> None:
+    lost: list[str] = []
+
+    def lose(route: Any) -> None:
+        lost.append(route.request.url)
+        route.abort("connectionreset") if len(lost) in (1, 3) else route.continue_()
+
+    page.goto(f"{app.url}/?topic=law")
+    page.wait_for_selector("#send:not([disabled])")
+    page.route("**/run/predict*", lose)
+    page.click("#options summary")
+    page.select_option("#models", "2")
+    page.fill("#system", "Be brief.")
+    page.fill("#topic", "skies")
+    image = {"name": "a.png", "mimeType": "image/png", "buffer": b64decode(png())}
+    page.set_input_files("#images", image)
+    page.wait_for_selector("#images-chosen img")
+    ask(page, "A long prompt.", "knockout")
+    with page.expect_event("load"):
+        pass
+    page.wait_for_selector("#images-chosen img")
+    page.wait_for_selector("#status:has-text('did not answer')")
+    assert page.input_value(PROMPT) == "A long prompt."
+    assert page.is_checked("#format input[value=knockout]")
+    assert page.input_value("#models") == "2" and page.input_value("#system") == "Be brief."
+    assert page.input_value("#topic") == "skies"
+    page.click("#images-chosen button")  # No model here sees.
+    page.click("#send")
+    page.wait_for_selector(BETTER)
+    page.fill(FOLLOW_UP, "And at night?")
+    page.press(FOLLOW_UP, "Enter")
+    with page.expect_event("load"):
+        pass
+    page.wait_for_selector(BETTER)
+    assert page.input_value(FOLLOW_UP) == "And at night?"
+    assert page.input_value(PROMPT) == ""
+    page.goto(f"{app.url}/?topic=law&battle=")
+    page.wait_for_selector(f"#send{OPEN}")
+    assert page.input_value("#topic") == "law", "another link asks for what it asks for"
 
 
 @pytest.mark.slow
