@@ -59,7 +59,7 @@ function address(id, change = "pushState") {
 const addressed = () => new URLSearchParams(location.search).get("battle");
 
 function follow(id) {
-  take({ id, state: null, texts: {} });
+  take({ id, texts: {}, last: 0 });
   if (!led) session(id);
   const there = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
@@ -69,15 +69,15 @@ function follow(id) {
   source.addEventListener("error", () => there === battle && lost(there));
 }
 
-// The battle that is on the page from now on. What is drawn stays where it is the same one, as
-// after a lost connection.
+// The battle that is on the page from now on. What is drawn and known stays where it is the same
+// one, as after a lost connection.
 function take(next) {
   if (battle?.id !== next.id) {
     leave();
     document.documentElement.dataset.arena = "answering";
   }
   source?.close();
-  battle = { names: null, last: 0, openSince: 0, spent: 0, ...next };
+  battle = { state: null, names: null, last: 0, openSince: 0, spent: 0, ...battle, ...next };
   unlock();
 }
 

@@ -349,9 +349,12 @@ def test_what_is_read_stays_through_a_lost_connection(page: Any, app: App) -> No
         route.fulfill(**answers.pop(0)) if answers else route.continue_()
 
     page.route(events, answer)
+    page.set_viewport_size({"width": 1280, "height": 500})
     page.reload()
     page.wait_for_selector(VOTE_OUT)
+    since = time.monotonic()
     page.click("#pane-a .pane-toggle")
+    page.evaluate("document.querySelector('#pane-b .reply').scrollTo(0, 40)")
     page.evaluate("document.querySelector('#pane-a .answer > *').dataset.read = true")
     page.fill(FOLLOW_UP, "Half a question")
     page.wait_for_selector("#status[data-kind=error]")
@@ -360,5 +363,10 @@ def test_what_is_read_stays_through_a_lost_connection(page: Any, app: App) -> No
     assert not answers
     assert page.locator("#pane-a .answer > [data-read]").count() == 1
     assert page.get_attribute("#pane-a", "data-open") == "true"
+    assert page.evaluate("document.querySelector('#pane-b .reply').scrollTop") == 40
     assert page.input_value(FOLLOW_UP) == "Half a question"
     shows_its_own_replies(page, app)
+    read = time.monotonic() - since
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    assert app.votes()[-1]["dwell_ms"] >= 1000 * read
