@@ -59,7 +59,7 @@ function address(id, change = "pushState") {
 const addressed = () => new URLSearchParams(location.search).get("battle");
 
 function follow(id) {
-  take({ id, texts: {}, last: 0 });
+  take({ id, texts: {}, last: 0, rests: false });
   if (!led) session(id);
   const there = battle;
   source = new EventSource(api(`battles/${encodeURIComponent(id)}/events`));
@@ -114,6 +114,19 @@ function receive(event) {
   draw();
   if (led && OVER.includes(phase)) judged();
   else unmask();
+  stepBack();
+}
+
+// A browser has six connections to a server, for all its tabs together. None is held by one that
+// nobody looks at while all that is waited for is a vote; whoever is still to come to a battle
+// writes only as long as it is followed.
+function stepBack() {
+  const state = battle?.state;
+  const waits = state?.phase === "voting" && !state.to_come && !pending && state.version !== battle.spent;
+  if (document.hidden && waits) {
+    source.close();
+    battle.rests = true;
+  } else if (!document.hidden && battle?.rests) follow(battle.id);
 }
 
 async function lost(there) {
@@ -320,6 +333,7 @@ function settle(answer) {
   then(answer);
   unlock();
   unmask();
+  stepBack();
 }
 
 function open() {
@@ -524,6 +538,7 @@ function listen() {
     el.together.setAttribute("aria-pressed", on);
   });
   el.stage.addEventListener("scroll", () => paintSwiped(el), { passive: true });
+  document.addEventListener("visibilitychange", stepBack);
   addEventListener("popstate", () => {
     if (led) return;
     const id = addressed();

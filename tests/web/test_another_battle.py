@@ -327,6 +327,38 @@ def test_names_that_could_not_be_told_are_asked_for_again_but_not_at_once(page: 
     assert min(later - sooner for sooner, later in pairwise(asked)) > 1.9
 
 
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""A browser without a window shows every tab."""
+
+
+def test_a_tab_that_is_not_looked_at_takes_no_connection_from_others(page: Any, app: App) -> None:
+    """But where somebody is still to come, who would stop writing when nobody follows."""
+    other = page.context.new_page()
+    for format in ("elimination", "knockout"):
+        ask(page, f"Who looks at the {format}?", format)
+        page.wait_for_selector(VOTE_OUT)
+        if format == "elimination":
+            with page.expect_event("requestfailed", lambda request: "/events" in request.url):
+                page.evaluate(HIDE, True)
+        else:
+            page.evaluate(HIDE, True)
+        other.goto(f"{app.url}/?battle={battle(page)}")
+        vote(other, VOTE_OUT)
+        other.wait_for_selector(BETTER)
+        if format == "knockout":
+            page.wait_for_selector("html[data-round='2']")
+        assert page.get_attribute("html", "data-round") == ("2" if format == "knockout" else "1")
+        page.evaluate(HIDE, False)
+        page.wait_for_selector(BETTER)
+        vote(page, BETTER)
+        page.wait_for_selector(DECIDED)
+        shows_its_own_replies(page, app)
+        page.click("#new-battle")
+
+
 def told_so_far(url: str) -> str:
     """The events of a battle until it is open for votes."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
