@@ -125,7 +125,7 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     assert {row["rater"] for row in votes} == {"p7"} and {row["channel"] for row in votes} == {
         "web"
     }
-    assert all(row["dwell_ms"] > 0 for row in votes)
+    assert all(row["dwell_ms"] >= 700 for row in votes), "nobody judges what just came"
 
 
 def asked(page: Any) -> str:
