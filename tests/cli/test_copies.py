@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arena.adapters.ledger import SqlLedger
+import pytest
+
+from arena.adapters.ledger import SqlLedger, copies
 from arena.core.ports import Exclusion
 from tests.adapters.ledger_rows import ballot
 from tests.cli.conftest import Run
@@ -52,7 +55,7 @@ def test_a_copy_is_made_and_put_back_under_an_arena_that_runs(
             assert put.code == 0 and "is kept as" in put.out
             assert await running.append(ballot("three"))
             assert set((await running.votes(("battle_id",)))["battle_id"]) == {"one", "three"}
-            assert rights(tmp_path) == [0o600] * 5, "the key is in all of them"
+            assert rights(tmp_path) == [0o600] * 7, "the key is in all of them"
         finally:
             await running.close()
 
@@ -81,6 +84,64 @@ def test_a_copy_that_is_not_sound_is_not_put_in_place(
         assert run("restore", copy).code == 1
     assert run("restore", tmp_path / "nowhere.db").code == 1
     assert ledger.read_bytes() == before and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("holds", ["BEGIN", "BEGIN IMMEDIATE"])
+def test_a_copy_is_not_put_in_the_place_of_a_ledger_that_another_program_holds(
+    run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str
+) -> None:
+    monkeypatch.setattr(copies, "PATIENCE_S", 0.1)
+    copy = tmp_path / "copy.db"
+
+    async def scene() -> None:
+        running = SqlLedger(f"sqlite:///{ledger}")
+        await running.open()
+        try:
+            assert await running.append(ballot("one"))
+            assert (await asyncio.to_thread(run, "backup", copy)).code == 0
+            with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+                other.execute("BEGIN")
+                other.execute("SELECT count(*) FROM votes").fetchone()
+                assert await running.append(ballot("two"))
+                if holds != "BEGIN":
+                    other.execute("ROLLBACK")
+                    other.execute(holds)
+                refused = await asyncio.to_thread(run, "restore", copy)
+                assert refused.code == 1 and "Close what has it open" in refused.err
+            assert await running.append(ballot("three"))
+            kept = set((await running.votes(("battle_id",)))["battle_id"])
+            assert kept == {"one", "two", "three"}
+        finally:
+            await running.close()
+
+    asyncio.run(scene())
+    assert run("verify").code == 0 and not list(tmp_path.glob("arena.db.*"))
+
+
+@pytest.mark.parametrize("lost", ["moved", "damaged"])
+def test_what_was_written_ahead_of_a_lost_ledger_is_kept_beside_the_copy_and_never_joins_it(
+    run: Run, ledger: Path, tmp_path: Path, lost: str
+) -> None:
+    copy, running = tmp_path / "copy.db", tmp_path / "running.db"
+    filled(running, some_votes()[:3])
+    assert run("backup", copy, DATABASE_URL=f"sqlite:///{running}").code == 0
+    with closing(sqlite3.connect(running)) as other:
+        other.execute("SELECT count(*) FROM votes").fetchone()
+        filled(running, some_votes()[3:])
+        # As they are found after a crash.
+        for end in ("", "-wal"):
+            shutil.copy(f"{running}{end}", f"{ledger}{end}")
+    if lost == "moved":
+        ledger.rename(tmp_path / "moved.db")
+    else:
+        ledger.write_bytes(b"a diary" * 4096)
+    ahead = ledger.with_name(f"{ledger.name}-wal").read_bytes()
+    put = run("restore", copy)
+    assert put.code == 0 and "is kept as" in put.out
+    found = run("verify")
+    assert found.code == 0 and found.lines("  votes") == ["  votes   3"]
+    (beside,) = tmp_path.glob("arena.db.*Z-wal")
+    assert ahead and beside.read_bytes() == ahead
 
 
 def test_a_postgresql_ledger_is_copied_under_an_arena_that_runs_and_put_into_an_empty_one(

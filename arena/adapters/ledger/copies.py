@@ -6,7 +6,7 @@ It does not know what the rows say; whoever asks checks that.
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from arena.adapters.ledger.schema import APPLIED, KEYS, VOTES
 from arena.core.errors import LedgerFault
 
 BATCH = 500
+PATIENCE_S = 5.0
+"""How long others may take to finish with a ledger that is put aside."""
+ENDS = ("", "-wal", "-shm", "-journal")
+"""Of its file, and of what SQLite keeps beside it, which it would take for any file's there."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -42,19 +46,39 @@ def settle(file: Path) -> None:
 
 def exchange(file: Path, place: Path) -> Path | None:
     """Put the file at the place; what was there stands beside it, and is returned. Whoever still
-    writes to that is refused."""
-    if not place.exists():
+    writes to that is refused. Raises LedgerFault where another program holds it, and then nothing
+    has changed."""
+    aside = f"{place.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    with closing(_held(place)) if place.exists() else nullcontext():
+        kept = [
+            there.rename(place.with_name(f"{aside}{end}"))
+            for end in ENDS
+            if (there := place.with_name(f"{place.name}{end}")).exists()
+        ]
         file.replace(place)
-        return None
-    aside = place.with_name(f"{place.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    with closing(sqlite3.connect(place, isolation_level=None)) as old:
-        # One that is damaged cannot be held; it is put aside all the same.
-        with suppress(sqlite3.DatabaseError):
-            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            old.execute("BEGIN IMMEDIATE")
-        place.rename(aside)
-        file.replace(place)
-    return aside
+    return kept[0] if kept else None
+
+
+def _held(place: Path) -> sqlite3.Connection:
+    """With all of it in its file, and nobody else writing to it. One that is damaged cannot be
+    held; it is put aside all the same."""
+    old = sqlite3.connect(place, timeout=PATIENCE_S, isolation_level=None)
+    try:
+        (busy, *_) = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        old.execute("BEGIN IMMEDIATE")
+    except sqlite3.DatabaseError as error:
+        code = error.sqlite_errorcode & 0xFF
+        busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        if not busy and code not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            old.close()
+            raise
+    if busy:
+        old.close()
+        raise LedgerFault(
+            "Another program holds the ledger. Close what has it open (a database browser, an "
+            "export), then try again."
+        )
+    return old
 
 
 def transcribe(old: Connection, new: Connection) -> None:
