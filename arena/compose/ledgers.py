@@ -58,20 +58,19 @@ async def verified(settings: Settings, head: str = "") -> Verified:
 async def backed_up(settings: Settings, target: Path) -> Verified:
     """Copy the ledger into the file. Raises ConfigError and LedgerFault, and then whatever was
     there before still is."""
-    draft = target.with_name(f"{target.name}.part")
-    draft.unlink(missing_ok=True)
     try:
-        if place := settings.ledger_file:
-            await asyncio.to_thread(copies.copy, place, draft)
-        else:
-            async with ledger_of(settings) as ledger, ledger_of(_at(settings, draft)) as copy:
-                await copy.take_over(ledger)
-        found = await _sound(settings, draft)
-        draft.replace(target)
+        # A folder of its own: another one may be copying to the same place.
+        with TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as folder:
+            draft = Path(folder) / target.name
+            if place := settings.ledger_file:
+                await asyncio.to_thread(copies.copy, place, draft)
+            else:
+                async with ledger_of(settings) as ledger, ledger_of(_at(settings, draft)) as copy:
+                    await copy.take_over(ledger)
+            found = await _sound(settings, draft)
+            draft.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise LedgerFault(f"The ledger cannot be copied to {target}: {error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return found
 
 
@@ -80,12 +79,11 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
     file. A database has to be empty. Raises ConfigError and LedgerFault, and then nothing has
     changed."""
     place, aside = settings.ledger_file, None
-    with TemporaryDirectory(prefix="arena-") as spare:
-        beside = place or Path(spare) / source.name
-        draft = beside.with_name(f"{beside.name}.part")
-        try:
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            draft.unlink(missing_ok=True)
+    try:
+        if place:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place and place.parent, prefix="arena-") as folder:
+            draft = Path(folder) / source.name
             await asyncio.to_thread(copies.copy, source, draft)
             found = await _sound(settings, draft)
             if place:
@@ -94,10 +92,8 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
                 async with ledger_of(_at(settings, draft)) as copy, ledger_of(settings) as ledger:
                     await ledger.take_over(copy)
                     found = await ledger.verify()
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerFault(f"{source} cannot be put in the ledger's place: {error}.") from error
-        finally:
-            draft.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerFault(f"{source} cannot be put in the ledger's place: {error}.") from error
     return found, aside
 
 

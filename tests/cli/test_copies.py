@@ -83,7 +83,25 @@ def test_a_copy_that_is_not_sound_is_not_put_in_place(
         copy.write_bytes(content)
         assert run("restore", copy).code == 1
     assert run("restore", tmp_path / "nowhere.db").code == 1
-    assert ledger.read_bytes() == before and not list(tmp_path.glob("*.part"))
+    assert ledger.read_bytes() == before and not list(tmp_path.glob("arena-*"))
+
+
+def test_two_copies_that_are_made_into_one_file_at_once_are_both_whole(
+    run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(ledger, some_votes())
+    target, alone = tmp_path / "copy.db", copies.copy
+
+    def overtaken(source: Path, draft: Path) -> None:
+        alone(source, draft)
+        monkeypatch.setattr(copies, "copy", alone)
+        assert run("backup", target).lines("  votes") == ["  votes   9"]
+
+    monkeypatch.setattr(copies, "copy", overtaken)
+    assert run("backup", target).lines("  votes") == ["  votes   9"]
+    with closing(sqlite3.connect(target)) as there:
+        assert there.execute("SELECT count(*) FROM votes").fetchone() == (9,)
+    assert [file.name for file in tmp_path.glob("copy*")] == ["copy.db"]
 
 
 @pytest.mark.parametrize("holds", ["BEGIN", "BEGIN IMMEDIATE"])

@@ -48,7 +48,7 @@ def exchange(file: Path, place: Path) -> Path | None:
     """Put the file at the place; what was there stands beside it, and is returned. Whoever still
     writes to that is refused. Raises LedgerFault where another program holds it, and then nothing
     has changed."""
-    aside = f"{place.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aside = f"{place.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
     with closing(_held(place)) if place.exists() else nullcontext():
         kept = [
             there.rename(place.with_name(f"{aside}{end}"))
