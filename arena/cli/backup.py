@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from arena import settings as config
+from arena.cli.files import spare_ledger
 from arena.cli.terminal import console
 from arena.cli.verify import tell
 
@@ -18,6 +19,8 @@ def arguments(parser: ArgumentParser) -> None:
 async def run(options: Namespace) -> int:
     from arena import compose
 
-    tell(await compose.backed_up(config.load(), options.file))
+    settings = config.load()
+    spare_ledger(settings, options.file)
+    tell(await compose.backed_up(settings, options.file))
     console.print(f"Written: {options.file}")
     return 0

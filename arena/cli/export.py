@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from arena import settings as config
 from arena.cli.arguments import blindable_slices, choice, one_of
-from arena.cli.files import replacing, writable
+from arena.cli.files import replacing, spare_ledger, writable
 from arena.cli.terminal import errors
 from arena.core.errors import BadInput
 
@@ -76,6 +76,7 @@ def run(options: Namespace) -> int:
 
     if options.output != STANDARD_OUTPUT:
         place = Path(options.output)
+        spare_ledger(settings, place)
         with writable(place), replacing(place) as draft:
             work(draft)
         errors.print(f"Written: {place} ({place.stat().st_size / 1e3:,.0f} kB)")

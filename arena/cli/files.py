@@ -12,8 +12,19 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 from arena.core.errors import BadInput
+from arena.settings import Settings
 
 ANYBODY = 0o666
+LEDGER = ("", "-wal", "-shm", "-journal")
+"""How the files of a ledger end: its own, and what SQLite keeps beside it."""
+
+
+def spare_ledger(settings: Settings, place: Path) -> None:
+    """Raises BadInput where what is written would take the place of the ledger, or of a part."""
+    if not (file := settings.ledger_file):
+        return
+    if any(_same(place, file.with_name(f"{file.name}{end}")) for end in LEDGER):
+        raise BadInput(f"{place} is the ledger, or a part of it. Name another file.")
 
 
 @contextmanager
@@ -52,6 +63,13 @@ def replacing(place: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Also by a link of either kind."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def _umask() -> int:

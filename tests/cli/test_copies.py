@@ -104,6 +104,20 @@ def test_two_copies_that_are_made_into_one_file_at_once_are_both_whole(
     assert [file.name for file in tmp_path.glob("copy*")] == ["copy.db"]
 
 
+@pytest.mark.parametrize("named", ["arena.db", "arena.db-wal", "link.db", "hard.db"])
+@pytest.mark.parametrize("command", [("backup",), ("export", "--output")])
+def test_nothing_is_written_in_the_place_of_the_ledger(
+    run: Run, ledger: Path, tmp_path: Path, named: str, command: tuple[str, ...]
+) -> None:
+    filled(ledger, some_votes())
+    (tmp_path / "link.db").symlink_to(ledger)
+    (tmp_path / "hard.db").hardlink_to(ledger)
+    refused = run(*command, tmp_path / named)
+    assert refused.code == 1 and "is the ledger" in refused.err
+    found = run("verify")
+    assert found.code == 0 and found.lines("  votes") == ["  votes   9"]
+
+
 @pytest.mark.parametrize("holds", ["BEGIN", "BEGIN IMMEDIATE"])
 def test_a_copy_is_not_put_in_the_place_of_a_ledger_that_another_program_holds(
     run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str
