@@ -10,14 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from json import JSONDecodeError
 from time import monotonic
 from typing import Self, TypeVar
 
 import pandas as pd
 from pyarrow import ArrowInvalid
-from sqlalchemy import Connection, Engine, delete, false, insert, select, update
+from sqlalchemy import Connection, Engine, false, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -26,6 +25,7 @@ from arena.adapters.ledger import (
     exclusions,
     images,
     importing,
+    links,
     migrations,
     outcomes,
     studies,
@@ -35,7 +35,7 @@ from arena.adapters.ledger import (
 from arena.adapters.ledger.database import database_of
 from arena.adapters.ledger.faults import CROWDED, NEWER, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
-from arena.adapters.ledger.schema import DTYPES, INSERTS, KEYS, SHARED, VOTES, values_of
+from arena.adapters.ledger.schema import DTYPES, KEYS, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
@@ -204,24 +204,15 @@ class SqlLedger:
 
     async def share(self, link: str, owner: str, told: str) -> None:
         """As `core.ports.Ledger.share`."""
-        row = {"battle_id": link, "owner": owner, "shared_at": datetime.now(UTC), "told": told}
-
-        def keep(db: Connection) -> None:
-            into = INSERTS[db.dialect.name](SHARED).values(row)
-            db.execute(into.on_conflict_do_update(index_elements=["battle_id"], set_=row))
-
-        await self._do(keep, writing=True)
+        await self._do(lambda db: links.keep(db, link, owner, told), writing=True)
 
     async def shared(self, link: str) -> tuple[str, str] | None:
         """As `core.ports.Ledger.shared`."""
-        wanted = select(SHARED.c.owner, SHARED.c.told).where(SHARED.c.battle_id == link)
-        row = await self._do(lambda db: db.execute(wanted).first())
-        return (row.owner, row.told) if row else None
+        return await self._do(lambda db: links.read(db, link))
 
-    async def unshare(self, *links: str) -> None:
+    async def unshare(self, *gone: str) -> None:
         """As `core.ports.Ledger.unshare`."""
-        gone = delete(SHARED).where(SHARED.c.battle_id.in_(links))
-        await self._do(lambda db: db.execute(gone), writing=True)
+        await self._do(lambda db: links.let_go(db, gone), writing=True)
 
     async def openings(self) -> Mapping[str, Sequence[Event]]:
         """As `core.ports.StudyLedger.openings`."""
