@@ -39,6 +39,8 @@ from arena.settings import Settings
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from arena.compose import Absent
+
 
 Result = TypeVar("Result")
 
@@ -279,13 +281,16 @@ def board_of_rows(rows: pd.DataFrame, query: Query) -> Board:
 
 
 def from_ledger(
-    settings: Settings, work: Callable[[Ledger], Coroutine[Any, Any, Result]]
+    settings: Settings,
+    work: Callable[[Ledger], Coroutine[Any, Any, Result]],
+    absent: Absent = "empty",
 ) -> Result:
-    """What `work` makes of the ledger that the settings name. Raises ArenaError."""
+    """What `work` makes of the ledger that the settings name; of one without votes where that is
+    not there, unless that is `absent` otherwise. Raises ArenaError."""
     from arena import compose
 
     async def run() -> Result:
-        async with compose.ledger_of(settings) as ledger:
+        async with compose.ledger_of(settings, absent) as ledger:
             return await work(ledger)
 
     # In a thread of its own: a notebook has a running event loop in this one.

@@ -28,7 +28,7 @@ async def votes(urls: Mapping[str, str], seconds: float, battles: int, told: Tol
     figures = []
     for turn, (name, url) in enumerate(urls.items()):
         told(f"{name}: votes one by one", turn / len(urls))
-        async with ledger_of(config.load(DATABASE_URL=url)) as ledger:
+        async with ledger_of(config.load(DATABASE_URL=url), "made") as ledger:
             many, waits = await _many(ledger, seconds), await _steady(ledger, seconds)
         told(f"{name}: votes on the page", (turn + 0.5) / len(urls))
         async with staged(SHORT, environment={"DATABASE_URL": url}) as crowd:

@@ -72,7 +72,7 @@ def run(options: Namespace) -> int:
             board = frames.board(source, Query(chosen))
             file.write(exchange.latex(board).encode())
         else:
-            frames.from_ledger(settings, lambda ledger: votes(ledger, file))
+            frames.from_ledger(settings, lambda ledger: votes(ledger, file), "refused")
 
     if options.output != STANDARD_OUTPUT:
         place = Path(options.output)

@@ -58,7 +58,6 @@ def run(options: Namespace) -> int:
         rows = votes.rows(bar.reading) if folder else ()
         named = {digest for row in rows for digest in row.images}
         images = pictures.there(folder, named) if folder else ()
-        place = settings.ledger_file
         try:
             with _stopping() as stop:
                 # Read once, as that takes longest; what is wrong comes at the end, and then the
@@ -66,13 +65,12 @@ def run(options: Namespace) -> int:
                 coming = _until(stop, votes.rows(bar.reading))
                 if folder and not options.dry_run:
                     keep = partial(pictures.keep, digests=images, folder=folder)
-                    frames.from_ledger(settings, keep)
-                if options.dry_run and place and not place.exists():
-                    count = sum(1 for _ in coming)
-                else:
-                    count = frames.from_ledger(
-                        settings, lambda ledger: ledger.add(coming, dry=options.dry_run)
-                    )
+                    frames.from_ledger(settings, keep, "made")
+                count = frames.from_ledger(
+                    settings,
+                    lambda ledger: ledger.add(coming, dry=options.dry_run),
+                    "empty" if options.dry_run else "made",
+                )
         except KnownVotes as fault:
             places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)

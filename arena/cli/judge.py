@@ -59,7 +59,7 @@ async def run(options: Namespace) -> int:
     from arena.play.studies import blinded
 
     settings = config.load()
-    async with ledger_of(settings) as ledger:
+    async with ledger_of(settings, "empty") as ledger:
         hidden = frozenset() if options.unblind else await blinded(ledger)
         chosen = Slice.asked(**choice(options))
         wanted, people = await cases(ledger, chosen, options.model, hidden)

@@ -11,6 +11,7 @@ from arena.adapters.images import cleaned
 from arena.compose.asking import tls_of
 from arena.compose.house import House, Told, nobody
 from arena.compose.ledgers import (
+    Absent,
     backed_up,
     ledger_condition,
     ledger_key,
@@ -24,6 +25,7 @@ from arena.core.ports import Condition
 from arena.settings import Settings
 
 __all__ = [
+    "Absent",
     "House",
     "backed_up",
     "cleaned",

@@ -7,25 +7,44 @@ It does not know who asks.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from arena.adapters.ledger import SqlLedger, copies
 from arena.adapters.ledger.sqlite import PREFIX as SQLITE
-from arena.core.errors import LedgerFault
+from arena.core.errors import LedgerFault, NoLedger
 from arena.core.ports import Condition, Verified
 from arena.settings import Settings
 
+Absent = Literal["refused", "empty", "made"]
+"""What becomes of a ledger that is not there: only who is about to write may make it, as an arena
+whose ledger was lost would take it up; to others it may be one without votes, kept nowhere."""
+
 
 @asynccontextmanager
-async def ledger_of(settings: Settings) -> AsyncIterator[SqlLedger]:
+async def ledger_of(settings: Settings, absent: Absent = "refused") -> AsyncIterator[SqlLedger]:
     """The ledger that the settings name, open, for commands and notebooks. Raises ConfigError
     and LedgerFault."""
+    async with AsyncExitStack() as stack:
+        try:
+            ledger = await stack.enter_async_context(_open(settings, anew=absent == "made"))
+        except NoLedger:
+            if absent != "empty":
+                raise
+            spare = Path(stack.enter_context(TemporaryDirectory(prefix="arena-")))
+            empty = _open(_at(settings, spare / "arena.db"), anew=True)
+            ledger = await stack.enter_async_context(empty)
+        yield ledger
+
+
+@asynccontextmanager
+async def _open(settings: Settings, *, anew: bool) -> AsyncIterator[SqlLedger]:
     ledger = SqlLedger(settings.database_url)
-    await ledger.open()
     try:
+        await ledger.open(anew=anew)
         yield ledger
     finally:
         await ledger.close()
@@ -65,7 +84,8 @@ async def backed_up(settings: Settings, target: Path) -> Verified:
             if place := settings.ledger_file:
                 await asyncio.to_thread(copies.copy, place, draft)
             else:
-                async with ledger_of(settings) as ledger, ledger_of(_at(settings, draft)) as copy:
+                new = ledger_of(_at(settings, draft), "made")
+                async with ledger_of(settings) as ledger, new as copy:
                     await copy.take_over(ledger)
             found = await _sound(settings, draft)
             draft.replace(target)
@@ -89,7 +109,8 @@ async def restored(settings: Settings, source: Path) -> tuple[Verified, Path | N
             if place:
                 aside = await asyncio.to_thread(copies.exchange, draft, place)
             else:
-                async with ledger_of(_at(settings, draft)) as copy, ledger_of(settings) as ledger:
+                new = ledger_of(settings, "made")
+                async with ledger_of(_at(settings, draft)) as copy, new as ledger:
                     await ledger.take_over(copy)
                     found = await ledger.verify()
     except (OSError, sqlite3.Error) as error:

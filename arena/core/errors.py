@@ -4,7 +4,8 @@
     ├── BadInput        what a person typed or clicked cannot be used         (400)
     │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
-    │   └── NotInstalled    it needs a package that is missing                    (500)
+    │   ├── NotInstalled    it needs a package that is missing                    (500)
+    │   └── NoLedger        it names none                                         (500)
     ├── NotYours        the battle is moved by whoever opened it              (403)
     ├── KeyTaken        the key of an opening is that of another one          (409)
     ├── UnknownBattle   no such battle here (any more)                        (404)
@@ -70,6 +71,18 @@ class NotInstalled(ConfigError):
         super().__init__(
             f"{key} names what needs a package that is missing here ({error}). Install it with "
             f"its extra: pip install 'progressive-arena[{extra}]'."
+        )
+
+
+class NoLedger(ConfigError):
+    """Where votes are said to be kept there is nothing. `place`: for the operator."""
+
+    title = "The ledger is not there"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"There is no ledger at {place}. Put a copy there, or name another one in "
+            "DATABASE_URL; the first start of the arena makes one, and so do votes that are imported."
         )
 
 

@@ -34,7 +34,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def benched(url: str, told: Callable[[str, float], None] = lambda what, part: None) -> list[Row]:
-    opened = partial(ledger_of, load({"DATABASE_URL": url}, None))
+    opened = partial(ledger_of, load({"DATABASE_URL": url}, None), "made")
     return asyncio.run(StandingsBench(PLAN, {"here": opened}, told).run())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from arena.adapters.ledger import SqlLedger, copies
+from arena.core.errors import LedgerFault
 from arena.core.ports import Exclusion
 from tests.adapters.ledger_rows import ballot
 from tests.cli.conftest import Run
@@ -84,6 +85,57 @@ def test_a_copy_that_is_not_sound_is_not_put_in_place(
         assert run("restore", copy).code == 1
     assert run("restore", tmp_path / "nowhere.db").code == 1
     assert ledger.read_bytes() == before and not list(tmp_path.glob("arena-*"))
+
+
+LOOKS = {
+    "verify": 1,
+    "backup copy.db": 1,
+    "export": 1,
+    "exclude": 1,
+    "exclude --rater r1 --because robot": 1,
+    "withdraw link": 1,
+    "study close mine": 1,
+    "study status mine": 1,
+    "judge --model judge --report": 1,
+    "leaderboard": 0,
+    "audit": 0,
+}
+"""The exit codes where there is no ledger: what asks for votes finds none."""
+
+
+def test_only_who_writes_makes_a_ledger_in_the_place_of_one_that_is_lost(
+    run: Run, ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    aside = tmp_path / "aside.db"
+
+    def look(line: str) -> tuple[int, bool]:
+        return run(*line.split()).code, ledger.exists()
+
+    async def scene() -> None:
+        running = SqlLedger(f"sqlite:///{ledger}")
+        await running.open()
+        try:
+            assert await running.append(ballot("one"))
+            await asyncio.to_thread(ledger.rename, aside)
+            for line, code in LOOKS.items():
+                assert await asyncio.to_thread(look, line) == (code, False), line
+                with pytest.raises(LedgerFault, match="its file is gone"):
+                    await running.append(ballot("two"))
+            await asyncio.to_thread(aside.rename, ledger)
+            assert await running.append(ballot("two"))
+        finally:
+            await running.close()
+
+    asyncio.run(scene())
+    assert run("verify").lines("  votes") == ["  votes   4"]
+    ledger.rename(aside)
+    assert f"There is no ledger at {ledger}" in run("verify").err
+    ledger.touch()
+    for _ in range(2):
+        assert f"There is no ledger at {ledger}" in run("verify").err, "also where a file is empty"
+    (tmp_path / "votes.csv").write_text("model_a,model_b,winner\nx,y,model_a\n")
+    assert run("import", "votes.csv").code == 0 and run("verify").code == 0
 
 
 def test_two_copies_that_are_made_into_one_file_at_once_are_both_whole(

@@ -51,7 +51,7 @@ def votes() -> pd.DataFrame:
 async def cast(database: Path) -> None:
     """Those votes, in a ledger of their own."""
     like = replace(simulated.rehearsed("like"), study="", excluded_reason="")
-    async with ledger_of(load({"DATABASE_URL": f"sqlite:///{database}"}, None)) as ledger:
+    async with ledger_of(load({"DATABASE_URL": f"sqlite:///{database}"}, None), "made") as ledger:
         await ledger.add(simulated.rows(votes(), like))
 
 

@@ -35,6 +35,9 @@ class Database(Protocol):
     def prepare(self) -> None:
         """Make what has to be there before a connection. Raises `ConfigError`."""
 
+    def there(self) -> bool:
+        """Whether there is anything to connect to, as far as that is seen without trying."""
+
     def settle(self) -> None:
         """What is at the place now is open and up to date."""
 

@@ -160,6 +160,9 @@ class PostgresqlDatabase:
     def prepare(self) -> None:
         """Nothing to do: the database is there or is not."""
 
+    def there(self) -> bool:
+        return True
+
     def settle(self) -> None:
         """Nothing to do: a database is not replaced under those that are connected."""
 

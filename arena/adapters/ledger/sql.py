@@ -38,7 +38,7 @@ from arena.adapters.ledger.migrations import MIGRATIONS
 from arena.adapters.ledger.schema import DTYPES, KEYS, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
-from arena.core.errors import ConfigError, LedgerFault
+from arena.core.errors import ConfigError, LedgerFault, NoLedger
 from arena.core.ports import Condition, Exclusion, Outcomes, Verified
 from arena.core.standings.votes import Vote
 from arena.core.study.course import Event
@@ -76,10 +76,14 @@ class SqlLedger:
         self._probed = 0.0
         self._writer = Writer(self._engine.execution_options(writing=True), self._may_write)
 
-    async def open(self) -> None:
-        """Create or migrate the database. Raises `ConfigError` where the folder cannot be
-        created or the database is of a newer arena, `LedgerFault` where it cannot be used."""
-        await asyncio.to_thread(self._database.prepare)
+    async def open(self, *, anew: bool = True) -> None:
+        """Bring the database up to date, and make it where there is none. Raises `ConfigError`
+        where the folder cannot be created, the database is of a newer arena or, unless it may be
+        made `anew`, there is none; `LedgerFault` where it cannot be used."""
+        if anew:
+            await asyncio.to_thread(self._database.prepare)
+        elif not self._database.there() or await self._transact(self._version) == 0:
+            raise NoLedger(self.place)
         await self._bring_up()
 
     async def _bring_up(self) -> None:

@@ -175,6 +175,9 @@ class SqliteDatabase:
                 f"({error.strerror}). Name a file in a folder that can be written."
             ) from error
 
+    def there(self) -> bool:
+        return self._path.exists()
+
     def settle(self) -> None:
         self._known = _identity(self._path)
 

@@ -55,7 +55,9 @@ async def _measured(plan: Plan, database: str) -> list[Row]:
     from arena.compose import ledger_of
 
     with ledgers(database) as urls, Bar() as bar:
-        opened = {n: partial(ledger_of, config.load(DATABASE_URL=url)) for n, url in urls.items()}
+        opened = {
+            n: partial(ledger_of, config.load(DATABASE_URL=url), "made") for n, url in urls.items()
+        }
         return await StandingsBench(plan, opened, bar.show).run()
 
 

@@ -62,11 +62,8 @@ async def _named_alone(name: str) -> bool:
     from arena.compose import ledger_of
     from arena.play.studies import named_alone
 
-    settings = config.load()
-    if settings.ledger_file and not settings.ledger_file.exists():
-        return True
     try:
-        async with ledger_of(settings) as ledger:
+        async with ledger_of(config.load(), "empty") as ledger:
             await named_alone(ledger, name)
     except BadInput as error:
         errors.print(f"  fault    {error}", style="red")

@@ -28,7 +28,7 @@ async def run(options: Namespace) -> int:
     if images and not study.ahead:
         async with reaching(settings, engine=False) as house:
             study = study.seen_by(house.hosts.seeing())
-    async with ledger_of(settings) as ledger:
+    async with ledger_of(settings, "made") as ledger:
         await kept_for_good(ledger, images)
         await open_study(ledger, study, datetime.now(UTC))
     console.print(f"{study.name} is open. Each rater has a link of their own:")

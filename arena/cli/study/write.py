@@ -41,7 +41,7 @@ async def run(options: Namespace) -> int:
     if options.answers:
         return await _taken(study, images, Path(options.answers))
     settings = config.load()
-    async with ledger_of(settings) as ledger:
+    async with ledger_of(settings, "made") as ledger:
         await named_alone(ledger, study.name)
         await kept_for_good(ledger, images)
         with Bar() as bar:
@@ -73,7 +73,7 @@ async def _taken(study: "Study", images: Mapping[str, bytes], place: Path) -> in
     found, faults = answers(study, rows_of(place))
     if faults:
         raise FaultyStudy(faults[:50])
-    async with ledger_of(config.load()) as ledger:
+    async with ledger_of(config.load(), "made") as ledger:
         await named_alone(ledger, study.name)
         await kept_for_good(ledger, images)
         new = await ledger.keep(study.name, found)
