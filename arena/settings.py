@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from platformdirs import user_cache_path, user_data_path
 
 from arena import allowed
@@ -21,6 +20,7 @@ from arena.addresses import HostAddress, host_url
 from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
+from arena.envfile import values_of
 
 NAME = "progressive-arena"
 ROOT = Path(__file__).resolve().parent.parent
@@ -248,7 +248,7 @@ def load(
         raise ConfigError(
             f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}."
         )
-    from_file = dotenv_values(file) if file and file.is_file() else {}
+    from_file = values_of(file) if file else {}
     values: dict[str, Any] = {}
     for spec in setting_fields():
         meta = spec.metadata
@@ -257,6 +257,8 @@ def load(
             (s for s in (overrides.get(key), environ.get(key), from_file.get(key)) if s),
             meta["default"],
         )
+        if meta["secret"] and text.isspace():
+            raise _wrong(key, "…", f"{meta['allowed']}, and not blanks alone")
         try:
             values[spec.name] = meta["parse"](text.strip())
         except ValueError:

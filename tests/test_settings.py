@@ -71,6 +71,37 @@ def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, 
     assert "secret" not in text
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'ARENA_PORT=1\n\nARENA_PASSWORD="secret\nARENA_PORT=9000\n', "line 3"),
+        (b"ARENA_PASSWORD='it's secret'\r\n", "line 1"),
+        (b"# Caf\xc3\xa9\nARENA_PASSWORD=secret\xe9\n", "line 2"),
+        (b'ARENA_PASSWORD="  "\n', "ARENA_PASSWORD"),
+    ],
+)
+def test_no_password_is_lost_by_how_the_env_file_is_written(
+    tmp_path: Path, text: bytes, said: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load({}, file)
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_env_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xef\xbb\xbfARENA_PASSWORD=secret\n")
+    assert load({}, file).password == "secret"
+
+
+def test_an_env_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load({}, tmp_path / ("x" * 300))
+
+
 def test_a_database_on_a_server_is_taken_as_it_is_and_its_password_never_shown() -> None:
     url = "postgresql+psycopg://me:sec%2Fret@db.example.org/arena?sslmode=require"
     settings = load({"DATABASE_URL": url}, None)
