@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
@@ -86,7 +87,21 @@ hostnames = each_matching(r"[\w.:-]+")
 origins = each_matching(r"\*|https?://[\w.*-]+(:[\d*]+)?")
 header = matching(r"[A-Za-z0-9-]*")
 issuer = matching(r"(?s)(https://[\w.-].*|http://(127\.0\.0\.1|localhost)\b.*)?")
-redis = matching(r"((rediss?|unix)://\S+)?")
+
+
+def redis(text: str) -> str:
+    """A password that is cut by a sign of its own would be shown as whatever comes after that."""
+    parts = urlsplit(matching(r"((rediss?|unix)://\S+)?")(text))
+    if parts.scheme == "unix":
+        sound = len(parts.path) > 1 and parts.netloc[-1:] in ("", "@") and not parts.fragment
+    else:
+        path = (
+            re.fullmatch(r"/?\d*/?", parts.path) and "@" not in parts.query and not parts.fragment
+        )
+        sound = bool(path and parts.hostname and parts.port != 0)
+    if text and not sound:
+        raise ValueError
+    return text
 
 
 def tokens(text: str) -> tuple[str, ...]:

@@ -161,7 +161,8 @@ class Settings:
         "REDIS_URL",
         "",
         allowed.redis,
-        "redis://user:password@host:port/0, rediss://… or unix:///path, or empty for one process",
+        "redis://user:password@host:port/0, rediss://… or unix:///path, or empty for one process; "
+        "in a password %2F stands for /, and likewise for @ : ? # and %",
         secret=True,
     )
     metrics: str = _key(

@@ -55,6 +55,17 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ENGINE_MODELS", "tiny"),
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "postgresql://me:sec/secret@db/arena"),
+        ("REDIS_URL", "redis://:secret/x@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://:1/secret@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://me:1/secret@127.0.0.1:6379/0"),
+        ("REDIS_URL", "rediss://me:1?secret@127.0.0.1:6379/0"),
+        ("REDIS_URL", "redis://me:1#secret@127.0.0.1:6379/0"),
+        ("REDIS_URL", "unix://:1/secret@/run/redis.sock"),
+        ("REDIS_URL", "redis://127.0.0.1:99999"),
+        ("REDIS_URL", "redis://127.0.0.1:port"),
+        ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "redis://127.0.0.1/first"),
+        ("REDIS_URL", "unix:///"),
         ("OLLAMA_TOKENS", "secret with spaces"),
         ("OLLAMA_CA_FILE", "/nowhere/ca.pem"),
         ("ARENA_ROOT_PATH", "https://host/arena"),
@@ -107,6 +118,20 @@ def test_a_database_on_a_server_is_taken_as_it_is_and_its_password_never_shown()
     settings = load({"DATABASE_URL": url}, None)
     assert settings.database_url == url
     assert "sec%2Fret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://me:sec%2Fret@redis:6379/0?client_name=arena",
+        "rediss://:secret@[::1]:6380/",
+        "unix:///run/redis@1/redis.sock?db=2",
+        "unix://me:secret@/run/redis.sock",
+    ],
+)
+def test_addresses_of_redis_are_taken_as_they_are(url: str) -> None:
+    assert load({"REDIS_URL": url}, None).redis_url == url
 
 
 def test_an_unknown_override_is_refused() -> None:

@@ -595,6 +595,13 @@ def test_a_wrong_password_is_a_setting_and_is_not_shown(
     assert "wrong" not in str(fault) + caplog.text
 
 
+@pytest.mark.parametrize("option", ["sesame=1", "socket_timeout=sesame", "ssl_cert_reqs=sesame"])
+def test_an_option_of_the_address_that_redis_does_not_take_is_a_setting(option: str) -> None:
+    fault = opening(f"rediss://127.0.0.1:1/0?{option}")
+    assert isinstance(fault, ConfigError) and "REDIS_URL" in str(fault)
+    assert "sesame" not in str(fault)
+
+
 def test_a_full_server_is_a_store_fault_and_the_operator_is_told_why(
     strict_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -80,20 +80,28 @@ class RedisStore:
         self._closed = False
 
     def _new_client(self, connections: int, **options: Any) -> Redis:
-        pool = BlockingConnectionPool.from_url(
-            self._url,
-            max_connections=connections,
-            timeout=self._answer_s,
-            socket_connect_timeout=self._answer_s,
-            # The client would use asyncio.wait_for, which in Python 3.11 loses cancellations;
-            # `ask` has its own limit.
-            socket_timeout=None,
-            decode_responses=True,
-            # RESP2 is all that is needed here, and every server and proxy speaks it.
-            protocol=2,
-            driver_info=None,
-            **{"health_check_interval": IDLE_S, "retry": ONCE, **options},
-        )
+        try:
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=connections,
+                timeout=self._answer_s,
+                socket_connect_timeout=self._answer_s,
+                # The client would use asyncio.wait_for, which in Python 3.11 loses cancellations;
+                # `ask` has its own limit.
+                socket_timeout=None,
+                decode_responses=True,
+                # RESP2 is all that is needed here, and every server and proxy speaks it.
+                protocol=2,
+                driver_info=None,
+                **{"health_check_interval": IDLE_S, "retry": ONCE, **options},
+            )
+            # It would say only then that it does not take what stands in the address.
+            pool.connection_class(**pool.connection_kwargs)
+        except (TypeError, ValueError, RedisError):
+            raise ConfigError(
+                "REDIS_URL: what stands after its ? is no option of a connection, or has a wrong "
+                "value. Allowed: redis://user:password@host:port/0 without any."
+            ) from None
         return Redis.from_pool(pool)
 
     async def open(self) -> None:
