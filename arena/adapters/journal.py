@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from glob import escape
 from pathlib import Path
 
 from arena.core.battle.entities import Battle
@@ -61,7 +62,7 @@ class Journal:
         read: list[Path] = []
         with ExitStack() as held:
             names = (self._path, *older)
-            for left in sorted(f for n in names for f in n.parent.glob(f"{n.name}.*-*")):
+            for left in sorted(f for n in names for f in n.parent.glob(f"{escape(n.name)}.*-*")):
                 try:
                     file = held.enter_context(left.open("r+b"))
                 except OSError:

@@ -81,10 +81,11 @@ def killed(place: Path) -> subprocess.Popen[str]:
     return there
 
 
+@pytest.mark.parametrize("name", ["arena.db.moves", "study-[pilot]*?.db.moves"])
 def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is_left(
-    tmp_path: Path,
+    tmp_path: Path, name: str
 ) -> None:
-    place = tmp_path / "arena.db.moves"
+    place = tmp_path / name
     journal = Journal(place, list)
     there = killed(place)
     try:
