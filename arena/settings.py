@@ -30,7 +30,18 @@ FOLDER = ROOT if CHECKOUT else Path.cwd()
 """Where a relative DATABASE_URL begins: the project's folder, or the one that an installed copy
 is started in."""
 ENV_FILE = FOLDER / ".env"
-LEDGER = Path("data/arena.db") if CHECKOUT else user_data_path(NAME, False) / "arena.db"
+
+
+def user_data() -> Path:
+    """The user's folder for data; of who has none one that cannot be had, which is told once it
+    is needed."""
+    try:
+        return user_data_path(NAME, False)
+    except RuntimeError:
+        return Path("~", NAME)
+
+
+LEDGER = Path("data/arena.db") if CHECKOUT else user_data() / "arena.db"
 OLDER_LEDGER = ROOT / "data" / "arena.db"
 """Where an installed copy once kept votes, which the next installation may lose."""
 DRAWS = ("fewest", "best", "uniform")
@@ -148,7 +159,7 @@ class Settings:
         "ARENA_CACHE",
         "",
         lambda text: allowed.path(text) or user_cache_path(NAME, False),
-        "a folder, or empty for the user's cache",
+        "a folder, or empty for the user's cache where the account has a home",
     )
     database_url: str = _key(
         "DATABASE_URL",
@@ -262,7 +273,8 @@ def load(
             raise _wrong(key, "…", f"{meta['allowed']}, and not blanks alone")
         try:
             values[spec.name] = meta["parse"](text.strip())
-        except ValueError:
+        except (ValueError, RuntimeError, OSError):
+            # Also a path below the home of who has none, or one that may not be looked at.
             raise _wrong(key, "…" if meta["secret"] else text, meta["allowed"]) from None
     settings = Settings(**values)
     settings.hosts()

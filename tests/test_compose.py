@@ -15,7 +15,7 @@ import pytest
 from psutil import STATUS_ZOMBIE, Process
 
 from arena.adapters import language
-from arena.compose import House
+from arena.compose import House, roster_of
 from arena.compose.asking import timeouts_of
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
@@ -201,6 +201,13 @@ def test_a_file_that_holds_no_certificate_stops_the_start(tmp_path: Path) -> Non
     (tmp_path / "ca.pem").write_text("not a certificate")
     with pytest.raises(ConfigError, match="OLLAMA_CA_FILE"):
         House(load({"OLLAMA_CA_FILE": str(tmp_path / "ca.pem")}, None))
+
+
+def test_a_roster_in_another_encoding_is_told_by_its_line(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.toml"
+    roster.write_bytes(b"# Mod\xc3\xa8les\n# caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"ARENA_ROSTER.*line 2.*UTF-8"):
+        roster_of(load({"ARENA_ROSTER": str(roster)}, None))
 
 
 # How long models may take ------------------------------------------------------------------------

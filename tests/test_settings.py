@@ -11,7 +11,7 @@ import pytest
 from arena.addresses import HostAddress, host_url
 from arena.core.battle.matchup import Policy
 from arena.core.errors import ConfigError
-from arena.settings import DRAWS, ROOT, load, setting_fields
+from arena.settings import DRAWS, ROOT, load, setting_fields, user_data
 
 KEYS = [spec.metadata["key"] for spec in setting_fields()]
 
@@ -55,6 +55,10 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ENGINE_MODELS", "tiny"),
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "postgresql://me:sec/secret@db/arena"),
+        ("ARENA_CACHE", "~nobody-by-this-name/x"),
+        ("ARENA_ROSTER", "~nobody-by-this-name/x"),
+        ("ARENA_ENGINE_MODELS", "tiny=~nobody-by-this-name/tiny.gguf"),
+        ("DATABASE_URL", "sqlite:///~nobody-by-this-name/x"),
         ("REDIS_URL", "redis://:secret/x@127.0.0.1:6379/0"),
         ("REDIS_URL", "redis://:1/secret@127.0.0.1:6379/0"),
         ("REDIS_URL", "redis://me:1/secret@127.0.0.1:6379/0"),
@@ -118,6 +122,22 @@ def test_a_database_on_a_server_is_taken_as_it_is_and_its_password_never_shown()
     settings = load({"DATABASE_URL": url}, None)
     assert settings.database_url == url
     assert "sec%2Fret" not in repr(settings)
+
+
+def test_an_account_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(ConfigError, match="ARENA_CACHE"):
+        load({}, None)
+    assert load({"ARENA_CACHE": "/var/cache/arena"}, None).cache == Path("/var/cache/arena")
+    # Where an installed copy keeps votes, which is read before anything is loaded.
+    ledger = f"sqlite:///{user_data() / 'arena.db'}"
+    with pytest.raises(ConfigError, match="DATABASE_URL"):
+        load({"ARENA_CACHE": "/var/cache/arena", "DATABASE_URL": ledger}, None)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ TIMEOUT_S = 30.0
 SILENT_S = 20.0
 """A stream gives a sign of life each five seconds; without any for so long it is held back."""
 TICKET_S = 3600
+PORTS = 65535
 WHO = re.compile(r"(\w+://)([^/?#@:]*)(?::([^/?#@]*))?@")
 SIGN_IN = (
     "Run this where the arena's settings and its ledger are, which lets it in, or put a name and a "
@@ -145,6 +146,8 @@ class Visitor:
         if not self._browses:
             self._http.cookies.clear()
         try:
+            if (httpx.URL(address).port or 0) > PORTS:
+                raise httpx.InvalidURL("there is no such port")
             if self._allowed:
                 self._http.cookies.set(*self._allowed, domain=_domain(self.url))
             yield address

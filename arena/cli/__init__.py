@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from inspect import iscoroutine
 from keyword import iskeyword
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
         arguments = ["serve", *arguments]
     quiet_libraries()
+    _open_streams()
     parser = argparse.ArgumentParser(
         prog=called(),
         description="Progressive Arena: language models answer blind, the weakest is voted out. "
@@ -93,6 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("Interrupted.")
         return INTERRUPTED
+
+
+def _open_streams() -> None:
+    """Those that were closed lead nowhere: what is written there would fail, or go into whatever
+    file is opened next, which gets their number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 -- open to the end
 
 
 def _grow(parser: argparse.ArgumentParser, home: ModuleType, words: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors
+from arena.core.errors import BadInput
 from arena.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,9 +97,15 @@ def asked(settings: Settings, **given: Any) -> Settings:
             input,
         ),
     }
-    for key, (there, question, ask) in questions.items():
-        if not there and (typed := ask(f"  share   {question}: ").strip()):
-            given[key] = typed
+    try:
+        for key, (there, question, ask) in questions.items():
+            if not there and (typed := ask(f"  share   {question}: ").strip()):
+                given[key] = typed
+    except EOFError:
+        raise BadInput(
+            f"Nothing is shared before that is answered. Press Enter for none, or set "
+            f"{' and '.join(questions)} beforehand."
+        ) from None
     return config.load(**given)
 
 

@@ -107,10 +107,15 @@ def roster_of(settings: Settings) -> tuple[Contender, ...]:
     if not settings.roster:
         return ()
     try:
-        text = settings.roster.read_text(encoding="utf-8")
+        text = settings.roster.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
             f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"ARENA_ROSTER={settings.roster}: line {line} is not UTF-8. Save it again as UTF-8."
         ) from None
     return rosters.parse(text, str(settings.roster))
 

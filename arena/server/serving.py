@@ -47,9 +47,11 @@ def listen(bind: str, port: int) -> socket.socket:
             bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, kind, proto)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # No name has such a part: an empty one, or one that is too long.
+        why = error.strerror if isinstance(error, OSError) else "that is no name"
         raise ConfigError(
-            f"ARENA_BIND={bind!r} is not an address of this machine ({error.strerror}). "
+            f"ARENA_BIND={bind!r} is not an address of this machine ({why}). "
             "Allowed: 127.0.0.1 for this machine only, 0.0.0.0 for the whole network."
         ) from None
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from arena.checks.doctor import clock_finding
+from arena.cli import main
 from arena.cli.configure import edited
 from tests.cli.conftest import Ran, Run
+from tests.exchange.rows import filled, some_votes
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama, FakeOllamaThread
 from tests.forking import Forked
 from tests.nginx import free_port
@@ -88,6 +90,17 @@ def test_a_wrong_setting_is_one_line(run: Run, command: str) -> None:
     shown = run(command, ARENA_PACE="fast")
     assert shown.code == 1 and shown.out == ""
     assert shown.err.startswith("A setting is wrong: ARENA_PACE='fast' cannot be used. Allowed:")
+
+
+@pytest.mark.parametrize("command", ["verify", "export"])
+def test_a_command_does_its_work_also_where_its_output_was_closed(
+    run: Run, ledger: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    filled(ledger, some_votes())
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        assert main([command]) == 0
+        sys.stdout.close()
 
 
 # doctor ----------------------------------------------------------------------------------------
@@ -374,9 +387,10 @@ def test_monitor_fails_when_a_host_is_down(run: Run, warm_host: FakeOllamaThread
     assert shown.code == 1 and [host["up"] for host in shown.json["hosts"]] == [True, False]
 
 
+@pytest.mark.parametrize("port", [0, 99999])
 @pytest.mark.parametrize("command", ["monitor", "smoke"])
-def test_an_arena_that_is_not_there_is_told(run: Run, command: str) -> None:
-    shown = run(command, "--url", f"127.0.0.1:{free_port()}")
+def test_an_arena_that_is_not_there_is_told(run: Run, command: str, port: int) -> None:
+    shown = run(command, "--url", f"localhost:{port or free_port()}")
     assert (
         shown.code == 1 and "does not answer" in shown.err and "Start the arena with" in shown.err
     )

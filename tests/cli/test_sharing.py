@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.cli import serve
+from arena.core.errors import BadInput
 from arena.settings import load
 
 
@@ -39,6 +40,15 @@ def test_nothing_typed_leaves_it_open_and_what_is_set_is_not_asked(
     monkeypatch.setenv("ARENA_PASSWORD", "set before")
     monkeypatch.setattr(serve, "getpass", lambda _: pytest.fail("asked again"))
     assert serve.asked(load()).password == "set before"
+
+
+def test_whoever_ends_the_questions_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(serve, "getpass", ended)
+    with pytest.raises(BadInput, match="ARENA_PASSWORD"):
+        serve.asked(load())
 
 
 def test_a_link_is_drawn_as_a_square_of_blocks() -> None:
