@@ -52,15 +52,13 @@ def build(referee: Referee, channel: str) -> None:
     html(shown("banner"), elem_id="notices")
     html(shown("study"), elem_id="study-box")
     size = referee.rules.battle_size
-    most = max(size, FEW)
     html(shown("status"), elem_id="line")
-    _form(size, most)
+    _form(size, max(size, FEW))
     with gr.Column(elem_id="battle"):
         html(shown("asked"), elem_id="battle-head")
         reveal = html("", elem_id="reveal")
         with gr.Row(elem_id="panes", equal_height=True):
-            for letter in LETTERS[:most]:
-                _pane(letter)
+            html(shown("pane", letter=LETTERS[0]), elem_id="pane-a")
         html(shown("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
             gr.Textbox(
@@ -102,10 +100,6 @@ def _form(size: int, most: int) -> None:
         html(shown("options", size=str(size), most=str(most)), elem_id="options-box")
         html(shown("demo_note"))
         html(shown("mine"))
-
-
-def _pane(letter: str) -> None:
-    html(shown("pane", letter=letter), elem_id=f"pane-{letter.lower()}")
 
 
 def katex() -> list[str]:

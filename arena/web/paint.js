@@ -10,6 +10,25 @@ const MOVE_MS = 450;
 
 const byId = (id) => document.getElementById(id);
 
+// A battle may have as many panes as there are letters, but Gradio draws only the first, as each
+// component slows the page's loading. The others are copies.
+function copyPanes() {
+  const first = byId("pane-a");
+  if (!first?.querySelector(".reply")) return;
+  for (const letter of LETTERS) {
+    const own = (id) => `${id}-${letter.toLowerCase()}`;
+    if (byId(own("pane"))) continue;
+    const pane = first.cloneNode(true);
+    const better = pane.querySelector("#better-a");
+    pane.id = own("pane");
+    pane.querySelector("#vote-out-a").id = own("vote-out");
+    better.id = own("better");
+    better.firstChild.data = `${tell("arena.better", { letter })} `;
+    pane.querySelector(".reply").setAttribute("aria-label", tell("arena.reply_of", { letter }));
+    first.parentNode.append(pane);
+  }
+}
+
 function elements() {
   const field = (id) => byId(id)?.querySelector("textarea, input");
   const found = {
@@ -39,6 +58,7 @@ function elements() {
   };
   for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
   found.panes = new Map();
+  if (learned()) copyPanes();
   for (const root of document.querySelectorAll("#panes > [id^=pane-]")) {
     const seat = root.id.slice(-1).toUpperCase();
     found.panes.set(seat, {
@@ -56,7 +76,7 @@ function elements() {
       box: root.querySelector(".reply"),
     });
   }
-  const panesReady = learned() && found.panes.size && [...found.panes.values()].every((p) => p.voteOut && p.box);
+  const panesReady = found.panes.size === LETTERS.length && [...found.panes.values()].every((p) => p.voteOut && p.box);
   return panesReady && Object.values(found).every(Boolean) ? found : null;
 }
 

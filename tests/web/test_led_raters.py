@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from arena.adapters.ledger import SqlLedger
+from arena.core.battle.entities import Contender
 from arena.core.study.design import Questions, Study
 from arena.core.study.written import Written, elsewhere
 from arena.play.studies import open_study
 from tests.running import App, running
 from tests.web.test_another_battle import said, shows_its_own_replies
-from tests.web.test_page import BETTER, new_page
-from tests.web.test_studies import NAMES, STUDY
+from tests.web.test_page import BETTER, VOTE_OUT, new_page
+from tests.web.test_studies import STUDY
 
 NOWHERE = "127.0.0.1:9"
 ITEMS = tuple(replace(item, turns=item.turns[:1]) for item in STUDY.items)
@@ -29,22 +30,29 @@ PLAIN = replace(
     STUDY, name="plain", items=ITEMS, raters=20, practice=None, attention=(), after=Questions()
 )
 ASKED = replace(PLAIN, name="asked", after=STUDY.after)
+MANY = replace(
+    PLAIN,
+    name="many",
+    contenders=(*PLAIN.contenders, *(Contender(f"oak {n}", f"oak {n}") for n in range(4))),
+    format="knockout",
+    size=8,
+)
 
 
 async def prepare(url: str) -> None:
     ledger = SqlLedger(url)
     await ledger.open()
-    for study in (PLAIN, ASKED):
+    for study in (PLAIN, ASKED, MANY):
         await ledger.keep(study.name, written(study))
         await open_study(ledger, study, datetime.now(UTC))
     await ledger.close()
 
 
 def written(study: Study) -> list[Written]:
-    replies = enumerate(product(study.items, NAMES))
+    replies = enumerate(product(study.items, study.contenders))
     return [
-        Written(item.id, name, item.asked, (elsewhere(said(number)),))
-        for number, (item, name) in replies
+        Written(item.id, contender.name, item.asked, (elsewhere(said(number)),))
+        for number, (item, contender) in replies
     ]
 
 
@@ -66,6 +74,9 @@ def page(browser: Any) -> Iterator[Any]:
         yield page
 
 
+VOTE = f":is({BETTER}, {VOTE_OUT})"
+
+
 def begun(page: Any, app: App, study: str, rater: str) -> list[str]:
     """The rater's link is followed and its first battle open; the battles that are followed from
     now on, in order."""
@@ -78,7 +89,7 @@ def begun(page: Any, app: App, study: str, rater: str) -> list[str]:
     page.on("request", note)
     page.goto(f"{app.url}/?study={study}&rater={rater}")
     page.click("#study-go")
-    page.wait_for_selector(BETTER)
+    page.wait_for_selector(VOTE)
     return followed
 
 
@@ -100,6 +111,24 @@ def test_each_battle_of_a_study_shows_its_own_replies_alone(
             page.wait_for_selector("#study-after:visible")
             shows_its_own_replies(page, app, followed[-1])
             page.click("#study-next")
+
+
+def test_a_study_of_as_many_contenders_as_there_are_letters_is_judged_to_its_end(
+    page: Any, app: App
+) -> None:
+    followed = begun(page, app, "many", "of eight")
+    for number in range(1, 8):
+        page.wait_for_selector(f"#round-label:has-text('Round {number}')")
+        page.wait_for_selector(VOTE)
+        shows_its_own_replies(page, app, followed[0])
+        entered = page.locator("#panes > [data-seated=true]:visible .pane-name").all_inner_texts()
+        assert entered == [f"Model {letter}" for letter in "ABCDEFGH"[: number + 1]]
+        last = "ABCDEFGH"[number]
+        assert page.get_attribute(f"#pane-{last.lower()} .reply", "aria-label").endswith(last)
+        page.locator(VOTE).first.click()
+    page.wait_for_selector("#study-count:has-text('1 of')")
+    votes = [row for row in app.votes() if row["battle_id"] == followed[0]]
+    assert {row["round"] for row in votes} == set(range(1, 8))
 
 
 STUDIES = "**/api/arena/studies/**"
