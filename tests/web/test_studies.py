@@ -17,10 +17,22 @@ import pytest
 from arena.core.battle.entities import Contender
 from arena.core.ports import Ledger
 from arena.core.study.course import pairs_of
-from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Kind, Questions, Study
+from arena.core.study.design import (
+    BAD,
+    GOOD,
+    LONGEST_CHOICE,
+    Check,
+    Completion,
+    Item,
+    Kind,
+    Questions,
+    Study,
+)
+from arena.core.study.file import parse
 from arena.core.study.written import Written, elsewhere
 from arena.play.admission import Caller, RefereeRules
 from arena.play.studies import close_study, open_study, study_of
+from tests.core.study.test_file import NEEDED, ROWS
 from tests.playing import QUICK, Table
 from tests.web.calling import HOSTED, MAKERS, A, Play, called, problem, voting
 
@@ -224,6 +236,30 @@ def test_what_a_study_does_not_ask_is_refused(play: Play) -> None:
         early = {"battle": opened["battle"], "reasons": ["clear"]}
         assert problem(await rater.post(f"{rater.path}/remarks", early))[0] == 400
         assert "leads its raters" in problem(await client.post(f"{A}/battles", json=free))[1]
+
+    play(scene)
+
+
+def test_whatever_reason_and_mark_a_file_asks_for_can_be_given(play: Play) -> None:
+    choices = ["r" * LONGEST_CHOICE, "of two\nlines"]
+    said = f"{NEEDED}[after]\nreasons = {json.dumps(choices)}\nmarks = {json.dumps(choices)}\n"
+    after = parse(said, "study.toml", ROWS).after
+    study = replace(STUDY, name="wordy", practice=None, attention=(), after=after)
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        await begun(at.ledger, study)
+        rater = Rater(client, "wordy", "r", robot=True)
+        await rater.post(f"{rater.path}/consent", {})
+        id = (await rater.post(f"{rater.path}/battles")).json()["battle"]
+        state = await voting(client, f"{A}/battles/{id}")
+        vote = {"round": 1, "judgement": "drop", "seat": "B", "ballot": state["ballot"]}
+        assert (await rater.post(f"{A}/battles/{id}/votes", vote)).status_code == 200
+        remark = {"battle": id, "reasons": choices, "marks": {"A": choices}}
+        told = await rater.post(f"{rater.path}/remarks", remark)
+        assert told.status_code == 200, told.text
+        votes = await at.ledger.votes()
+        (kept,) = votes[votes["study"] == "wordy"]["reasons"]
+        assert list(kept) == choices
 
     play(scene)
 

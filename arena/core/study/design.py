@@ -26,6 +26,9 @@ class Kind(StrEnum):
 GOOD, BAD = "good reply", "bad reply"
 """Contenders of practice and attention checks."""
 
+MOST_CHOICES, LONGEST_CHOICE = 30, 80
+"""How many reasons or marks a study may offer, and how many characters one has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

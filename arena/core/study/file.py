@@ -19,7 +19,18 @@ from arena.core.battle.entities import (
     Format,
 )
 from arena.core.battle.rules import MAX_TURNS
-from arena.core.study.design import BAD, GOOD, Check, Completion, Item, Questions, Study, Texts
+from arena.core.study.design import (
+    BAD,
+    GOOD,
+    LONGEST_CHOICE,
+    MOST_CHOICES,
+    Check,
+    Completion,
+    Item,
+    Questions,
+    Study,
+    Texts,
+)
 from arena.core.study.faults import Fault, FaultyStudy, tables
 
 Row = tuple[str, Mapping[str, Any] | None, str]
@@ -67,9 +78,12 @@ def _minutes(value: Any) -> float:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    fit = isinstance(value, list) and all(isinstance(v, str) and 0 < len(v) <= 80 for v in value)
-    if not fit or len(set(value)) < len(value) or len(value) > 30:
-        raise ValueError("a list of up to 30 different texts of 1 to 80 characters")
+    longest, most = LONGEST_CHOICE, MOST_CHOICES
+    fit = isinstance(value, list) and all(
+        isinstance(text, str) and 0 < len(text) <= longest for text in value
+    )
+    if not fit or len(set(value)) < len(value) or len(value) > most:
+        raise ValueError(f"a list of up to {most} different texts of 1 to {longest} characters")
     return tuple(value)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from arena.core.battle.entities import LETTERS, LONGEST_LABEL
 from arena.core.battle.view import State
+from arena.core.study.design import LONGEST_CHOICE, MOST_CHOICES
 from arena.core.study.page import RaterPage
 from arena.play.referee import Referee
 from arena.play.studies import LONGEST_COMMENT
@@ -21,6 +22,9 @@ from arena.web.callers import Callers
 
 Name = Annotated[str, Path(max_length=LONGEST_LABEL, pattern="^[^\\x00-\\x1f\\x7f/]+$")]
 Seat = Annotated[str, Field(pattern=f"^[{LETTERS}]$")]
+Choices = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_CHOICE)]], Field(max_length=MOST_CHOICES)
+]
 
 BY_SEAT: Any = Field(default_factory=dict, json_schema_extra={"additionalProperties": False})
 
@@ -36,9 +40,9 @@ class Remark(Body):
     """What the rater says of a battle that they have judged: only what the study asks."""
 
     battle: Label
-    reasons: list[Label] = Field(default_factory=list, max_length=30)
+    reasons: Choices = Field(default_factory=list)
     grades: dict[Seat, Annotated[int, Field(ge=1, le=10), WHOLE]] = BY_SEAT
-    marks: dict[Seat, Annotated[list[Label], Field(max_length=30)]] = BY_SEAT
+    marks: dict[Seat, Choices] = BY_SEAT
     comment: Annotated[str, Field(max_length=LONGEST_COMMENT)] = ""
 
 
