@@ -34,6 +34,7 @@ from arena.play.stage import StageRules
 log = logging.getLogger(__name__)
 
 _HALF = re.compile("[\ud800-\udfff]")
+_NO_LABEL = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 
 HOTTEST = 2
 """The highest temperature that hosts of all kinds take."""
@@ -135,6 +136,17 @@ class Admission:
             raise BadInput(f"The temperature has to be from 0 to {HOTTEST}.")
         return replace(terms, system=system)
 
+    def labels(self, **labels: str) -> None:
+        """Labels stand in lines of their own, in files and on the page. Raises BadInput."""
+        for name, label in labels.items():
+            if len(label) > LONGEST_LABEL:
+                raise BadInput(f"The {name} is too long; {LONGEST_LABEL} characters fit.")
+            if _NO_LABEL.search(label):
+                raise BadInput(
+                    f"The {name} has a sign that no label has (a line break, a tab, NUL, or half a "
+                    "character). Please remove it."
+                )
+
     async def opened(self, key: str, battle_id: str, asked: str) -> Battle | None:
         """The battle that another request opens under this key, or has opened; None where the
         key names this one. One that does not appear was given up, and loses the key. asked: a
@@ -202,9 +214,6 @@ class Admission:
     ) -> Battle:
         """A battle of contenders that were drawn for it. Raises BadInput."""
         chosen = _format(format)
-        for name, label in (("topic", origin.topic), ("study", origin.study)):
-            if len(label) > LONGEST_LABEL:
-                raise BadInput(f"The {name} is too long; {LONGEST_LABEL} characters fit.")
         policy = self._rules.policy
         drawn = draw(
             eligible(seeing(self._hosts, origin.terms), origin.topic),

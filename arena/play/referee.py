@@ -113,6 +113,7 @@ class Referee:
         had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         terms = self._admission.terms(terms, prompt)
+        self._admission.labels(topic=topic, study=study)
         battle_id = str(uuid.uuid4())
         what = (topic, study, session, unattended)
         seen = [sha256(image).hexdigest() for image in images]

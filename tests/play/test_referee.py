@@ -646,8 +646,11 @@ def test_topic_study_and_draw_are_in_the_ledger(tmp_path: Path) -> None:
         assert row["rater"] == "me", "nobody else is named"
         assert row["draw_probability"] == pytest.approx(1 / 3)
         assert row["draw_probability_a"] == row["draw_probability_b"] == pytest.approx(2 / 3)
-        with pytest.raises(BadInput, match="topic"):
-            await at.referee.open("Why?", topic="x" * 65)
+        for label in ("x" * 65, "a\0b", "a\nb", "a\tb", "a\x7f", "half\ud800"):
+            with pytest.raises(BadInput, match="topic"):
+                await at.referee.open("Why?", topic=label)
+            with pytest.raises(BadInput, match="study"):
+                await at.referee.open("Why?", study=label)
 
     on_stage(tmp_path, scene)
 
