@@ -51,7 +51,8 @@ class Bodies:
     def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app = app
         self._largest = largest
-        self._held = self._large = 0
+        self._held = {False: 0, True: 0}
+        """Bytes of all that are there now, by whether they are large."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
@@ -64,7 +65,6 @@ class Bodies:
         large = self._largest < length <= LARGEST_WITH_IMAGES and scope["path"].endswith(
             WITH_IMAGES
         )
-        self._large += length if large else 0
         try:
             if refused := await self._take(length, receive, body, large):
                 await _hang_up(refused, scope, receive, send)
@@ -74,8 +74,7 @@ class Bodies:
                 whole = {"type": "http.request", "body": bytes(body), "more_body": False}
                 await self._app(scope, before(whole, receive), send)
         finally:
-            self._large -= length if large else 0
-            self._held -= 0 if large else len(body)
+            self._held[large] -= len(body)
 
     async def _take(
         self, length: int, receive: Receive, body: bytearray, large: bool
@@ -84,8 +83,7 @@ class Bodies:
         most = length if large else self._largest
         if length > most:
             return refusal(413, HANG_UP)
-        if large and self._large > ROOM_FOR_IMAGES:
-            return refusal(503, HANG_UP | {"Retry-After": "2"})
+        room = ROOM_FOR_IMAGES if large else ROOM
         more = True
         try:
             async with asyncio.timeout(WHOLE_S):
@@ -94,10 +92,10 @@ class Bodies:
                     piece = message.get("body", b"")
                     if len(body) + len(piece) > most:
                         return refusal(413, HANG_UP)
-                    if not large and self._held + len(piece) > ROOM:
+                    if self._held[large] + len(piece) > room:
                         return refusal(503, HANG_UP | {"Retry-After": "2"})
                     body += piece
-                    self._held += 0 if large else len(piece)
+                    self._held[large] += len(piece)
                     more = message.get("more_body", False)
                     if message["type"] == "http.disconnect":
                         return refusal(408, HANG_UP)  # Nobody is there to read it.

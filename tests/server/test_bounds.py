@@ -8,7 +8,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -198,12 +198,27 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     assert problem(rest(sock))[0] == 408
 
 
+@pytest.mark.parametrize(("room", "size"), [("ROOM", 100_000), ("ROOM_FOR_IMAGES", 300_000)])
 def test_bodies_share_so_much_memory_and_no_more(
-    address: tuple[str, int], sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+    address: tuple[str, int],
+    sock: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    room: str,
+    size: int,
 ) -> None:
-    """Room for one and a half: while the first is held the second is not taken, then it is."""
-    monkeypatch.setattr(bodies, "ROOM", 150_000)
-    body = b'{"prompt": "x", "size": 9}'.ljust(100_000)
+    """Room for one and a half: while the first is held the second is not taken, then it is. What is
+    announced and does not come takes none."""
+    monkeypatch.setattr(bodies, room, size * 3 // 2)
+    body = b'{"prompt": "x", "size": 9}'.ljust(size)
+    promised = b"Expect: 100-continue\r\nContent-Length: %d\r\n" % size
+    with ExitStack() as idle:
+        for _ in range(2):
+            other = idle.enter_context(closing(socket.create_connection(address, timeout=30)))
+            other.sendall(posted("/api/arena/battles", promised))
+            assert other.recv(4096).startswith(b"HTTP/1.1 100 ")
+        with closing(socket.create_connection(address, timeout=30)) as other:
+            other.sendall(sized("/api/arena/battles", body))
+            assert problem(rest(other))[0] == 422
     sock.sendall(sized("/api/arena/battles", body)[:-1])
     deadline = time.monotonic() + 30
     told = 422
