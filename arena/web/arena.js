@@ -9,6 +9,7 @@ const PAUSE_MS = 700;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const TYPED = "arena-typed";
+const FORM = ["prompt", "format", "models", "system", "temperature"];
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
@@ -51,7 +52,7 @@ const purpose = { study: words.get("study") ?? "", topic: words.get("topic") ?? 
 // The battle's address, so that Back, a reload and another day come to it.
 function address(id, change = "pushState") {
   const url = new URL(location);
-  for (const used of ["battle", ...(id ? ["prompt", "format", "models", "system", "temperature"] : [])]) url.searchParams.delete(used);
+  for (const used of ["battle", ...(id ? FORM : [])]) url.searchParams.delete(used);
   if (id) url.searchParams.set("battle", id);
   if (url.href !== location.href) history[change](history.state, "", url);
 }
@@ -611,7 +612,8 @@ mounted().then((found) => {
   el = found;
   // Gradio names it in English only.
   document.querySelector(".overflow-menu > button")?.setAttribute("aria-label", tell("arena.more_tabs"));
-  const held = addressed() ?? session();
+  // Of the battle that this tab was at, unless the link is for another one.
+  const held = addressed() ?? (FORM.some((name) => words.has(name)) ? null : session());
   start();
   listen();
   watchHost();

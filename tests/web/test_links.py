@@ -181,6 +181,12 @@ def test_a_link_says_prompt_format_and_number_of_models(page: Any, app: App) -> 
     state = app.get(f"api/arena/battles/{battle(page)}")
     assert len(state["panes"]) == 2 and state["format"] == "knockout"
     assert "prompt=" not in page.url and "models=" not in page.url
+    page.goto(app.url)
+    page.wait_for_selector(BETTER)
+    assert battle(page) == state["battle"], "of this tab, where the address asks for nothing else"
+    page.goto(f"{app.url}/?prompt=How%3F")
+    page.wait_for_selector("#send:not([disabled]):visible")
+    assert page.input_value(PROMPT) == "How?" and not battle(page)
 
 
 def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
