@@ -269,7 +269,7 @@ function unlock() {
   el.undo.disabled = Boolean(pending) || !state?.undo || state.version === battle.spent;
   el.sendFollowUp.disabled = !open || !state.follow_up;
   el.samePrompt.disabled = el.newBattle.disabled = Boolean(pending);
-  el.send.disabled = Boolean(pending) || !host.ready;
+  el.send.disabled = Boolean(pending || reading) || !host.ready;
   el.stop.hidden = state?.phase !== "answering";
   el.stop.disabled = Boolean(pending);
   if (due && !due.button.disabled) send(due.field, due.button);
@@ -525,7 +525,11 @@ function typedBefore() {
 }
 
 function listen() {
-  paintChosen = listenToImages(el, (chosen) => { images = chosen; });
+  paintChosen = listenToImages(el, (chosen = images, whole = true) => {
+    images = chosen;
+    if (!whole) due = null;
+    unlock();
+  });
   el.send.addEventListener("click", open);
   el.sendFollowUp.addEventListener("click", followUp);
   el.equal.addEventListener("click", once(() => vote("tie")));

@@ -4,6 +4,8 @@
 const LONGEST_PX = 1024;
 const MOST_IMAGES = 3;
 
+let reading = 0; // choices whose files are still being read
+
 // The chosen files, each as base64 of a JPEG; what is no image is left out.
 async function readImages(files) {
   const read = await Promise.all(files.slice(0, MOST_IMAGES).map((file) => smaller(file).catch(() => null)));
@@ -24,10 +26,11 @@ async function smaller(file) {
   return canvas.toDataURL("image/jpeg", 0.85).split(",")[1];
 }
 
-// What will be sent, to be looked at and taken back. Told of each change.
+// What will be sent, to be looked at and taken back. Told of each change, of whether all that was
+// chosen is in it, and, by nothing, that more is being read.
 function listenToImages(el, told) {
-  const paint = (images) => {
-    told(images);
+  const paint = (images, whole) => {
+    told(images, whole);
     el.imagesChosen.hidden = !images.length;
     el.imagesChosen.replaceChildren(...images.map((data, index) => {
       const name = tell("arena.image", { number: index + 1 });
@@ -38,10 +41,14 @@ function listenToImages(el, told) {
   };
   el.images.addEventListener("change", async () => {
     const files = [...el.images.files];
+    reading += 1;
+    told();
     const images = await readImages(files);
+    reading -= 1;
     el.images.value = "";
-    if (images.length < Math.min(files.length, MOST_IMAGES)) say(el, tell("arena.images_unread"), "error");
-    paint(images);
+    const whole = images.length === Math.min(files.length, MOST_IMAGES);
+    if (!whole) say(el, tell("arena.images_unread"), "error");
+    paint(images, whole);
   });
   return paint;
 }

@@ -120,6 +120,14 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     page.wait_for_selector("#mine", state="hidden")
 
 
+SLOWLY = """() => {
+  const now = createImageBitmap;
+  const told = new Promise((resolve) => { globalThis.read = resolve; });
+  globalThis.createImageBitmap = async (...asked) => { await told; return now(...asked); };
+}"""
+"""Images are read once the test says so."""
+
+
 def photo() -> bytes:
     """With a place in it, where no pixel tells of one."""
     exif = Image.Exif()
@@ -136,11 +144,21 @@ def test_what_all_are_given_alike_is_asked_seen_and_shared_and_prints(page: Any,
     bodies: list[str] = []
     page.on("request", lambda request: bodies.append(request.post_data or ""))
     files = [{"name": "red.jpg", "mimeType": "image/jpeg", "buffer": photo()}]
+    page.evaluate(SLOWLY)
     page.set_input_files("#images", [*files, {**files[0], "buffer": b"no image"}])
+    page.press(PROMPT, "Enter")
+    page.evaluate("globalThis.read()")
     page.wait_for_selector("#images-chosen img")
     assert "no image" in page.inner_text("#status")
+    page.wait_for_selector("#send:not([disabled])")
+    assert not battle(page), "nothing is asked without what could not be read"
+    page.evaluate(SLOWLY)
+    page.set_input_files("#images", files)
+    page.wait_for_selector("#send[disabled]")
     page.press(PROMPT, "Enter")
+    page.evaluate("globalThis.read()")
     page.wait_for_selector(VOTE_OUT)
+    assert not page.locator("#images-chosen img").count()
     (sent,) = [body for body in bodies if "Be brief." in body]
     (drawn,) = re.findall(r'"images":\["([^"]+)"\]', sent)
     small = Image.open(io.BytesIO(b64decode(drawn)))
