@@ -3,6 +3,7 @@
 
 const RATER = "arena-rater";
 const LONGEST_NAME = 64;
+const SOMEBODY = "-";
 const NO_SUCH = [400, 404, 422];
 
 let led = null;
@@ -11,9 +12,8 @@ let led = null;
 function raterOf(study) {
   const kept = hold(() => localStorage, `${RATER} ${study}`);
   const given = words.get("rater") || words.get("PROLIFIC_PID") || kept;
-  const rater = (given || crypto.getRandomValues(new Uint32Array(3)).join("-")).slice(0, LONGEST_NAME);
-  hold(() => localStorage, `${RATER} ${study}`, rater);
-  return rater;
+  const rater = given || crypto.getRandomValues(new Uint32Array(3)).join("-");
+  return [...rater].slice(0, LONGEST_NAME).join("");
 }
 
 const studyPath = (rest) =>
@@ -48,17 +48,33 @@ async function findPage() {
   return away;
 }
 
+// Whether there is such a study, but nobody can be called as the link says.
+async function isMisnamed() {
+  const { rater, refused } = led;
+  if (/^[\w-]+$/.test(rater)) return false;
+  led.rater = SOMEBODY;
+  await findPage();
+  const is = Boolean(led.page);
+  Object.assign(led, { page: null, refused, said: tell("arena.led.bad_rater_why", { name: rater }) });
+  return is;
+}
+
 // Whether the page's link is that of a study that leads its raters. Other names are but labels.
 async function lead() {
   if (!purpose.study) return false;
   led = { study: purpose.study, rater: raterOf(purpose.study), page: null };
   await findPage();
+  if (!led.page && (await isMisnamed())) {
+    paintSheet({ title: tell("arena.led.bad_rater") });
+    return true;
+  }
   if (!led.page) {
     led = null;
     el.study.hidden = true;
     delete document.documentElement.dataset.led;
     return false;
   }
+  hold(() => localStorage, `${RATER} ${led.study}`, led.rater);
   const url = new URL(location);
   url.searchParams.set("rater", led.rater);
   url.searchParams.delete("battle");

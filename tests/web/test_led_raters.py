@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -209,6 +210,20 @@ def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
     assert not page.is_visible("#study-sheet")
     assert "label" in page.inner_text("#purpose")
     assert page.input_value("#prompt textarea") == "Why?"
+
+
+def test_a_link_whose_rater_can_be_none_says_so_and_leads_nobody_elsewhere(
+    page: Any, app: App
+) -> None:
+    for name in ("a/b", "..", "tab\there", "hid\u200bden"):
+        page.goto("about:blank")  # Another address, not another page, would be told by an event.
+        page.goto(f"{app.url}/?{urlencode({'study': 'plain', 'rater': name})}")
+        page.wait_for_selector("#study-title:text-is('This link cannot be used')")
+        assert "1 to 64" in page.inner_text("#study-text")
+        assert not page.is_visible("#prompt") and not page.is_visible("#study-go")
+    page.goto(f"{app.url}/?study=plain")
+    page.click("#study-go")
+    page.wait_for_selector(BETTER)
 
 
 @pytest.mark.parametrize("how", [*REFUSALS, "gone"])
