@@ -241,6 +241,7 @@ class Studies:
                 "comment": comment.strip(),
             }
             news = Event("remark", now, rater, battle, claim.item, said)
+            course.remarks[battle] = news
             return page(study, course, rater, now), [news]
 
         return await self._move(name, rater, decide)

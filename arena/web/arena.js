@@ -143,6 +143,7 @@ async function lost(there) {
     return;
   }
   if (known?.status === 404 && led) {
+    led.left = there.id;
     paintSheet();
     return;
   }

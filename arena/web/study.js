@@ -80,7 +80,7 @@ async function lead() {
   url.searchParams.delete("battle");
   history.replaceState(history.state, "", url);
   el.studyLink.value = `${location.origin}${location.pathname}?${new URLSearchParams({ study: led.study, rater: led.rater })}`;
-  paintSheet();
+  if (!askOn()) paintSheet();
   return true;
 }
 
@@ -112,7 +112,7 @@ function paintSheet({ title, text } = {}) {
   el.studyBack.hidden = !page?.link;
   el.studyBack.querySelector("a").href = /^https?:/.test(page?.link ?? "") ? page.link : "";
   el.studyOwn.hidden = ["finished", "closed", "away"].includes(phase);
-  el.studyGo.hidden = ["finished", "closed", "away"].includes(phase);
+  el.studyGo.hidden = el.studyOwn.hidden && !owed();
   el.studyGo.textContent = tell(beginning ? "arena.led.agree" : "arena.led.go");
   paintWay();
   attend(el.studyTitle, true);
@@ -134,6 +134,7 @@ async function goOn() {
     const agreed = !agrees || (await askStudy("/consent", { passed: Object.fromEntries(words) }));
     let text = agreed ? "" : led.said;
     let away = await findPage();
+    if (!text && !away && askOn()) return;
     if (!text && !away && led.page?.phase === "ready") {
       if (await enter()) return;
       text = led.said;
@@ -149,12 +150,28 @@ async function enter() {
   const state = await askStudy("/battles", {});
   if (!state) return false;
   el.asked.open = state.images > 0;
+  paintBattle(state.battle);
+  return true;
+}
+
+function paintBattle(id) {
+  el.study.hidden = false;
   el.studySheet.hidden = el.studyAfter.hidden = true;
   document.documentElement.dataset.led = "battle";
   paintWay();
   scrollTo({ top: 0 });
-  follow(state.battle);
+  follow(id);
   attend(el.status);
+}
+
+// The battle at whose end they are asked, if they have not answered and it is still there.
+const owed = () => (led.page?.unsaid !== led.left && led.page?.unsaid) || "";
+
+// Back to it; whether there is one.
+function askOn() {
+  if (!owed()) return false;
+  led.over = null;
+  paintBattle(owed());
   return true;
 }
 
@@ -192,7 +209,10 @@ function paintQuestions(seats) {
     return make("fieldset", {}, make("legend", {}, legend), ...tags);
   };
   const scale = Array.from({ length: grades }, (_, n) => n + 1);
-  el.studyQuestions.replaceChildren(
+  // After a break what was typed before it is still there.
+  const anew = el.studyQuestions.dataset.of !== led.over;
+  el.studyQuestions.dataset.of = led.over;
+  if (anew) el.studyQuestions.replaceChildren(
     ...reasons.length ? [group(tell("arena.led.reasons"), "reasons", reasons, true)] : [],
     ...grades ? seats.map((seat) => group(tell("arena.led.grade", { letter: seat, best: `${grades}` }), `grade ${seat}`, scale, false)) : [],
     ...marks.length ? seats.map((seat) => group(tell("arena.led.marks", { letter: seat }), `marks ${seat}`, marks, true)) : [],
@@ -220,7 +240,10 @@ async function sendAnswers() {
   el.studyNext.disabled = true;
   const { reasons, grades, marks, comment } = answered();
   const any = reasons.length || Object.keys(grades).length || Object.keys(marks).length || comment;
-  const kept = !any || (await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment }));
+  // Of who says nothing the server is told too, as they would be asked again.
+  const told = await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment });
+  const kept = told || !any;
+  if (kept) led.left = led.over;
   el.studyUnsent.textContent = kept ? "" : `${led.said} ${tell("arena.led.unsent")}`;
   // They may have taken a break meanwhile.
   if (kept && !el.studyAfter.hidden) await goOn();

@@ -269,3 +269,40 @@ def test_what_was_said_of_a_battle_is_sent_once_however_often_it_is_pressed(
         remark.continue_()
     page.wait_for_selector(BETTER)
     assert len(held) == 1 and len(followed) == 2
+
+
+def test_what_is_asked_of_a_battle_is_asked_until_it_was_answered(page: Any, app: App) -> None:
+    """Through a break, which leaves what was typed, a reload and the last battle of all; whoever
+    says nothing is not asked again."""
+    followed = begun(page, app, "asked", "breaks")
+    sent: list[dict[str, Any]] = []
+
+    def note(request: Any) -> None:
+        if request.url.endswith("/remarks"):
+            sent.append(request.post_data_json)
+
+    page.on("request", note)
+    comment = "#study-questions textarea"
+    for number in range(4):
+        page.locator(BETTER).first.click()
+        page.wait_for_selector("#study-after:visible")
+        if number in (0, 3):
+            page.fill(comment, "Half a word")
+            page.click("#study-break")
+            page.wait_for_selector("#study-after", state="hidden")
+            page.click("#study-go")
+            page.wait_for_selector("#study-after:visible")
+            assert page.input_value(comment) == "Half a word"
+            page.reload()
+            page.wait_for_selector("#study-after:visible")
+            shows_its_own_replies(page, app, followed[-1])
+            page.fill(comment, "A whole one.")
+        page.click("#study-next")
+        page.wait_for_selector("#study-after", state="hidden")
+        page.wait_for_selector(f"{BETTER}, #study-code:visible")
+        if number == 1:
+            page.reload()
+            page.click("#study-go")
+            page.wait_for_selector(BETTER)
+    assert [remark["comment"] for remark in sent] == ["A whole one.", "", "", "A whole one."]
+    assert [remark["battle"] for remark in sent] == [*dict.fromkeys(followed)]

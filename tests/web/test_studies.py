@@ -254,9 +254,11 @@ def test_whatever_reason_and_mark_a_file_asks_for_can_be_given(play: Play) -> No
         state = await voting(client, f"{A}/battles/{id}")
         vote = {"round": 1, "judgement": "drop", "seat": "B", "ballot": state["ballot"]}
         assert (await rater.post(f"{A}/battles/{id}/votes", vote)).status_code == 200
+        assert (await client.get(rater.path)).json()["unsaid"] == id
         remark = {"battle": id, "reasons": choices, "marks": {"A": choices}}
         told = await rater.post(f"{rater.path}/remarks", remark)
         assert told.status_code == 200, told.text
+        assert told.json()["unsaid"] == ""
         votes = await at.ledger.votes()
         (kept,) = votes[votes["study"] == "wordy"]["reasons"]
         assert list(kept) == choices

@@ -14,8 +14,9 @@ from arena.core.study.design import Questions, Study
 @dataclass(frozen=True, slots=True)
 class RaterPage:
     """phase: closed (also to those who have judged nothing when nothing is left), consent, ready,
-    waiting or finished. battle: the one they are at, if any. practice: what comes next is never counted.
-    end, code, link: once it is finished."""
+    waiting or finished. battle: the one they are at, if any. unsaid: the one they
+    judged last, if the study asks what they think of it and they have not said. practice: what
+    comes next is never counted. end, code, link: once it is finished."""
 
     study: str
     rater: str
@@ -27,6 +28,7 @@ class RaterPage:
     consent: str
     after: Questions
     battle: str = ""
+    unsaid: str = ""
     end: str = ""
     code: str = ""
     link: str = ""
@@ -44,7 +46,10 @@ def page(study: Study, course: Course, rater: str, now: datetime) -> RaterPage:
     elif told.waiting:
         phase = "waiting"
     over = phase == "finished"
-    at = [claim.battle for claim in course.of_rater(rater) if not claim.done]
+    claims = course.of_rater(rater)
+    at = [claim.battle for claim in claims if not claim.done]
+    asks = study.after.any and claims and phase != "closed"
+    unsaid = asks and claims[-1].done and claims[-1].battle not in course.remarks
     return RaterPage(
         study=study.name,
         rater=rater,
@@ -56,6 +61,7 @@ def page(study: Study, course: Course, rater: str, now: datetime) -> RaterPage:
         consent=study.texts.consent,
         after=study.after,
         battle=at[-1] if at else "",
+        unsaid=claims[-1].battle if unsaid else "",
         end=study.texts.end if over else "",
         code=study.completion.code if over else "",
         link=study.completion.link if over else "",
