@@ -6,6 +6,7 @@ const SLOW_MS = 20_000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
 const PAUSE_MS = 700;
+const SIGNED_OUT = 401;
 const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const TYPED = "arena-typed";
@@ -153,7 +154,7 @@ async function lost(there) {
     say(el, tell("arena.battle_gone"), "notice");
     return;
   }
-  say(el, tell("arena.connection_lost"), "error");
+  say(el, tell(known?.status === SIGNED_OUT ? "arena.signed_out" : "arena.connection_lost"), "error");
   setTimeout(() => there === battle && follow(there.id), RETRY_MS);
 }
 
@@ -476,6 +477,14 @@ function write(field, text) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+// Which shortcut a key is: by its place where it writes another alphabet, or digits only with Shift.
+function keyOf({ key, code, shiftKey }) {
+  if (/^[a-z\d]$/i.test(key)) return key.toLowerCase();
+  const [, letter, digit] = /^(?:Key(.)|Digit(.))$/.exec(code) ?? [];
+  if (digit && !shiftKey) return digit;
+  return letter && key > "~" ? letter.toLowerCase() : "";
+}
+
 // The shortcuts; true when the key did something.
 function press(key) {
   const over = OVER.includes(battle?.state?.phase);
@@ -539,6 +548,7 @@ function listen() {
   el.newBattle.addEventListener("click", leaveBattle);
   el.undo.addEventListener("click", undo);
   el.stop.addEventListener("click", stop);
+  el.signIn.addEventListener("click", () => location.reload());
   el.together.addEventListener("click", () => {
     const on = el.together.getAttribute("aria-pressed") !== "true";
     el.together.setAttribute("aria-pressed", on);
@@ -585,28 +595,25 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (typing || el.shareBox.open || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (press(event.key.toLowerCase())) event.preventDefault();
+    if (press(keyOf(event))) event.preventDefault();
   });
 }
 
 // The page's head asks as soon as it is there, long before this script is.
 let early = globalThis.arenaStatus;
 
+const closed = (headline, detail) => ({ ready: false, headline: tell(headline), detail: tell(detail), progress: null, demo: false });
+
 async function readiness() {
   const answer = await fetch(api("status")).catch(() => null);
+  if (answer?.status === SIGNED_OUT) return { ...closed("arena.signed_out", "arena.sign_in"), signedOut: true };
   return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
 async function watchHost() {
   const known = await (early ?? readiness());
   early = null;
-  host = known ?? {
-    ready: false,
-    headline: tell("arena.arena_away"),
-    detail: tell("arena.arena_returns"),
-    progress: null,
-    demo: false,
-  };
+  host = known ?? closed("arena.arena_away", "arena.arena_returns");
   paintReadiness(el, host);
   unlock();
   setTimeout(watchHost, host.ready ? 10_000 : 1000);

@@ -49,7 +49,7 @@ function elements() {
     head: "battle-head", verdicts: "verdict-row", undo: "undo", purpose: "purpose", stop: "stop", together: "together",
     samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
     banner: "banner", headline: "banner-headline", detail: "banner-detail",
-    progress: "banner-progress", demo: "demo-note",
+    progress: "banner-progress", signIn: "banner-sign-in", demo: "demo-note",
     study: "study", studyBar: "study-bar", studyCount: "study-count", studyBreak: "study-break",
     studySheet: "study-sheet", studyTitle: "study-title", studyText: "study-text", studyConsent: "study-consent",
     studyCode: "study-code", studyBack: "study-back", studyOwn: "study-own", studyLink: "study-link", studyGo: "study-go",
@@ -309,6 +309,7 @@ function paintReadiness(el, ready) {
   el.progress.hidden = ready.progress === null;
   if (ready.progress !== null) el.progress.value = ready.progress;
   el.demo.hidden = !ready.demo;
+  el.signIn.hidden = !ready.signedOut;
 }
 
 // Draws what is new of the texts; false if there was no time for all of it.

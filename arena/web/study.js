@@ -95,7 +95,8 @@ function paintSheet({ title, text } = {}) {
   el.study.hidden = el.studySheet.hidden = false;
   el.studyAfter.hidden = true;
   const beginning = phase === "consent";
-  const titles = { consent: page?.study, ready: page?.study, away: tell("arena.arena_away") };
+  const out = led.refused === SIGNED_OUT;
+  const titles = { consent: page?.study, ready: page?.study, away: tell(out ? "arena.signed_out" : "arena.arena_away") };
   el.studyTitle.textContent = title ?? titles[phase] ?? tell(`arena.led.${phase}`);
   const reads = {
     consent: page?.instructions,
@@ -103,7 +104,7 @@ function paintSheet({ title, text } = {}) {
     finished: page?.end,
     waiting: tell("arena.led.waiting_why"),
     closed: tell("arena.led.closed_why"),
-    away: isUnknown() ? led.said : `${led.said}\n${tell("arena.arena_returns")}`,
+    away: out ? tell("arena.sign_in") : isUnknown() ? led.said : `${led.said}\n${tell("arena.arena_returns")}`,
   };
   el.studyText.textContent = [text, reads[phase]].filter(Boolean).join("\n\n");
   el.studyConsent.textContent = beginning ? page.consent : "";

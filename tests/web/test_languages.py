@@ -125,6 +125,15 @@ def test_a_page_in_a_language_that_there_is_none_of_is_in_english(browser: Any, 
     page.context.close()
 
 
+def typed(page: Any, key: str, code: str) -> None:
+    """What a keyboard of another alphabet types at that place."""
+    page.evaluate(
+        """([key, code]) => document.body.dispatchEvent(
+          new KeyboardEvent("keydown", { key, code, bubbles: true }))""",
+        [key, code],
+    )
+
+
 def test_two_visitors_see_one_battle_each_in_their_own_language(browser: Any, app: App) -> None:
     one = opened(browser, app, "es")
     one.fill(PROMPT, "1 + 1 = ?")
@@ -137,6 +146,12 @@ def test_two_visitors_see_one_battle_each_in_their_own_language(browser: Any, ap
     other.wait_for_selector("#pane-a .chip[data-state=complete]")
     assert one.inner_text("#status") == "¿Cuál es el más flojo?"
     assert other.inner_text("#status") == "Lequel est le plus faible\u00a0?"
+    typed(one, "ذ", "Digit2")
+    other.wait_for_selector("#pane-b .chip[data-state=eliminated]")
+    one.wait_for_selector(f"#undo{OPEN}")
+    typed(one, ".", "KeyE")  # As Dvorak's keyboards have it.
+    typed(one, "ع", "KeyU")
+    other.wait_for_selector("#pane-b .chip[data-state=complete]")
     one.locator("#new-battle").click()
     other.wait_for_function(
         "document.querySelector('#status').innerText.includes('terme') || "

@@ -168,6 +168,22 @@ def test_a_rater_who_comes_while_the_arena_is_away_is_led_when_it_is_back(
     page.wait_for_selector(BETTER)
 
 
+def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
+    page.goto(app.url)
+    page.wait_for_selector("#prompt:visible")
+    page.route("**/api/arena/**", lambda route: route.fulfill(status=401, body="{}"))
+    page.wait_for_selector("#banner-headline:text-is('You are no longer signed in.')")
+    with page.expect_navigation():
+        page.click("#banner-sign-in")
+    page.goto(f"{app.url}/?study=plain&rater=out")
+    page.wait_for_selector("#study-title:text-is('You are no longer signed in.')")
+    assert "Load the page again" in page.inner_text("#study-text")
+    assert "by itself" not in page.inner_text("#study-text")
+    page.unroute("**/api/arena/**")
+    page.click("#study-go")
+    page.wait_for_selector(BETTER)
+
+
 def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App) -> None:
     followed = begun(page, app, "plain", "midway")
     refused(page, "busy")
