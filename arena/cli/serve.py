@@ -9,10 +9,11 @@ import ctypes
 import gc
 import io
 import logging
+import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from getpass import getpass
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ def run(options: Namespace) -> int:
     from arena.server import serving
 
     sock = serving.listen(settings.bind, settings.port)
-    console.print("Progressive Arena", style="bold")
+    with unread():
+        console.print("Progressive Arena", style="bold")
     from arena.compose import House
     from arena.server.application import build_app, exposure
 
@@ -53,15 +55,16 @@ def run(options: Namespace) -> int:
     terminal = Terminal()
     house = House(settings, terminal.show)
     house.check()
-    console.print(f"  votes   {house.ledger.place}")
-    if older := config.older_votes(settings):
-        console.print(f"  note    {older}", style="yellow")
-    if warning := exposure(settings, options.share):
-        console.print(f"  note    {warning}", style="yellow")
+    notes = (config.older_votes(settings), exposure(settings, options.share))
+    with unread():
+        console.print(f"  votes   {house.ledger.place}")
+        for note in filter(None, notes):
+            console.print(f"  note    {note}", style="yellow")
     app = build_app(house, shared=options.share)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, settings.stop_s)
     server = serving.Server(app, sock, stopping, settings.proxies)
 
+    @unread()
     def started() -> None:
         console.print(f"  page    [bold]{serving.url_of(sock)}[/bold]", markup=True)
         if options.share:
@@ -73,8 +76,23 @@ def run(options: Namespace) -> int:
         pass  # uvicorn has closed everything and passes the signal on.
     finally:
         terminal.close()
-    console.print("Stopped. Votes are kept.")
+    with unread():
+        console.print("Stopped. Votes are kept.")
     return 0
+
+
+@contextmanager
+def unread() -> Iterator[None]:
+    """What serves goes on though nobody can read any more what it prints: the pipe was closed, the
+    terminal is gone, the log's disk is full."""
+    try:
+        yield
+    except (OSError, SystemExit):  # With a pipe rich would end the program.
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _share_heaps() -> None:
@@ -137,6 +155,7 @@ class Terminal:
         self._bar = Bar()
         self._last = ""
 
+    @unread()
     def show(self, readiness: Readiness, report: str) -> None:
         """report: which hosts and models are used, for the operator's eyes."""
         if readiness.progress is not None and not readiness.ready:
@@ -151,5 +170,6 @@ class Terminal:
             for note in report.splitlines():
                 console.print(f"  {note}")
 
+    @unread()
     def close(self) -> None:
         self._bar.close()

@@ -136,7 +136,10 @@ class _Uvicorn(uvicorn.Server):
                 "not everything was written within %.0f s; it is left to the next start",
                 self._stopping.limit_s,
             )
-        self.should_exit = True
+        except Exception:
+            log.exception("what is done on the way out failed in a way that nothing foresaw")
+        finally:
+            self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.closing()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,13 @@ import pytest
 
 from arena.core.errors import ConfigError
 from arena.server.application import exposure
-from arena.server.serving import listen, url_of
+from arena.server.serving import Server, Stopping, listen, url_of
 from arena.settings import load
 from tests.fake_ollama import FakeModel, FakeOllama
+from tests.forking import Forked
+from tests.nginx import free_port
 from tests.playing import MODELS
-from tests.running import PROGRAM, READY_S, ROOT, App, running, wait_until
+from tests.running import OURS, PROGRAM, READY_S, ROOT, App, fetch, running, wait_until
 
 
 def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
@@ -63,6 +68,50 @@ def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
         assert app.ended()
         (line,) = [line for line in app.lines if key in line]
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
+
+
+def test_a_sigterm_ends_it_also_when_what_is_done_on_the_way_out_fails() -> None:
+    async def fails() -> None:
+        raise RuntimeError("on the way out")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    server = Server(app, listen("127.0.0.1", 0), Stopping(lambda: None, fails))
+    server.run(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [os.pipe, pty.openpty], ids=["a pipe", "a terminal"])
+def test_it_gets_ready_and_stops_though_nobody_reads_it_any_more(
+    tmp_path: Path, line: Callable[[], tuple[int, int]]
+) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    port = free_port()
+    with FakeOllama.in_thread(warm=True) as host:
+        env |= {"DATABASE_URL": f"sqlite:///{tmp_path / 'arena.db'}", "OLLAMA_HOST": host.url}
+        read, write = line()
+        with os.fdopen(read) as printed:
+            with os.fdopen(write, "wb") as out:
+                arena = Forked(["--port", str(port)], ROOT, env | {"PYTHONUNBUFFERED": "1"}, out)
+            assert any("votes" in line for line in iter(printed.readline, ""))
+        status = f"http://127.0.0.1:{port}/api/arena/status"
+        try:
+            wait_until(lambda: arena.poll() is not None or answers(status), "it is ready")
+            assert arena.poll() is None
+            arena.send_signal(signal.SIGTERM)
+            assert arena.wait(READY_S) in (0, -signal.SIGTERM)
+        finally:
+            arena.send_signal(signal.SIGKILL)
+
+
+def answers(status: str) -> bool:
+    try:
+        return bool(fetch(status)["ready"])
+    except OSError:
+        return False
 
 
 @pytest.mark.slow
