@@ -58,7 +58,6 @@ class House:
             thought_tokens=settings.think_tokens,
             remote=settings.remote_models,
             watts=settings.watts,
-            longest_queue=settings.queue,
             peers=self.stores.peers,
         )
         self.supply = Supply(settings, self.hosts, local_ollama=local_ollama)
@@ -83,6 +82,7 @@ class House:
                 longest_line=settings.queue,
                 stage=StageRules(
                     at_once=settings.at_once,
+                    queue=settings.queue,
                     pace=settings.pace,
                     grace_s=settings.grace_s,
                     total_s=round_s(settings),

@@ -56,7 +56,7 @@ class Rounds:
         self._rng = rng
         self._told = told
         self._hosts_of = hosts_of
-        self.line = Line(rules.at_once)
+        self.line = Line(rules.at_once, rules.queue)
         self._stages: dict[str, Stage] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 from arena.core.battle.entities import Battle, Reply
 from arena.core.battle.pace import Pace
@@ -40,11 +41,13 @@ TOO_LONG = "The replies took too long, so this battle ends without a result."
 
 @dataclass(frozen=True, slots=True)
 class StageRules:
-    """at_once: with so many rounds being written a new battle waits in line; pace: the most
-    characters a second, 0 for no limit; grace_s: how long the models write on with nobody
-    looking, unless the battle is played unattended; total_s: the longest a round may take."""
+    """at_once, queue: with so many rounds being written, or so many replies waiting for hosts, a
+    new battle waits in line; pace: the most characters a second, 0 for no limit; grace_s: how long
+    the models write on with nobody looking, unless the battle is played unattended; total_s: the
+    longest a round may take."""
 
     at_once: float = math.inf
+    queue: float = math.inf
     pace: float = 0.0
     grace_s: float = 5.0
     total_s: float = 600.0
@@ -75,10 +78,11 @@ class Stage:
         that. Returns the new replies by seat once all are complete and shown whole; raises
         Abandoned."""
         self._call_off_guard()
-        turn = self._line.stand(at_once=battle.version > NEW)
+        owing = [seat for seat in battle.live if battle.owed(seat)]
+        turn = self._line.stand(len(owing), at_once=battle.version > NEW)
         try:
             await self._wait(battle, turn)
-            writers = {s: self._writer(battle, s) for s in battle.live if battle.owed(s)}
+            writers = {seat: self._writer(battle, seat) for seat in owing}
             await self._show(battle, writers, turn)
         except BaseException:
             await self.close()
@@ -137,7 +141,7 @@ class Stage:
         pace, after = Pace(), SHOWN_AFTER_S + phase_of(battle.seed)
         attendance = self._attendance(battle)
         deadline = self._clock() + self._rules.total_s
-        while True:
+        for look in count():
             if failed := next((w for w in writers.values() if w.fault), None):
                 raise failed.abandoned()
             tracks = {s: w.track for s, w in writers.items()}
@@ -146,9 +150,11 @@ class Stage:
             for letter, writer in writers.items():
                 writer.shown = writer.shown or further.open
                 writer.level = further.shown(tracks[letter])
-            stage, turn.queued = _stage(further, writers.values())
+            stage, queued = _stage(further, writers.values())
+            if look:  # Before that none has had the time to ask for a host.
+                self._line.heard(turn, queued)
             # What one waits for alone would be told of it alone.
-            told = (stage, turn.queued) if together or further.open else ("waiting", 0)
+            told = (stage, queued) if together or further.open else ("waiting", 0)
             try:
                 await screen.show(told)
             except StoreFault:

@@ -402,14 +402,13 @@ def test_no_more_replies_at_once_than_slots_and_the_others_wait_their_turn() -> 
     run(scene)
 
 
-def test_a_full_queue_is_refused_in_words() -> None:
+def test_those_who_wait_for_a_model_keep_nobody_from_another() -> None:
     async def scene() -> None:
         async with FakeOllama([replace(A, tokens_per_s=5.0), B], warm=True) as host:
-            async with pool_of(host, longest_queue=7) as pool:
-                tasks = [asyncio.create_task(reply(pool, "a:1")) for _ in range(8)]
-                await asyncio.sleep(0)
-                with pytest.raises(NoCapacity, match="7 replies are waiting"):
-                    await reply(pool, "a:1")
+            async with pool_of(host) as pool:
+                tasks = [asyncio.create_task(reply(pool, "a:1")) for _ in range(150)]
+                await eventually(lambda: pool.reports()[0].queue == 149)
+                assert isinstance((await reply(pool, "b:1"))[-1], Finished)
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)

@@ -511,7 +511,6 @@ def test_what_was_done_though_the_word_of_it_was_lost_is_done_once(
                 {},
                 (Waiting("t", 0, "m", "w"),),
                 {"w": (Candidate("h", True, True, 0, 1, runner="m"),)},
-                longest=1,
             )
             proxy.lose = 1
             agreed = await peers.agree(desk)

@@ -18,7 +18,7 @@ from arena.adapters.hosts.shared_leases import AnyLeases, SharedLeases
 from arena.adapters.redis import RedisPeers, RedisStore
 from arena.core.battle.entities import Finished
 from arena.core.battle.roster import of_models
-from arena.core.errors import HostFault, NoCapacity, StoreFault
+from arena.core.errors import HostFault, StoreFault
 from arena.core.hosts.placement import Breaker, Candidate, choose
 from arena.core.hosts.sharing import Desk, Waiting
 from tests.core.hosts.choices import CHOICES, by_chance
@@ -27,7 +27,7 @@ from tests.playing import CALM, eventually, writing
 from tests.redis_server import RedisServer
 
 ANYWHERE: frozenset[str] = frozenset()
-NOTHING = Desk({}, (), {}, longest=99)
+NOTHING = Desk({}, (), {})
 
 
 @dataclass
@@ -58,25 +58,25 @@ Opener = Callable[..., AbstractAsyncContextManager[Replica]]
 
 
 @asynccontextmanager
-async def alone(house: House, *, longest: int = 99) -> AsyncIterator[Replica]:
+async def alone(house: House) -> AsyncIterator[Replica]:
     leases: Leases
 
     def counted(model: str, avoid: frozenset[str]) -> Iterable[Candidate]:
         for c in house.of(model, avoid):
             yield replace(c, leases=leases.held(c.host, c.runner), on_host=leases.held(c.host))
 
-    leases = Leases(counted, longest=longest)
+    leases = Leases(counted)
     yield Replica(leases)
 
 
 def among_others(server: RedisServer, prefix: str) -> Opener:
     @asynccontextmanager
     async def opened(
-        house: House, *, longest: int = 99, beat_s: float = 2.5, answer_s: float = 2.0, **times: Any
+        house: House, *, beat_s: float = 2.5, answer_s: float = 2.0, **times: Any
     ) -> AsyncIterator[Replica]:
         store = RedisStore(server.url, prefix=prefix, answer_s=answer_s)
         peers = RedisPeers(store, **times)
-        leases = SharedLeases(house.of, peers, longest=longest, beat_s=beat_s)
+        leases = SharedLeases(house.of, peers, beat_s=beat_s)
         try:
             yield Replica(leases, peers, store)
         finally:
@@ -165,15 +165,17 @@ def test_who_returns_a_lease_and_stands_again_is_before_those_who_came_later(
     run(scene)
 
 
-def test_a_full_queue_refuses_whoever_comes(opened: Opener) -> None:
+def test_however_many_wait_nobody_is_refused_and_a_free_slot_is_given(opened: Opener) -> None:
+    """Whoever comes is of a battle that has begun: new ones wait before that."""
+
     async def scene() -> None:
-        async with opened(House(), longest=2) as here:
-            tickets = await take(here, 3)
-            with pytest.raises(NoCapacity, match="2 replies are waiting"):
-                await here.leases.take("m", ANYWHERE)
+        async with opened(House()) as here:
+            tickets = await take(here, 150)
+            assert places(tickets) == list(range(150))
+            assert (await here.leases.take("n", ANYWHERE)).host
             here.leases.give_back(tickets[1])
             await eventually(lambda: tickets[2].place == 1)
-            assert (await here.leases.take("m", ANYWHERE)).place == 2
+            assert (await here.leases.take("m", ANYWHERE)).place == 149
 
     run(scene)
 

@@ -20,7 +20,7 @@ from arena.play.stage import LEFT, Stage, StageRules
 from arena.play.writer import Abandoned
 from tests.fake_ollama import FakeOllama
 from tests.play.test_stage import DONE, Scripted, Step, battle_of, now, played, writes
-from tests.playing import eventually, table
+from tests.playing import MODELS, QUICK, Viewer, eventually, table
 
 SECONDS: Mapping[str, Sequence[Sequence[Step]]] = {
     model: [[0.1, Text(model), 3.0, DONE]] for model in "xy"
@@ -101,6 +101,55 @@ def test_a_place_counts_those_who_wait_for_a_host() -> None:
         return new
 
     assert max(played(scene).places) == 4
+
+
+def test_new_battles_wait_while_many_replies_wait_for_a_host() -> None:
+    """Those that came with it as well, before their replies can be seen in the queue of the hosts;
+    what goes on never does."""
+
+    async def scene() -> tuple[Watched, ...]:
+        line = Line(9, longest=4)
+        busy = Scripted({model: [[0.02, Queued(4), 4.0, DONE]] for model in "xy"})
+        hosts = Scripted(SECONDS)
+        battles = (
+            *(Watched(f"with it {n}", line, busy) for n in range(3)),
+            Watched("new", line, hosts),
+            Watched("going on", line, hosts, version=4),
+        )
+        await asyncio.sleep(1)
+        assert line.waiting == 2
+        for battle in battles:
+            await battle.end()
+        assert line.waiting == 0
+        return battles
+
+    *_, late, new, going_on = played(scene)
+    assert set(going_on.places) == {0}
+    assert max(late.places) == 5 and max(new.places) == 6
+    assert going_on.written[0] < 4 < new.written[0] < 8, "as soon as there is room"
+
+
+@pytest.mark.slow
+def test_a_battle_that_has_begun_goes_on_however_many_wait(tmp_path: Path) -> None:
+    async def scene() -> None:
+        rules = RefereeRules(stage=replace(QUICK, queue=6, grace_s=60.0))
+        async with FakeOllama(models=MODELS, warm=True, speed=20) as host:
+            async with table(tmp_path, [host], rules=rules, slots=1) as at, at.battle() as begun:
+                await begun.voting()
+                host.fault("stall", frame=2, times=3)
+                new = [await at.referee.open(f"{n}?") for n in range(12)]
+                line = at.referee.rounds.line
+                await eventually(lambda: line.waiting and at.pool.reports()[0].queue >= 6)
+                await host.wait_for(lambda: host.stats.held == len(MODELS))
+                await at.referee.follow_up(begun.battle, "And why?")
+                await begun.until(lambda: begun.now.place > 6)
+                host.release()
+                await begun.voting()
+                for battle in new:
+                    async with Viewer(at.referee, battle.battle) as viewer:
+                        await viewer.voting()
+
+    asyncio.run(scene())
 
 
 def test_whoever_leaves_the_line_makes_room_and_lets_nobody_write() -> None:

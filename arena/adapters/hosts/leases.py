@@ -1,7 +1,8 @@
 """Leases: at most so many replies at once for each runner on each host, first come first served.
 
-Ollama queues without bound for a loaded model and never says how long, so the queue is kept
-here, where it is bounded and its place can be shown. It does not know hosts, only Candidates.
+Ollama queues for a loaded model and never says how long, so the queue is kept here, where the place
+in it can be shown. Nobody is refused: whoever comes is of a battle that has begun. It does not know
+hosts, only Candidates.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from arena.core.errors import NoCapacity
 from arena.core.hosts.placement import Candidate, choose
 
 CandidatesOf = Callable[[str, frozenset[str]], Iterable[Candidate]]
@@ -34,9 +34,8 @@ class Leases:
     """The queue of tickets over all hosts, of one process on its own. Call `serve` whenever a
     host changes."""
 
-    def __init__(self, candidates_of: CandidatesOf, *, longest: int) -> None:
+    def __init__(self, candidates_of: CandidatesOf) -> None:
         self._candidates_of = candidates_of
-        self._longest = longest
         self._held: Counter[tuple[str, str]] = Counter()
         self._waiting: list[Ticket] = []
         self._taken = 0
@@ -51,10 +50,7 @@ class Leases:
         return sum(ticket.model == model for ticket in self._waiting)
 
     async def take(self, model: str, avoid: frozenset[str]) -> Ticket:
-        """A ticket, with a lease at once if there is a free slot. Raises NoCapacity when the
-        queue is full."""
-        if len(self._waiting) >= self._longest:
-            raise queue_is_full(self._longest)
+        """A ticket, with a lease at once if there is a free slot."""
         self._taken += 1
         ticket = Ticket(model, avoid, self._taken)
         self._waiting.append(ticket)
@@ -99,9 +95,3 @@ class Leases:
     def _return(self, ticket: Ticket) -> None:
         self._held[ticket.host, ticket.runner] -= 1
         ticket.host = ""
-
-
-def queue_is_full(longest: int) -> NoCapacity:
-    return NoCapacity(
-        f"{longest} replies are waiting for a free slot. Please try again in a minute."
-    )

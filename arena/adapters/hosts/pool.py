@@ -56,8 +56,9 @@ class HostPool:
 
     options: sent with every reply, unless a contender has its own. thought_tokens: what a reply
     may think beside its num_predict. remote: models whose answers may come from elsewhere, by
-    name. watts: what a host draws, if measured. tls: for https hosts, as OllamaHost takes it. longest_queue: replies that may wait for a free slot. peers: the other replicas that use the
-    same hosts, if any; slots, queue and breakers are then those of all of them together."""
+    name. watts: what a host draws, if measured. tls: for https hosts, as OllamaHost takes it.
+    peers: the other replicas that use the same hosts, if any; slots, queue and breakers are then
+    those of all of them together."""
 
     def __init__(
         self,
@@ -68,7 +69,6 @@ class HostPool:
         thought_tokens: int = 2048,
         remote: Collection[str] = (),
         watts: float | None = None,
-        longest_queue: int = 128,
         peers: Peers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,7 +81,7 @@ class HostPool:
         self.families, self.refusal = fleet.families, fleet.refusal
         self.thinkers, self.doubts = fleet.thinkers, fleet.doubts
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
-        self._leases = self._new_leases(peers, longest_queue)
+        self._leases = self._new_leases(peers)
         self._preloads = self._new_preloads()
         self._alarms: set[asyncio.TimerHandle] = set()
 
@@ -313,10 +313,10 @@ class HostPool:
         start = turn % len(models) if models else 0
         return models[start:] + models[:start]
 
-    def _new_leases(self, peers: Peers | None, longest: int) -> AnyLeases:
+    def _new_leases(self, peers: Peers | None) -> AnyLeases:
         if peers is None:
-            return Leases(self._candidates, longest=longest)
-        return SharedLeases(self._candidates, peers, longest=longest, agreed=self._watch.heed)
+            return Leases(self._candidates)
+        return SharedLeases(self._candidates, peers, agreed=self._watch.heed)
 
     def _new_preloads(self) -> Preloads:
         return Preloads(self._fleet.options_of, self._note, self._timeouts, self._clock)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from arena.adapters.hosts.leases import CandidatesOf, Leases, Ticket, queue_is_full
+from arena.adapters.hosts.leases import CandidatesOf, Leases, Ticket
 from arena.core.errors import StoreFault
 from arena.core.hosts.placement import suitable
 from arena.core.hosts.sharing import Agreement, Desk, Peers, Waiting
@@ -38,13 +38,11 @@ class SharedLeases:
         candidates_of: CandidatesOf,
         peers: Peers,
         *,
-        longest: int,
         agreed: Callable[[Agreement], None] = lambda agreement: None,
         beat_s: float = BEAT_S,
     ) -> None:
         self._candidates_of = candidates_of
         self._peers = peers
-        self._longest = longest
         self._agreed = agreed
         self._beat_s = beat_s
         self._tickets: dict[str, SharedTicket] = {}
@@ -64,8 +62,8 @@ class SharedLeases:
         return sum(ticket.model == model for ticket in self._last.queue) if self._last else 0
 
     async def take(self, model: str, avoid: frozenset[str]) -> Ticket:
-        """A ticket, with a lease at once if there is a free slot. Raises NoCapacity when the
-        queue of all replicas is full, StoreFault when it cannot be reached."""
+        """A ticket, with a lease at once if there is a free slot. Raises StoreFault when the
+        queue of all replicas cannot be reached."""
         ticket = SharedTicket(model, avoid, 0)
         self._line_up(ticket)
         try:
@@ -154,19 +152,15 @@ class SharedLeases:
                     candidates = self._candidates_of(ticket.model, ticket.avoid)
                     wishes[wish] = tuple(suitable(candidates))
         held = {id: (t.host, t.runner) for id, t in self._tickets.items() if t.host}
-        return Desk(held, tuple(waiting), wishes, self._longest, rejoined=self._last is not None)
+        return Desk(held, tuple(waiting), wishes, rejoined=self._last is not None)
 
     def _hear(self, agreement: Agreement) -> None:
-        """What was granted, what refused, and who stands where."""
+        """What was granted, and who stands where."""
         for id, (spot, number) in agreement.granted.items():
             ticket = self._tickets.get(id)
             if ticket and not ticket.host:
                 (ticket.host, ticket.runner), ticket.number, ticket.place = spot, number, 0
                 self._tell(ticket)
-        for id in agreement.refused:
-            ticket = self._tickets.get(id)
-            if ticket and not ticket.heard_of.done():
-                ticket.heard_of.set_exception(queue_is_full(self._longest))
         for place, waiting in enumerate(agreement.queue, start=1):
             ticket = self._tickets.get(waiting.id)
             if ticket and not ticket.host and place != ticket.place:

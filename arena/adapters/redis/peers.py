@@ -100,7 +100,6 @@ def _said(desk: Desk) -> str:
                 wish: [(c.host, c.runner, c.slots, c.rank, c.speed or 0.0) for c in candidates]
                 for wish, candidates in desk.wishes.items()
             },
-            "longest": desk.longest,
             "rejoined": desk.rejoined,
         }
     )
@@ -112,7 +111,6 @@ def _heard(said: Mapping[str, Any]) -> Agreement:
         granted={
             id: ((host, runner), number) for id, (host, runner, number) in said["granted"].items()
         },
-        refused=frozenset(said["refused"]),
         queue=tuple(Waiting(*entry) for entry in said["queue"]),
         held={(host, runner): count for host, runner, count in said["held"]},
         breakers={host: _breaker(data) for host, data in said["breakers"].items()},

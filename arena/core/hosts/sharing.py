@@ -30,24 +30,22 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One replica's part: its leases by ticket, what waits, and the wishes that are named there.
-    The candidates are suitable ones, whatever leases they have. longest: so many may wait on all
-    desks before new ones are refused. `rejoined`: this replica was there before."""
+    The candidates are suitable ones, whatever leases they have. `rejoined`: this replica was
+    there before."""
 
     held: Mapping[str, Spot]
     waiting: tuple[Waiting, ...]
     wishes: Mapping[str, tuple[Candidate, ...]]
-    longest: int
     rejoined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How things stand on all desks. `granted` and `refused` are this desk's tickets; what was
-    granted has its number as well. `held` counts leases, `queue` is in order. `now` is the time
-    that the breakers' times are meant by; `again_s`: when the passing of time changes something."""
+    """How things stand on all desks. `granted` are this desk's tickets, each with its number as
+    well. `held` counts leases, `queue` is in order. `now` is the time that the breakers' times are
+    meant by; `again_s`: when the passing of time changes something."""
 
     granted: Mapping[str, tuple[Spot, int]]
-    refused: frozenset[str]
     queue: tuple[Waiting, ...]
     held: Mapping[Spot, int]
     breakers: Mapping[str, Breaker]

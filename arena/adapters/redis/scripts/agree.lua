@@ -62,7 +62,7 @@ end
 -- This replica's desk, as it says. A grant that it has not seen yet is given anew below.
 local was = desks[me] or {held = {}, waiting = {}}
 local own = {expires = now + lasts, held = mine.held, waiting = {}, wishes = mine.wishes}
-local granted, refused, fresh = {}, {}, {}
+local granted, fresh = {}, {}
 desks[me] = own
 for _, ticket in ipairs(mine.waiting) do
     local id = ticket[1]
@@ -132,25 +132,17 @@ local function serve(replica, id, ticket)
     return true
 end
 
-local served_others, waiting = false, 0
+local served_others = false
 for _, entry in ipairs(in_order()) do
-    if not serve(entry.replica, entry.id, entry.ticket) then
-        waiting = waiting + 1
-    elseif entry.replica ~= me then
+    if serve(entry.replica, entry.id, entry.ticket) and entry.replica ~= me then
         served_others = true
     end
 end
 for _, ticket in ipairs(fresh) do
     local id = ticket[1]
-    if waiting >= mine.longest then
-        table.insert(refused, id)
-    else
-        number = number + 1
-        own.waiting[id] = {number, ticket[3], ticket[4]}
-        if not serve(me, id, own.waiting[id]) then
-            waiting = waiting + 1
-        end
-    end
+    number = number + 1
+    own.waiting[id] = {number, ticket[3], ticket[4]}
+    serve(me, id, own.waiting[id])
 end
 
 for replica in pairs(changed) do
@@ -174,6 +166,6 @@ for host, runners in pairs(held) do
     end
 end
 return cjson.encode({
-    granted = granted, refused = refused, queue = told, held = counts,
+    granted = granted, queue = told, held = counts,
     breakers = breakers, now = now, again = again,
 })
