@@ -243,8 +243,8 @@ def test_a_runner_that_was_silent_beside_another_reply_is_asked_for_one_at_a_tim
         slow = model("b:1", text="word " * 60, tokens_per_s=40.0)
         # Two slots are promised and one is there, as with a family that nobody knew of.
         async with FakeOllama([A, slow], warm=True, num_parallel=1) as host:
-            hasty = replace(CALM, warm=0.4)
-            async with pool_of(host, slots=2, timeouts=hasty) as pool:
+            hasty, clock = replace(CALM, warm=0.4), Clock()
+            async with pool_of(host, slots=2, timeouts=hasty, clock=clock) as pool:
                 first, second = await asyncio.gather(
                     reply(pool, "b:1"), reply(pool, "b:1"), return_exceptions=True
                 )
@@ -252,6 +252,24 @@ def test_a_runner_that_was_silent_beside_another_reply_is_asked_for_one_at_a_tim
                 assert [fault.kind for fault in faults] == ["silent"]
                 await asyncio.gather(reply(pool, "b:1"), reply(pool, "b:1"))
                 assert pool.refusal() == ""
+                assert any("one reply of b:1 at a time" in p for p in pool.problems)
+                clock.now += 300
+                assert not pool.problems, "it may have been chance"
+
+    run(scene)
+
+
+def test_a_reply_that_stalls_beside_another_tells_nothing_of_slots() -> None:
+    async def scene() -> None:
+        slow = model("b:1", text="word " * 60, tokens_per_s=100.0)
+        async with FakeOllama([A, slow], warm=True, num_parallel=2) as host:
+            async with pool_of(host, slots=2, timeouts=replace(CALM, gap=0.3)) as pool:
+                host.fault("stall", frame=2)
+                both = await asyncio.gather(
+                    reply(pool, "b:1"), reply(pool, "b:1"), return_exceptions=True
+                )
+                assert [r.kind for r in both if isinstance(r, HostFault)] == ["silent"]
+                assert not pool.problems
 
     run(scene)
 

@@ -61,6 +61,11 @@ class Account:
                 self._written = True
 
     @property
+    def begun(self) -> bool:
+        """Something of the reply has come."""
+        return self._begun is not None
+
+    @property
     def room(self) -> int | None:
         """Frames of text until the reply has its length, where what is left of the thought's
         would let it go on."""

@@ -236,11 +236,12 @@ class HostPool:
             name = state.local.get(model, model)
             cold = state.resident is None or not state.ready(model)
             asked = replace(request, model=name, cold=cold)
+            account = Account(state.url, asked, self._timeouts)
+        with self._noting(state, model, contender.name, account):
             said = [m["content"] for m in request.messages if m["role"] == "user"]
             foreseen = self._fleet.abilities(model).may_close_unopened(request.think)
             unopened = state.unopened.get(model, foreseen)
             splitter = Splitter(said, thinks=unopened)
-            account = Account(state.url, asked, self._timeouts)
             chat = state.host.chat(asked)
             async with aclosing(chat), aclosing(heard(chat, splitter, account)) as events:
                 async for event in events:
@@ -253,15 +254,27 @@ class HostPool:
                         yield event
 
     @contextmanager
-    def _noting(self, state: HostState, model: str, contender: str) -> Iterator[None]:
+    def _noting(
+        self, state: HostState, model: str, contender: str, account: Account | None = None
+    ) -> Iterator[None]:
+        """account: of the reply that is asked for."""
         try:
             yield
         except HostFault as fault:
-            self._note(state, model, fault, contender)
+            unheard = account is not None and not account.begun
+            self._note(state, model, fault, contender, unheard=unheard)
             raise
 
-    def _note(self, state: HostState, model: str, fault: HostFault, contender: str = "") -> None:
-        beside = self._leases.held(state.url, state.runner(model)) > 1
+    def _note(
+        self,
+        state: HostState,
+        model: str,
+        fault: HostFault,
+        contender: str = "",
+        *,
+        unheard: bool = False,
+    ) -> None:
+        beside = unheard and self._leases.held(state.url, state.runner(model)) > 1
         state.note(model, fault, contender=contender, beside=beside)
         # The text may name a model, which together with its time would unmask a contender.
         log.warning("a reply failed at %s: %s (see the Hosts tab)", state.url, fault.kind)

@@ -1,6 +1,6 @@
 """What is amiss on a host and how to mend it, in words for the operator. It asks nothing."""
 
-from arena.adapters.hosts.state import REPLACED_S, HostState
+from arena.adapters.hosts.state import LATELY_S, HostState
 from arena.core.hosts.placement import Share
 
 
@@ -26,7 +26,7 @@ def problems_of(state: HostState, now: float) -> list[str]:
     ]
     said += [
         f"{state.url} lets another model answer for {model}: a proxy in between? It is not "
-        f"asked for {model} for {REPLACED_S / 60:.0f} minutes."
+        f"asked for {model} for {LATELY_S / 60:.0f} minutes."
         for model in state.replaced
         if state.replaces(model)
     ]

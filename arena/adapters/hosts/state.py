@@ -26,8 +26,8 @@ CONTENDER_KINDS = frozenset(_ITS | {"cut off", "garbled", "failed", "refused", "
 BUSY_S = 1.0
 FRESH_S = 1.0
 """What a host holds is asked again before a reply if it was not asked for so long."""
-REPLACED_S = 300.0
-"""How long a host is not asked for a model for which it let another one answer."""
+LATELY_S = 300.0
+"""How long it counts that a host let another model answer, or was silent beside another reply."""
 MEASURED = 200
 """So many of the newest replies of a model count for its figures."""
 
@@ -96,7 +96,7 @@ class HostState:
         self.evicted: dict[str, tuple[str, ...]] = {}
         self.fleeting: set[str] = set()
         self.remote: set[str] = set()
-        self.single: set[str] = set()
+        self.single: dict[str, float] = {}
         self.seen: dict[str, ResidentModel] = {}
         self._contexts: dict[str, int] = {}
         self.loads.clear()
@@ -221,8 +221,8 @@ class HostState:
         """Replies at once for the model's runner, as far as is known or was seen."""
         name = self.local.get(model, "")
         families = self.installed[name].families if name in self.installed else ()
-        one = self.runner(model) in self.single or not ONE_AT_A_TIME.isdisjoint(families)
-        return 1 if one else self.slots
+        since = self._clock() - self.single.get(self.runner(model), -inf)
+        return 1 if since < LATELY_S or not ONE_AT_A_TIME.isdisjoint(families) else self.slots
 
     def runner(self, model: str) -> str:
         """What answers for the model: Ollama loads weights once for all models made from them,
@@ -283,7 +283,7 @@ class HostState:
         self, model: str, fault: HostFault, *, contender: str = "", beside: bool = False
     ) -> None:
         """Count a fault and draw the conclusions. contender: whose reply it was, if one's.
-        beside: another reply was being written by the same runner."""
+        beside: nothing of it had come, and another was being written by the same runner."""
         now = self._clock()
         if contender and fault.kind in CONTENDER_KINDS:
             self.contenders[contender] = self.contenders[contender].failed(now)
@@ -299,7 +299,7 @@ class HostState:
         elif fault.kind == "busy":
             self.busy_until = now + BUSY_S
         elif fault.kind == "silent" and beside:
-            self.single.add(self.runner(model))
+            self.single[self.runner(model)] = now
         elif fault.kind in LOAD_KINDS:
             self.loads[model] = self.loads[model].failed(now)
             self.load_faults[model] = str(fault)
@@ -347,4 +347,4 @@ class HostState:
 
     def replaces(self, model: str) -> bool:
         """The host let another model answer for it lately."""
-        return self._clock() - self.replaced.get(model, -inf) < REPLACED_S
+        return self._clock() - self.replaced.get(model, -inf) < LATELY_S
