@@ -170,6 +170,11 @@ def test_whatever_stops_a_replica_waits_longer_than_the_replica() -> None:
     assert int(compose["services"]["arena-1"]["stop_grace_period"].rstrip("s")) > needed
 
 
+def test_a_replica_is_started_again_however_long_what_it_needs_is_away() -> None:
+    unit = "systemd/progressive-arena@.service"
+    assert found(r"^StartLimitIntervalSec=(\d+)$", unit) == ["0"], "it never gives up"
+
+
 def test_settings_in_the_files_are_settings_of_the_arena() -> None:
     assert set(found(r"^([A-Z_]+)=", "systemd/progressive-arena.env")) <= KEYS
     unit = " ".join(found(r"^Environment=(.+)$", "systemd/progressive-arena@.service"))
