@@ -572,6 +572,22 @@ def test_one_silent_poll_is_no_outage_but_two_are() -> None:
     run(scene)
 
 
+def test_while_hosts_are_looked_at_a_model_that_is_gone_makes_no_question_fail() -> None:
+    async def scene() -> None:
+        async with FakeOllama([A, B], warm=True) as host, FakeOllama([A], warm=True) as late:
+            async with pool_of(host, late) as pool:
+                host.evict("b:1", deleted=True)
+                late.fault("no_first_frame", on="/api/version")
+                look = asyncio.create_task(pool.look())
+                await eventually(lambda: len(pool.reports()[0].models) == 1)
+                assert not (pool.problems or pool.doubts() or pool.refusal())
+                late.release()
+                await look
+                assert "fewer than two" in pool.refusal()
+
+    run(scene)
+
+
 def test_a_model_the_host_denies_is_not_asked_for_until_the_next_look() -> None:
     async def scene() -> None:
         async with FakeOllama([A, B], warm=True) as host, pool_of(host) as pool:

@@ -271,7 +271,8 @@ class Fleet:
 
     def _digests(self) -> dict[str, str]:
         installed = self._installed()
-        return {c.model: installed[c.model].digest for c in self._playable}
+        # While hosts are looked at, what one has just been seen to lack is playable still.
+        return {c.model: installed[c.model].digest for c in self._playable if c.model in installed}
 
     def options_of(self, model: str) -> dict[str, Any]:
         """What a model is loaded with: as its first contender is asked."""
