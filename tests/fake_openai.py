@@ -81,6 +81,8 @@ class FakeOpenAI:
         self.asked.append(body)
         if refusal := self._refusal(request):
             return refusal
+        if self.answer and self.hold:
+            return StreamingResponse(self._stream(request, body), self.answer[0])
         if self.answer:
             return JSONResponse(self.answer[1], self.answer[0])
         if unknown := [field for field in self.refused if field in body]:

@@ -219,6 +219,21 @@ def test_a_prompt_that_the_model_would_see_a_part_of_is_never_answered(version: 
     run(scene)
 
 
+def test_a_host_that_does_not_say_how_long_a_prompt_is_is_not_waited_for() -> None:
+    async def scene() -> None:
+        small = Contender("b:1", "b:1", options={"num_ctx": 256})
+        async with FakeOllama([A, model("b:1")], warm=True, version=OLD) as host:
+            async with pool_of(host, timeouts=replace(CALM, warm=0.3)) as pool:
+                host.fault("no_first_frame")
+                ask = [{"role": "user", "content": THAI[:50]}]
+                with pytest.raises(HostFault) as told:
+                    async with asyncio.timeout(10):
+                        [event async for event in pool.reply(small, ask, seed=1)]
+                assert told.value.kind == "silent"
+
+    run(scene)
+
+
 # Hosts and slots ---------------------------------------------------------------------------------
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from arena.adapters.hosts import HostPool
+from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.core.battle.entities import Contender, Finished, Text, Thought
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.ports import HostEvent
@@ -27,9 +28,11 @@ async def pool_of(
     ollama: Sequence[FakeOllama] = (),
     roster: Sequence[Contender] = (),
     token: str = "",
+    timeouts: HostTimeouts = CALM,
     **known: Any,
 ) -> AsyncIterator[HostPool]:
-    pool = HostPool(options={"num_ctx": 4096, "num_predict": 64}, timeouts=CALM, **known)
+    options = {"num_ctx": 4096, "num_predict": 64}
+    pool = HostPool(options=options, timeouts=timeouts, **known)
     roster = roster or [Contender(name, name) for name in MODELS]
     addresses = [(host.url, token) for host in hosts]
     await pool.use([(host.url, "") for host in ollama], roster, 1, openai=addresses)
@@ -161,6 +164,17 @@ async def fault_of(pool: HostPool, name: str = BIG) -> str:
     with pytest.raises(HostFault) as told:
         await reply(pool, name)
     return told.value.kind
+
+
+def test_an_error_whose_words_do_not_come_is_not_waited_for() -> None:
+    async def scene() -> None:
+        hasty = replace(CALM, warm=0.3, cold=0.3)
+        async with FakeOpenAI(MODELS) as host, pool_of(host, timeouts=hasty) as pool:
+            host.answer, host.hold, host.script = (500, None), True, [""]
+            async with asyncio.timeout(10):
+                assert await fault_of(pool) == "silent"
+
+    run(scene)
 
 
 BROKEN: dict[str, tuple[list[Any], str]] = {

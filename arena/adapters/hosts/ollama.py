@@ -145,7 +145,8 @@ class OllamaHost:
             options["num_predict"] = request.reply_tokens + request.thought_tokens
         limit: float | None = self._timeouts.first(request.messages, cold=request.cold)
         with self._translated():
-            length = await self._length(request, options) if self._cuts else 0
+            async with asyncio.timeout(limit):
+                length = await self._length(request, options) if self._cuts else 0
             async with aclosing(self._client.frames(request, options)) as stream:
                 begun = b""
                 for looks in count():

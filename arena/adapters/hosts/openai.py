@@ -144,7 +144,8 @@ class OpenAIHost:
                     async with aclosing(EventSource(response).aiter_sse()) as events:
                         yield events
                     return
-                text = _words((await response.aread()).decode(errors="replace"))
+                async with asyncio.timeout(limit):
+                    text = _words((await response.aread()).decode(errors="replace"))
             finally:
                 await response.aclose()
             named = {field for field in MAY_BE_UNKNOWN if field in text and field in sent}
