@@ -233,3 +233,13 @@ def test_what_settings_allow_can_be_reached(
     assert timeouts_of(settings).total == reply_s
     stage = made.referee.rules.stage
     assert stage.total_s >= least_round_s and (environment or stage.total_s == 600)
+
+
+@pytest.mark.parametrize(("redis", "grace_s"), [("", 0.5), ("redis://127.0.0.1:1/0", 3.0)])
+def test_replicas_hear_of_a_viewer_elsewhere_before_they_miss_one(
+    tmp_path: Path, redis: str, grace_s: float
+) -> None:
+    ledger = f"sqlite:///{tmp_path / 'arena.db'}"
+    for asked, held in (("0.5", grace_s), ("5", 5.0)):
+        told = {"DATABASE_URL": ledger, "REDIS_URL": redis, "ARENA_GRACE": asked}
+        assert House(load(told, None)).referee.rules.stage.grace_s == held

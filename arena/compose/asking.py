@@ -15,6 +15,9 @@ SLOWEST = 10.0
 """Tokens a second that a model has to write, where as many are allowed as take longer than what
 everybody has."""
 
+HEARD_S = 3.0
+"""Within this time replicas have heard of each other's viewers, which they tell once a second."""
+
 
 def timeouts_of(settings: Settings) -> HostTimeouts:
     tokens = settings.max_tokens + settings.think_tokens
@@ -31,6 +34,11 @@ def round_s(settings: Settings) -> float:
     timeouts, longest = timeouts_of(settings), [{"content": " " * settings.max_prompt}]
     begun = max(timeouts.first(longest, cold=cold) for cold in (True, False))
     return max(StageRules().total_s, begun + timeouts.total)
+
+
+def grace_s(settings: Settings) -> float:
+    """How long models write on with nobody looking."""
+    return max(settings.grace_s, HEARD_S) if settings.redis_url else settings.grace_s
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext | None:

@@ -13,7 +13,7 @@ from arena.adapters import language
 from arena.adapters.hosts import HostPool
 from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
-from arena.compose.asking import options_of, round_s, timeouts_of, tls_of
+from arena.compose.asking import grace_s, options_of, round_s, timeouts_of, tls_of
 from arena.compose.stores import stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply
 from arena.core.battle.matchup import Policy
@@ -84,7 +84,7 @@ class House:
                     at_once=settings.at_once,
                     queue=settings.queue,
                     pace=settings.pace,
-                    grace_s=settings.grace_s,
+                    grace_s=grace_s(settings),
                     total_s=round_s(settings),
                 ),
             ),
