@@ -28,7 +28,7 @@ def settled(battle: Battle, round: int, ballot: str) -> Round | None:
     for played in battle.rounds:
         if played.ballot == ballot or (not ballot and played.number == round):
             return played
-    if ballot and ballot != rules.ballot(battle):
+    if ballot and not rules.is_ballot(battle, ballot):
         raise StaleVote("This ballot is no longer valid: the battle has moved on.")
     return None
 

@@ -109,7 +109,8 @@ def _item(row: Mapping[str, Any], model: str) -> str:
 
 def _prompt(row: Mapping[str, Any]) -> str:
     """What all the rounds of a battle began with."""
-    first: str = next(m["content"] for m in row["conversation_a"] if m["role"] == "user")
+    said = row["conversation_a"]
+    first: str = next((m["content"] for m in said if m["role"] == "user"), said[0]["content"])
     return first
 
 

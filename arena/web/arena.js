@@ -107,12 +107,12 @@ function receive(event) {
   // Two replicas may tell of one battle; an older word that comes late is no news.
   if (state && state.version >= (before?.version ?? 0)) battle.state = state;
   if (!battle.state) return;
-  const { phase, round } = battle.state;
+  const { phase } = battle.state;
   if (OVER.includes(phase)) source.close();
   announce(before, battle.state);
   repaint();
   if (!state) return;
-  if (phase !== "voting" || before?.round !== round) battle.openSince = 0;
+  if (phase !== "voting" || !before || turnOf(before) !== turnOf(battle.state)) battle.openSince = 0;
   draw();
   if (led && OVER.includes(phase)) judged();
   else unmask();
@@ -521,6 +521,7 @@ function keepTyped() {
     format: el.formats.querySelector("input:checked")?.value,
     battle: battle?.id,
     unanswered: Boolean(pending ?? missed),
+    signsIn: Boolean(host.signedOut),
     at: location.search,
     images: [],
   };
@@ -528,10 +529,13 @@ function keepTyped() {
   for (const more of [{}, { images }]) hold(() => sessionStorage, TYPED, JSON.stringify({ ...typed, ...more }));
 }
 
-// What was typed at this address before the page was loaded again.
+// What was typed at this address before the page was loaded again, or somebody signed in: not what
+// was left by whoever comes anew.
 function typedBefore() {
   const typed = JSON.parse(hold(() => sessionStorage, TYPED));
-  return typed?.at === location.search ? typed : null;
+  const again = performance.getEntriesByType("navigation")[0]?.type === "reload" || typed?.signsIn;
+  hold(() => sessionStorage, TYPED, null);
+  return again && typed?.at === location.search ? typed : null;
 }
 
 function listen() {
@@ -636,7 +640,8 @@ function begin(held) {
   paintPurpose(el, purpose);
   const typed = typedBefore();
   paintChosen(typed?.images ?? []);
-  prefill(typed ?? { ...Object.fromEntries(words), ...purpose });
+  const link = { ...Object.fromEntries(words), ...purpose };
+  prefill(typed ? { ...typed, prompt: typed.prompt || link.prompt } : link);
   addEventListener("pagehide", keepTyped);
   if (!held) {
     if (typed?.unanswered) say(el, tell("arena.no_answer"), "error");

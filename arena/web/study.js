@@ -151,6 +151,7 @@ async function enter() {
   const state = await askStudy("/battles", {});
   if (!state) return false;
   el.asked.open = state.images > 0;
+  led.left = null;  // It may be one that was gone and is made anew.
   paintBattle(state.battle);
   return true;
 }

@@ -40,10 +40,12 @@ def battle(id: str, a: str, b: str, winner: str, **fields: Any) -> Any:
 
 @pytest.fixture
 def judged(ledger: Path) -> Path:
+    # As other programs call whoever asks.
+    human = [{"role": "human", "content": "Why?"}, *talk("Why?", "great")[1:]]
     rows = [
         battle("v1", "great", "poor", "model_a"),
         battle("v2", "poor", "great great", "model_b"),
-        battle("v3", "great", "great", "tie"),
+        vote("v3", "x", "y", "tie", conversation_a=human, conversation_b=human),
         battle("v4", "poor", "great", "model_a", excluded_reason="identity"),
         battle("v5", "great", "poor", "model_a", rater="r2"),
     ]

@@ -352,9 +352,13 @@ def test_what_was_typed_stays_when_a_lost_request_loads_the_page_again(page: Any
     page.wait_for_selector(BETTER)
     assert page.input_value(FOLLOW_UP) == "And at night?"
     assert page.input_value(PROMPT) == ""
-    page.goto(f"{app.url}/?topic=law&battle=")
+    page.click("#new-battle")
+    page.fill("#system", "Be brief.")
+    page.goto("about:blank")
+    page.goto(f"{app.url}/?topic=law")
     page.wait_for_selector(f"#send{OPEN}")
-    assert page.input_value("#topic") == "law", "another link asks for what it asks for"
+    assert not page.input_value("#system"), "whoever comes anew begins anew"
+    assert page.input_value("#topic") == "law"
 
 
 @pytest.mark.slow

@@ -133,14 +133,21 @@ def ballot(battle: Battle) -> str:
     """The single-use ballot of the open round: whoever holds it may vote, once. It cannot be
     guessed, nor tried for the seed, with which the same models would say the same; after an undo, a
     follow-up, or another vote before it, it is another one. Empty unless voting is open."""
+    before = battle.rounds[-1].ballot_id if battle.rounds else ""
+    return _ballot(battle, f"/{before}/{len(battle.prompts)}")
+
+
+def is_ballot(battle: Battle, said: str) -> bool:
+    """Of the open round; also as an older arena, or a replica of one, has told the page."""
+    return bool(said) and said in (ballot(battle), _ballot(battle, ""))
+
+
+def _ballot(battle: Battle, more: str) -> str:
     if battle.phase is not Phase.VOTING:
         return ""
     # Battles of an older arena that are still under way have no secret.
     secret = battle.origin.secret or battle.seed
-    before = battle.rounds[-1].ballot_id if battle.rounds else ""
-    said = (
-        f"{battle.id}/{secret}/{battle.round}/{battle.superseding}/{before}/{len(battle.prompts)}"
-    )
+    said = f"{battle.id}/{secret}/{battle.round}/{battle.superseding}{more}"
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
@@ -10,7 +11,16 @@ import pytest
 
 from arena.core.battle.entities import PANES, Battle, Format, Judgement, Phase, Verdict
 from arena.core.battle.outcome import pairs, placings
-from arena.core.battle.rules import MAX_TURNS, answer, follow_up, open_battle, void, vote
+from arena.core.battle.rules import (
+    MAX_TURNS,
+    answer,
+    ballot,
+    follow_up,
+    is_ballot,
+    open_battle,
+    void,
+    vote,
+)
 from arena.core.errors import BadInput, NotYet, StaleVote
 from tests.core.battle.play import BAD, TIE, answered, contenders, drop, opened, reply, voted
 
@@ -307,3 +317,12 @@ def test_a_void_battle_keeps_the_rounds_that_were_voted_on() -> None:
         1,
     )
     assert placings(battle) == (("B", "C"), ("A",))
+
+
+def test_a_ballot_that_an_older_arena_has_told_still_is_one() -> None:
+    battle = open_battle("b", Format.ELIMINATION, contenders(3), "Why?", seed=5)
+    told = hashlib.sha256(b"b/5/1/").hexdigest()[:24]
+    assert not is_ballot(battle, told) and not is_ballot(battle, "")
+    battle = answered(battle)
+    assert is_ballot(battle, told) and is_ballot(battle, ballot(battle)) and told != ballot(battle)
+    assert not is_ballot(answered(voted(battle, drop("A"))), told)
