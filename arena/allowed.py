@@ -98,7 +98,9 @@ def redis(text: str) -> str:
         path = (
             re.fullmatch(r"/?\d*/?", parts.path) and "@" not in parts.query and not parts.fragment
         )
-        sound = bool(path and parts.hostname and parts.port != 0)
+        # Without a host it is this machine, as for every client of Redis.
+        named = parts.hostname or not parts.netloc.rpartition("@")[2]
+        sound = bool(path and named and parts.port != 0)
     if text and not sound:
         raise ValueError
     return text

@@ -144,6 +144,8 @@ def test_an_account_without_a_home_is_told_what_to_set(monkeypatch: pytest.Monke
     "url",
     [
         "redis://127.0.0.1",
+        "redis:///0",
+        "redis://:secret@/0",
         "redis://me:sec%2Fret@redis:6379/0?client_name=arena",
         "rediss://:secret@[::1]:6380/",
         "unix:///run/redis@1/redis.sock?db=2",

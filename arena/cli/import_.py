@@ -43,7 +43,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="check the files as the import would, and write nothing",
+        help="check the files as the import would, and write no vote",
     )
 
 

@@ -32,6 +32,9 @@ NEW = 1
 TOLD_S = 1.0
 """How often whoever waits in line is told of a new place."""
 
+ASKED_TICKS = 5
+"""By then each reply has asked for a host and has heard of its place there, if it waits."""
+
 LEFT = (
     "The page was closed while the models were writing, so they were stopped and this battle "
     "ends without a result."
@@ -151,7 +154,7 @@ class Stage:
                 writer.shown = writer.shown or further.open
                 writer.level = further.shown(tracks[letter])
             stage, queued = _stage(further, writers.values())
-            if look:  # Before that none has had the time to ask for a host.
+            if queued or look >= ASKED_TICKS:
                 self._line.heard(turn, queued)
             # What one waits for alone would be told of it alone.
             told = (stage, queued) if together or further.open else ("waiting", 0)

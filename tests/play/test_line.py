@@ -109,7 +109,8 @@ def test_new_battles_wait_while_many_replies_wait_for_a_host() -> None:
 
     async def scene() -> tuple[Watched, ...]:
         line = Line(9, longest=4)
-        busy = Scripted({model: [[0.02, Queued(4), 4.0, DONE]] for model in "xy"})
+        # As where hosts are shared through a Redis far away.
+        busy = Scripted({model: [[0.15, Queued(4), 4.0, DONE]] for model in "xy"})
         hosts = Scripted(SECONDS)
         battles = (
             *(Watched(f"with it {n}", line, busy) for n in range(3)),

@@ -274,8 +274,8 @@ class HostPool:
         *,
         unheard: bool = False,
     ) -> None:
-        beside = unheard and self._leases.held(state.url, state.runner(model)) > 1
-        state.note(model, fault, contender=contender, beside=beside)
+        beside = self._leases.held(state.url, state.runner(model)) > 1
+        state.note(model, fault, contender=contender, unheard=unheard if beside else None)
         # The text may name a model, which together with its time would unmask a contender.
         log.warning("a reply failed at %s: %s (see the Hosts tab)", state.url, fault.kind)
         if fault.kind == "busy":

@@ -280,10 +280,10 @@ class HostState:
         return sum(newest) / len(newest) if newest else None
 
     def note(
-        self, model: str, fault: HostFault, *, contender: str = "", beside: bool = False
+        self, model: str, fault: HostFault, *, contender: str = "", unheard: bool | None = None
     ) -> None:
         """Count a fault and draw the conclusions. contender: whose reply it was, if one's.
-        beside: nothing of it had come, and another was being written by the same runner."""
+        unheard: nothing of it had come; None where no other was written by the same runner."""
         now = self._clock()
         if contender and fault.kind in CONTENDER_KINDS:
             self.contenders[contender] = self.contenders[contender].failed(now)
@@ -298,8 +298,8 @@ class HostState:
             self.remote.add(model)
         elif fault.kind == "busy":
             self.busy_until = now + BUSY_S
-        elif fault.kind == "silent" and beside:
-            self.single[self.runner(model)] = now
+        elif fault.kind == "silent" and unheard is not None:  # No fault of the whole host.
+            self.single |= {self.runner(model): now} if unheard else {}
         elif fault.kind in LOAD_KINDS:
             self.loads[model] = self.loads[model].failed(now)
             self.load_faults[model] = str(fault)

@@ -114,6 +114,9 @@ def _odds(assumed: Assumed, gap: Floats) -> tuple[Floats, Floats]:
 QUADRATURE = 40
 """Points of Gauss and Hermite; a logit of taste and suit is met to a thousandth by fewer."""
 
+EQUAL = 1e-9
+"""Logits by which a fit of equals differs at most."""
+
 WIDEST = 40.0
 """Logits, beyond which no gap is looked for."""
 
@@ -136,7 +139,7 @@ def assumptions(votes: pd.DataFrame, assumed: Assumed) -> tuple[Assumed, int, in
     counts = Counts.of(votes)
     fit = counts.fit()
     first = np.sort(fit.theta[fit.group == 0])[::-1]
-    if len(first) < 2 or first[0] <= first[1]:
+    if len(first) < 2 or first[0] - first[1] < EQUAL:
         raise BadInput("Only with votes on two contenders that differ can it be told.")
     ranked = counted(votes)
     prompt = ranked["prompt_id"].astype(TEXT).fillna("")
