@@ -274,17 +274,17 @@ def test_a_runner_that_was_silent_beside_another_reply_is_asked_for_one_at_a_tim
     run(scene)
 
 
-@pytest.mark.parametrize("stalled", [1, 3])
+@pytest.mark.parametrize(("replies", "stalled"), [(2, 1), (3, 3)])
 def test_replies_that_stall_beside_another_tell_nothing_of_slots_nor_of_the_host(
-    stalled: int,
+    replies: int, stalled: int
 ) -> None:
     async def scene() -> None:
         slow = model("b:1", text="word " * 60, tokens_per_s=100.0)
         async with FakeOllama([A, slow], warm=True, num_parallel=4) as host:
             async with pool_of(host, slots=4, timeouts=replace(CALM, gap=0.3)) as pool:
                 host.fault("stall", frame=2, times=stalled)
-                replies = [reply(pool, "b:1") for _ in range(stalled + 1)]
-                said = await asyncio.gather(*replies, return_exceptions=True)
+                asked = [reply(pool, "b:1") for _ in range(replies)]
+                said = await asyncio.gather(*asked, return_exceptions=True)
                 faults = [r.kind for r in said if isinstance(r, HostFault)]
                 assert faults == ["silent"] * stalled
                 assert not pool.problems

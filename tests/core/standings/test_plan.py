@@ -48,7 +48,8 @@ def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
     assert (seen.contenders, seen.per_prompt, raters, prompts) == (3, 3, 6, 30)
     assert seen.gap > 0 and seen.taste == Assumed().taste
     alike = [("a", "c"), ("b", "c"), ("a", "b"), ("b", "a"), ("c", "a"), ("c", "b"), ("a", "d")]
-    level = ledger([(a, b, "model_a") for a, b in [*alike, ("b", "d")] * 3])
+    won = [(a, b, "model_a") for a, b in [*alike, ("b", "d")]]
+    level = ledger([*won, ("d", "c", "tie")] * 3)
     with pytest.raises(BadInput, match="differ"):
         assumptions(level.assign(prompt_id="", study=""), Assumed())
     with pytest.raises(BadInput):
