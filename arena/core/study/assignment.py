@@ -171,14 +171,15 @@ def _matched(
 def _seated(
     names: Sequence[str], own: Sequence[Claim], holding: Sequence[Claim], rng: random.Random
 ) -> tuple[str, ...]:
-    """In the order in which each has sat least: for this rater, then for all."""
+    """In the order in which each has sat least: for this rater, as far as one sat there twice, then
+    for all, since raters of few prompts would each begin with a seat of their own."""
     mine = _sat([claim for claim in own if claim.kind is Kind.REAL])
     everyone = _sat(holding)
 
     def weight(order: tuple[str, ...]) -> tuple[int, int, float]:
         places = list(enumerate(order))
         return (
-            sum(2 ** min(mine[p], 30) for p in places),
+            sum(2 ** min(max(mine[p] - 1, 0), 30) for p in places),
             sum(everyone[p] for p in places),
             rng.random(),
         )

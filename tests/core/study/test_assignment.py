@@ -124,6 +124,15 @@ def test_for_one_rater_each_contender_sits_left_about_as_often_as_right(
         assert abs(sat[0, f"c{n}"] - sat[1, f"c{n}"]) <= 3
 
 
+def test_where_each_judges_little_seats_are_even_over_all() -> None:
+    for seed in range(60):
+        crowd = Crowd(study(4, 5, raters=6), seed)
+        crowd.play([f"r{n}" for n in range(12)])
+        claims = crowd.course.claims.values()
+        sat = Counter((place, name) for c in claims for place, name in enumerate(c.seats))
+        assert max(abs(sat[0, f"c{n}"] - sat[1, f"c{n}"]) for n in range(5)) <= 3, seed
+
+
 def test_a_rater_practises_is_checked_between_prompts_and_judges_some_again_seats_swapped() -> None:
     asked = study(6, 3, raters=1, per_rater=4, repeats=2, practice=CHECK, attention=(CHECK, CHECK))
     crowd = Crowd(asked, 1)
