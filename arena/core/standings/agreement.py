@@ -277,7 +277,7 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
     off = same[shared] - agrees[found.rater[shared]]
     together = found.rater[shared] * len(table) + found.prompt[found.item[shared]]
-    lower, upper = wilson(agrees, count / _worse(off, agrees, count, together))
+    lower, upper = wilson(agrees, count / design_effect(off, agrees, count, together))
     columns = {
         "rater": np.array(found.raters, dtype=object),
         "votes": np.bincount(found.rater, minlength=number),
@@ -305,7 +305,7 @@ def _mean(by: Ints, values: Floats, number: int) -> Floats:
     return total / np.where(count > 0, count, np.nan)
 
 
-def _worse(off: Floats, share: Floats, number: Ints, together: Ints) -> float:
+def design_effect(off: Floats, share: Floats, number: Ints, together: Ints) -> float:
     """By how much the variance of shares of so many exceeds that of independent ones, over all of
     them; 1 at least. off: each judgement's distance from its share; together: which err so."""
     alone = float(np.nansum(share * (1 - share) * number))

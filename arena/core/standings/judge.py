@@ -16,8 +16,8 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from arena.core.arrays import Ints
-from arena.core.standings.agreement import cohen_kappa, wilson
+from arena.core.arrays import Floats, Ints
+from arena.core.standings.agreement import cohen_kappa, design_effect, wilson
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT
 
@@ -111,12 +111,13 @@ def _share(
 ) -> dict[str, object]:
     """holds: by item, any number of each. prompts: those of the items."""
     number, value = len(holds), float(holds.to_numpy().mean()) if len(holds) else np.nan
-    off = (holds - value).groupby(prompts.reindex(holds.index).to_numpy())
-    together = off.sum().to_numpy(float)
-    # Where all say the same, nothing tells how far they err together.
-    alone = number * value * (1 - value)
-    worth = number / max(float(together @ together) / alone, 1) if alone > 0 else len(together)
-    lower, upper = wilson(np.array([value]), np.array([worth]))
+    share, count = np.array([value]), np.array([number])
+    together, alike = pd.factorize(prompts.reindex(holds.index))
+    worth = float(len(alike))  # Where all say the same, nothing tells how far they err together.
+    if 0 < value < 1:
+        off: Floats = holds.to_numpy() - share
+        worth = number / design_effect(off, share, count, together)
+    lower, upper = wilson(share, np.array([worth]))
     found = {"measure": measure, "value": value, "lower": lower[0], "upper": upper[0]}
     return found | {"people": people, "number": number}
 
