@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from arena.core.errors import ConfigError
+from arena.core.errors import ConfigError, line_of
 
 
 def values_of(file: Path) -> Mapping[str, str | None]:
@@ -24,7 +24,7 @@ def values_of(file: Path) -> Mapping[str, str | None]:
             "right to read it, or take it away."
         ) from None
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = line_of(error)
         raise ConfigError(
             f"{file}, line {line}: this is not UTF-8. Save it again as UTF-8."
         ) from None

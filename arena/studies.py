@@ -16,7 +16,7 @@ import pandas as pd
 from arena import frames
 from arena import settings as config
 from arena.core.battle.record import KINDS
-from arena.core.errors import BadInput
+from arena.core.errors import BadInput, line_of
 from arena.core.ports import Ledger
 from arena.core.standings import agreement
 from arena.core.standings.judge import EXCLUDED, FINDINGS, JUDGE, family, findings
@@ -87,7 +87,7 @@ def read(place: Path) -> tuple[Study, dict[str, bytes], list[str]]:
     try:
         text = place.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = line_of(error)
         said = "This is not UTF-8. Save it again as UTF-8."
         raise FaultyStudy([Fault(f"{place.name}, line {line}", said)]) from None
     except FileNotFoundError:

@@ -13,7 +13,7 @@ from arena.allowed import ModelSource
 from arena.core.battle import roster as rosters
 from arena.core.battle.entities import Contender
 from arena.core.battle.naming import Installed, line_up
-from arena.core.errors import ConfigError, HostFault
+from arena.core.errors import ConfigError, HostFault, line_of
 from arena.settings import Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
@@ -113,7 +113,7 @@ def roster_of(settings: Settings) -> tuple[Contender, ...]:
             f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
         ) from None
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = line_of(error)
         raise ConfigError(
             f"ARENA_ROSTER={settings.roster}: line {line} is not UTF-8. Save it again as UTF-8."
         ) from None

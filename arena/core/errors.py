@@ -193,3 +193,8 @@ class LedgerFault(ArenaError):
             "The arena's ledger cannot be used just now. Votes that were acknowledged are kept. "
             "Please try again in a moment; a vote cannot count twice."
         )
+
+
+def line_of(error: UnicodeDecodeError) -> int:
+    """In a file that is not UTF-8 throughout, counted from 1."""
+    return error.object[: error.start].count(b"\n") + 1
