@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.adapters.hosts import HostPool, HostTimeouts
 from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger

@@ -1,27 +1,21 @@
-"""Live battles and their event feed, in the memory of this process.
+"""Live battles, in the memory of this process.
 
 Lost when it dies, but for what `parking` and `journal` put on the disk, which the next process
 takes up. It does not know the rules of a battle, only its id, version and phase, and whether
 somebody is still to enter.
 """
 
-import asyncio
 import logging
 import math
 import sqlite3
 import time
-from bisect import bisect_right
-from collections import OrderedDict, defaultdict
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from arena.core.battle import view
 from arena.core.battle.entities import Battle, Phase
 from arena.core.codec import line, read_line
 from arena.core.errors import StaleVote, UnknownBattle
-from arena.core.ports import Delta, Event, Piece
 
 T = TypeVar("T")
 
@@ -33,7 +27,6 @@ CALM_S = 15.0
 To come back takes half a millisecond; what is still here is what memory grows by when many play."""
 AHEAD_S = 600.0
 """So long it stays where somebody is still to enter, who may have written already."""
-HEARTBEAT_S = 5.0
 CACHE_KIB = 256
 """Of the file of calm battles that is kept in memory."""
 _TABLE = """
@@ -257,90 +250,3 @@ def _drop_old(entries: OrderedDict[str, tuple[float, T]], limit: float) -> list[
     while entries and next(iter(entries.values()))[0] <= limit:
         dropped.append(entries.popitem(last=False)[0])
     return dropped
-
-
-@dataclass(slots=True)
-class _Channel:
-    events: list[tuple[int, Event]] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    viewers: int = 0
-
-
-class MemoryFeed:
-    """`core.ports.Feed` as one list a battle; followers wait on an event."""
-
-    def __init__(self, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._channels: defaultdict[str, _Channel] = defaultdict(_Channel)
-        self._heartbeat_s = heartbeat_s
-        self._closed = False
-
-    async def publish(self, battle_id: str, event: Event, *, playing: bool = False) -> int:  # noqa: ARG002 -- no other replica
-        channel = self._channels[battle_id]
-        number = channel.events[-1][0] + 1 if channel.events else 1
-        channel.events.append((number, event))
-        # Wakes those who wait now; the others look at the list before they wait.
-        channel.changed.set()
-        channel.changed.clear()
-        return number
-
-    async def follow(
-        self, battle_id: str, after: int = 0
-    ) -> AsyncGenerator[list[tuple[int, Event]], None]:
-        channel = self._channels[battle_id]
-        channel.viewers += 1
-        try:
-            while not self._closed:
-                batch = channel.events[bisect_right(channel.events, after, key=itemgetter(0)) :]
-                if batch:
-                    after = batch[-1][0]
-                    yield batch
-                    continue
-                try:
-                    async with asyncio.timeout(self._heartbeat_s):
-                        await channel.changed.wait()
-                except TimeoutError:
-                    yield []
-        finally:
-            channel.viewers -= 1
-
-    def told(self, battle_id: str) -> tuple[Event, ...]:
-        """All events of the battle so far."""
-        channel = self._channels.get(battle_id)
-        return tuple(event for _, event in channel.events) if channel else ()
-
-    def last(self, battle_id: str) -> int:
-        """The number of the last of them; 0 where there is none."""
-        channel = self._channels.get(battle_id)
-        return channel.events[-1][0] if channel and channel.events else 0
-
-    def take_up(self, battle_id: str, events: Sequence[Event], last: int = 0) -> None:
-        """Go on after the events that another process told. last: the number of the last one,
-        where they are not numbered from 1."""
-        start = last - len(events) + 1 if last else 1
-        self._channels[battle_id] = _Channel(list(enumerate(events, start=start)))
-
-    def found_again(self, battle: Battle) -> None:
-        """Go on where nobody knows what was told: with all text, and how things are. Its numbers
-        are beyond all that were ever used, also where this is not the first time: the time in ms.
-        Whoever comes with one from before gets the text anew."""
-        channel = self._channels[battle.id] = _Channel()
-        pieces = tuple(
-            Piece(seat.letter, turn, reply.text)
-            for seat in battle.seats
-            for turn, reply in enumerate(seat.replies)
-        )
-        first = time.time_ns() // 1_000_000
-        text = [(first, Delta(pieces))] if pieces else []
-        channel.events = [*text, (first + 1, view.state(battle))]
-
-    def viewers(self, battle_id: str) -> int:
-        channel = self._channels.get(battle_id)
-        return channel.viewers if channel else 0
-
-    def forget(self, battle_id: str) -> None:
-        self._channels.pop(battle_id, None)
-
-    def close(self) -> None:
-        self._closed = True
-        for channel in self._channels.values():
-            channel.changed.set()

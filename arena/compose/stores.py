@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.adapters.journal import Journal
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark

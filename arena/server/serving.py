@@ -22,6 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from arena.addresses import reached_at
 from arena.core.errors import ArenaError, ConfigError
 from arena.server.connection import Connection
+from arena.web.api.events import Straight
 from arena.web.gate import Peers
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ class Server:
         if proxies:
             app = ProxyHeadersMiddleware(app, list(proxies))
         config = uvicorn.Config(
-            Peers(app),
+            Straight(Peers(app)),
             http=Connection,
             log_level="warning",
             access_log=False,

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import arena.adapters.battles
-from arena.adapters.battles import AHEAD_S, CALM_S, KEEP_S, MemoryBattles, MemoryFeed
+from arena.adapters.battles import AHEAD_S, CALM_S, KEEP_S, MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.compose.stores import MemoryStores
 from arena.core.battle.entities import Battle, Format, Judgement, Phase, Verdict

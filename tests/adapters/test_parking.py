@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.adapters.parking import Parked, park, unpark
 from arena.core.battle.entities import Format
 from arena.core.battle.view import state

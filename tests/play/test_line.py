@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.adapters.battles import MemoryFeed
+from arena.adapters.feed import MemoryFeed
 from arena.core.battle.entities import Text
 from arena.core.battle.view import State
 from arena.core.errors import NoCapacity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from arena.adapters.battles import MemoryFeed
+from arena.adapters.feed import MemoryFeed
 from arena.core.battle.view import Pane, State
 from arena.core.ports import Delta, Piece
 from arena.play.metrics import MOST_BATTLES, Metrics

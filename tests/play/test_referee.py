@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from arena.adapters.battles import MemoryBattles, MemoryFeed
+from arena.adapters.battles import MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.core.battle.entities import Battle, Finished, Reply
 from arena.core.battle.rules import answer, ballot, void

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.adapters.battles import MemoryFeed
+from arena.adapters.feed import MemoryFeed
 from arena.core.battle.entities import (
     Battle,
     Contender,

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from arena.adapters.battles import CALM_S, MemoryBattles, MemoryFeed
+from arena.adapters.battles import CALM_S, MemoryBattles
+from arena.adapters.feed import MemoryFeed
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import StoreFault

@@ -6,15 +6,16 @@ or made.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Annotated, Any, cast
 
+import orjson
 from fastapi import APIRouter, Header, Path
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.core.battle.view import State
 from arena.core.errors import StoreFault, UnknownBattle
@@ -30,6 +31,9 @@ LAST = {"decided": "finished", "void": "void"}
 HALF = 0.5
 """An elimination and what follows it are one event of the feed; the first has its number less
 this, so that a stream can be resumed between them."""
+BODY = "http.response.body"
+STRAIGHT = "arena.straight"
+"""In a scope: what sends to the browser past all layers in between."""
 
 BattleId = Annotated[str, Path(max_length=64, description="`battle` of the battle's state.")]
 LastEventId = Annotated[
@@ -125,12 +129,19 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
                         continue  # Told late, by a replica that was slow.
                     for name, at, body in _named(number, event, before, anew=number == anew):
                         if at > after:
-                            data, own = json.dumps(body), f"{at:.1f}".removesuffix(".0")
+                            data, own = _written(body), f"{at:.1f}".removesuffix(".0")
                             yield format_sse_event(event=name, data_str=data, id=own)
                     if isinstance(event, State):
                         if event.phase in OVER:
                             return
                         before = event
+
+
+def _written(body: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(body).decode()
+    except TypeError:  # Half a character, which it refuses.
+        return json.dumps(body)
 
 
 def _begun(batch: Sequence[tuple[int, Event]], after: float) -> tuple[int, float]:
@@ -202,14 +213,33 @@ def _out(state: State) -> set[str]:
 
 
 class EventStream(StreamingResponse):
-    """It ends as soon as the browser hangs up, not at the next failed send: viewers are counted."""
+    """It ends as soon as the browser hangs up, not at the next failed send: viewers are counted.
+    Its head goes out through all layers of the app; none of these changes what follows, which
+    takes the short way where the server has one."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def tell() -> None:
-            async with aclosing(cast("AsyncGenerator[bytes, None]", self.body_iterator)):
-                await self.stream_response(send)
+            begun = {"status": self.status_code, "headers": self.raw_headers}
+            await send({"type": "http.response.start", **begun})
+            straight: Send = scope.get(STRAIGHT, send)
+            messages = cast("AsyncGenerator[bytes, None]", self.body_iterator)
+            async with aclosing(messages):
+                async for message in messages:
+                    await straight({"type": BODY, "body": message, "more_body": True})
+            await straight({"type": BODY, "body": b"", "more_body": False})
 
         await until_gone(tell(), receive)
+
+
+class Straight:
+    """Outermost of all layers: keeps their way to the browser for who may take it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[STRAIGHT] = send
+        await self._app(scope, receive, send)
 
 
 async def until_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
