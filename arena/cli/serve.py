@@ -5,7 +5,6 @@ It draws what the house tells. It does not know adapters or Gradio.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import io
 import logging
@@ -13,7 +12,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from getpass import getpass
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,6 @@ from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.core.ports import Readiness
-
-M_ARENA_MAX = -8
-"""Of `mallopt(3)`, as malloc.h has it."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -43,7 +39,7 @@ def run(options: Namespace) -> int:
     # What is imported stays; looking through it for garbage takes a fifth of the start. The app
     # enables it again.
     gc.disable()
-    from arena.server import serving
+    from arena.server import memory, serving
 
     sock = serving.listen(settings.bind, settings.port)
     with unread():
@@ -51,7 +47,7 @@ def run(options: Namespace) -> int:
     from arena.compose import House
     from arena.server.application import build_app, exposure
 
-    _share_heaps()
+    memory.share_heaps()
     terminal = Terminal()
     house = House(settings, terminal.show)
     house.check()
@@ -93,16 +89,6 @@ def unread() -> Iterator[None]:
                 stream.flush()
             except OSError:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _share_heaps() -> None:
-    """Each thread would have a heap of its own, and Arrow one more, and none gives back what it
-    needed once: 25 MB at the start, and as many in the first thousands of battles."""
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())
-    with suppress(AttributeError, OSError, TypeError):  # Another C library than GNU's.
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def asked(settings: Settings, **given: Any) -> Settings:

@@ -5,7 +5,7 @@ It does not know adapters, only the house that holds them.
 
 from __future__ import annotations
 
-import gc
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from arena.compose import House
 from arena.core.errors import ArenaError, NotInstalled
+from arena.server import memory
 from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web import shared as shared_page
@@ -46,10 +47,12 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await house.open()
-        _settle_memory()
+        memory.settle()
+        giving_back = asyncio.create_task(memory.give_back())
         try:
             yield
         finally:
+            giving_back.cancel()
             await house.close()
 
     app = FastAPI(
@@ -147,12 +150,3 @@ async def _close_queue(page: Blocks) -> None:
     """Gradio's queue looks for work a thousand times a second, and no event of the page is put
     into it. Gradio starts it whatever it is told, so it is closed after that."""
     page._queue.close()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- there is no other way to it
-
-
-def _settle_memory() -> None:
-    """What start-up built stays; without this, collecting it again stalls every stream. From here
-    on garbage is collected where the start did without."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5000, 20, 20)
-    gc.enable()
