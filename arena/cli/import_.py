@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from arena.core.errors import BadInput, KnownVotes
 
 if TYPE_CHECKING:
     from arena.core.battle.record import VoteRow
+    from arena.core.ports import Ledger
 
 
 class Stopped(Exception):
@@ -33,7 +34,7 @@ def arguments(parser: ArgumentParser) -> None:
         "CSV, Parquet, JSON lines or a JSON array: of our own export, of LMArena's releases, "
         "MT-bench's judgments, PPE, compar:IA or Open WebUI's feedback, or with model_a, model_b "
         "and winner alone. All files or, if anything is wrong, none; what "
-        "is here already is refused."
+        "is here already is refused, and so is what names a study that was opened here."
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
     study = "what to call these votes; default: as they say, else the file's name"
@@ -66,11 +67,12 @@ def run(options: Namespace) -> int:
                 if folder and not options.dry_run:
                     keep = partial(pictures.keep, digests=images, folder=folder)
                     frames.from_ledger(settings, keep, "made")
-                count = frames.from_ledger(
-                    settings,
-                    lambda ledger: ledger.add(coming, dry=options.dry_run),
-                    "empty" if options.dry_run else "made",
-                )
+
+                async def add(ledger: Ledger) -> int:
+                    apart = _apart(coming, await ledger.openings())
+                    return await ledger.add(apart, dry=options.dry_run)
+
+                count = frames.from_ledger(settings, add, "empty" if options.dry_run else "made")
         except KnownVotes as fault:
             places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)
@@ -110,6 +112,19 @@ def _until(stop: Event, rows: Iterable[VoteRow]) -> Iterator[VoteRow]:
     for row in rows:
         if stop.is_set():
             raise Stopped
+        yield row
+
+
+def _apart(rows: Iterable[VoteRow], opened: Collection[str]) -> Iterator[VoteRow]:
+    """Raises BadInput at a vote that would join those that raters of a study have cast here: it
+    would count as one of theirs, also while they are blind, and nothing could tell it apart."""
+    for row in rows:
+        if row.study in opened:
+            raise BadInput(
+                f"The vote {row.id:.60} is of a study {row.study} that was opened here, and would "
+                "count as one of its own. Nothing was imported. Give these votes another name with "
+                "--study, then import again."
+            )
         yield row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,21 @@ def test_a_study_takes_no_name_that_votes_from_elsewhere_carry(
     file.write_text(file.read_text() + 'answers = "live"\n')
     told = run("study", "open", file)
     assert told.code == 1 and "Give this one another name" in told.err
+
+
+def test_no_votes_from_elsewhere_join_a_study_that_was_opened(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path)
+    (tmp_path / "prompts.csv").write_text("id,prompt\nplain,Why?\n")
+    file.write_text(STUDY + 'answers = "live"\n')
+    assert run("study", "open", file).code == 0
+    foreign = tmp_path / "foreign.csv"
+    foreign.write_text("model_a,model_b,winner,study\nx,y,tie,\nx,y,tie,shapes\n")
+    for how in ((), ("--study", "shapes"), ("--study", "shapes", "--dry-run")):
+        told = run("import", foreign, *how)
+        assert told.code == 1 and "of a study shapes that was opened here" in told.err, how
+        assert "Give these votes another name with --study" in told.err
+    on_ledger(ledger, lambda kept: close_study(kept, "shapes", datetime.now(UTC)))
+    assert run("import", foreign).code == 1
+    assert "2 votes imported" in run("import", foreign, "--study", "theirs").out
