@@ -284,13 +284,16 @@ def from_ledger(
     settings: Settings,
     work: Callable[[Ledger], Coroutine[Any, Any, Result]],
     absent: Absent = "empty",
+    *,
+    looking: bool = False,
 ) -> Result:
     """What `work` makes of the ledger that the settings name; of one without votes where that is
-    not there, unless that is `absent` otherwise. Raises ArenaError."""
+    not there, unless that is `absent` otherwise. looking: as of `compose.ledger_of`. Raises
+    ArenaError."""
     from arena import compose
 
     async def run() -> Result:
-        async with compose.ledger_of(settings, absent) as ledger:
+        async with compose.ledger_of(settings, absent, looking=looking) as ledger:
             return await work(ledger)
 
     # In a thread of its own: a notebook has a running event loop in this one.

@@ -21,6 +21,7 @@ from arena.cli.terminal import Bar, console, errors
 from arena.core.errors import BadInput, KnownVotes
 
 if TYPE_CHECKING:
+    from arena.compose import Absent
     from arena.core.battle.record import VoteRow
     from arena.core.ports import Ledger
 
@@ -72,7 +73,8 @@ def run(options: Namespace) -> int:
                     apart = _apart(coming, await ledger.openings())
                     return await ledger.add(apart, dry=options.dry_run)
 
-                count = frames.from_ledger(settings, add, "empty" if options.dry_run else "made")
+                absent: Absent = "empty" if options.dry_run else "made"
+                count = frames.from_ledger(settings, add, absent, looking=options.dry_run)
         except KnownVotes as fault:
             places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)

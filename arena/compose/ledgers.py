@@ -25,12 +25,16 @@ whose ledger was lost would take it up; to others it may be one without votes, k
 
 
 @asynccontextmanager
-async def ledger_of(settings: Settings, absent: Absent = "refused") -> AsyncIterator[SqlLedger]:
-    """The ledger that the settings name, open, for commands and notebooks. Raises ConfigError
-    and LedgerFault."""
+async def ledger_of(
+    settings: Settings, absent: Absent = "refused", *, looking: bool = False
+) -> AsyncIterator[SqlLedger]:
+    """The ledger that the settings name, open, for commands and notebooks. looking: one of an
+    older arena is refused, not brought up to date. Raises ConfigError and LedgerFault."""
     async with AsyncExitStack() as stack:
         try:
-            ledger = await stack.enter_async_context(_open(settings, anew=absent == "made"))
+            ledger = await stack.enter_async_context(
+                _open(settings, anew=absent == "made", looking=looking)
+            )
         except NoLedger:
             if absent != "empty":
                 raise
@@ -41,10 +45,12 @@ async def ledger_of(settings: Settings, absent: Absent = "refused") -> AsyncIter
 
 
 @asynccontextmanager
-async def _open(settings: Settings, *, anew: bool) -> AsyncIterator[SqlLedger]:
+async def _open(
+    settings: Settings, *, anew: bool, looking: bool = False
+) -> AsyncIterator[SqlLedger]:
     ledger = SqlLedger(settings.database_url)
     try:
-        await ledger.open(anew=anew)
+        await ledger.open(anew=anew, looking=looking)
         yield ledger
     finally:
         await ledger.close()

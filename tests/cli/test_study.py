@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.cli.conftest import Run
 from tests.exchange.rows import filled, on_ledger, vote
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeOllamaThread
 
+OLDER = Path(__file__).parents[1] / "adapters"
 STUDY = """name = "shapes"
 prompts = "prompts.csv"
 contenders = ["llama3.1:8b", "mistral:7b", "phi3:mini"]
@@ -202,3 +205,23 @@ def test_no_votes_from_elsewhere_join_a_study_that_was_opened(
     on_ledger(ledger, lambda kept: close_study(kept, "shapes", datetime.now(UTC)))
     assert run("import", foreign).code == 1
     assert "2 votes imported" in run("import", foreign, "--study", "theirs").out
+
+
+def test_who_only_looks_leaves_the_ledger_of_an_older_arena_as_it_is(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path)
+    (tmp_path / "prompts.csv").write_text("id,prompt\nplain,Why?\n")
+    votes = tmp_path / "votes.csv"
+    votes.write_text("model_a,model_b,winner\nx,y,tie\n")
+    with closing(sqlite3.connect(ledger)) as older:
+        older.execute("PRAGMA journal_mode = WAL")
+        older.executescript((OLDER / "ledger_v8.sql").read_text())
+    before = ledger.read_bytes()
+    for look in (("import", votes, "--dry-run"), ("study", "check", file, "--offline")):
+        told = " ".join(run(*look).err.split())
+        assert "an older arena wrote it" in told and "`arena verify`" in told, look
+        assert ledger.read_bytes() == before, look
+    assert run("verify").code == 0
+    assert "1 vote can be read" in run("import", votes, "--dry-run").out
+    assert "older" not in run("study", "check", file, "--offline").err

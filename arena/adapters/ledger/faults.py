@@ -20,6 +20,10 @@ SLOW = Reason(
 )
 TEXT = Reason("it cannot keep a character of a text, such as NUL", "Leave that character out")
 NEWER = Reason("a newer arena has taken it over", "Start that arena here too")
+OLDER = Reason(
+    "an older arena wrote it, and this only looks",
+    "Bring it up to date with `arena verify`, or by starting the arena",
+)
 UNREADABLE = Reason(
     "it holds a row that no arena wrote and that cannot be read",
     "See the log of the arena for its reason",

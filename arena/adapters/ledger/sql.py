@@ -33,7 +33,7 @@ from arena.adapters.ledger import (
     votes,
 )
 from arena.adapters.ledger.database import database_of
-from arena.adapters.ledger.faults import CROWDED, NEWER, SLOW, TEXT, UNREADABLE, Reason
+from arena.adapters.ledger.faults import CROWDED, NEWER, OLDER, SLOW, TEXT, UNREADABLE, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
 from arena.adapters.ledger.schema import DTYPES, KEYS, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
@@ -69,17 +69,19 @@ class SqlLedger:
         """For the operator: where votes are kept, without a password."""
         self._engine = self._database.engine()
         self._patient = self._database.engine(patient=True)
-        self._key = b""
+        self._key, self._looking = b"", False
         self.generation = 0
         self._prober = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-probe")
         self._probe: Future[None] | None = None
         self._probed = 0.0
         self._writer = Writer(self._engine.execution_options(writing=True), self._may_write)
 
-    async def open(self, *, anew: bool = True) -> None:
+    async def open(self, *, anew: bool = True, looking: bool = False) -> None:
         """Bring the database up to date, and make it where there is none. Raises `ConfigError`
         where the folder cannot be created, the database is of a newer arena or, unless it may be
-        made `anew`, there is none; `LedgerFault` where it cannot be used."""
+        made `anew`, there is none; `LedgerFault` where it cannot be used or, `looking`, as nothing
+        is to be written, is of an older arena."""
+        self._looking = looking
         if anew:
             await asyncio.to_thread(self._database.prepare)
         elif not self._database.there() or await self._transact(self._version) == 0:
@@ -89,6 +91,8 @@ class SqlLedger:
     async def _bring_up(self) -> None:
         """Bring what is at the place now to the schema of today."""
         if await self._transact(self._version) < len(MIGRATIONS):
+            if self._looking:
+                raise self._refusal(OLDER)
             await self._transact(self._migrate, self._patient, writing=True)
         self._database.settle()
 

@@ -63,7 +63,7 @@ async def _named_alone(name: str) -> bool:
     from arena.play.studies import named_alone
 
     try:
-        async with ledger_of(config.load(), "empty") as ledger:
+        async with ledger_of(config.load(), "empty", looking=True) as ledger:
             await named_alone(ledger, name)
     except BadInput as error:
         errors.print(f"  fault    {error}", style="red")
