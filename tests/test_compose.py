@@ -230,9 +230,32 @@ def test_what_settings_allow_can_be_reached(
 ) -> None:
     settings = load({**environment, "DATABASE_URL": f"sqlite:///{tmp_path / 'arena.db'}"}, None)
     made = House(settings)
-    assert timeouts_of(settings).total == reply_s
+    assert timeouts_of(settings, ()).total == reply_s
     stage = made.referee.rules.stage
     assert stage.total_s >= least_round_s and (environment or stage.total_s == 600)
+
+
+@pytest.mark.parametrize(
+    ("own", "reply_s"),
+    [
+        ("num_predict = 8000", (8000 + 2048) / 10),
+        ("num_predict = 100", 300),
+        ("num_predict = -1", (4096 + 2048) / 10),
+        ("num_predict = -1, num_ctx = 8192", (8192 + 2048) / 10),
+    ],
+)
+def test_all_may_take_as_long_as_the_contender_that_may_write_most(
+    tmp_path: Path, own: str, reply_s: float
+) -> None:
+    roster = tmp_path / "roster.toml"
+    roster.write_text(
+        '[[contender]]\nname = "a"\nmodel = "x"\n'
+        f'[[contender]]\nname = "b"\nmodel = "x"\noptions = {{ {own} }}\n'
+    )
+    ledger = f"sqlite:///{tmp_path / 'arena.db'}"
+    settings = load({"ARENA_ROSTER": str(roster), "DATABASE_URL": ledger}, None)
+    assert timeouts_of(settings, roster_of(settings)).total == reply_s
+    assert House(settings).referee.rules.stage.total_s >= 180 + reply_s
 
 
 @pytest.mark.parametrize(("redis", "grace_s"), [("", 0.5), ("redis://127.0.0.1:1/0", 3.0)])

@@ -16,7 +16,7 @@ from arena import settings as config
 from arena.addresses import HostAddress
 from arena.checks import stores
 from arena.checks.findings import Finding, called, fail, ok, warn
-from arena.compose import House, reaching, tls_of
+from arena.compose import House, reaching, reply_tokens, tls_of
 from arena.core.errors import ArenaError, ConfigError
 from arena.core.hosts.placement import Share
 from arena.core.hosts.report import HostReport
@@ -164,7 +164,8 @@ def _roster(house: House, settings: Settings) -> Iterator[Finding]:
 
 def _time(house: House, settings: Settings) -> Finding:
     """What a battle may take: nothing is asked of a host to find out, and models would be loaded."""
-    most = settings.max_tokens + (settings.think_tokens if house.hosts.thinkers() else 0)
+    most = reply_tokens(settings, house.hosts.roster())
+    most += settings.think_tokens if house.hosts.thinkers() else 0
     slow, quick = (f"{most / speed:.0f} s at {speed} tokens/s" for speed in (10, 40))
     text = f"a battle takes as long as its slowest reply of up to {most} tokens: {quick}, {slow}"
     more = "each follow-up as long again"

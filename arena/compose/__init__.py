@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from arena.adapters.images import cleaned
-from arena.compose.asking import tls_of
+from arena.compose.asking import reply_tokens, tls_of
 from arena.compose.house import House, Told, nobody
 from arena.compose.ledgers import (
     Absent,
@@ -33,6 +33,7 @@ __all__ = [
     "ledger_key",
     "ledger_of",
     "reaching",
+    "reply_tokens",
     "restored",
     "roster_of",
     "store_condition",

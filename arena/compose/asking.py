@@ -4,9 +4,11 @@ It does not know hosts, only what all of them are asked with.
 """
 
 import ssl
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from arena.adapters.hosts import HostTimeouts
+from arena.core.battle.entities import Contender
 from arena.core.errors import ConfigError
 from arena.play.stage import StageRules
 from arena.settings import Settings
@@ -19,8 +21,21 @@ HEARD_S = 3.0
 """Within this time replicas have heard of each other's viewers, which they tell once a second."""
 
 
-def timeouts_of(settings: Settings) -> HostTimeouts:
-    tokens = settings.max_tokens + settings.think_tokens
+def reply_tokens(settings: Settings, roster: Iterable[Contender]) -> int:
+    """As many as the longest reply may have: a contender may be allowed its own number, and one
+    without any limit fills its context."""
+
+    def own(options: Mapping[str, Any]) -> int:
+        most: int = options.get("num_predict", settings.max_tokens)
+        context: int = options.get("num_ctx") or settings.context
+        return most if most > 0 else context
+
+    return max([settings.max_tokens, *(own(contender.options) for contender in roster)])
+
+
+def timeouts_of(settings: Settings, roster: Iterable[Contender]) -> HostTimeouts:
+    """The same for every contender, as who may write longer would be known by its time."""
+    tokens = reply_tokens(settings, roster) + settings.think_tokens
     return HostTimeouts(
         cold=settings.timeout_s,
         warm=settings.first_token_s,
@@ -28,10 +43,10 @@ def timeouts_of(settings: Settings) -> HostTimeouts:
     )
 
 
-def round_s(settings: Settings) -> float:
+def round_s(settings: Settings, roster: Iterable[Contender]) -> float:
     """The longest a round may take: that a model comes, reads the longest prompt and writes as
     much as it may."""
-    timeouts, longest = timeouts_of(settings), [{"content": " " * settings.max_prompt}]
+    timeouts, longest = timeouts_of(settings, roster), [{"content": " " * settings.max_prompt}]
     begun = max(timeouts.first(longest, cold=cold) for cold in (True, False))
     return max(StageRules().total_s, begun + timeouts.total)
 

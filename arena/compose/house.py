@@ -15,7 +15,7 @@ from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import grace_s, options_of, round_s, timeouts_of, tls_of
 from arena.compose.stores import stores_of
-from arena.compose.supply import LOCAL_OLLAMA, Supply
+from arena.compose.supply import LOCAL_OLLAMA, Supply, roster_of
 from arena.core.battle.matchup import Policy
 from arena.core.errors import ArenaError
 from arena.core.hosts import overview as overviews
@@ -51,16 +51,17 @@ class House:
         self.readiness = Readiness(False, "Starting.")
         self._told = told
         self.stores = stores_of(settings, self._forget)
+        roster = roster_of(settings)
         self.hosts = HostPool(
             options=options_of(settings),
-            timeouts=timeouts_of(settings),
+            timeouts=timeouts_of(settings, roster),
             tls=tls_of(settings),
             thought_tokens=settings.think_tokens,
             remote=settings.remote_models,
             watts=settings.watts,
             peers=self.stores.peers,
         )
-        self.supply = Supply(settings, self.hosts, local_ollama=local_ollama)
+        self.supply = Supply(settings, roster, self.hosts, local_ollama=local_ollama)
         self.ledger = SqlLedger(settings.database_url)
         self.metrics = Metrics()
         self.referee = Referee(
@@ -85,7 +86,7 @@ class House:
                     queue=settings.queue,
                     pace=settings.pace,
                     grace_s=grace_s(settings),
-                    total_s=round_s(settings),
+                    total_s=round_s(settings, roster),
                 ),
             ),
             readiness=lambda: self.readiness,

@@ -22,9 +22,16 @@ ENGINE_SLOTS = 3
 
 class Supply:
     """The hosts of one house. `find` gives the pool its hosts; `source` says in words for the
-    terminal which they are and why."""
+    terminal which they are and why. roster: empty where none is set."""
 
-    def __init__(self, settings: Settings, hosts: HostPool, *, local_ollama: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        roster: tuple[Contender, ...],
+        hosts: HostPool,
+        *,
+        local_ollama: str,
+    ) -> None:
         self.source = ""
         self.passed_over = ""
         self._settings = settings
@@ -32,7 +39,7 @@ class Supply:
         self._local_ollama = local_ollama
         self._engine: Engine | None = None
         self._engine_roster: tuple[Contender, ...] = ()
-        self._roster = roster_of(settings)
+        self._roster = roster
 
     @property
     def demo(self) -> bool:

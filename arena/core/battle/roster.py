@@ -63,6 +63,9 @@ def _contender(table: Any, source: str) -> Contender:
             f"ARENA_ROSTER={source}: {name}: options are numbers, texts, true or false, or lists "
             "of them."
         ) from None
+    for option in ("num_ctx", "num_predict"):
+        if option in options and type(options[option]) is not int:
+            raise ConfigError(f"ARENA_ROSTER={source}: {name}: {option} is a whole number.")
     think = table.get("think", "")
     if think not in (*THINK, ""):
         raise ConfigError(

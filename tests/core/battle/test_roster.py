@@ -44,6 +44,10 @@ def test_the_demonstration_differs_in_name_system_prompt_and_temperature() -> No
             '[[contender]]\nname = "a"\nmodel = "x"\noptions = {seed = nan}\n[[contender]]',
             "a: options",
         ),
+        (
+            '[[contender]]\nname = "a"\nmodel = "x"\noptions = {num_predict = "9"}\n[[contender]]',
+            "a: num_predict",
+        ),
     ],
 )
 def test_a_roster_that_cannot_be_used_is_told_in_one_line(text: str, wrong: str) -> None:
