@@ -34,7 +34,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Each two replies are judged in both orders, ties allowed, with the words of "
         "arena/play/judge.txt. Verdicts are kept as votes of the rater judge:MODEL and never "
-        "ranked beside people's. What was judged before is not asked again."
+        "ranked beside people's. What was judged before is not asked again, and what could not be "
+        "read comes last."
     )
     parser.add_argument("--model", required=True, metavar="NAME", help="as a host calls it")
     number(
@@ -55,7 +56,7 @@ async def run(options: Namespace) -> int:
     from arena.compose import ledger_of, reaching
     from arena.core.standings.judge import family, findings
     from arena.core.standings.slices import Slice
-    from arena.play.judging import Judge, cases, verdicts
+    from arena.play.judging import TRIES, Judge, cases, tried, verdicts
     from arena.play.studies import blinded
 
     settings = config.load()
@@ -69,7 +70,6 @@ async def run(options: Namespace) -> int:
                 "import votes with conversations, or ask for less."
                 + (f" {BLIND}" if hidden else "")
             )
-        unread = 0
         if not options.report:
             hosted = replace(settings, models=(options.model,), roster=None)
             with Bar() as bar:
@@ -82,20 +82,30 @@ async def run(options: Namespace) -> int:
                     judge = Judge(house.hosts, ledger, options.model)
                     owed = (await judge.owed(wanted))[: options.most or None]
                     done = 0
-                    async for read in judge.judge(owed, datetime.now(UTC)):
-                        done, unread = done + 1, unread + (read < 2)
+                    async for _ in judge.judge(owed, datetime.now(UTC)):
+                        done += 1
                         bar.show(f"Judged {done} of {len(owed)}", done / len(owed))
+        read, not_read = await tried(ledger, options.model)
+        unread = sum(case.item in not_read for case in wanted)
+        asked = unread + sum(case.item in read for case in wanted)
         found = findings(await verdicts(ledger, options.model), people, family(options.model))
     if options.json:
         from arena.core.codec import records
 
-        print_json({"model": options.model, "unread": unread, "findings": records(found)})
+        told = {"model": options.model, "asked": asked, "unread": unread}
+        print_json({**told, "findings": records(found)})
     else:
-        _print(options.model, found, unread)
+        _print(options.model, found)
+        if unread:
+            console.print(
+                f"{unread} pairs without a verdict that can be read, of {asked} that were asked "
+                "for, count in none of this. Each is asked for again after all others, "
+                f"{TRIES} times in all."
+            )
     return 0
 
 
-def _print(model: str, found: pd.DataFrame, unread: int) -> None:
+def _print(model: str, found: pd.DataFrame) -> None:
     from arena.core.codec import records
 
     columns = {
@@ -108,8 +118,6 @@ def _print(model: str, found: pd.DataFrame, unread: int) -> None:
         "Of": lambda row: str(row["number"]),
     }
     console.print(table(f"{model} as a judge", columns, records(found), ("Measure",)))
-    if unread:
-        console.print(f"{unread} pairs without a verdict that can be read; ask again to try them.")
 
 
 def _how(row: Mapping[str, Any]) -> str:

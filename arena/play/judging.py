@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -29,12 +30,20 @@ from arena.core.ports import Hosts, Ledger
 from arena.core.standings.judge import CHANNEL, EXCLUDED, VERDICTS, judge_of
 from arena.core.standings.leaderboard import superseding
 from arena.core.standings.slices import Slice
+from arena.core.study.course import Event
 
 TEMPLATE = Template((Path(__file__).parent / "judge.txt").read_text(encoding="utf-8"))
 VERDICT = re.compile(r"\[\[([ABC])\]\]")
 WINNERS = {"A": "model_a", "B": "model_b", "C": "tie"}
 ROWS_AT_ONCE = 500
 SEED = 0
+
+TRIES = 3
+"""How often a judge is asked for verdicts on two replies that could not be read: it mostly says the
+same again, and has its price."""
+
+GONE = ("nowhere", "missing")
+"""Kinds of fault that are of no reply: no host has the judge any more."""
 
 PEOPLE = (
     *("sequence", "id", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
@@ -52,6 +61,15 @@ async def verdicts(ledger: Ledger, model: str) -> pd.DataFrame:
     rows = await ledger.votes(columns)
     own = rows[(rows["rater"] == judge_of(model)) & (rows["excluded_reason"] == EXCLUDED)]
     return own.rename(columns={"battle_id": "item", "round": "order"})[list(VERDICTS)]
+
+
+async def tried(ledger: Ledger, model: str) -> tuple[frozenset[str], Counter[str]]:
+    """The items that a judge has given its verdicts on; and those on which none could be read, with
+    how often it was asked. These are no votes, but stand beside those of studies, under a name
+    that none of them may have."""
+    done = frozenset((await verdicts(ledger, model))["item"])
+    events, _ = await ledger.happened(judge_of(model))
+    return done, Counter(event.item for event in events if event.item not in done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +161,16 @@ class Judge:
     model: str
 
     async def owed(self, wanted: Sequence[Case]) -> list[Case]:
-        """Those that were not judged yet."""
-        done = set((await verdicts(self.ledger, self.model))["item"])
-        return [case for case in wanted if case.item not in done]
+        """Those that were not judged yet, first those that were not asked for, and none that
+        could not be read so often that it is left alone."""
+        done, unread = await tried(self.ledger, self.model)
+        left = (case for case in wanted if case.item not in done and unread[case.item] < TRIES)
+        return sorted(left, key=lambda case: unread[case.item])
 
-    async def judge(self, owed: Sequence[Case], now: datetime) -> AsyncIterator[int]:
-        """Both orders of each, one case at a time; yields how many of two verdicts of each could
-        be read. A case is kept whole, or will be asked again. Raises ArenaError where no host has
-        the model."""
+    async def judge(self, owed: Sequence[Case], now: datetime) -> AsyncIterator[None]:
+        """Both orders of each, one case at a time; yields after each. A case is kept whole, or
+        kept in mind as one that could not be read. Raises ArenaError where no host has the
+        model."""
         for case in owed:
             turned = replace(
                 case,
@@ -168,10 +188,14 @@ class Judge:
                     for order, (way, winner) in enumerate(zip(ways, said, strict=True), 1)
                 ]
                 await self.ledger.append(rows)
-            yield sum(one is not None for one in said)
+            else:
+                rater = judge_of(self.model)
+                news = Event("unread", now, rater, item=case.item)
+                await self.ledger.move(rater, lambda *_, news=news: (None, [news]))
+            yield
 
     async def _reply(self, case: Case) -> str:
-        """Empty where the host failed over it."""
+        """Empty where the host failed over it. Raises HostFault where none has the judge."""
         contender = Contender(judge_of(self.model), self.model, options={"temperature": 0.0})
         message = {"role": "user", "content": asked(case.conversation_a, case.conversation_b)}
         text = ""
@@ -182,7 +206,9 @@ class Judge:
                         text += event.text
                     elif isinstance(event, Thought) and event.earlier:
                         text = ""
-        except HostFault:
+        except HostFault as fault:
+            if fault.kind in GONE:
+                raise
             return ""
         return text
 

@@ -103,6 +103,31 @@ def test_what_cannot_be_read_is_told_and_not_kept(run: Run, ledger: Path) -> Non
     assert len(on_ledger(ledger, lambda kept: kept.votes(("id",)))) == 1
 
 
+def test_what_cannot_be_read_is_asked_again_after_all_others_and_not_for_ever(
+    run: Run, ledger: Path
+) -> None:
+    said = ("unreadable", "great", "great great")
+    filled(ledger, [battle(f"v{n}", reply, "poor", "model_a") for n, reply in enumerate(said)])
+    ask = "judge", "--model", "judge:1b", "--json"
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        told, sent = [], []
+        for _ in range(6):
+            told.append(run(*ask, "--most", "1", OLLAMA_HOST=host.url).json)
+            sent.append(len(host.stats.answers()))
+    judged = [
+        next(row["number"] for row in each["findings"] if row["measure"] == "flips")
+        for each in told
+    ]
+    assert judged == [0, 1, 2, 2, 2, 2], "it holds up no other"
+    assert sent == [2, 4, 6, 8, 10, 10], "and is asked for three times in all"
+    assert [(each["unread"], each["asked"]) for each in told[:3]] == [(1, 1), (1, 2), (1, 3)]
+    assert run(*ask, "--report").json["unread"] == 1
+    assert "1 pairs without a verdict that can be read, of 3" in " ".join(
+        run(*ask[:-1], "--report").out.split()
+    )
+    assert run("verify").code == 0 and len(arena.votes(DATABASE_URL=f"sqlite:///{ledger}")) == 7
+
+
 def test_pairs_are_judged_in_batches_until_none_is_left(run: Run, judged: Path) -> None:
     with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
         ask = "judge", "--model", "judge:1b", "--most", "2", "--json"

@@ -17,9 +17,9 @@ from arena.core.study.design import Kind, Study
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. kind: opened, closed, consent, claim, touch, done, void, remark.
-    data: of a claim its kind and seats, of a consent what the rater came with, of a remark what
-    was said."""
+    """One thing that happened. kind: opened, closed, consent, claim, touch, done, void, remark; of
+    a model that judges, unread: it said nothing of the item that can be read. data: of a claim its
+    kind and seats, of a consent what the rater came with, of a remark what was said."""
 
     kind: str
     at: datetime
