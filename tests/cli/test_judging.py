@@ -182,7 +182,7 @@ def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) ->
     none = run("study", "plan", "--raters", "1,2", "--per-prompt", "4")
     assert none.code == 1 and "4 raters of each prompt need" in none.err and not none.out
     few, many = told.json["plan"]
-    assert few["power"] < many["power"] and many["votes"] == 180
+    assert few["power"] < many["power"] and many["battles"] == 180
     rows = [
         vote(
             f"v{n}",
@@ -197,13 +197,16 @@ def test_a_plan_is_told_and_a_study_is_measured_by_it(run: Run, ledger: Path) ->
     filled(ledger, rows)
     told = run("study", "plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20")
     assert told.code == 0 and "3 raters on 4 prompts" in told.out and "enough" in told.out
-    assert "one pair" not in told.out
+    assert "battles of 2" in told.out
 
 
-def test_a_plan_of_battles_of_three_says_that_it_takes_each_for_one_pair(
-    run: Run, ledger: Path
+@pytest.mark.parametrize("played", ["elimination", "knockout"])
+def test_a_plan_simulates_battles_as_those_of_the_votes_were(
+    run: Run, ledger: Path, played: str
 ) -> None:
     seats = {"x": "A", "y": "B", "z": "C"}
+    # Of an elimination the first ballot is on all three.
+    rounds = {"xz": 1, "yz": 1, "xy": 2} if played == "elimination" else {"yz": 1, "xy": 2}
     rows = [
         vote(
             f"v{battle}-{a}{b}",
@@ -213,14 +216,20 @@ def test_a_plan_of_battles_of_three_says_that_it_takes_each_for_one_pair(
             seat_a=seats[a],
             seat_b=seats[b],
             battle_id=f"b{battle}",
+            ballot_id=f"b{battle}-{number}",
             rater=f"r{battle % 3}",
             prompt_id=f"p{battle // 3}",
         )
         for battle in range(12)
-        for a, b in ("xz", "yz", "xy")
+        for (a, b), number in rounds.items()
     ]
     filled(ledger, rows)
-    ask = "study", "plan", "--of-votes", "--raters", "3", "--prompts", "4", "--times", "20"
-    assert "simulated as one pair" in " ".join(run(*ask).out.split())
-    (plan,) = run(*ask, "--json").json["plan"]
-    assert plan["votes"] == 12
+    ask = "study", "plan", "--raters", "3", "--prompts", "4", "--times", "20"
+    told = run(*ask, "--of-votes")
+    assert f"battles of 3 by {played}" in " ".join(told.out.split())
+    plan = run(*ask, "--of-votes", "--json").json
+    assert (plan["assumed"]["size"], plan["assumed"]["format"]) == (3, played)
+    assert plan["plan"][0]["battles"] == 12
+    as_told = [f"--{name}={plan['assumed'][name]}" for name in ("gap", "ties", "size", "format")]
+    assert run(*ask, *as_told, "--json").json["plan"] == plan["plan"]
+    assert run(*ask, "--size", "4").code == 1

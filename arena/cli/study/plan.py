@@ -7,8 +7,18 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from arena import settings as config
-from arena.cli.arguments import BLIND, as_json, blindable_slices, choice, number, numbers, within
+from arena.cli.arguments import (
+    BLIND,
+    as_json,
+    blindable_slices,
+    choice,
+    number,
+    numbers,
+    one_of,
+    within,
+)
 from arena.cli.terminal import Bar, console, figure, print_json, table
+from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS, PANES, Format
 from arena.core.errors import BadInput
 
 ENOUGH = 0.8
@@ -20,14 +30,16 @@ RATERS, PROMPTS = "6,12,24", "20,40,80"
 def arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Studies are simulated with the assumptions given, and each is fitted as the leaderboard "
-        "does; told means that the 95 % interval of the best two leaves out 0. A battle is "
-        "simulated as one pair; one of three says more. With --of-votes the assumptions are what "
-        "the ledger's votes (or those of --votes FILE) show."
+        "does; told means that the 95 % interval of the best two leaves out 0. Battles are played "
+        "round by round, as a study of that --size and --format is. With --of-votes the "
+        "assumptions are what the ledger's votes (or those of --votes FILE) show."
     )
     positive = within(float, 1, 2000, "a number of points")
     gap = "points between the best two that are to be told; default: 50"
     parser.add_argument("--gap", type=positive, default=50.0, metavar="POINTS", help=gap)
     number(parser, "--contenders", 2, 50, 3, "that meet")
+    number(parser, "--size", 2, MAX_CONTENDERS, 2, "contenders of a battle")
+    one_of(parser, "--format", *Format, help="how a battle goes")
     number(parser, "--per-prompt", 1, 100, 3, "raters of each prompt")
     numbers(parser, "--raters", 1, 10_000, RATERS, "to try")
     numbers(parser, "--prompts", 1, 10_000, PROMPTS, "to try")
@@ -52,29 +64,30 @@ def run(options: Namespace) -> int:
     from arena.core.standings.slices import Slice
     from arena.core.standings.votes import counted
 
-    own = ("gap", "contenders", "per_prompt", "ties", "taste", "suit")
-    assumed = Assumed(**{name: getattr(options, name) for name in own})
+    own = ("gap", "contenders", "size", "per_prompt", "ties", "taste", "suit")
+    panes = PANES[Format(options.format)]
+    assumed = Assumed(**{name: getattr(options, name) for name in own}, panes=panes)
     raters, prompts = options.raters, options.prompts
     here: tuple[int, int] | None = None
-    several = False
     if options.of_votes or options.votes:
         labels = {name: said for name, said in choice(options).items() if name != "ties"}
         file = Path(options.votes) if options.votes else None
         chosen = Slice.asked(**labels)
         source = frames.Source(config.load(), file, unblind=options.unblind)
         votes = frames.rows_of(source, chosen)
-        ranked = counted(votes)
-        if ranked.empty and source.blind(options.study):
+        if counted(votes).empty and source.blind(options.study):
             raise BadInput(f"There are no votes to assume anything by. {BLIND}")
         assumed, *found = assumptions(votes, assumed)
         here = found[0], found[1]
-        several = len(ranked) > ranked["battle_id"].nunique()
         raters, prompts = tuple(sorted({*raters, here[0]})), tuple(sorted({*prompts, here[1]}))
     if max(raters) < assumed.per_prompt:
         raise BadInput(
             f"{assumed.per_prompt} raters of each prompt need as many raters at least. Try more "
             "with --raters, or fewer of each with --per-prompt."
         )
+    # Of two both are the same.
+    fewer = assumed.panes < min(assumed.size, PANES[Format.ELIMINATION])
+    played = Format.KNOCKOUT if fewer else Format.ELIMINATION
     with Bar() as bar:
         rows = []
         pairs = [(r, p) for r in raters if r >= assumed.per_prompt for p in prompts]
@@ -82,19 +95,21 @@ def run(options: Namespace) -> int:
             bar.show(f"Simulating {r} raters on {p} prompts", done / len(pairs))
             rows.append(power(assumed, r, p, times=options.times))
     if options.json:
-        print_json({"assumed": {name: getattr(assumed, name) for name in own}, "plan": rows})
+        known = {name: getattr(assumed, name) for name in own} | {"format": played.value}
+        print_json({"assumed": known, "plan": rows})
         return 0
     columns = {
         "Raters": lambda row: str(row["raters"]),
         "Prompts": lambda row: str(row["prompts"]),
-        "Votes": lambda row: str(row["votes"]),
+        "Battles": lambda row: str(row["battles"]),
         "Told": lambda row: figure(row["power"], "{:.0%}"),
         "95 %": lambda row: f"{row['power_lower']:.0%} to {row['power_upper']:.0%}",
         "Interval": lambda row: f"± {row['half_width']:.0f}",
     }
     told = (
         f"{assumed.gap:.0f} points between the best of {assumed.contenders}, "
-        f"{assumed.per_prompt} raters of each prompt, {assumed.ties:.0%} ties"
+        f"{assumed.per_prompt} raters of each prompt, {assumed.ties:.0%} ties, battles of "
+        f"{assumed.size}" + (f" by {played}" if assumed.size > MIN_CONTENDERS else "")
     )
     console.print(table(told, columns, rows))
     if here:
@@ -104,9 +119,4 @@ def run(options: Namespace) -> int:
             f"{enough}: {here[0]} raters on {here[1]} prompts tell a gap like this in "
             f"{row['power']:.0%} of studies; {ENOUGH:.0%} is usual."
         )
-        if several:
-            console.print(
-                "A battle is simulated as one pair; those of three say more, so the difference is "
-                "told at least as often."
-            )
     return 0
