@@ -62,14 +62,15 @@ def power(
 ) -> dict[str, float]:
     """By name, beside what was asked: the share of simulated studies in which the interval of the
     difference of the best two leaves out 0, on the right side, with its 95 % interval (Wilson
-    1927), and the mean half interval of that difference in points. Each of so many prompts is
-    judged by per_prompt of the raters, in turn, each time in one battle. Raises BadInput with
-    fewer raters than a prompt needs."""
+    1927), the mean half interval of that difference in points, and how many votes the ledger has of
+    such a study, in the mean. Each of so many prompts is judged by per_prompt of the raters, in
+    turn, each time in one battle. Raises BadInput with fewer raters than a prompt needs."""
     if raters < assumed.per_prompt:
         raise BadInput(f"{assumed.per_prompt} raters of each prompt need as many raters at least.")
-    rng, told, half = seeded(seed), 0, 0.0
+    rng, told, half, rows = seeded(seed), 0, 0.0, 0
     for _ in range(times):
         votes = _study(assumed, raters, prompts, rng)
+        rows += len(votes)
         fit = Counts.of(votes).fit(Method())
         if not {"c0", "c1"} <= set(fit.names):
             continue
@@ -84,6 +85,7 @@ def power(
         "raters": raters,
         "prompts": prompts,
         "battles": prompts * assumed.per_prompt,
+        "votes": round(rows / times),
         "power": share,
         "power_lower": float(lower),
         "power_upper": float(upper),
