@@ -85,8 +85,10 @@ class Stage:
         turn = self._line.stand(len(owing), at_once=battle.version > NEW)
         try:
             await self._wait(battle, turn)
+            ahead = set(self._writers.values())
             writers = {seat: self._writer(battle, seat) for seat in owing}
-            await self._show(battle, writers, turn)
+            together = len(owing) == len(battle.live) and ahead.isdisjoint(writers.values())
+            await self._show(battle, writers, turn, together)
         except BaseException:
             await self.close()
             raise
@@ -135,11 +137,12 @@ class Stage:
             with suppress(TimeoutError):
                 await asyncio.wait_for(turn.came.wait(), TOLD_S)
 
-    async def _show(self, battle: Battle, writers: Mapping[str, Writer], turn: Turn) -> None:
+    async def _show(
+        self, battle: Battle, writers: Mapping[str, Writer], turn: Turn, together: bool
+    ) -> None:
+        """together: all in play begin now. Where somebody is complete already, or wrote ahead,
+        whoever still writes would show its own speed: it is shown when it is complete as well."""
         screen = Screen(self._feed, battle, writers)
-        # Where somebody in play is complete already, whoever still writes would show its own
-        # speed: it is shown when it is complete as well.
-        together = len(writers) == len(battle.live)
         cap = self._rules.pace * TICK_S or math.inf
         pace, after = Pace(), SHOWN_AFTER_S + phase_of(battle.seed)
         attendance = self._attendance(battle)

@@ -500,8 +500,19 @@ def test_what_a_challenger_alone_waits_for_is_not_told(event: HostEvent) -> None
     assert not any(e.place for e in told if isinstance(e, State))
 
 
-def test_one_that_wrote_ahead_waits_for_the_one_that_did_not() -> None:
-    events = knockout(LONG, Judgement.BAD)
+@pytest.mark.parametrize("ahead", [50, 3])
+def test_of_two_challengers_of_whom_one_wrote_ahead_nothing_tells_how_fast_the_other_writes(
+    ahead: float,
+) -> None:
+    """The gate would open on its first token, and the level follow it."""
+    for late in (2, 20, 200):
+        scripts = LONG | {"y": [writes("y" * 400, ahead)], "z": [writes("z" * 400, late)]}
+        assert knockout(scripts, Judgement.BAD) == [{"C": 400, "D": 400}]
+
+
+def test_two_challengers_who_begin_together_are_shown_together() -> None:
+    """What was written ahead failed, and is written anew."""
+    events = knockout(LONG | {"y": [[fails("refused")], *LONG["y"]]}, Judgement.BAD)
     assert len(events) > 10
     assert all(added["C"] == added["D"] for added in events)
 
