@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from arena.core.battle import rules, view
 from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
+from arena.core.battle.matchup import fitting_to
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
 from arena.core.ports import Battles, Delta, Feed, Hosts
@@ -191,7 +192,7 @@ class Rounds:
         """Another contender in this seat, or the battle without it where none is left; None
         where something of the battle was shown, too few would remain, or a study says who meets."""
         seated = {seat.contender.name for seat in battle.seats}
-        able = seeing(self._hosts, battle.origin.terms)
+        able = fitting_to(battle.origin.topic, seeing(self._hosts, battle.origin.terms))
         spare = [c for c in able if c.name not in seated]
         enough = spare or len(battle.seats) > MIN_CONTENDERS
         drawn = letter and enough and not battle.origin.rater

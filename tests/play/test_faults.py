@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from arena.adapters.hosts import HostTimeouts
+from arena.core.battle import roster
+from arena.core.battle.entities import Contender
 from arena.core.errors import NoCapacity, StaleVote
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
@@ -620,6 +622,23 @@ def test_a_contender_that_no_host_has_is_replaced_before_anything_is_shown(
                 assert len(set(asked) - {missing}) >= len(seen.now.panes)
                 assert any(missing in p for p in at.pool.problems), "the operator is told"
                 assert missing not in {c.name for c in at.pool.contenders()}
+
+    run(scene)
+
+
+def test_nobody_for_another_topic_takes_the_seat_of_one_that_cannot_answer(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama([*models(), FakeModel("law:1")], warm=True, max_loaded=4) as host:
+            async with table(tmp_path, [host]) as at:
+                others = Contender("law:1", "law:1", topics=("law",))
+                await at.pool.use([(host.url, "")], (*roster.of_models(MODELS), others), 1)
+                await at.pool.look()
+                host.fault("bad_request", model=VICTIM, variant="think", times=None)
+                battle = (await at.referee.open("Why?", topic="code")).battle
+                async with Viewer(at.referee, battle) as seen:
+                    await seen.voting()
+                there = [seat.contender.name for seat in (await at.battles.load(battle)).seats]
+                assert set(there) == {*MODELS} - {VICTIM}
 
     run(scene)
 

@@ -59,13 +59,18 @@ class Draw:
 def eligible(roster: Sequence[Contender], topic: str = "") -> tuple[Contender, ...]:
     """Who may be drawn for a prompt on the topic: those that name it and those that name none.
     Without a topic, all. Raises BadInput where fewer than two remain."""
-    fitting = tuple(c for c in roster if not topic or not c.topics or topic in c.topics)
+    fitting = fitting_to(topic, roster)
     if len(roster) >= 2 > len(fitting):
         raise BadInput(
             "Fewer than two contenders take prompts on this topic. Please choose another topic, "
             "or none."
         )
     return _enough(fitting)
+
+
+def fitting_to(topic: str, roster: Sequence[Contender]) -> tuple[Contender, ...]:
+    """As `eligible`, be they as few as they may."""
+    return tuple(c for c in roster if not topic or not c.topics or topic in c.topics)
 
 
 def draw(
