@@ -178,7 +178,7 @@ class Stage:
     async def _close_when_idle(
         self, battle: Battle, load: Callable[[str], Awaitable[Battle]]
     ) -> None:
-        attendance = self._attendance(battle)
+        attendance = self._attendance(battle, self._rules.total_s)
         moved = 0
         # A move made here is saved a moment before it calls this off, hence two looks.
         while moved < 2 and not attendance.everyone_left():
@@ -203,8 +203,9 @@ class Stage:
             self._guard.cancel()
             self._guard = None
 
-    def _attendance(self, battle: Battle) -> Attendance:
-        grace_s = self._rules.total_s if battle.origin.unattended else self._rules.grace_s
+    def _attendance(self, battle: Battle, unattended_s: float = math.inf) -> Attendance:
+        """unattended_s: so long one that is played unattended goes on with nobody looking."""
+        grace_s = unattended_s if battle.origin.unattended else self._rules.grace_s
         return Attendance(self._feed, battle.id, grace_s, self._clock)
 
 

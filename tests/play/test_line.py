@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from arena.adapters.feed import MemoryFeed
-from arena.core.battle.entities import Text
+from arena.core.battle.entities import Origin, Text
 from arena.core.battle.view import State
 from arena.core.errors import NoCapacity
 from arena.core.ports import Delta, Queued
 from arena.play.admission import RefereeRules
 from arena.play.line import Line
-from arena.play.stage import LEFT, Stage, StageRules
+from arena.play.stage import LEFT, TOO_LONG, Stage, StageRules
 from arena.play.writer import Abandoned
 from tests.fake_ollama import FakeOllama
 from tests.play.test_stage import DONE, Scripted, Step, battle_of, now, played, writes
@@ -164,6 +164,21 @@ def test_whoever_leaves_the_line_makes_room_and_lets_nobody_write() -> None:
             await stage.play(battle_of(hosts))
         assert abandoned.value.reason == LEFT
         assert (len(hosts.asked), line.waiting) == (asked, 0)
+        await inside.end()
+
+    played(scene)
+
+
+def test_a_battle_played_unattended_waits_in_line_for_longer_than_a_round_may_take() -> None:
+    async def scene() -> None:
+        line, hosts = Line(1), Scripted({model: [[Text(model), 20.0, DONE]] for model in "xy"})
+        inside = Watched("inside", line, hosts)
+        await asyncio.sleep(0.05)
+        stage = Stage(hosts, MemoryFeed(), StageRules(total_s=6.0), line, clock=now)
+        battle = replace(battle_of(hosts), origin=Origin(unattended=True))
+        with pytest.raises(Abandoned) as abandoned:
+            await stage.play(battle)
+        assert (now() > 26, abandoned.value.reason) == (True, TOO_LONG), "that of its own round"
         await inside.end()
 
     played(scene)
