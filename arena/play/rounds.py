@@ -17,7 +17,7 @@ from arena.core.battle.entities import MIN_CONTENDERS, Battle, Phase
 from arena.core.battle.matchup import fitting_to
 from arena.core.battle.view import State
 from arena.core.errors import ArenaError, StaleVote, StoreFault, UnknownBattle
-from arena.core.ports import Battles, Delta, Feed, Hosts
+from arena.core.ports import Battles, Delta, Event, Feed, Hosts
 from arena.play.images import seeing
 from arena.play.line import Line
 from arena.play.stage import Stage, StageRules
@@ -118,12 +118,11 @@ class Rounds:
         while True:
             try:
                 for battle_id in await self._battles.orphans() if ready() else ():
-                    with suppress(StaleVote):  # Whoever had it was well, and has moved it on.
-                        await self._adopt(battle_id)
+                    await self._take_over(battle_id)
             except StoreFault:
                 pass
             except Exception:
-                log.exception("taking over a battle failed")
+                log.exception("looking for battles to take over failed")
             await asyncio.sleep(every_s)
 
     def forget(self, battle_id: str) -> None:
@@ -247,6 +246,17 @@ class Rounds:
 
     # Taking over ------------------------------------------------------------------------------
 
+    async def _take_over(self, battle_id: str) -> None:
+        """Adopt it if that can be; what keeps one from it keeps none of the others."""
+        try:
+            await self._adopt(battle_id)
+        except StaleVote:
+            log.info("whoever had a battle was well, and has moved it on")
+        except StoreFault:
+            log.info("a battle is left to another replica, or to another time")
+        except Exception:
+            log.exception("taking over a battle failed")
+
     async def _adopt(self, battle_id: str) -> None:
         """Play a round that a replica left: again from the start if nothing of it was shown,
         else it is void, since what was shown cannot be taken back."""
@@ -256,16 +266,27 @@ class Rounds:
         if battle.phase is not Phase.ANSWERING:
             await self._battles.release(battle_id)
             return
-        if await self._shown(battle):
-            battle = await self._give_up(battle, FAULT)
-            await self._release(battle_id)
+        last = await self._feed.publish(battle.id, view.state(battle))
+        if not await self._shown(battle, last):
+            self._start(battle)
+            return
+        battle = await self._give_up(battle, FAULT)
+        await self._release(battle_id)
         await self.go_on(battle)
 
-    async def _shown(self, battle: Battle) -> bool:
-        """Text of a reply that is not stored was published."""
+    async def _shown(self, battle: Battle, last: int) -> bool:
+        """Text of a reply that is not stored was published before the event of that number. Raises
+        StoreFault where not all of these can be read: the store is silent, or a newer arena told
+        them."""
         stored = {seat.letter: len(seat.replies) for seat in battle.seats}
+        told: list[tuple[int, Event]] = []
         async with aclosing(self._feed.follow(battle.id)) as batches:
-            events = [event for _, event in await anext(batches, [])]
+            while not told or told[-1][0] < last:
+                batch: list[tuple[int, Event]] = await anext(batches, [])
+                if not batch:
+                    raise StoreFault("What was shown of a battle cannot be read now.")
+                told += batch
+        events = [event for _, event in told]
         pieces = [piece for event in events if isinstance(event, Delta) for piece in event.pieces]
         return any(piece.turn >= stored[piece.seat] for piece in pieces)
 

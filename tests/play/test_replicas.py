@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import OtherVote, StaleVote, StoreFault
+from arena.core.ports import Delta
 from arena.play import rounds
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
@@ -274,17 +276,53 @@ def test_what_a_replica_left_before_anything_was_shown_is_written_again(
     on_two(tmp_path, redis_server, prefix, scene, *late)
 
 
-def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
+def test_what_one_replica_cannot_read_keeps_it_from_taking_over_nothing_else(
     tmp_path: Path, redis_server: RedisServer, prefix: str
 ) -> None:
     async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        newer, battle = [(await one.at.referee.open(prompt)).battle for prompt in ("Who?", "Why?")]
+        async with Viewer(other.at.referee, battle) as seen:
+            await host.wait_for(lambda: len(host.stats.answers()) > 0)
+            await one.die()
+            key = f"{prefix}battle:{newer}"
+            told = json.loads(str(redis_server.ask("HGET", key, "battle")))
+            redis_server.ask("HSET", key, "battle", json.dumps(told | {"of a newer arena": 1}))
+            await seen.voting()
+
+    late = [FakeModel(name, ttft_s=10.0) for name in MODELS]
+    on_two(tmp_path, redis_server, prefix, scene, *late)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [None, [[]], [], [[(1, Delta(()))], []]],
+    ids=["told", "silent", "of a newer arena", "behind"],
+)
+def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
+    tmp_path: Path, redis_server: RedisServer, prefix: str, batches: list[list[Any]] | None
+) -> None:
+    """batches: what is told, instead, when it is first asked for what was shown."""
+
+    async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
+        feed = other.at.feed
+        follow = feed.follow
+
+        async def once(battle_id: str) -> AsyncGenerator[list[Any], None]:
+            feed.follow = follow  # type: ignore[method-assign]
+            for batch in batches or ():
+                yield batch
+
         battle = (await one.at.referee.open("Why?")).battle
         async with Viewer(other.at.referee, battle) as seen:
             await seen.until(lambda: seen.text("A"))
+            if batches is not None:
+                feed.follow = once  # type: ignore[method-assign, assignment]
             await one.die()
             state = await seen.phase("void")
             assert state.notice == FAULT
+            assert feed.follow == follow
         assert await recorded(other.at.ledger, battle) == 0
+        assert len(asked(host)) == len(MODELS), "not written again behind what was shown"
 
     slow = [FakeModel(name, tokens_per_s=2, text="word " * 500) for name in MODELS]
     on_two(tmp_path, redis_server, prefix, scene, *slow)
