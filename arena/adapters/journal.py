@@ -79,10 +79,11 @@ class Journal:
                     left.unlink(missing_ok=True)
         return list(found.values())
 
-    def close(self) -> None:
-        """Nothing is to be found again."""
+    def close(self, *, found_again: bool = False) -> None:
+        """found_again: by the next start, as after a crash; else there is nothing to be found."""
         if self._file is not None:
-            self._own.unlink(missing_ok=True)
+            if not found_again:
+                self._own.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
 

@@ -34,11 +34,11 @@ class Parked:
     moved: float = field(default_factory=time.time)
 
 
-def park(path: Path, battles: Sequence[Parked]) -> None:
-    """Write them, one a line, beside those that another process left there. What cannot be
-    written is told in the log: the votes are safe."""
+def park(path: Path, battles: Sequence[Parked]) -> bool:
+    """Write them, one a line, beside those that another process left there. False where they cannot
+    be written, which is told in the log: the votes are safe."""
     if not battles:
-        return
+        return True
     lines = [line(parked, Parked).encode() for parked in battles]
     draft = path.with_name(f"{path.name}.new")
     try:
@@ -48,14 +48,18 @@ def park(path: Path, battles: Sequence[Parked]) -> None:
             _write(draft, there + lines)
             draft.replace(path)
     except OSError as error:
-        log.warning("%d battles under way are lost: %s (%s)", len(lines), path, error.strerror)
+        told = "%d battles under way could not be put aside: %s (%s)"
+        log.warning(told, len(lines), path, error.strerror)
+        return False
+    return True
 
 
 def unpark(
-    path: Path, kept: Callable[[float, Battle], object] = lambda moved, battle: None
+    path: Path, kept: Callable[[float, Battle], bool] = lambda moved, battle: True
 ) -> list[Parked]:
-    """What was put aside, once: the file is gone then, after `kept` was called with each battle.
-    What cannot be read of it is left beside it under another name."""
+    """What was put aside, once: the file is gone then, after `kept` was called with each battle;
+    and again with those that it had no room for before. What cannot be read of it is left beside it
+    under another name."""
     try:
         with _alone(path.parent):
             return _taken(path, kept)
@@ -66,7 +70,7 @@ def unpark(
         return []
 
 
-def _taken(path: Path, kept: Callable[[float, Battle], object]) -> list[Parked]:
+def _taken(path: Path, kept: Callable[[float, Battle], bool]) -> list[Parked]:
     battles: list[Parked] = []
     unreadable: list[bytes] = []
     for told in path.read_bytes().split(b"\n"):
@@ -78,9 +82,10 @@ def _taken(path: Path, kept: Callable[[float, Battle], object]) -> list[Parked]:
         aside = path.with_name(f"{path.name}.unreadable")
         _write(aside, unreadable)
         log.warning("%d battles put aside cannot be read; they are in %s", len(unreadable), aside)
-    for parked in battles:
-        kept(parked.moved, parked.battle)
+    crowded_out = [parked for parked in battles if not kept(parked.moved, parked.battle)]
     path.unlink()
+    for parked in crowded_out:
+        kept(parked.moved, parked.battle)
     return battles
 
 

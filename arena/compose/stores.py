@@ -82,7 +82,7 @@ class MemoryStores:
             self._battles.take_up(battle, moved)
             self._feed.found_again(battle)
         for parking in (self._parking, *self._older):
-            for parked in unpark(parking, self._keep):
+            for parked in unpark(parking, self._journal.keep):
                 self._battles.take_up(parked.battle, parked.moved)
                 if parked.events:
                     self._feed.take_up(parked.battle.id, parked.events, parked.last)
@@ -93,8 +93,8 @@ class MemoryStores:
         left = self._battles.undecided()
         told, last = self._feed.told, self._feed.last
         parked = [Parked(each, told(each.id), last(each.id), moved) for moved, each in left]
-        park(self._parking, parked)
-        self._journal.close()
+        put_aside = park(self._parking, parked)
+        self._journal.close(found_again=not put_aside)
         self._battles.close()
 
     def _keep(self, moved: float, battle: Battle) -> None:

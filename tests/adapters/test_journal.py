@@ -224,6 +224,28 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
     asyncio.run(scene())
 
 
+def test_what_cannot_be_put_aside_at_an_orderly_end_is_found_as_after_a_crash(
+    tmp_path: Path,
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+    in_the_way = tmp_path / "arena.db.parked.new"
+
+    async def scene() -> None:
+        stores = stores_of(settings, lambda _: None)
+        await stores.battles.save(OPENED)
+        in_the_way.mkdir()
+        await stores.close()
+        in_the_way.rmdir()
+        for _ in range(2):
+            stores = stores_of(settings, lambda _: None)
+            stores.take_up()
+            assert await stores.battles.unrevealed() == {OPENED.id}
+            await stores.close()
+
+    asyncio.run(scene())
+    assert [file.name for file in tmp_path.iterdir()] == ["arena.db.parked"]
+
+
 def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_killed(
     tmp_path: Path,
 ) -> None:

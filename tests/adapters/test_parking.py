@@ -13,7 +13,7 @@ import pytest
 from arena.adapters.battles import MemoryBattles
 from arena.adapters.feed import MemoryFeed
 from arena.adapters.parking import Parked, park, unpark
-from arena.core.battle.entities import Format
+from arena.core.battle.entities import Battle, Format
 from arena.core.battle.view import state
 from arena.core.ports import Delta, Piece
 from tests.core.battle.play import drop, opened, voted
@@ -88,11 +88,25 @@ def test_one_that_cannot_be_read_costs_none_of_the_others(
     assert "2 battles put aside cannot be read" in caplog.text
 
 
+def test_what_there_is_room_for_only_without_the_file_is_kept_once_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    file, tried = tmp_path / "battles.parked", []
+
+    def kept(moved: float, battle: Battle) -> bool:
+        tried.append((moved, battle.id, not file.exists()))
+        return not file.exists()
+
+    park(file, [parked()])
+    assert unpark(file, kept) == [parked()]
+    assert tried == [(1.5, parked().battle.id, gone) for gone in (False, True)]
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_not_raised(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     park(Path("/proc/nowhere/battles.parked"), [parked()])
-    assert "1 battles under way are lost" in caplog.text
+    assert "1 battles under way could not be put aside" in caplog.text
 
 
 def test_what_is_taken_up_goes_on_and_is_an_orphan_where_replies_are_owed() -> None:
