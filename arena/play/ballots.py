@@ -5,12 +5,13 @@ It does not know how votes are kept, nor how callers are told apart.
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from arena.core.battle import record, rules
 from arena.core.battle.entities import Battle, Judgement, Phase, Round, Verdict
 from arena.core.errors import BadInput, NotYours, OtherVote, StaleVote
 from arena.core.ports import Ledger
+from arena.core.standings.votes import Vote
 from arena.play.admission import Caller
 
 LanguageOf = Callable[[str], Awaitable[str]]
@@ -89,11 +90,20 @@ def stands(battle: Battle, cast: Round) -> bool:
     return False
 
 
+async def is_cast(battle: Battle, ledger: Ledger) -> bool:
+    """The ledger has a ballot for the round that is open: it did not come to move the battle."""
+    return bool(await _cast(battle, ledger))
+
+
 async def as_recorded(battle: Battle, ledger: Ledger) -> Battle:
     """The battle after the ballot that the ledger has for this round: it was cast before, and
     whoever cast it could not move the battle any more."""
-    where = battle.round, battle.superseding
-    cast = await ledger.votes_on(battle.id)
-    here = [vote for vote in cast if (vote.round, vote.supersedes) == where]
+    here = await _cast(battle, ledger)
     verdict = record.verdict_of([(vote.seat_a, vote.seat_b, vote.winner) for vote in here])
     return rules.vote(battle, battle.round, verdict, here[0].ballot_id)
+
+
+async def _cast(battle: Battle, ledger: Ledger) -> Sequence[Vote]:
+    where = battle.round, battle.superseding
+    cast = await ledger.votes_on(battle.id)
+    return [vote for vote in cast if (vote.round, vote.supersedes) == where]

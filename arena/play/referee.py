@@ -105,12 +105,12 @@ class Referee:
         alias: str = "",
         caller: Caller = Caller(),
     ) -> State:
-        """Draw the contenders, seat them and let them answer. size: contenders, instead of the
-        rule's. topic: only those for it take part. terms: for all alike. images: files. key: a second opening with the same key gets
-        the first one's battle, if all else is the same too; otherwise it raises KeyTaken. alias:
-        a name for the battle, until a later one gets it. caller: who is limited, and moves it
-        from then on. Raises BadInput for what cannot be used, NoCapacity when no battle can be
-        had now, RateLimited."""
+        """Draw the contenders, seat them and let them answer. size: contenders, instead of the rule's.
+        topic: only those for it take part. terms: for all alike. images: files. key: a second opening
+        with the same key gets the first one's battle, if all else is the same too; otherwise it raises
+        KeyTaken. alias: a name for the battle, until a later one gets it. caller: who is limited, and
+        moves it from then on. Raises BadInput for what cannot be used, NoCapacity when no battle can
+        be had now, RateLimited."""
         prompt = self._admission.prompt(prompt)
         terms = self._admission.terms(terms, prompt)
         self._admission.labels(topic=topic, study=study)
@@ -180,13 +180,13 @@ class Referee:
         ballot: str = "",
         caller: Caller = Caller(),
     ) -> State:
-        """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the
-        seat's letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same
-        vote again changes nothing and gets the first one's result, another one on the same round
-        raises OtherVote; one on a round to come, or one that was taken back, StaleVote, and so does
-        one that is kept though another replica moved the battle before. caller: raises NotYours
-        where it is somebody else's. rater: what tells several of them apart, the battle's
-        `session` unless told. study: instead of the battle's."""
+        """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the seat's
+        letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same vote again
+        changes nothing and gets the first one's result, another one on the same round raises OtherVote;
+        one on a round to come, or one that was taken back, StaleVote, and so does one that is kept
+        though another replica moved the battle before. caller: raises NotYours where it is somebody
+        else's. rater: tells several of them apart, the battle's `session` unless told. study: instead
+        of the battle's."""
         verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
@@ -213,12 +213,16 @@ class Referee:
         return await self._exclusively(battle_id, move)
 
     async def undo(self, battle_id: str, *, caller: Caller = Caller()) -> State:
-        """Take the last vote back: its round is open again, and the next vote on it supersedes
-        that ballot. Until then the ballot stands."""
+        """Take the last vote back: its round is open again, and the next vote on it supersedes that
+        ballot. Until then the ballot stands. Raises StaleVote where another ballot came after it,
+        which could not move the battle, and moves it now."""
 
         async def move(battle: Battle) -> State:
             ballots.own(battle, caller)
             moved = rules.undo(battle)
+            if await ballots.is_cast(battle, self._ledger):
+                await self._voted(await ballots.as_recorded(battle, self._ledger))
+                raise StaleVote("The battle has moved on. The page shows where it is now.")
             await self.rounds.stop(battle_id)
             self.counted["undone"] += 1
             return await self._moved(moved)

@@ -373,6 +373,31 @@ def test_a_vote_that_is_taken_back_stands_until_another_supersedes_it(tmp_path: 
     on_stage(tmp_path, scene)
 
 
+def test_what_is_taken_back_is_never_a_vote_before_one_that_did_not_move_the_battle(
+    tmp_path: Path,
+) -> None:
+    """Nothing would supersede that ballot, and the next one on its round would count beside it."""
+
+    async def away(battle: Battle) -> None:
+        raise StoreFault("away")
+
+    async def scene(at: Table, host: FakeOllama) -> None:
+        async with at.battle() as seen:
+            await seen.voting()
+            await at.referee.vote(seen.battle, 1, "drop", "A")
+            save, at.battles.save = at.battles.save, away  # type: ignore[method-assign]
+            with pytest.raises(StoreFault):
+                await at.referee.vote(seen.battle, 2, "drop", "B")
+            at.battles.save = save  # type: ignore[method-assign]
+            with pytest.raises(StaleVote, match="moved on"):
+                await at.referee.undo(seen.battle)
+            assert (await seen.phase("decided")).round == 2
+        votes = await at.ledger.votes()
+        assert votes["round"].tolist() == [1, 1, 2] and not votes["supersedes"].any()
+
+    on_stage(tmp_path, scene)
+
+
 def test_undo_in_a_knockout_sends_the_challenger_back(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle(format="knockout") as seen:
