@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from arena.core.battle import record, rules, view
-from arena.core.battle.entities import Battle, Format, Origin, Phase, Terms, Verdict
+from arena.core.battle.entities import Battle, Format, Origin, Phase, Terms
 from arena.core.battle.view import State
 from arena.core.errors import StaleVote
 from arena.core.ports import Battles, Event, Feed, Hosts, Ledger, RateLimits, Readiness
@@ -183,10 +183,9 @@ class Referee:
         """Cast a ballot on a round; it is durable when this returns. judgement: drop (with the seat's
         letter), tie or bad. ballot: that of `State.ballot`; it can be used once. The same vote again
         changes nothing and gets the first one's result, another one on the same round raises OtherVote;
-        one on a round to come, or one that was taken back, StaleVote, and so does one that is kept
-        though another replica moved the battle before. caller: raises NotYours where it is somebody
-        else's. rater: tells several of them apart, the battle's `session` unless told. study: instead
-        of the battle's."""
+        one on a round to come, or one taken back, StaleVote, and so does one that is kept though another
+        replica moved the battle before. caller: raises NotYours where it is somebody else's. rater:
+        what tells several of them apart, the battle's `session` unless told. study: instead of its."""
         verdict = ballots.verdict(judgement, seat)
 
         async def move(battle: Battle) -> State:
@@ -195,11 +194,13 @@ class Referee:
                 ballots.agree(settled, verdict)
                 return view.state(battle)
             await self.studies.may_vote(battle, study)
+            # What is refused is no ballot, and counts as none.
+            moved = rules.vote(battle, round, verdict, str(uuid.uuid4()))
             voter = replace(caller, rater=caller.rater or battle.origin.owner)
             named = filter(None, (voter.rater, rater or battle.origin.session))
             who = battle.origin.rater or "/".join(named)
             cast = record.Ballot(
-                id=str(uuid.uuid4()),
+                id=moved.rounds[-1].ballot_id,
                 cast_at=self._now(),
                 rater=who,
                 channel=channel,
@@ -208,14 +209,13 @@ class Referee:
                 language=await self._language(battle.prompts[0]),
                 abuse=await self._admission.too_many(replace(voter, rater=voter.rater or who)),
             )
-            return await self._vote(battle, round, verdict, cast)
+            return await self._vote(battle, moved, cast)
 
         return await self._exclusively(battle_id, move)
 
     async def undo(self, battle_id: str, *, caller: Caller = Caller()) -> State:
         """Take the last vote back: its round is open again, and the next vote on it supersedes that
-        ballot. Until then the ballot stands. Raises StaleVote where another ballot came after it,
-        which could not move the battle, and moves it now."""
+        ballot, which stands until then. Raises StaleVote where another ballot is moved on from now."""
 
         async def move(battle: Battle) -> State:
             ballots.own(battle, caller)
@@ -311,10 +311,8 @@ class Referee:
 
         return await asyncio.shield(asyncio.ensure_future(locked()))
 
-    async def _vote(
-        self, battle: Battle, round: int, verdict: Verdict, cast: record.Ballot
-    ) -> State:
-        moved = rules.vote(battle, round, verdict, cast.id)
+    async def _vote(self, battle: Battle, moved: Battle, cast: record.Ballot) -> State:
+        verdict = moved.rounds[-1].verdict
         if battle.origin.terms.images:
             await self._ledger.hold_images(battle.origin.terms.images)
         if await self._ledger.append(record.rows(moved, cast)):

@@ -595,7 +595,11 @@ def test_one_place_opens_so_many_battles_a_minute(tmp_path: Path) -> None:
 def test_more_ballots_than_a_person_casts_are_kept_as_abuse(tmp_path: Path) -> None:
     async def scene(at: Table, host: FakeOllama) -> None:
         async with at.battle() as seen:
+            with pytest.raises(NotYet):
+                await at.referee.vote(seen.battle, 1, "drop", "A", rater="r")
             await seen.voting()
+            with pytest.raises(StaleVote):
+                await at.referee.vote(seen.battle, 2, "drop", "A", rater="r")
             await at.referee.vote(seen.battle, 1, "drop", "A", rater="r")
             await at.referee.vote(seen.battle, 2, "drop", "B", rater="r")
         votes = await at.ledger.votes()
