@@ -50,7 +50,7 @@ def _drawn_anew(data: bytes) -> bytes:
                 "smaller one."
             )
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-        upright = ImageOps.exif_transpose(image).convert("RGBA")
+        upright = _in_8_bits(ImageOps.exif_transpose(image)).convert("RGBA")
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     # A new one, since comments and profiles go along with a copy.
     drawn = Image.new("RGB", upright.size, PAPER)
@@ -58,3 +58,13 @@ def _drawn_anew(data: bytes) -> bytes:
     file = io.BytesIO()
     drawn.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits is else cut off at the 255th of its 65,536 shades."""
+    if not image.mode.startswith("I"):
+        return image
+    grey = image.point(lambda shade: shade * (1 / 257) + 0.5).convert("L")
+    if "transparency" in grey.info:
+        grey.info["transparency"] = round(grey.info["transparency"] / 257)
+    return grey

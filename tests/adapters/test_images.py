@@ -57,6 +57,14 @@ def test_what_is_transparent_is_white() -> None:
     assert after.getpixel((5, 5)) == (255, 255, 255)
 
 
+def test_grey_of_16_bits_is_the_same_grey() -> None:
+    for see_through, grey in ((None, 0x40), (0x1240, 0x40), (0x4020, 0xFF)):
+        made = io.BytesIO()
+        Image.new("I;16", (60, 30), 0x4020).save(made, "PNG", transparency=see_through)
+        after = Image.open(io.BytesIO(cleaned(made.getvalue())))
+        assert after.getpixel((5, 5)) == (grey, grey, grey)
+
+
 BAD = {
     "no image": lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "a path": lambda: b"/etc/passwd",
