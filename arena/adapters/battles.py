@@ -152,9 +152,13 @@ class MemoryBattles:
         return frozenset(i for i, phase in both.items() if phase not in phases)
 
     def take_up(self, battle: Battle, moved: float = math.inf) -> None:
-        """Keep a battle that another process left, moved now unless told; where replies are owed,
-        it is an orphan."""
-        self._hold(self._clock() - max(0.0, time.time() - moved), battle)
+        """Keep a battle that another process left, moved now unless told, with its key and its name;
+        of several of one name the one moved last has it. Where replies are owed, it is an orphan."""
+        at = self._clock() - max(0.0, time.time() - moved)
+        self._hold(at, battle)
+        for known, name in ((self._keys, battle.origin.key), (self._names, battle.origin.alias)):
+            if name and known.get(name, (-math.inf, ""))[0] <= at:
+                known[name] = at, battle.id
         if battle.phase is Phase.ANSWERING:
             self._left.add(battle.id)
 

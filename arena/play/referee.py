@@ -108,9 +108,8 @@ class Referee:
         """Draw the contenders, seat them and let them answer. size: contenders, instead of the rule's.
         topic: only those for it take part. terms: for all alike. images: files. key: a second opening
         with the same key gets the first one's battle, if all else is the same too; otherwise it raises
-        KeyTaken. alias: a name for the battle, until a later one gets it. caller: who is limited, and
-        moves it from then on. Raises BadInput for what cannot be used, NoCapacity when no battle can
-        be had now, RateLimited."""
+        KeyTaken. alias: its name, until a later one gets it. caller: who is limited, and moves it from
+        then on. Raises BadInput for what cannot be used, NoCapacity when none can be had, RateLimited."""
         prompt = self._admission.prompt(prompt)
         terms = self._admission.terms(terms, prompt)
         self._admission.labels(topic=topic, study=study)
@@ -126,7 +125,8 @@ class Referee:
             await self._admission.admit(caller, len(terms.images or images))
             terms = replace(terms, images=terms.images or await self.images.taken(images))
             place = caller.place if caller.begun else ""
-            origin = Origin(*what, asked=asked, owner=caller.rater, place=place, terms=terms)
+            origin = Origin(*what, asked=asked, key=key, alias=alias, terms=terms)
+            origin = replace(origin, owner=caller.rater, place=place)
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
@@ -194,8 +194,7 @@ class Referee:
                 ballots.agree(settled, verdict)
                 return view.state(battle)
             await self.studies.may_vote(battle, study)
-            # What is refused is no ballot, and counts as none.
-            moved = rules.vote(battle, round, verdict, str(uuid.uuid4()))
+            moved = rules.vote(battle, round, verdict, str(uuid.uuid4()))  # Else it is no ballot.
             voter = replace(caller, rater=caller.rater or battle.origin.owner)
             named = filter(None, (voter.rater, rater or battle.origin.session))
             who = battle.origin.rater or "/".join(named)

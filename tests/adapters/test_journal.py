@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from arena.adapters.battles import KEEP_S
 from arena.adapters.journal import Journal
 from arena.adapters.parking import Parked, park
 from arena.compose.stores import MemoryStores, stores_of
-from arena.core.battle.entities import Battle, Format, Phase
+from arena.core.battle.entities import Battle, Format, Origin, Phase
 from arena.core.battle.rules import open_battle
 from arena.core.battle.view import State
 from arena.core.battle.view import state as state_of
@@ -244,6 +246,32 @@ def test_what_cannot_be_put_aside_at_an_orderly_end_is_found_as_after_a_crash(
 
     asyncio.run(scene())
     assert [file.name for file in tmp_path.iterdir()] == ["arena.db.parked"]
+
+
+@pytest.mark.parametrize("ends", [left_by, MemoryStores.close], ids=["killed", "stopped"])
+def test_a_battle_is_found_by_its_key_and_by_the_name_that_no_later_one_has(
+    tmp_path: Path, ends: Callable[[MemoryStores], Coroutine[Any, Any, None] | None]
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+
+    async def scene() -> None:
+        begun = time.time() - 60
+        for starts in range(3):
+            stores = stores_of(settings, lambda _: None)
+            assert isinstance(stores, MemoryStores)
+            stores.take_up()
+            # The one that was opened last is taken up first.
+            for id, moved in (("last", begun + 30), ("first", begun)) if not starts else ():
+                battle = replace(OPENED, id=id, origin=Origin(key=f"{id}'s", alias="mine"))
+                stores._battles.take_up(battle, moved)
+                stores._keep(moved, battle)
+            assert await stores.battles.first("last's", "another") == "last"
+            assert await stores.battles.first("first's", "another") == "first"
+            assert await stores.battles.named("mine") == "last"
+            if ended := ends(stores):
+                await ended
+
+    asyncio.run(scene())
 
 
 def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_killed(

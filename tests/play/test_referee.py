@@ -515,7 +515,10 @@ def test_one_key_opens_one_battle(tmp_path: Path) -> None:
         opened = {state.battle for state in states}
         assert len(opened) == 1
         assert (await at.referee.open("Why?", key="k")).battle in opened
-        assert (await at.referee.open("Why?", key="other")).battle not in opened
+        another = (await at.referee.open("Why?", key="other", alias="mine")).battle
+        assert another not in opened
+        origin = (await at.battles.load(another)).origin
+        assert (origin.key, origin.alias) == ("other", "mine"), "known after a restart"
 
     on_stage(tmp_path, scene)
 

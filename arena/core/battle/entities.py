@@ -184,7 +184,8 @@ class Origin:
     """How a battle came about; no move changes it. `policy` drew this set of contenders with
     `probability`, and each seat's contender with `taking_part` (by letter). `unattended`: the
     models write on though nobody watches, as for a program that comes back for the replies.
-    `asked`: a digest of all that was asked for, where it was asked for under a key. `owner`: the
+    `asked`: a digest of all that was asked for, where it was asked for under a `key`. `alias`: what
+    it was named then; a battle that was opened since may have that name. `owner`: the
     rater who opened it and alone moves it; empty where everybody in this process may. `place`:
     from where it was opened, if its session began with it. `rater`: whose it is in a study that
     leads its raters, `prompt_id` which of its prompts, `unranked` why it does not count. `secret`:
@@ -198,6 +199,8 @@ class Origin:
     probability: float | None = None
     taking_part: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
+    key: str = ""
+    alias: str = ""
     owner: str = ""
     place: str = ""
     rater: str = ""
