@@ -14,8 +14,8 @@ from typing import Any
 
 from arena.core.battle.entities import Finished, Reply, Seat, Terms, Text, Thought
 from arena.core.battle.identity import names_itself
-from arena.core.battle.marks import shown
 from arena.core.battle.pace import Track
+from arena.core.battle.places import shown
 from arena.core.errors import ArenaError, HostFault, NoCapacity, StoreFault
 from arena.core.ports import HostEvent, Hosts, Piece, Queued, Warming
 

@@ -156,6 +156,28 @@ def test_a_reply_that_goes_on_beyond_its_end_is_not_waited_for() -> None:
     run(scene)
 
 
+ALPACA = "### Instruction:\n{{ .Prompt }}\n\n### Response:\n"
+
+
+def test_what_ends_a_reply_hangs_on_what_is_known_of_the_models_template() -> None:
+    async def scene() -> None:
+        text = "It is night.\n\n### Instruction:\nMix flour."
+        models = [
+            model("a:1", text=text, weights_gib=0.5),
+            model("b:1", text=text, weights_gib=0.5, template=ALPACA),
+            model("c:1", text=text, weights_gib=0.5, template="{{ .Prompt }}"),
+        ]
+        names = [m.name for m in models]
+        async with FakeOllama(models, warm=True, max_loaded=5) as host:
+            async with pool_of(host, names=names) as pool:
+                said = [text_of(await reply(pool, name)).strip() for name in names]
+                assert said == [text, "It is night.", text]
+                told = [p for p in pool.problems if "template is broken" in p]
+                assert len(told) == 1 and "b:1" in told[0] and "### Instruction:" in told[0]
+
+    run(scene)
+
+
 # Models from elsewhere ---------------------------------------------------------------------------
 
 REMOTE = model("innocent:8b", remote="http://elsewhere.example:11434")

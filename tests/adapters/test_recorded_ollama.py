@@ -117,6 +117,8 @@ def test_what_is_loaded_and_what_one_model_is_are_read() -> None:
             ] == [("phi3:mini", 0, 4096)]
             shown = await host.show("thinktpl:1")
             assert shown.capabilities == {"completion", "thinking"} and shown.template
+            marks = shown.marks or frozenset()
+            assert {"<|im_start|>", "<|im_end|>", "<think>"} <= marks and "USER:" not in marks
             assert shown.weights.startswith("b179c952") and shown.context_length == 8192
             assert (shown.families, shown.parameter_size) == (("llama", "llama"), "134.52M")
         async with host_of(NEW, "show innocent2:8b") as host:

@@ -91,13 +91,14 @@ class ResidentModel:
 class ShownModel:
     """What a host tells of one model when asked. weights: the digest of the weights file, which
     models made FROM one another share; empty where it is not told. template: it has one of its
-    own; opens_thinking: that ends within thinking; told_how: it hears how to think, whatever the
-    host knows of the model. remote: as in ListedModel. The card is for people: parameters,
-    licence."""
+    own; marks: the marks and labels in that, None where they are not told; opens_thinking: it ends
+    within thinking; told_how: it hears how to think, whatever the host knows of the model. remote:
+    as in ListedModel. The card is for people: parameters, licence."""
 
     capabilities: frozenset[str] = frozenset()
     weights: str = ""
     template: bool = True
+    marks: frozenset[str] | None = None
     opens_thinking: bool = False
     told_how: bool = False
     remote: str = ""

@@ -32,12 +32,12 @@ from arena.adapters.hosts.host import (
 from arena.adapters.hosts.load import Load
 from arena.adapters.hosts.ollama_client import Client, Details, Frame, Shown, Tag, Unread
 from arena.core.battle.entities import Text, Thought
+from arena.core.battle.marks import of_template
 from arena.core.errors import HostFault
 from arena.core.ticks import TICK_S, until_tick
 
 WEIGHTS = re.compile(r"^FROM \S*sha256-([0-9a-f]{64})$", re.MULTILINE)
 OPENS_THINKING = re.compile(r"<think>(?:\s|\\n|\{\{-? ?end ?-?\}\})*$")
-NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
 UNLOAD_POLL_S = 0.05
 NANOSECONDS = 1_000_000_000
 
@@ -332,12 +332,12 @@ def _shown(shown: Shown) -> ShownModel:
     info = shown.modelinfo or {}
     details = shown.details
     weights = WEIGHTS.search(shown.modelfile or "")
-    has_template = (shown.template or "").strip() not in NO_TEMPLATE
     lengths = [value for key, value in info.items() if key.endswith(".context_length")]
     return ShownModel(
         capabilities=frozenset(str(c) for c in shown.capabilities or ()),
         weights=weights[1] if weights else "",
-        template=bool(has_template or shown.renderer or info.get("tokenizer.chat_template")),
+        template=shown.written is not None,
+        marks=None if shown.written is None else of_template(shown.written),
         opens_thinking=bool(OPENS_THINKING.search(shown.template or "")),
         remote=shown.remote_host,
         families=tuple(filter(None, [details.family, *(details.families or ())]))

@@ -51,10 +51,22 @@ class Tags(BaseModel):
     models: list[Tag] = []
 
 
+NO_TEMPLATE = frozenset({"", "{{ .Prompt }}"})
+
+
 class Shown(ShowResponse):
     modelinfo: Mapping[str, Any] | None = Field(None, alias="model_info")
     remote_host: str = ""
     renderer: str = ""
+
+    @property
+    def written(self) -> str | None:
+        """What its turns begin and end with: templates and stop words; None without a template."""
+        native = str((self.modelinfo or {}).get("tokenizer.chat_template") or "")
+        own = (self.template or "").strip()
+        if own in NO_TEMPLATE and not (self.renderer or native):
+            return None
+        return "\n".join((own, native, self.parameters or ""))
 
 
 class Frame(ChatResponse):

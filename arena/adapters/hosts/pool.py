@@ -239,9 +239,12 @@ class HostPool:
             account = Account(state.url, asked, self._timeouts)
         with self._noting(state, model, contender.name, account):
             said = [m["content"] for m in request.messages if m["role"] == "user"]
-            foreseen = self._fleet.abilities(model).may_close_unopened(request.think)
-            unopened = state.unopened.get(model, foreseen)
-            splitter = Splitter(said, thinks=unopened)
+            able = self._fleet.abilities(model)
+            splitter = Splitter(
+                said,
+                thinks=state.unopened.get(model, able.may_close_unopened(request.think)),
+                own=able.shown.marks,
+            )
             chat = state.host.chat(asked)
             async with aclosing(chat), aclosing(heard(chat, splitter, account)) as events:
                 async for event in events:

@@ -103,3 +103,23 @@ class Worded:
             word.startswith(begun) or (begun.startswith(word) and len(begun) < len(word) + 12)
             for word in _WORDS
         )
+
+
+class Words:
+    """All of these of one reply. headings: it may think under headings."""
+
+    def __init__(self, *, channels: bool, headings: bool) -> None:
+        self._worded = Worded() if headings else None
+        self._channels = Channels() if channels else None
+
+    def marked(self, text: str, *, last: bool = False) -> str:
+        """What is decided by now, with its marks."""
+        if self._worded:
+            text = self._worded.marked(text, last=last)
+            if self._worded.over:
+                self._worded = None
+        if self._channels:
+            text = self._channels.marked(text, last=last)
+            if self._channels.bare is False:
+                self._channels = None
+        return text

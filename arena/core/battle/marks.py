@@ -14,10 +14,13 @@ from arena.core.battle.turns import LABELS
 LONGEST = 64
 """Characters of a mark at most."""
 
-Kind = Enum("Kind", "OPENS CLOSES WEIGHS WEIGHED WRAPS CHANNEL STARTS ASKS STRIKES TOKEN LABEL")
+Kind = Enum(
+    "Kind", "OPENS CLOSES WEIGHS WEIGHED WRAPS CHANNEL STARTS ASKS STRIKES TOKEN WORD LABEL"
+)
 """OPENS and CLOSES thinking; WEIGHS and WEIGHED: so a reply may begin that thinks first, or a
 document; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what follows is not the
-model's; STRIKES: an old model's end, or HTML; any other TOKEN; LABEL: words that begin a turn."""
+model's; STRIKES: an old model's end, or HTML; any other TOKEN; WORD: one that ordinary text names too;
+LABEL: words that begin a turn."""
 
 MARK = re.compile(r"<<[^\n<>]{1,20}>>|<[^\n<>\[\]`]{1,60}>|\[[^\n\[\]<>`]{1,40}\]|\[e~\[|◁/?think▷")
 _PADDING = re.compile(r"(?<=[<\[/|])[ \t]+|[ \t]+(?=[|>\]])")
@@ -38,9 +41,9 @@ for _name, _written in _TABLES["words"].items():
 _KIND = re.compile("|".join(f"(?P<{kind}>{_read(of)})" for kind, of in _TABLES["kinds"].items()))
 _ABOUT = {name: re.compile(_read(written)) for name, written in _TABLES["about"].items()}
 THINKING = frozenset({Kind.OPENS, Kind.CLOSES})
-TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN})
+TOKENS = frozenset({Kind.CHANNEL, Kind.STARTS, Kind.ASKS, Kind.TOKEN, Kind.WORD})
 
-_CODE = re.compile(
+CODE = re.compile(
     r"^[ >]*(```+|~~~+).*?^[ >]*\1|(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
 )
 
@@ -53,6 +56,12 @@ def key_of(mark: str) -> str:
 def kind_of(mark: str) -> Kind | None:
     known = _KIND.fullmatch(key_of(mark))
     return Kind[known.lastgroup] if known and known.lastgroup else None
+
+
+def of_template(template: str) -> frozenset[str]:
+    """The marks, as they are known, and the labels of turns that a template has."""
+    marks = {key_of(mark) for mark in MARK.findall(template) if kind_of(mark)}
+    return frozenset(marks | {label for label in LABELS if label.strip() in template})
 
 
 def undecided(rest: str) -> bool:
@@ -74,9 +83,3 @@ def meant(prompts: Iterable[str]) -> frozenset[Kind]:
     if kinds & TOKENS or _ABOUT["tokens"].search(asked):
         about |= TOKENS | {Kind.STRIKES}
     return frozenset(kind for kind in about if kind)
-
-
-def shown(text: str, prompts: Iterable[str] = ()) -> bool:
-    """Marks are seen in a reply that is not about them, as in code that was never closed."""
-    kinds = {kind_of(mark) for mark in MARK.findall(_CODE.sub("", text))}
-    return bool(kinds & (THINKING | TOKENS) - meant(prompts))

@@ -6,14 +6,15 @@ out adds up to the same however the text came in pieces. It does not know what i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 from itertools import takewhile
 
-from arena.core.battle.channels import Channels, Worded
+from arena.core.battle.channels import Words
 from arena.core.battle.entities import Text, Thought
 from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
-from arena.core.battle.turns import OURS, begins_turn
+from arena.core.battle.places import LOOK, Place
+from arena.core.battle.turns import Turns, begins_turn, merged, ours
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
 _HALF = re.compile(r"<[|｜] ?/?\w\w|</|\[[/|]")
@@ -29,18 +30,25 @@ class _Mode(Enum):
 class Splitter:
     """For one reply. prompts: what the person asked so far; marks that these are about are
     ordinary text. thinks: the model is known to close what it never opened, so its text is kept
-    back until it does. `token` is the first control token that was left out, empty for none;
-    `unopened`: this reply closed what it never opened."""
+    back until it does. own: the marks
+    and labels of its template, None where it is not known. `token` is the first control token that
+    was left out, empty for none; `unopened`: this reply closed what it never opened."""
 
-    def __init__(self, prompts: Iterable[str] = (), *, thinks: bool = False) -> None:
+    def __init__(
+        self,
+        prompts: Iterable[str] = (),
+        *,
+        thinks: bool = False,
+        own: Collection[str] | None = None,
+    ) -> None:
         self._text = meant(prompts)
         self._labels = Kind.LABEL not in self._text
-        self._channels = Channels() if self._text.isdisjoint(TOKENS) else None
         about = self._text & {Kind.OPENS, Kind.WEIGHS, Kind.LABEL}
-        self._worded = None if thinks or about else Worded()
+        self._words = Words(channels=self._text.isdisjoint(TOKENS), headings=not (thinks or about))
+        self._own = own
         self.token = ""
         self.unopened = False
-        self._out: list[Text | Thought] = []
+        self._turns = Turns(own)
         self._held = ""
         self._mode = _Mode.THOUGHT if thinks else _Mode.REPLY
         self._pending: list[str] | None = [] if thinks else None
@@ -50,8 +58,7 @@ class Splitter:
         self._thought, self._struck = False, 0
         self._header, self._is_channel = "", False
         self._begun, self._lead, self._trim = False, "", False
-        self._fence, self._span, self._fresh, self._ends = "", 0, True, 1
-        self._before = ""
+        self._fence, self._span, self._place = "", 0, Place()
 
     @property
     def over(self) -> bool:
@@ -60,46 +67,39 @@ class Splitter:
 
     def feed(self, text: str) -> list[Text | Thought]:
         """What is decided by now, in order."""
-        if self._worded:
-            text = self._worded.marked(text)
-            if self._worded.over:
-                self._worded = None
-        if self._channels:
-            text = self._channels.marked(text)
-            if self._channels.bare is False:
-                self._channels = None
-        within = self._mode is _Mode.REPLY and self._begun and not self._ends
+        text = self._words.marked(text)
+        within = (
+            self._mode is _Mode.REPLY and self._begun and not (self._place.ends or self._turns.open)
+        )
         if within and not (self._held or _SIGN.search(text)):
-            self._fresh, self._before = (
-                self._fresh and not text.strip(),
-                text.rstrip()[-1:] or self._before,
-            )
+            self._place.say(text)
             return [Text(text)] if text else []
         self._held += text
         return self._read()
 
     def finish(self, *, cut: bool = False) -> list[Text | Thought]:
         """The rest. cut: the reply was ended by its length."""
-        rest = self._worded.marked("", last=True) if self._worded else ""
-        self._held += self._channels.marked(rest, last=True) if self._channels else rest
+        self._held += self._words.marked("", last=True)
         out = self._read(last=True)
         if self._mode is _Mode.HEADER:
             self._close_header()
         if self._pending is not None and self._assumed and cut:
-            self._out.append(Thought("".join(self._pending)))
+            self._turns.add(Thought("".join(self._pending)))
             self._pending, self.unopened = None, True
         while self._pending is not None or (self._aside and not self._begun):
             out += self._release()
         if not (self._begun or self._trim) and self._lead:
-            self._out.append(Text(self._lead))
-        return _merged(out + self._taken())
+            self._turns.add(Text(self._lead))
+        if not cut and self._turns.ends():
+            self.token = self.token or self._turns.label
+        return merged(out + self._turns.taken(last=True))
 
     # Reading ------------------------------------------------------------------------------------
 
     def _read(self, *, last: bool = False) -> list[Text | Thought]:
         text, at = self._held, 0
         while at < len(text):
-            if self._ends and self._mode is _Mode.REPLY and self._labels and not self._fence:
+            if self._place.ends and self._mode is _Mode.REPLY and self._labels and not self._fence:
                 label = self._label(text[at : at + LONGEST], last=last)
                 if label is None:
                     break
@@ -116,52 +116,44 @@ class Splitter:
             at = end
             if text[at] == "\n":
                 self._say("\n")
-                self._span, self._fresh, at = 0, True, at + 1
+                self._span, at = 0, at + 1
             elif run := _RUN.match(text, at):
                 if run.end() == len(text) and not last:
                     break
                 self._code(run.group())
                 self._say(run.group())
                 at = run.end()
-            elif (mark := MARK.match(text, at)) and self._takes(mark.group()):
-                at = mark.end()
-            elif not mark and undecided(rest := text[at : at + LONGEST + 1]):
-                if last and len(rest) > 2 and rest[1] != " " and self._drops(rest):
-                    at = len(text)
-                elif last:
-                    self._say(text[at])
-                    at += 1
-                else:
+            elif mark := MARK.match(text, at):
+                after = text[mark.end() : mark.end() + LOOK]
+                if (read := self._mark(mark.group(), after, last=last)) is None:
                     break
+                at += read
+            elif undecided(rest := text[at : at + LONGEST + 1]) and not last:
+                break
             else:
-                self._say(text[at])
-                at += 1
+                half = last and len(rest) > 2 and rest[1] != " " and self._drops(rest)
+                at += len(rest) if half else self._said(text[at])
         self._held = text[at:]
-        return self._taken()
+        return self._turns.taken()
 
     def _label(self, rest: str, *, last: bool) -> int | None:
         """Characters that a line begins with and that are left out: a label of a turn. None while
         they may become one."""
         if self._begun:
-            turn = begins_turn(rest, self._before, last=last)
-            if not turn:
-                return turn if turn is None else 0
-            self.token, self._mode = self.token or turn.strip(), _Mode.OVER
-            return len(rest)
+            over = self._turns.begin(rest, self._place.before, last=last)
+            if over:
+                self.token, self._mode = self.token or self._turns.label, _Mode.OVER
+            return None if over is None else over * len(rest)
         begun = rest.rstrip()
-        for label in OURS:
+        for label in ours(self._own):
             if rest.startswith(label) and len(begun) > len(label):
                 self.token, self._trim = self.token or label.strip(), True
                 return len(label)
-        if not last and any(label.startswith(begun) for label in OURS):
+        if not last and any(label.startswith(begun) for label in ours(self._own)):
             return None
-        theirs = begins_turn(rest, ".", last=last)
+        theirs = begins_turn(rest, ".", None, last=last)
         self._labels = not theirs
         return None if theirs is None else 0
-
-    def _taken(self) -> list[Text | Thought]:
-        out, self._out = _merged(self._out), []
-        return out
 
     def _say(self, text: str) -> None:
         """Text of which it is known that it is no mark, to where text goes now."""
@@ -174,11 +166,13 @@ class Splitter:
         elif self._pending is not None:
             self._pending.append(text)
         elif self._mode is not _Mode.OVER:
-            self._out.append(Thought(text))
-        if text == "\n":
-            self._ends += 1
-        elif said := text.rstrip():
-            self._fresh, self._ends, self._before = False, 0, said[-1]
+            self._turns.add(Thought(text))
+        self._turns.since += len(text)
+        self._place.say(text)
+
+    def _said(self, text: str) -> int:
+        self._say(text)
+        return len(text)
 
     def _reply(self, text: str) -> None:
         if not self._begun:
@@ -187,25 +181,36 @@ class Splitter:
             if not body:
                 return
             if self._aside:
-                self._out.append(Thought(self._aside[1]))
+                self._turns.add(Thought(self._aside[1]))
                 self._aside = None
             text = body if self._trim else self._lead + body
             self._begun, self._lead = True, ""
-        self._out.append(Text(text))
+        self._turns.add(Text(text))
 
     def _code(self, run: str) -> None:
         """Backticks or tildes: does a span or a block of code of the reply begin or end?"""
         if self._mode is not _Mode.REPLY:
             return
         if self._fence:
-            if self._fresh and run.startswith(self._fence):
+            if self._place.fresh and run.startswith(self._fence):
                 self._fence = ""
-        elif self._fresh and len(run) >= 3:
+        elif self._place.fresh and len(run) >= 3:
             self._fence = run
         elif run[0] == "`" and self._span in (0, len(run)):
             self._span = len(run) - self._span
 
     # Marks --------------------------------------------------------------------------------------
+
+    def _mark(self, raw: str, after: str, *, last: bool) -> int | None:
+        """So much of a mark is left out, or a character said; None where that is to be decided."""
+        kind, own = kind_of(raw), self._own or ()
+        code = self._fence or self._span or self._mode is not _Mode.REPLY
+        struck = kind is Kind.STRIKES and (self._struck or (self._begun and "/" not in raw))
+        if not (code or struck or kind in self._text):
+            itself = self._place.is_itself(raw, after, begun=self._begun, own=own, last=last)
+            if not itself:
+                return None if itself is None else self._said(raw[0])
+        return len(raw) if self._takes(raw) else self._said(raw[0])
 
     def _takes(self, raw: str) -> bool:
         """False where this is no mark, but text."""
@@ -226,7 +231,7 @@ class Splitter:
         match kind:
             case Kind.WEIGHS | Kind.WEIGHED:
                 return kind is Kind.WEIGHS and not (self._begun or self._thought) and self._try(raw)
-            case Kind.OPENS if self._begun and not self._fresh:
+            case Kind.OPENS if self._begun and not self._place.fresh:
                 return self._try(raw)
             case Kind.OPENS:
                 self._mode = _Mode.THOUGHT
@@ -253,7 +258,7 @@ class Splitter:
             if (weighs or Kind.OPENS in self._text) and not self._assumed:
                 self._aside = f"{self._opened_by}{body}{raw}", body
             else:
-                self._out.append(Thought(body))
+                self._turns.add(Thought(body))
         self.unopened, self._assumed = self._assumed, False
         self._end_thought()
         return True
@@ -279,11 +284,11 @@ class Splitter:
     def _end_thought(self) -> None:
         self._mode, self._thought = _Mode.REPLY, True
         if not self._begun:
-            self._lead, self._trim, self._fresh = "", True, True
+            self._lead, self._trim, self._place.fresh = "", True, True
 
     def _close_unopened(self) -> None:
         if not self._thought and self._begun:
-            self._out.append(Thought("", earlier=True))
+            self._turns.add(Thought("", earlier=True))
             self.unopened, self._begun = True, False
         self._end_thought()
 
@@ -328,16 +333,3 @@ class Splitter:
         self._pending, self._aside, self._assumed = None, None, False
         self._mode, self._opened_by = _Mode.REPLY, ""
         return self._read(last=True)
-
-
-def _merged(events: list[Text | Thought]) -> list[Text | Thought]:
-    merged: list[Text | Thought] = []
-    for event in events:
-        before = merged[-1] if merged else None
-        if isinstance(event, Text) and isinstance(before, Text):
-            merged[-1] = Text(before.text + event.text)
-        elif isinstance(event, Thought) and isinstance(before, Thought) and not event.earlier:
-            merged[-1] = Thought(before.text + event.text, before.earlier)
-        else:
-            merged.append(event)
-    return merged

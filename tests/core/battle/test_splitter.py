@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.core.battle.entities import Text, Thought
-from arena.core.battle.marks import shown
+from arena.core.battle.marks import of_template
+from arena.core.battle.places import shown
 from arena.core.battle.splitter import Splitter
 
 NIGHT = "The sun is away at night."
 
 
 def parted(
-    *pieces: str, prompts: tuple[str, ...] = ("Why?",), thinks: bool = False, cut: bool = False
+    *pieces: str, prompts: tuple[str, ...] = ("Why?",), cut: bool = False, **known: Any
 ) -> tuple[str, str, Splitter]:
     """(thinking, reply) as a writer would keep them."""
-    splitter = Splitter(prompts, thinks=thinks)
+    splitter = Splitter(prompts, **known)
     thinking = reply = ""
     for event in [e for p in pieces for e in splitter.feed(p)] + splitter.finish(cut=cut):
         if isinstance(event, Text):
@@ -159,22 +161,14 @@ TURNS = (
     "\n\n### Human: More?\n### Assistant: It turns.",
     "\nUSER: More?\nASSISTANT: It turns.",
     "\n\nHuman: More?\n\nAssistant: It turns.",
-    "\n\nUser:\nMore?",
+    "\n\nUser:\nMore?\n\nAssistant:\nIt turns.",
     "\nInstruct: More?\nOutput: It turns.",
     "\n<human>: More?",
     "\nUSER:",
     "\nUser: More?\nAssistant: It turns.",
-    "\nuser: more?",
+    "\nuser: more?\nassistant: it turns.",
     "\nuser\n\nMore?\nmodel\n\nIt turns.",
-    "\n### Input:\nMore",
-    "\n\n## User\nMore?",
-    "\n\nQ: More?\nA: It turns.",
-    "\nQuestion: More?\nAnswer: It turns.",
-    "\n\n[User]: More?",
-    "\n**User:** More?",
-    "\n\n**Human**: more",
-    "\nINSTRUCTION: More?",
-    "\n\nAssistant: It turns.",
+    "\n\n## User\nMore?\n\n## Assistant\nIt turns.",
 )
 
 
@@ -346,7 +340,11 @@ def test_a_closing_tag_that_was_never_opened_takes_the_text_before_it_back() -> 
 @pytest.mark.parametrize(
     ("text", "seen"),
     [
-        ("a <|eot_id|> b", True),
+        ("a <|eot_id|> B", True),
+        ("a.<|eot_id|> b", True),
+        ("It writes <|eot_id|> and stops, or (<|im_end|>).", False),
+        ("It thinks between <think> and </think>, then answers.", False),
+        ("它用<|endoftext|>表示结束。", False),
         ("an open ` tick <|eot_id|>", True),
         ("an open fence\n```\nprint(1)\n<|im_end|>\n", True),
         ("closed `<|im_end|>` b", False),
@@ -369,8 +367,10 @@ SHARDS = st.lists(
     st.sampled_from(
         "<|im_end|> <think> </think> <|channel|> analysis final <|message|> <|end|> <|start|> "
         "assistant user ` ``` \n \n\n a <s> </s> [INST] < > [ ] | / <answer> </answer> the_sun "
-        "<turn|> [/THINK] [THINK] <|im_start|> ~~~ <|channel>".split(" ")
-        + [" ", "\n", "\n\n"]
+        '<turn|> [/THINK] [THINK] <|im_start|> ~~~ <|channel> [CLS] <eos> <eos> " ( model 用 '
+        "word. <thought> </thought>".split(" ")
+        + [" ", "\n", "\n\n", "\nUSER: ", "\nASSISTANT: ", "\nUser: A", "\n### Instruction:\n"]
+        + ["model\n", "user\n", " a ", ". ", "word " * 140]
     ),
     max_size=14,
 ).map("".join)
@@ -379,16 +379,18 @@ SHARDS = st.lists(
 @given(
     text=st.sampled_from(EVERYTHING) | SHARDS,
     cuts=st.lists(st.integers(0, 200), max_size=12),
-    prompt=st.sampled_from(("Why?", "What is <think>?", "What is <|im_end|>?")),
+    prompt=st.sampled_from(("Why?", "What is <think>?", "What is <|im_end|>?", "Write XML")),
     thinks=st.booleans(),
+    own=st.sampled_from((None, of_template("### Instruction:\n<|im_start|>[CLS]"))),
     cut=st.booleans(),
 )
 def test_where_frames_end_changes_nothing(
-    text: str, cuts: list[int], prompt: str, thinks: bool, cut: bool
+    text: str, cuts: list[int], prompt: str, thinks: bool, own: frozenset[str] | None, cut: bool
 ) -> None:
     edges = [0, *sorted(cuts), len(text)]
     pieces = [text[a:b] for a, b in pairwise(edges)]
-    how = {"prompts": (prompt,), "thinks": thinks, "cut": cut}
+    how: dict[str, Any] = {"thinks": thinks, "own": own, "cut": cut}
+    how["prompts"] = (prompt,)
     whole, split = parted(text, **how), parted(*pieces, **how)
     assert split[:2] == whole[:2]
     assert (split[2].token, split[2].unopened) == (whole[2].token, whole[2].unopened)
@@ -398,7 +400,7 @@ def test_where_frames_end_changes_nothing(
 @given(SHARDS | st.text(max_size=60))
 def test_text_without_marks_is_never_lost(text: str) -> None:
     thinking, reply, splitter = parted(text)
-    if not any(mark in text for mark in "<[◁"):
+    if not any(mark in text for mark in ("<", "[", "◁", "USER:", "User:", "user\n", "###", "ASS")):
         assert (thinking, reply, splitter.token) == ("", text, "")
 
 
@@ -416,5 +418,11 @@ def test_a_hostile_reply_of_100_000_characters_is_parted_at_once() -> None:
         "\n",
         "< ",
         "\nUSER",
+        "\nUSER: a",
+        "<eos>",
+        " [CLS]",
+        "[SEP] <eos> a ",
+        "word <|im_end|>" + " " * 300,
     ):
         parted(piece * (100_000 // len(piece)))
+        parted(*(NIGHT + piece * (20_000 // len(piece))))

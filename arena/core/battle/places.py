@@ -1,0 +1,179 @@
+"""Whether a mark stands in a reply as itself, or is named there: `the decoder goes on until <eos>`.
+
+A template's mark touches the text, ends it, or stands before another turn; one that is named is a
+word of its sentence. It does not know what the reply is about.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+
+from arena.core.battle.marks import (
+    CODE,
+    LONGEST,
+    MARK,
+    THINKING,
+    TOKENS,
+    Kind,
+    key_of,
+    kind_of,
+    meant,
+    undecided,
+)
+from arena.core.battle.turns import ENDS, THEIRS
+
+LOOK = 4 * LONGEST
+"""Characters after a mark that are looked at, at most."""
+
+IN_A_ROW = 8
+"""Nobody names so many marks."""
+
+_OPENS = "([{<\u201c\u2018\u00ab\u201e\u201a\u300c\u300e\uff08\u3010\u300a=,:;/\u3001\uff0c\uff1a"
+_QUOTES = "\"'*_|"
+_QUOTES_OPEN = re.compile(r"(?:^|[\s(\[{=,:/])[a-z]?[\"'*_]$")
+_AFTER = (
+    ",.;:!?)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011\u300b\u3001\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u2026\u061f"
+    + _QUOTES
+)
+_UNSPACED = "\u0e00"
+LONGEST_ROLE = len("assistant")
+_ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGNORECASE)
+
+
+class Place:
+    """Where in a reply what comes next stands. before: the last character that was said, blanks
+    aside; ends: ends of lines since then; fresh: nothing was said in this line."""
+
+    def __init__(self) -> None:
+        self.before, self.fresh, self.ends = "", True, 1
+        self._tail = ""
+        self._named: set[str] = set()
+
+    def say(self, text: str) -> None:
+        said = text.rstrip()
+        self.ends = self.ends + 1 if text == "\n" else 0 if said else self.ends
+        self.fresh = text == "\n" or (self.fresh and not said)
+        self.before = said[-1:] or self.before
+        self._tail = (self._tail + text[-3:])[-3:]
+
+    def is_itself(
+        self, raw: str, after: str, *, begun: bool, own: Collection[str], last: bool
+    ) -> bool | None:
+        """A mark that the reply has here is no word of a sentence; None while it may be."""
+        kind, before, itself = kind_of(raw), "", None
+        if begun:
+            before = self._tail if self._tail.strip() else self.before + self._tail
+            before = f"{self.before}\n" if self.fresh else before
+        if kind in THINKING:
+            itself = not begun or _unnamed(before, after, last=last)
+        elif kind in TOKENS or kind is Kind.STRIKES:
+            known = kind is not Kind.WORD or key_of(raw) in own
+            itself = _stands(before, kind, after, known=known, last=last)
+        else:
+            return True
+        # What closes is what its opening was.
+        if "/" in raw and raw.replace("/", "") in self._named:
+            return False
+        if itself is False:
+            self._named.add(raw)
+        return itself
+
+
+def shown(text: str, prompts: Iterable[str] = ()) -> bool:
+    """Marks are seen in a reply that is not about them, as in code that was never closed; those
+    that its sentences name are not."""
+    plain, about = CODE.sub("", text), meant(prompts)
+    return any(
+        kind_of(mark.group()) in (THINKING | TOKENS) - about - {Kind.WORD}
+        and not _in_prose(
+            plain[max(0, mark.start() - LONGEST) : mark.start()],
+            plain[mark.end() : mark.end() + LONGEST],
+        )
+        for mark in MARK.finditer(plain)
+    )
+
+
+def _in_prose(before: str, after: str) -> bool:
+    """The sentence goes on behind a mark that it names."""
+    word = after.lstrip(" ")[:1]
+    goes_on = word.isalpha() and not word.isupper() and (word != after[:1] or _unspaced(word))
+    set_off = not before.strip() or _set_off(before, after)
+    return bool(word) and (word in _AFTER or goes_on) and set_off
+
+
+def _unnamed(before: str, after: str, *, last: bool) -> bool | None:
+    """Not a word of its sentence, by what is right before it and after it."""
+    if before.endswith("\n") or _ended(before):
+        return True
+    if not (after or last):
+        return None
+    return not (_set_off(before, after) and (after[:1] in f" \t{_AFTER}" or _unspaced(after[:1])))
+
+
+def _stands(before: str, kind: Kind, after: str, *, known: bool, last: bool) -> bool | None:
+    """A control token is here as itself; None while what decides that is to come. before: empty
+    where the reply begins. known: ordinary text has no such mark, or the model's template does."""
+    last = last or len(after) >= LOOK
+    beside = before[-1:]
+    if not (after or last) and beside in _QUOTES:
+        return None
+    touches = not beside.isspace() and not _set_off(before, after)
+    if known and beside and touches:
+        return True
+    if (follows := _follows(after, last=last)) is None:
+        return None
+    above = before.rstrip()[-1:]
+    free = (before.endswith("\n") and above not in _OPENS) or _ended(before)
+    if follows == "turn":
+        return True
+    if follows == "end":
+        return (free or _unspaced(beside)) if known else _ended(before)
+    following, word = after[0], after.lstrip()[0]
+    if word in _AFTER:
+        return False
+    if not before:
+        begins = kind in (Kind.STARTS, Kind.CHANNEL) or not following.isspace()
+        return begins or (known and not word.islower())
+    if kind is Kind.STARTS and after.isalpha() and len(after) <= LONGEST_ROLE and not last:
+        return None
+    if kind is Kind.STARTS and _ROLE.match(after):
+        return True
+    if kind is Kind.ASKS and free and not word.islower():
+        return True
+    if following == "\n":
+        return known and (free or _unspaced(beside))
+    return known and free and not following.isspace()
+
+
+def _follows(after: str, *, last: bool) -> str | None:
+    """What comes behind this mark and others that follow it at once: a turn, the end, or text."""
+    rest, seen = after.lstrip(), 1
+    while mark := MARK.match(rest):
+        kind = kind_of(mark.group())
+        seen += 1
+        if kind in (Kind.STARTS, Kind.ASKS) or seen == IN_A_ROW:
+            return "turn"
+        if kind not in TOKENS and kind is not Kind.STRIKES:
+            return "text"
+        rest = rest[mark.end() :].lstrip()
+    if not rest:
+        return "end" if last else None
+    if after[: -len(rest)].endswith("\n") and rest.startswith(THEIRS):
+        return "turn"
+    may = undecided(rest[: LONGEST + 1]) or any(label.startswith(rest) for label in THEIRS)
+    return None if may and not last else "text"
+
+
+def _set_off(before: str, after: str) -> bool:
+    beside = before[-1:]
+    if beside in _QUOTES:
+        return after[:1] == beside or bool(_QUOTES_OPEN.search(before))
+    return beside.isspace() or beside in _OPENS or _unspaced(beside)
+
+
+def _unspaced(beside: str) -> bool:
+    """A letter of a script that puts no blanks between words."""
+    return beside > _UNSPACED and beside.isalpha()
+
+
+def _ended(before: str) -> bool:
+    return before.rstrip()[-1:] in ENDS

@@ -1,0 +1,176 @@
+"""Everyday replies come out whole, whatever words they have as headings and whatever tokens they
+name; replies that a broken template lets run on end where theirs begins, however the text came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+
+from arena.core.battle.entities import Text
+from arena.core.battle.marks import of_template
+from arena.core.battle.splitter import Splitter
+from tests.core.battle.test_splitter import NIGHT, parted
+
+CHATML = of_template("<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n<|im_start|>assistant\n")
+ALPACA = of_template("{{ .System }}\n\n### Instruction:\n{{ .Prompt }}\n\n### Response:\n")
+VICUNA = of_template("{{ .System }} USER: {{ .Prompt }} ASSISTANT: ")
+BERT = of_template("[CLS] {{ .Prompt }} [SEP]")
+
+WHOLE = {
+    "Implement two sum in Python.": "Use a hash map.\n\n**Example**\n\n**Input:** [2,7], 9\n\n"
+    "**Output:** [0, 1]\n\nThe time is O(n), since each is looked at once.",
+    "Solve LeetCode two sum": "Use a map.\n\n### Input:\n[2,7]\n\n### Output:\n[0,1]\n\nThat is all.",
+    "How does a for loop work in C?": "It repeats.\n\n### Question:\nWhat is printed?\n\n### Answer:\n0 1",
+    "What is the scientific method?": "Steps.\n\n**Question:** Why is it blue?\n\n**Test:** Look.",
+    "What are the parts of a control system?": "Four.\n\n**Input:** A value.\n\n**System:** A motor.",
+    "Design a database for a blog": "Two tables.\n\n**User:**\n- id\n\n**Post:**\n- id",
+    "Name the entities of a shop": "Three.\n\n### User:\nid, name\n\n### Order:\nid, total",
+    "Design the REST API of a shop": "By resource.\n\n## User\nGET /user\n\n## Order\nGET /order",
+    "Class diagram of a library": "Here.\n\n### User\nname\n\n### Book\ntitle",
+    "Explain /etc/passwd": "A line has fields.\n\nUser: The name of the account\nUID: A number",
+    "How do I tell who I am in SQL?": "Three ways.\n\nUSER: The function.\nUSER(): The same.",
+    "Make a table of who may do what": "Here it is.\n\nHuman: All\nDog: Nothing\n\nSo it goes.",
+    "Summarise it": "It says this.\n\nQ: What is next?\nA: More.\n\nQuestion: Why?\nAnswer: So.",
+    "Draft an answer to him": "Of course.\n\n### Response:\nDear Sir, thank you.",
+    "What does a voice assistant do?": "It does as told.\n\n**User:** Play.\n**Assistant:** I play.",
+    "What is a voice command?": "It is said aloud. For example:\n\nUser: Play.\nAssistant: I play.",
+    "Three jobs in an office": "These.\n\nAssistant: Makes tea.\n\nManager: Drinks it.",
+    "Erkläre, wie ein Compiler arbeitet": "So geht es.\n\n**Input:** Quelltext.\n**Output:** Code.",
+    "Was ist ein Regelkreis?": "Er hat Teile.\n\n### System:\nDer Motor.\n\n### Input:\nDer Sollwert.",
+    "Wie endet ein Satz in seq2seq?": "Der Decoder schreibt, bis <eos> kommt. Dann hört er auf.",
+    "Suma de dos números": "Claro.\n\n**Input:** 2 y 3\n**Output:** 5\n\nEs todo.",
+    "¿Cómo funciona BERT?": "Pone [CLS] antes del texto y [SEP] después de cada frase. Así aprende.",
+    "Explique le modèle MVC": "Trois parties.\n\n**User:** Il clique.\n**Controller:** Il traite.",
+    "Qu'est-ce que le padding ?": "On ajoute <pad> aux phrases courtes. La perte l'ignore.",
+    "BERT怎么工作?": "BERT在句首加上[CLS],在句末加上[SEP]。然后预测。",
+    "写一个函数": "好的。\n\n**Input:** 一个数\n**Output:** 它的平方\n\n就是这样。",
+    "GPT-2用什么结束文本?": "它用<|endoftext|>表示文本结束。这样就能分开文档。",
+    "Explain how BERT works": "BERT puts [CLS] before the text and [SEP] after. It fills in [MASK].",
+    "Which come first and last in BERT?": "First comes [CLS], last comes [SEP]",
+    "What starts a BERT input?": "[CLS] does: it stands for the whole. Then comes the text.",
+    "What marks the end in seq2seq?": "<eos> marks the end. It begins with <bos>.",
+    "List BERT's additions": "There are three.\n\n- [CLS] at the start\n- [SEP] between\n- [PAD]\n\nSo.",
+    "How does a seq2seq model translate?": "It goes on until it writes <eos>. Then it stops.",
+    "Write a cold email": "Dear <name>,\n\nI want the <role> job.\n\nBest,\n<role>",
+    "How do I grant rights in AWS?": "Run this:\n\naws iam put --role-name <role> --arn <arn>\n\nDone.",
+    "What is GPT-2's end marker?": "It is <|endoftext|> and it parts documents.",
+    "How does llama 2 know who speaks?": "It puts [INST] before our words and [/INST] after. So.",
+    "How does Llama 2 end?": 'With </s> as most do. ChatML has (<|im_end|>), or "<|im_end|>" so.',
+    "Which markers has Gemma?": "It has two.\n\n<start_of_turn> opens a turn.\n<end_of_turn> ends it.",
+    "A table of markers": "|mark|use|\n|---|---|\n|<|im_end|>|end|\n| <|endoftext|> | page |\n| </s> | end |",
+    "How do models call a function?": "They write <tool_call>{...}</tool_call> and read on.",
+    "Wrap my text for Mistral": "s = '[INST] ' + text + ' [/INST]'\nt = f\"<s>\" + s",
+    "What ends a page for GPT-2?": "It is this one:\n\n<|endoftext|>\n\nAnother page follows.",
+    "Which speakers has the API?": "These.\n\nsystem\nIt rules.\n\nuser\nIt asks.\n\nmodel: It answers.",
+    "ระบบจบอย่างไร": "โมเดลใช้<eos>เพื่อจบ",
+    "Где конец?": "Декодер пишет, пока не встретит <eos>. Потом стоп.",
+    "How does R1 reason?": "It writes between <think> and </think> first. Then it answers.",
+}
+
+
+@pytest.mark.parametrize("known", [None, CHATML], ids=["template unknown", "ChatML"])
+@pytest.mark.parametrize("prompt", WHOLE)
+def test_an_everyday_reply_is_whole(prompt: str, known: Collection[str] | None) -> None:
+    for size in (len(WHOLE[prompt]), 3, 1):
+        thinking, reply, splitter = _in_pieces(WHOLE[prompt], size, prompt, own=known)
+        assert (thinking, reply, splitter.token) == ("", WHOLE[prompt], "")
+
+
+def test_a_dialogue_is_no_turn_where_the_models_own_template_has_other_words() -> None:
+    text = f"{NIGHT}\n\nUser: Play music.\nAssistant: I play.\n\nUser: Stop.\nAssistant: Yes."
+    assert parted(text, own=CHATML)[:2] == ("", text)
+    assert parted(text)[1] == f"{NIGHT}\n\n"
+
+
+ALTERNATING = (
+    "\n\n### Instruction:\nMore?\n\n### Response:\nIt turns.\n\n### Instruction:\nAnd?",
+    "\n### Human: More?\n### Assistant: It turns.\n### Human: And?",
+    "\nUSER: More?\nASSISTANT: It turns.\nUSER: And?\nASSISTANT: So.",
+    "\n\nUser: More?\n\nAssistant: It turns.",
+    "\nuser: more?\nassistant: it turns.",
+    "\nuser\nMore?\nassistant\nIt turns.",
+    "\n\n## User\nMore?\n\n## Assistant\nIt turns.",
+    "\nInstruct: More?\nOutput: It turns.",
+    "\nUSER: Show `a` and\n```\nb\n```\n<think>?</think>\nASSISTANT: It turns.",
+    "\nUSER:",
+)
+TOKENS = (
+    "<|im_end|>\n<|im_start|>user\nMore?<|im_end|>",
+    "\n<|im_end|>\n<|im_start|>user\nMore?",
+    " <|im_end|>\n<|im_start|>user\nMore?",
+    " <|im_start|>user\nMore?",
+    " </s><s>[INST] More? [/INST] It turns.",
+    " [INST] More? [/INST] It turns.",
+    "\n[INST] More? [/INST] It turns.",
+    " </s>",
+    " <eos>",
+    "<eos><eos><eos>",
+    " [PAD]" * 900,
+    "<eos>\nUser: More?",
+    "[EOT] [INST] More?",
+    "<end_of_turn>\n<start_of_turn>user\nMore?<end_of_turn>",
+    "\n<start_of_turn>user\nMore?",
+    "<｜end▁of▁sentence｜><｜User｜>More?<｜Assistant｜>It turns.",
+    "\n<｜User｜>More?",
+    "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nMore?",
+    "<|endoftext|>The next page of the web is about cats.",
+    "\n<|endoftext|>\nThe next page of the web is about cats.",
+    "\n<|endoftext|>",
+)
+
+
+@pytest.mark.parametrize("after", ALTERNATING + TOKENS)
+def test_a_template_that_is_broken_ends_a_reply(after: str) -> None:
+    for size in (len(after), 3, 1):
+        thinking, reply, splitter = _in_pieces(NIGHT + after, size, "Why?")
+        assert (thinking, reply.rstrip()) == ("", NIGHT)
+        assert splitter.token and splitter.token in after, "and the operator is told"
+
+
+@pytest.mark.parametrize(
+    ("after", "own"),
+    [
+        ("\n\n### Instruction:\nMore?", ALPACA),
+        ("\n\n### Response:\nIt turns.", ALPACA),
+        ("\nUSER: More?", VICUNA),
+        ("[SEP] It turns.", BERT),
+    ],
+)
+def test_what_the_models_own_template_has_ends_its_reply_by_itself(
+    after: str, own: Collection[str]
+) -> None:
+    thinking, reply, splitter = parted(NIGHT + after, own=own)
+    assert (thinking, reply.rstrip()) == ("", NIGHT) and splitter.token in after
+    assert parted(NIGHT + after)[1] == parted(NIGHT + after, own=CHATML)[1] == NIGHT + after
+
+
+def test_a_heading_over_a_reply_is_a_label_only_where_the_template_may_have_it() -> None:
+    text = "### Response:\nDear Sir, thank you."
+    assert parted(text, own=CHATML)[1] == text
+    assert parted(text)[1] == parted(text, own=ALPACA)[1] == "Dear Sir, thank you."
+
+
+@pytest.mark.parametrize("end", ["| a | b |", '"Paris."', "**Paris**", "- Paris", "$1$", "(Paris)"])
+def test_whatever_a_reply_ends_with_a_mark_that_touches_it_is_none_of_it(end: str) -> None:
+    for after in ("<|im_end|>", "<|im_end|>\nMore", "</s>", "<|eot_id|>More"):
+        assert parted(f"It is:\n{end}{after}")[1] == f"It is:\n{end}"
+
+
+def test_the_end_of_a_word_in_a_script_without_blanks_is_the_end_of_a_reply() -> None:
+    for after in ("<|im_end|>", "<|im_end|>\n<|im_start|>user\n好", "<|im_end|>\n好"):
+        assert parted("巴黎" + after)[1] == "巴黎"
+
+
+def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over() -> None:
+    splitter = Splitter(("Why?",))
+    assert splitter.feed(f"{NIGHT}\n### User:\nid, name\n") == [Text(f"{NIGHT}\n")]
+    assert splitter.feed("word " * 200) == [Text("### User:\nid, name\n" + "word " * 200)]
+    assert parted(f"{NIGHT}\nUSER:", cut=True)[1] == f"{NIGHT}\nUSER:", "ended by its length"
+
+
+def _in_pieces(
+    text: str, size: int, prompt: str, *, own: Collection[str] | None = None
+) -> tuple[str, str, Splitter]:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    return parted(*pieces, prompts=(prompt,), own=own)
