@@ -157,21 +157,24 @@ def test_a_reply_that_goes_on_beyond_its_end_is_not_waited_for() -> None:
 
 
 ALPACA = "### Instruction:\n{{ .Prompt }}\n\n### Response:\n"
+HEADED = "**Thinking:** 7 by 13.\n\n**Answer:** No."
 
 
-def test_what_ends_a_reply_hangs_on_what_is_known_of_the_models_template() -> None:
+def test_what_ends_a_reply_and_what_is_thought_hangs_on_what_is_known_of_the_model() -> None:
     async def scene() -> None:
         text = "It is night.\n\n### Instruction:\nMix flour."
         models = [
             model("a:1", text=text, weights_gib=0.5),
             model("b:1", text=text, weights_gib=0.5, template=ALPACA),
             model("c:1", text=text, weights_gib=0.5, template="{{ .Prompt }}"),
+            model("d:1", text=HEADED, weights_gib=0.5),
+            model("e:1", text=HEADED, weights_gib=0.5, capabilities=("completion", "thinking")),
         ]
         names = [m.name for m in models]
         async with FakeOllama(models, warm=True, max_loaded=5) as host:
             async with pool_of(host, names=names) as pool:
                 said = [text_of(await reply(pool, name)).strip() for name in names]
-                assert said == [text, "It is night.", text]
+                assert said == [text, "It is night.", text, HEADED, "No."]
                 told = [p for p in pool.problems if "template is broken" in p]
                 assert len(told) == 1 and "b:1" in told[0] and "### Instruction:" in told[0]
 

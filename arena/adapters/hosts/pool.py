@@ -243,6 +243,7 @@ class HostPool:
             splitter = Splitter(
                 said,
                 thinks=state.unopened.get(model, able.may_close_unopened(request.think)),
+                weighs=able.unopened or able.may_think(request.think),
                 own=able.shown.marks,
             )
             chat = state.host.chat(asked)

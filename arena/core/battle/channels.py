@@ -37,15 +37,10 @@ class Channels:
         return whole
 
 
-_WORDS = (
-    "thinking",
-    "thoughts",
-    "thought process",
-    "thinking process",
-    "reasoning",
-    "my reasoning",
-)
-_THINKING = f"(?:{'|'.join(_WORDS)}|thought|reasoning process|chain of thought)"
+_WORDS = ("thinking", "thoughts", "thought process", "thinking process", "reasoning")
+_THINKING = "(?:thinking|thought process|thinking process|chain of thought)"
+_HIDDEN = f"(?:{_THINKING}|thoughts?|reasoning(?: process)?)"
+"""What a reply explains in stands under headings of these; nobody hides it so."""
 _ANSWER = "(?:(?:my |the )?(?:final )?(?:answer|response|reply)|output)"
 _PAIRS = tuple(
     (re.compile(rf"\s*(?i:{opens})"), re.compile(f"(?i:{closes})"))
@@ -53,10 +48,10 @@ _PAIRS = tuple(
         (r"thinking\.\.\.\n", r"\n\.\.\. ?done thinking\.?"),
         (rf"\*{_THINKING}:", r"\*[ \t]*\n"),
         (rf"\({_THINKING}:", r"\)[ \t]*\n"),
-        (rf"<!-- *{_THINKING}:?", "-->"),
+        (rf"<!-- *{_HIDDEN}:?", "-->"),
         (rf"> ?(?:\*\*)?{_THINKING}\b", r"\n(?=[^>])"),
-        (rf"```{_THINKING}\n", r"\n```[ \t]*\n"),
-        (rf"<details>\s*<summary>{_THINKING}[^<\n]*</summary>", "</details>"),
+        (rf"```{_HIDDEN}\n", r"\n```[ \t]*\n"),
+        (rf"<details>\s*<summary>{_HIDDEN}[^<\n]*</summary>", "</details>"),
         (
             rf"(?:(?:\*\*|__)?{_THINKING}(?::(?:\*\*|__)?|(?:\*\*|__):?)|#+ {_THINKING}:?(?=\n))",
             rf"\n(?:(?:\*\*|__)?{_ANSWER}(?::(?:\*\*|__)?|(?:\*\*|__):?)|#+ {_ANSWER}:?(?=\n))",

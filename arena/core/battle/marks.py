@@ -5,7 +5,7 @@ know what becomes of a text that has them.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 
 from arena.core.battle.phrases import pattern, tables
@@ -15,9 +15,9 @@ LONGEST = 64
 """Characters of a mark at most."""
 
 Kind = Enum(
-    "Kind", "OPENS CLOSES WEIGHS WEIGHED WRAPS CHANNEL STARTS ASKS STRIKES TOKEN WORD LABEL"
+    "Kind", "OPENS CLOSES TAG WEIGHS WEIGHED WRAPS CHANNEL STARTS ASKS STRIKES TOKEN WORD LABEL"
 )
-"""OPENS and CLOSES thinking; WEIGHS and WEIGHED: so a reply may begin that thinks first, or a
+"""OPENS and CLOSES thinking; TAG: either, by a word that markup has too; WEIGHS and WEIGHED: so a reply may begin that thinks first, or a
 document; WRAPS the reply after it; names a CHANNEL; STARTS a turn; ASKS: what follows is not the
 model's; STRIKES: an old model's end, or HTML; any other TOKEN; WORD: one that ordinary text names too;
 LABEL: words that begin a turn."""
@@ -53,9 +53,13 @@ def key_of(mark: str) -> str:
     return _PADDING.sub("", mark.replace("｜", "|").replace("▁", "_"))
 
 
-def kind_of(mark: str) -> Kind | None:
+def kind_of(mark: str, text: Collection[Kind] = ()) -> Kind | None:
+    """text: kinds that are ordinary text here."""
     known = _KIND.fullmatch(key_of(mark))
-    return Kind[known.lastgroup] if known and known.lastgroup else None
+    kind = Kind[known.lastgroup] if known and known.lastgroup else None
+    if kind is not Kind.TAG:
+        return kind
+    return None if kind in text else Kind.CLOSES if "/" in mark else Kind.OPENS
 
 
 def of_template(template: str) -> frozenset[str]:
@@ -78,6 +82,8 @@ def meant(prompts: Iterable[str]) -> frozenset[Kind]:
         about |= {Kind.LABEL}
     if kinds & {Kind.WEIGHS} or _ABOUT["weighing"].search(asked.lower()):
         about |= {Kind.WEIGHS}
+    if _ABOUT["markup"].search(asked):
+        about |= {Kind.TAG}
     if kinds & THINKING or _ABOUT["thinking"].search(asked):
         about |= THINKING
     if kinds & TOKENS or _ABOUT["tokens"].search(asked):

@@ -30,7 +30,7 @@ class _Mode(Enum):
 class Splitter:
     """For one reply. prompts: what the person asked so far; marks that these are about are
     ordinary text. thinks: the model is known to close what it never opened, so its text is kept
-    back until it does. own: the marks
+    back until it does. weighs: it is known to think, maybe under headings of words. own: the marks
     and labels of its template, None where it is not known. `token` is the first control token that
     was left out, empty for none; `unopened`: this reply closed what it never opened."""
 
@@ -39,12 +39,15 @@ class Splitter:
         prompts: Iterable[str] = (),
         *,
         thinks: bool = False,
+        weighs: bool = False,
         own: Collection[str] | None = None,
     ) -> None:
-        self._text = meant(prompts)
+        self._text = meant(prompts) - ({Kind.TAG} if "<thought>" in (own or ()) else set())
         self._labels = Kind.LABEL not in self._text
         about = self._text & {Kind.OPENS, Kind.WEIGHS, Kind.LABEL}
-        self._words = Words(channels=self._text.isdisjoint(TOKENS), headings=not (thinks or about))
+        self._words = Words(
+            channels=self._text.isdisjoint(TOKENS), headings=weighs and not (thinks or about)
+        )
         self._own = own
         self.token = ""
         self.unopened = False
@@ -56,6 +59,7 @@ class Splitter:
         self._assumed = thinks
         self._aside: tuple[str, str] | None = None
         self._thought, self._struck = False, 0
+        self._wrapped: set[str] = set()
         self._header, self._is_channel = "", False
         self._begun, self._lead, self._trim = False, "", False
         self._fence, self._span, self._place = "", 0, Place()
@@ -203,7 +207,7 @@ class Splitter:
 
     def _mark(self, raw: str, after: str, *, last: bool) -> int | None:
         """So much of a mark is left out, or a character said; None where that is to be decided."""
-        kind, own = kind_of(raw), self._own or ()
+        kind, own = kind_of(raw, self._text), self._own or ()
         code = self._fence or self._span or self._mode is not _Mode.REPLY
         struck = kind is Kind.STRIKES and (self._struck or (self._begun and "/" not in raw))
         if not (code or struck or kind in self._text):
@@ -214,7 +218,7 @@ class Splitter:
 
     def _takes(self, raw: str) -> bool:
         """False where this is no mark, but text."""
-        kind = kind_of(raw)
+        kind = kind_of(raw, self._text if self._mode is _Mode.REPLY else ())
         if not kind:
             return False
         match self._mode:
@@ -238,13 +242,20 @@ class Splitter:
             case Kind.CLOSES:
                 self._close_unopened()
             case Kind.WRAPS:
-                return "|" in raw or self._thought
+                return "|" in raw or self._wraps(raw)
             case Kind.STRIKES if self._struck or (self._begun and "/" not in raw):
                 self._struck += -1 if "/" in raw else 1
                 return False
             case _:
                 self._control(raw, kind)
         return True
+
+    def _wraps(self, raw: str) -> bool:
+        """Around the whole of a reply, once it was thought."""
+        if "/" not in raw and self._thought and not self._begun:
+            self._wrapped.add(raw)
+            return True
+        return "/" in raw and raw.replace("/", "") in self._wrapped
 
     def _within_thought(self, raw: str, kind: Kind) -> bool:
         if kind is Kind.OPENS and self._assumed and not "".join(self._pending or ()).strip():

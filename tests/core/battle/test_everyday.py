@@ -66,6 +66,13 @@ WHOLE = {
     "ระบบจบอย่างไร": "โมเดลใช้<eos>เพื่อจบ",
     "Где конец?": "Декодер пишет, пока не встретит <eos>. Потом стоп.",
     "How does R1 reason?": "It writes between <think> and </think> first. Then it answers.",
+    "Is 91 prime? Explain.": "**Reasoning:** 91 is 7 times 13.\n\n**Answer:** No.",
+    "Ist 91 eine Primzahl?": "Reasoning: 91 ist 7 mal 13.\nAnswer: Nein.",
+    "What did Hamlet feel?": "Thoughts: To be or not to be.\n\nResponse: He does nothing.",
+    "How do I face a fear?": "## Thoughts\nI always fail.\n\n## Response\nOne failure is not all.",
+    "What goes on in his head?": "> Thoughts of her.\n\nHe leaves.",
+    "Write XML for a book": "<thought>\nText\n</thought>\nThat is the file.",
+    "HTML, please": "Here:\n<reasoning>\n<p>So.</p>\n</reasoning>\nThat is all.",
 }
 
 
@@ -75,6 +82,8 @@ def test_an_everyday_reply_is_whole(prompt: str, known: Collection[str] | None) 
     for size in (len(WHOLE[prompt]), 3, 1):
         thinking, reply, splitter = _in_pieces(WHOLE[prompt], size, prompt, own=known)
         assert (thinking, reply, splitter.token) == ("", WHOLE[prompt], "")
+        # A model that thinks writes for people too.
+        assert _in_pieces(WHOLE[prompt], size, prompt, weighs=True)[:2] == ("", WHOLE[prompt])
 
 
 def test_a_dialogue_is_no_turn_where_the_models_own_template_has_other_words() -> None:
@@ -169,8 +178,30 @@ def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over()
     assert parted(f"{NIGHT}\nUSER:", cut=True)[1] == f"{NIGHT}\nUSER:", "ended by its length"
 
 
+HEADED = {
+    "**Thinking:** Hm.\n\n**Answer:** " + NIGHT: (" Hm.\n", NIGHT),
+    "Thought process:\nHm.\nFinal answer:\n" + NIGHT: ("\nHm.", NIGHT),
+    "## Thinking\nHm.\n\n## Answer\n" + NIGHT: ("\nHm.\n", NIGHT),
+    "Thinking...\nHm.\n...done thinking.\n\n" + NIGHT: ("Hm.", NIGHT),
+    "```thinking\nHm.\n```\n" + NIGHT: ("Hm.", NIGHT),
+    "<details><summary>Reasoning</summary>Hm.</details>\n" + NIGHT: ("Hm.", NIGHT),
+    "> Thinking: Hm.\n\n" + NIGHT: (": Hm.", NIGHT),
+    "*Thinking: Hm.*\n\n" + NIGHT: (" Hm.", NIGHT),
+    "<!-- thoughts: Hm. -->\n" + NIGHT: (" Hm. ", NIGHT),
+}
+
+
+@pytest.mark.parametrize("text", HEADED)
+def test_what_a_model_thinks_under_headings_is_thought_where_it_is_known_to_think(
+    text: str,
+) -> None:
+    for size in (len(text), 3, 1):
+        assert _in_pieces(text, size, "Why?", weighs=True)[:2] == HEADED[text]
+        assert _in_pieces(text, size, "Why?")[:2] == ("", text)
+
+
 def _in_pieces(
-    text: str, size: int, prompt: str, *, own: Collection[str] | None = None
+    text: str, size: int, prompt: str, *, own: Collection[str] | None = None, weighs: bool = False
 ) -> tuple[str, str, Splitter]:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    return parted(*pieces, prompts=(prompt,), own=own)
+    return parted(*pieces, prompts=(prompt,), own=own, weighs=weighs)

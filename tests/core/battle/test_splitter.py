@@ -55,6 +55,10 @@ THINKS = {
     "< think >Hm.</ think >" + NIGHT: ("Hm.", NIGHT),
     "<think>\n\n</think>\n\n" + NIGHT: ("\n\n", NIGHT),
     "<think>Hm.</think><answer>" + NIGHT + "</answer>": ("Hm.", NIGHT),
+    "<think>Hm.</think><a>\n<output>" + NIGHT + "</output></a>": (
+        "Hm.",
+        "<a>\n<output>" + NIGHT + "</output></a>",
+    ),
     "<|begin_of_thought|>Hm.<|end_of_thought|>\n\n<|begin_of_solution|>"
     + NIGHT
     + "<|end_of_solution|>": ("Hm.", NIGHT),
@@ -89,15 +93,6 @@ THINKS = {
     "<chain_of_thought>Hm.</chain_of_thought>" + NIGHT: ("Hm.", NIGHT),
     "[thinking]Hm.[/thinking]\n\n" + NIGHT: ("Hm.", NIGHT),
     "<think>a</think>" + NIGHT + "</think>": ("a", NIGHT),
-    "**Thinking:** Hm.\n\n**Answer:** " + NIGHT: (" Hm.\n", NIGHT),
-    "Thought process:\nHm.\nFinal answer:\n" + NIGHT: ("\nHm.", NIGHT),
-    "## Reasoning\nHm.\n\n## Answer\n" + NIGHT: ("\nHm.\n", NIGHT),
-    "Thinking...\nHm.\n...done thinking.\n\n" + NIGHT: ("Hm.", NIGHT),
-    "```thinking\nHm.\n```\n" + NIGHT: ("Hm.", NIGHT),
-    "<details><summary>Thinking</summary>Hm.</details>\n" + NIGHT: ("Hm.", NIGHT),
-    "> Thinking: Hm.\n\n" + NIGHT: (": Hm.", NIGHT),
-    "*Thinking: Hm.*\n\n" + NIGHT: (" Hm.", NIGHT),
-    "<!-- thinking: Hm. -->\n" + NIGHT: (" Hm. ", NIGHT),
     "<chain-of-thought>Hm.</chain-of-thought><Final>" + NIGHT + "</Final>": ("Hm.", NIGHT),
     "<think>The tag `</s>` and <|im_end|> are tokens.</think>" + NIGHT: (
         "The tag `</s>` and <|im_end|> are tokens.",
@@ -381,15 +376,22 @@ SHARDS = st.lists(
     cuts=st.lists(st.integers(0, 200), max_size=12),
     prompt=st.sampled_from(("Why?", "What is <think>?", "What is <|im_end|>?", "Write XML")),
     thinks=st.booleans(),
+    weighs=st.booleans(),
     own=st.sampled_from((None, of_template("### Instruction:\n<|im_start|>[CLS]"))),
     cut=st.booleans(),
 )
 def test_where_frames_end_changes_nothing(
-    text: str, cuts: list[int], prompt: str, thinks: bool, own: frozenset[str] | None, cut: bool
+    text: str,
+    cuts: list[int],
+    prompt: str,
+    thinks: bool,
+    weighs: bool,
+    own: frozenset[str] | None,
+    cut: bool,
 ) -> None:
     edges = [0, *sorted(cuts), len(text)]
     pieces = [text[a:b] for a, b in pairwise(edges)]
-    how: dict[str, Any] = {"thinks": thinks, "own": own, "cut": cut}
+    how: dict[str, Any] = {"thinks": thinks, "weighs": weighs, "own": own, "cut": cut}
     how["prompts"] = (prompt,)
     whole, split = parted(text, **how), parted(*pieces, **how)
     assert split[:2] == whole[:2]
