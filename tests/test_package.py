@@ -20,6 +20,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from arena.cli.serve import MISCONFIGURED
 from tests.fake_ollama import FakeOllama
 from tests.running import OURS, ROOT, running
 
@@ -216,7 +217,7 @@ def test_an_installed_copy_plays_and_keeps_votes_in_the_users_folder(copy: Copy)
 )
 def test_what_replicas_share_asks_for_the_extra(copy: Copy, key: str, value: str) -> None:
     refused = copy.run("arena", "serve", "--port", "0", **{key: value})
-    assert refused.returncode == 1 and "s3cret" not in refused.stderr
+    assert refused.returncode == MISCONFIGURED and "s3cret" not in refused.stderr
     assert refused.stderr.startswith(f"A setting is wrong: {key} names what needs a package")
     assert "pip install 'progressive-arena[replicas]'" in refused.stderr
 

@@ -51,7 +51,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, serve where none is named; returns the exit code: 0 well, 1 not well, 2 a
-    wrong command line. Errors are one kind line, without a traceback."""
+    wrong command line, and what a command says besides. Errors are one kind line, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in HELP):
         arguments = ["serve", *arguments]

@@ -18,12 +18,16 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
-from arena.cli.terminal import Bar, console, errors
-from arena.core.errors import BadInput
+from arena.cli.terminal import Bar, console, errors, refused
+from arena.core.errors import BadInput, ConfigError, NotHeard
 from arena.settings import Settings
 
 if TYPE_CHECKING:
     from arena.core.ports import Readiness
+
+MISCONFIGURED = 78
+"""The exit code, sysexits' EX_CONFIG, where only another setting helps; whoever starts the arena
+again until what it needs is there knows by it not to."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -33,6 +37,16 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    try:
+        return _serve(options)
+    except NotHeard:
+        raise
+    except ConfigError as error:
+        refused(error)
+        return MISCONFIGURED
+
+
+def _serve(options: Namespace) -> int:
     settings = config.load(ARENA_PORT=options.port)
     if options.share and sys.stdin.isatty():
         settings = asked(settings, ARENA_PORT=options.port)

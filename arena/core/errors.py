@@ -5,7 +5,8 @@
     │   └── KnownVotes      votes to be added are in the ledger already           (400)
     ├── ConfigError     a setting has a wrong value                           (500)
     │   ├── NotInstalled    it needs a package that is missing                    (500)
-    │   └── NoLedger        it names none                                         (500)
+    │   ├── NoLedger        it names none                                         (500)
+    │   └── NotHeard        it names an address that cannot be listened on now    (500)
     ├── NotYours        the battle is moved by whoever opened it              (403)
     ├── KeyTaken        the key of an opening is that of another one          (409)
     ├── UnknownBattle   no such battle here (any more)                        (404)
@@ -84,6 +85,11 @@ class NoLedger(ConfigError):
             f"There is no ledger at {place}. Put a copy there, or name another one in "
             "DATABASE_URL; the first start of the arena makes one, and so do votes that are imported."
         )
+
+
+class NotHeard(ConfigError):
+    """Nothing can be listened on where a setting says. That may pass, as what has the port ends or
+    the network comes up."""
 
 
 class NotYours(ArenaError):

@@ -20,7 +20,7 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from arena.addresses import reached_at
-from arena.core.errors import ArenaError, ConfigError
+from arena.core.errors import ArenaError, NotHeard
 from arena.server.connection import Connection
 from arena.web.api.events import Straight
 from arena.web.gate import Peers
@@ -42,7 +42,7 @@ class NoPublicLink(ArenaError):
 
 def listen(bind: str, port: int) -> socket.socket:
     """A socket bound before anything slow begins, so that a taken port is told at once. Port 0
-    takes any free one. Raises ConfigError."""
+    takes any free one. Raises NotHeard."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -51,7 +51,7 @@ def listen(bind: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         # No name has such a part: an empty one, or one that is too long.
         why = error.strerror if isinstance(error, OSError) else "that is no name"
-        raise ConfigError(
+        raise NotHeard(
             f"ARENA_BIND={bind!r} is not an address of this machine ({why}). "
             "Allowed: 127.0.0.1 for this machine only, 0.0.0.0 for the whole network."
         ) from None
@@ -62,11 +62,11 @@ def listen(bind: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise ConfigError(
+            raise NotHeard(
                 f"Port {port} is taken on {bind}: another program, or another arena, listens "
                 f"there. Stop it, or choose another port: ARENA_PORT={port + 1}"
             ) from None
-        raise ConfigError(f"Cannot listen on {bind}:{port}: {error.strerror}.") from None
+        raise NotHeard(f"Cannot listen on {bind}:{port}: {error.strerror}.") from None
     return sock
 
 

@@ -23,6 +23,7 @@ import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from arena.cli.serve import MISCONFIGURED
 from arena.server import serving
 from arena.settings import load, setting_fields
 from arena.web import bodies
@@ -170,9 +171,10 @@ def test_whatever_stops_a_replica_waits_longer_than_the_replica() -> None:
     assert int(compose["services"]["arena-1"]["stop_grace_period"].rstrip("s")) > needed
 
 
-def test_a_replica_is_started_again_however_long_what_it_needs_is_away() -> None:
+def test_a_replica_is_started_again_until_what_it_needs_is_there_not_with_wrong_settings() -> None:
     unit = "systemd/progressive-arena@.service"
     assert found(r"^StartLimitIntervalSec=(\d+)$", unit) == ["0"], "it never gives up"
+    assert found(r"^RestartPreventExitStatus=(.+)$", unit) == [str(MISCONFIGURED)]
 
 
 def test_settings_in_the_files_are_settings_of_the_arena() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from arena.cli.serve import MISCONFIGURED
 from arena.core.errors import ConfigError
 from arena.server.application import exposure
 from arena.server.serving import Server, Stopping, listen, url_of
@@ -34,6 +35,9 @@ def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"Port {port} is taken.*ARENA_PORT={port + 1}"):
             listen("127.0.0.1", port)
+        serve = [sys.executable, "-m", "arena", "serve", "--port", str(port)]
+        done = subprocess.run(serve, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and f"Port {port} is taken" in done.stderr, "that may pass"
 
 
 @pytest.mark.parametrize("bind", ["192.0.2.1", "a..b", "x" * 64])
@@ -60,11 +64,11 @@ def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
     ("key", "value", "door"),
     [("ARENA_PACE", "fast", PROGRAM), ("DATABASE_URL", "sqlite:////proc/x/arena.db", ())],
 )
-def test_a_start_that_cannot_be_is_one_line_and_exit_code_1(
+def test_a_start_that_only_another_setting_mends_is_one_line_and_an_exit_code_of_its_own(
     tmp_path: Path, key: str, value: str, door: tuple[str, ...]
 ) -> None:
     with running(tmp_path, ready=False, door=door, **{key: value}) as app:
-        assert app.process.wait(timeout=READY_S) == 1
+        assert app.process.wait(timeout=READY_S) == MISCONFIGURED
         assert app.ended()
         (line,) = [line for line in app.lines if key in line]
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")
