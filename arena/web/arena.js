@@ -3,6 +3,7 @@
 // It knows no contender's name before the server's reveal.
 
 const SLOW_MS = 20_000;
+const LATE_MS = 1000;
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
 const PAUSE_MS = 700;
@@ -23,6 +24,7 @@ let asked = 0;
 let painting = false;
 let stale = false;
 let host = { ready: false };
+let looks = null;
 let due = null;
 let images = [];
 let paintChosen = null;
@@ -308,17 +310,21 @@ function visit(id) {
 
 function ask(move, payload, then) {
   if (pending) return;
-  asked += 1;
+  const re = asked += 1;
   missed = null;
-  const timer = setTimeout(() => {
-    const late = pending;
-    settle({ re: late.payload.re, error: tell("arena.no_answer") });
-    if (!pending) missed = late;
-  }, SLOW_MS);
+  const timer = setTimeout(() => giveUp("arena.no_answer"), SLOW_MS);
+  // Gradio tells nobody that a move was refused, as where the sign-in has ended.
+  setTimeout(() => pending?.payload.re === re && watchHost(), LATE_MS);
   const link = led ? { link: `${led.study}/${led.rater}` } : {};
-  pending = { payload: { ...payload, ...link, session: me, re: asked }, then, timer, of: battle?.id };
+  pending = { payload: { ...payload, ...link, session: me, re }, then, timer, of: battle?.id };
   unlock();
   move();
+}
+
+function giveUp(why) {
+  const late = pending;
+  settle({ re: late.payload.re, error: tell(why) });
+  if (!pending) missed = late;
 }
 
 // An answer that comes late is taken where nothing was begun meanwhile.
@@ -439,7 +445,7 @@ function movedOn() {
 
 // Asks for the names once the battle is decided, and again until they are there.
 function unmask() {
-  if (led || pending || battle?.state?.phase !== "decided" || battle.names || battle.waits) return;
+  if (led || pending || host.signedOut || battle?.state?.phase !== "decided" || battle.names || battle.waits) return;
   const there = battle;
   ask(() => trigger("unmask"), { battle: there.id }, (answer) => {
     if (there !== battle) return;
@@ -617,10 +623,17 @@ async function readiness() {
 async function watchHost() {
   const known = await (early ?? readiness());
   early = null;
+  const wasOut = host.signedOut;
   host = known ?? closed("arena.arena_away", "arena.arena_returns");
   paintReadiness(el, host);
+  if (host.signedOut && pending) {
+    giveUp("arena.sign_in_again");
+    attend(el.signIn, true);
+  }
   unlock();
-  setTimeout(watchHost, host.ready ? 10_000 : 1000);
+  if (wasOut) unmask();
+  clearTimeout(looks);
+  looks = setTimeout(watchHost, host.ready ? 10_000 : 1000);
 }
 
 watch("value", () => settle(props.value));
@@ -644,7 +657,7 @@ function begin(held) {
   prefill(typed ? { ...typed, prompt: typed.prompt || link.prompt } : link);
   addEventListener("pagehide", keepTyped);
   if (!held) {
-    if (typed?.unanswered) say(el, tell("arena.no_answer"), "error");
+    if (typed?.unanswered && !typed.signsIn) say(el, tell("arena.no_answer"), "error");
     return;
   }
   address(held, "replaceState");

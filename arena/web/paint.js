@@ -310,6 +310,7 @@ function paintReadiness(el, ready) {
   if (ready.progress !== null) el.progress.value = ready.progress;
   el.demo.hidden = !ready.demo;
   el.signIn.hidden = !ready.signedOut;
+  document.documentElement.dataset.signedOut = Boolean(ready.signedOut);
 }
 
 // Draws what is new of the texts; false if there was no time for all of it.

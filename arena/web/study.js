@@ -31,6 +31,10 @@ async function askStudy(rest, body) {
   led.refused = answer?.status;
   if (answer?.ok && told) return told;
   led.said = told?.detail ? said(told.detail) : tell("arena.no_answer");
+  if (led.refused === SIGNED_OUT) {
+    led.said = tell("arena.signed_out");
+    watchHost();
+  }
   return null;
 }
 

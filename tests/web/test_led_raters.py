@@ -22,7 +22,14 @@ from arena.core.study.written import Written, elsewhere
 from arena.play.studies import open_study
 from tests.running import App, running
 from tests.web.test_another_battle import said, shows_its_own_replies
-from tests.web.test_page import BETTER, VOTE_OUT, new_page
+from tests.web.test_page import (
+    BETTER,
+    VOTE_OUT,
+    is_told_to_sign_in,
+    new_page,
+    signed_in,
+    signed_out,
+)
 from tests.web.test_studies import STUDY
 
 NOWHERE = "127.0.0.1:9"
@@ -182,6 +189,13 @@ def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
     page.unroute("**/api/arena/**")
     page.click("#study-go")
     page.wait_for_selector(BETTER)
+    signed_out(page)
+    page.locator(BETTER).first.click()
+    is_told_to_sign_in(page)
+    signed_in(page)
+    page.click("#study-go")
+    page.locator(BETTER).first.click()
+    page.wait_for_selector("#study-count:has-text('1 of')")
 
 
 def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App) -> None:

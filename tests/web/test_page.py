@@ -315,6 +315,25 @@ def test_a_prompt_that_cannot_be_used_is_answered_in_words(page: Any, app: App) 
     assert len([url for url in asked if "predict" in url]) == 2, "and may be sent at once"
 
 
+CALLS = "**/{api/arena,gradio_api/run}/**"
+
+
+def signed_out(page: Any) -> None:
+    """As the gate answers."""
+    page.route(CALLS, lambda route: route.fulfill(status=401, body='{"title": "Not signed in"}'))
+
+
+def is_told_to_sign_in(page: Any) -> None:
+    page.wait_for_selector("#status:has-text('you are no longer signed in')")
+    page.wait_for_selector("#banner-sign-in:visible:focus")
+
+
+def signed_in(page: Any) -> None:
+    page.unroute(CALLS)
+    with page.expect_navigation():
+        page.click("#banner-sign-in")
+
+
 @pytest.mark.slow
 def test_what_was_typed_stays_when_a_lost_request_loads_the_page_again(page: Any, app: App) -> None:
     lost: list[str] = []
@@ -352,6 +371,12 @@ def test_what_was_typed_stays_when_a_lost_request_loads_the_page_again(page: Any
     page.wait_for_selector(BETTER)
     assert page.input_value(FOLLOW_UP) == "And at night?"
     assert page.input_value(PROMPT) == ""
+    signed_out(page)
+    page.press(FOLLOW_UP, "Enter")
+    is_told_to_sign_in(page)
+    signed_in(page)
+    page.wait_for_selector(BETTER)
+    assert page.input_value(FOLLOW_UP) == "And at night?"
     page.click("#new-battle")
     page.fill("#system", "Be brief.")
     page.goto("about:blank")
