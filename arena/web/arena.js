@@ -529,6 +529,7 @@ function keepTyped() {
     unanswered: Boolean(pending ?? missed),
     signsIn: Boolean(host.signedOut),
     at: location.search,
+    said: unsaid(),
     images: [],
   };
   // A browser that is full keeps no images.

@@ -83,6 +83,8 @@ async function lead() {
   url.searchParams.set("rater", led.rater);
   url.searchParams.delete("battle");
   history.replaceState(history.state, "", url);
+  led.typed = typedBefore()?.said;
+  addEventListener("pagehide", keepTyped);
   el.studyLink.value = `${location.origin}${location.pathname}?${new URLSearchParams({ study: led.study, rater: led.rater })}`;
   if (!askOn()) paintSheet();
   return true;
@@ -215,7 +217,7 @@ function paintQuestions(seats) {
     return make("fieldset", {}, make("legend", {}, legend), ...tags);
   };
   const scale = Array.from({ length: grades }, (_, n) => n + 1);
-  // After a break what was typed before it is still there.
+  // After a break what was typed before it is still there, as it is after a reload.
   const anew = el.studyQuestions.dataset.of !== led.over;
   el.studyQuestions.dataset.of = led.over;
   if (anew) el.studyQuestions.replaceChildren(
@@ -224,6 +226,7 @@ function paintQuestions(seats) {
     ...marks.length ? seats.map((seat) => group(tell("arena.led.marks", { letter: seat }), `marks ${seat}`, marks, true)) : [],
     ...comment ? [make("label", {}, tell("arena.led.comment"), make("textarea", { rows: "2", maxlength: "2000", dir: "auto" }))] : [],
   );
+  retype();
   el.studyUnsent.textContent = "";
   document.documentElement.dataset.led = "after";
   el.studyAfter.hidden = false;
@@ -231,13 +234,33 @@ function paintQuestions(seats) {
   attend(el.studyWhy, true);
 }
 
+const chosen = () => [...el.studyQuestions.querySelectorAll("[aria-pressed=true]")];
+const tagOf = ({ dataset }) => `${dataset.name} ${dataset.value}`;
+const comments = () => el.studyQuestions.querySelector("textarea");
+
+// What is typed and chosen of a battle and was not sent, to be kept where the page is loaded again.
+function unsaid() {
+  const { of } = el.studyQuestions.dataset;
+  return of ? { of, tags: chosen().map(tagOf), comment: comments()?.value } : led?.typed;
+}
+
+function retype() {
+  const { of, tags, comment } = led.typed ?? {};
+  led.typed = null;
+  if (of !== led.over) return;
+  for (const tag of el.studyQuestions.querySelectorAll(".tag")) {
+    tag.setAttribute("aria-pressed", String(tags.includes(tagOf(tag))));
+  }
+  if (comments()) comments().value = comment ?? "";
+}
+
 function answered() {
-  const pressed = [...el.studyQuestions.querySelectorAll("[aria-pressed=true]")];
+  const pressed = chosen();
   const of = (name) => pressed.filter(({ dataset }) => dataset.name === name).map(({ dataset }) => dataset.value);
   const by = (kind) => [...new Set(pressed.map(({ dataset }) => dataset.name))]
     .filter((name) => name.startsWith(`${kind} `)).map((name) => [name.split(" ")[1], of(name)]);
   const grades = Object.fromEntries(by("grade").map(([seat, [grade]]) => [seat, Number(grade)]));
-  const comment = el.studyQuestions.querySelector("textarea")?.value.trim() ?? "";
+  const comment = comments()?.value.trim() ?? "";
   return { reasons: of("reasons"), grades, marks: Object.fromEntries(by("marks")), comment };
 }
 
@@ -249,7 +272,10 @@ async function sendAnswers() {
   // Of who says nothing the server is told too, as they would be asked again.
   const told = await askStudy("/remarks", { battle: led.over, reasons, grades, marks, comment });
   const kept = told || !any;
-  if (kept) led.left = led.over;
+  if (kept) {
+    led.left = led.over;
+    delete el.studyQuestions.dataset.of;
+  }
   el.studyUnsent.textContent = kept ? "" : `${led.said} ${tell("arena.led.unsent")}`;
   // They may have taken a break meanwhile.
   if (kept && !el.studyAfter.hidden) await goOn();

@@ -182,7 +182,7 @@ def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
     page.wait_for_selector("#banner-headline:text-is('You are no longer signed in.')")
     with page.expect_navigation():
         page.click("#banner-sign-in")
-    page.goto(f"{app.url}/?study=plain&rater=out")
+    page.goto(f"{app.url}/?study=asked&rater=out")
     page.wait_for_selector("#study-title:text-is('You are no longer signed in.')")
     assert "Load the page again" in page.inner_text("#study-text")
     assert "by itself" not in page.inner_text("#study-text")
@@ -195,7 +195,14 @@ def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
     signed_in(page)
     page.click("#study-go")
     page.locator(BETTER).first.click()
-    page.wait_for_selector("#study-count:has-text('1 of')")
+    page.wait_for_selector("#study-after:visible")
+    page.fill("#study-questions textarea", "Shorter.")
+    signed_out(page)
+    page.click("#study-next")
+    page.wait_for_selector("#study-unsent:has-text('no longer signed in')")
+    signed_in(page)
+    page.wait_for_selector("#study-after:visible")
+    assert page.input_value("#study-questions textarea") == "Shorter."
 
 
 def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App) -> None:
@@ -302,8 +309,8 @@ def test_what_was_said_of_a_battle_is_sent_once_however_often_it_is_pressed(
 
 
 def test_what_is_asked_of_a_battle_is_asked_until_it_was_answered(page: Any, app: App) -> None:
-    """Through a break, which leaves what was typed, a reload and the last battle of all; whoever
-    says nothing is not asked again."""
+    """Through a break and reloads, which leave what was typed and chosen, and the last battle of
+    all; whoever says nothing is not asked again."""
     followed = begun(page, app, "asked", "breaks")
     sent: list[dict[str, Any]] = []
 
@@ -318,14 +325,19 @@ def test_what_is_asked_of_a_battle_is_asked_until_it_was_answered(page: Any, app
         page.wait_for_selector("#study-after:visible")
         if number in (0, 3):
             page.fill(comment, "Half a word")
+            page.click("#study-questions [data-name=reasons] >> nth=0")
+            page.click("#study-questions [data-name='grade A'][data-value='2']")
             page.click("#study-break")
             page.wait_for_selector("#study-after", state="hidden")
             page.click("#study-go")
             page.wait_for_selector("#study-after:visible")
             assert page.input_value(comment) == "Half a word"
-            page.reload()
-            page.wait_for_selector("#study-after:visible")
-            shows_its_own_replies(page, app, followed[-1])
+            for _ in "12":
+                page.reload()
+                page.wait_for_selector("#study-after:visible")
+                shows_its_own_replies(page, app, followed[-1])
+                assert page.input_value(comment) == "Half a word"
+                assert page.locator("#study-questions [aria-pressed=true]").count() == 2
             page.fill(comment, "A whole one.")
         page.click("#study-next")
         page.wait_for_selector("#study-after", state="hidden")
@@ -335,4 +347,5 @@ def test_what_is_asked_of_a_battle_is_asked_until_it_was_answered(page: Any, app
             page.click("#study-go")
             page.wait_for_selector(BETTER)
     assert [remark["comment"] for remark in sent] == ["A whole one.", "", "", "A whole one."]
+    assert [remark["grades"] for remark in sent] == [{"A": 2}, {}, {}, {"A": 2}]
     assert [remark["battle"] for remark in sent] == [*dict.fromkeys(followed)]
