@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from arena.core.battle.sharing import Shared, shared
-from arena.core.codec import line, read_line
+from arena.core.battle.sharing import Shared, read, shared
+from arena.core.codec import line
 from arena.core.errors import NotYours, UnknownBattle
 from arena.core.keyed import digest
 from arena.core.ports import Battles, Ledger
@@ -82,5 +82,5 @@ class Links:
         for link in links:
             if kept := await self._ledger.shared(link):
                 owner, text = kept
-                return link, owner, read_line(text, Shared)
+                return link, owner, read(text)
         raise UnknownBattle("Nothing is shared here: it was withdrawn, or never was.")

@@ -86,7 +86,9 @@ def test_a_link_that_stands_under_its_battles_id_works_until_it_is_withdrawn(pla
 
 
 def test_where_all_were_bad_nobody_is_told_to_be_first(play: Play) -> None:
-    async def scene(client: httpx.AsyncClient, _: Table) -> None:
+    """Nor by a link of the time when they were."""
+
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client)
         ballot = (await voting(client, path))["ballot"]
         battle = path.rpartition("/")[2]
@@ -95,9 +97,17 @@ def test_where_all_were_bad_nobody_is_told_to_be_first(play: Play) -> None:
         assert [model["rank"] for model in end["final_ranking"]] == [None] * 3
         assert [seat["place"] for seat in end["reveal"]["seats"]] == [None] * 3
         link = (await client.put(f"{path}/link", json={})).json()["link"]
-        page = (await client.get(f"/b/{link}")).text
-        assert page.count(f"<td>{DASH}</td>") == 3 and "<td>1</td>" not in page
-        assert (await client.get(f"/b/{link}.png")).is_success
+        kept = await at.ledger.shared(link)
+        assert kept
+        owner, text = kept
+        for told in (text, text.replace('"place": null', '"place": 1')):
+            await at.ledger.share(link, owner, told)
+            page = (await client.get(f"/b/{link}")).text
+            assert page.count(f"<td>{DASH}</td>") == 3 and "<td>1</td>" not in page
+            assert (await client.get(f"/b/{link}.png")).is_success
+            seats = (await client.get(f"{path}/link")).json()["reveal"]["seats"]
+            assert [seat["place"] for seat in seats] == [None] * 3
+        assert told != text
 
     play(scene)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from arena.core.battle import view
 from arena.core.battle.entities import Battle
+from arena.core.codec import read_line
 from arena.core.errors import BadInput
 
 
@@ -25,6 +26,16 @@ class Shared:
     system: str = ""
     temperature: float | None = None
     images: tuple[str, ...] = ()
+
+
+def read(text: str) -> Shared:
+    """What was kept of it. Those who shared the first place where nobody is champion, before there
+    was none, have none here either. Raises Unreadable."""
+    told: Shared = read_line(text, Shared)
+    if any(seat.champion for seat in told.reveal.seats):
+        return told
+    seats = (replace(s, place=None) if s.place == 1 else s for s in told.reveal.seats)
+    return replace(told, reveal=replace(told.reveal, seats=tuple(seats)))
 
 
 def shared(battle: Battle, day: str, *, with_prompts: bool) -> Shared:
