@@ -267,24 +267,27 @@ class Rounds:
             await self._battles.release(battle_id)
             return
         last = await self._feed.publish(battle.id, view.state(battle))
-        if not await self._shown(battle, last):
+        shown = await self._shown(battle, last)
+        if shown is None:
+            log.info("a battle is left to another time: what was shown of it cannot be read")
+            return
+        if not shown:
             self._start(battle)
             return
         battle = await self._give_up(battle, FAULT)
         await self._release(battle_id)
         await self.go_on(battle)
 
-    async def _shown(self, battle: Battle, last: int) -> bool:
-        """Text of a reply that is not stored was published before the event of that number. Raises
-        StoreFault where not all of these can be read: the store is silent, or a newer arena told
-        them."""
+    async def _shown(self, battle: Battle, last: int) -> bool | None:
+        """Text of a reply that is not stored was published before the event of that number; None
+        where not all of these can be read: the store is silent, or a newer arena told them."""
         stored = {seat.letter: len(seat.replies) for seat in battle.seats}
         told: list[tuple[int, Event]] = []
         async with aclosing(self._feed.follow(battle.id)) as batches:
             while not told or told[-1][0] < last:
                 batch: list[tuple[int, Event]] = await anext(batches, [])
                 if not batch:
-                    raise StoreFault("What was shown of a battle cannot be read now.")
+                    return None
                 told += batch
         events = [event for _, event in told]
         pieces = [piece for event in events if isinstance(event, Delta) for piece in event.pieces]
