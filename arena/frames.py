@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 SEQUENCE = "sequence"
+MARKING = ("ballot_id", "supersedes")
+"""What says, beside excluded_reason, what was taken back."""
+
 ROWS_AT_ONCE = 20_000
 """Fewer at once than a large ledger has, as rows take much room until they are columns."""
 
@@ -96,9 +99,11 @@ def votes(
 
     async def read(ledger: Ledger) -> pd.DataFrame:
         hidden = frozenset() if unblind else await blinded(ledger)
-        beside = BATTLES if hidden else ()
+        told = not columns or "excluded_reason" in columns
+        beside = (*(BATTLES if hidden else ()), *(MARKING if told else ()))
         wanted = tuple(dict.fromkeys((*columns, *chosen.columns, *beside))) if columns else ()
-        found = chosen.of(without(await ledger.votes(wanted), hidden))
+        found = await ledger.votes(wanted)
+        found = chosen.of(without(superseding(found) if told else found, hidden))
         return _categorical(found[list(columns)] if columns else found).reset_index(drop=True)
 
     return from_ledger(_settings(settings), read)

@@ -211,7 +211,7 @@ def _names(found: studies.StudyFrames, key: bytes) -> Mapping[str, str]:
 
 
 def _tables(found: studies.StudyFrames, names: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    votes = superseding(found.votes)
+    votes = found.votes
     return {
         "prompts.jsonl": found.prompts,
         "replies.jsonl": found.replies.assign(host=""),

@@ -69,7 +69,7 @@ class StudyFrames:
         speed, lengths, days. choices: as of `arena.leaderboard`."""
         from arena.web.leaderboard import charts
 
-        standings, counted = self.leaderboard(**choices), days(superseding(self.votes))
+        standings, counted = self.leaderboard(**choices), days(self.votes)
         figures = {
             "ratings": (charts.ratings, standings, standings.dropna(subset="rating")),
             "speed": (charts.speed, standings, charts.rated_with(standings, "tokens_per_s")),
@@ -135,7 +135,8 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         )
         votes = votes.drop(columns=frames.SEQUENCE)
         raters = tables.raters(design, course, votes, now)
-        judged = agreement.with_repeats(superseding(votes))
+        votes = superseding(votes)
+        judged = agreement.with_repeats(votes)
         agreed = agreement.agreement(judged)
         alike = agreement.raters(judged)[["rater", *ALIKE]]
         raters = raters.merge(alike, how="left", on="rater")

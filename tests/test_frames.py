@@ -85,6 +85,19 @@ def test_all_that_there_is_comes_on_tab() -> None:
     assert all(callable(getattr(arena, name)) for name in dir(arena))
 
 
+def test_a_vote_that_was_taken_back_says_so_and_counts_in_no_slice_of_ones_own(
+    place: dict[str, str],
+) -> None:
+    found = arena.votes(**place).set_index("id", drop=False)
+    reasons = {"v7": "identity", "v8": "superseded", "v9": ""}
+    assert dict(found.loc[[*reasons], "excluded_reason"]) == reasons
+    without = arena.leaderboard(votes=found.drop(index="v9"))
+    assert without["votes"].sum() == arena.leaderboard(**place)["votes"].sum() - 2
+    named = arena.votes(["excluded_reason", "id"], rater="r3", **place)
+    assert list(named.columns) == ["excluded_reason", "id"]
+    assert list(named["excluded_reason"]) == ["", "superseded", ""]
+
+
 def test_an_unknown_column_is_told_with_those_there_are(place: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=r"no column winer. They have: .*winner"):
         arena.votes(["winer"], **place)

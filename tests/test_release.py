@@ -28,6 +28,7 @@ from arena.core.study.file import TAKEN
 from arena.core.study.staging import battle_of, check_of
 from arena.core.study.written import Written, elsewhere, of_check
 from arena.play.studies import close_study, open_study
+from tests.exchange.rows import on_ledger, vote
 
 ROOT = Path(__file__).parents[1]
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -157,6 +158,13 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
     assert agreed["agreement"] == 1.0
     assert set(shown.raters) <= {*TAKEN, "PROLIFIC_PID"}
     assert list(shown.raters["PROLIFIC_PID"]) == [f"pid-{n}" for n in range(3)]
+    last = shown.votes.iloc[-1]
+    back = {"battle_id": last["battle_id"], "supersedes": last["ballot_id"]}
+    anew = vote("anew", last["model_a"], last["model_b"], last["winner"], **back)
+    on_ledger(tmp_path / "arena.db", lambda ledger: ledger.add([anew]))
+    for before in (found, shown):
+        votes = arena.study("trees", unblind=not before.blind, DATABASE_URL=url).votes
+        assert list(votes["excluded_reason"][-2:]) == ["superseded", ""]
 
 
 def test_a_study_that_is_over_stays_blind_and_says_that_it_is_to_be_closed(
