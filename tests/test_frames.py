@@ -223,6 +223,8 @@ def test_metadata_of_rows_is_read_in_every_shape() -> None:
     corrected = arena.leaderboard(votes=shaped, style=True)
     pd.testing.assert_frame_equal(corrected, arena.leaderboard(votes=texts, style=True))
     assert not corrected["rating"].equals(arena.leaderboard(votes=shaped)["rating"])
+    twice_numbered = pd.concat([shaped[:3], shaped[3:].reset_index(drop=True)])
+    pd.testing.assert_frame_equal(corrected, arena.leaderboard(votes=twice_numbered, style=True))
     with pytest.raises(BadInput, match="which is no count"):
         arena.leaderboard(votes=rows.assign(conv_metadata=[{"turns": -1}] * 4), style=True)
 

@@ -26,7 +26,8 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
         )
     if twice := rows.columns[rows.columns.duplicated()].tolist():
         raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
-    rows = _modern(rows)
+    # Rows that were put together from several tables are numbered twice.
+    rows = _modern(rows.reset_index(drop=True))
     require(rows, ("model_a", "model_b", "winner"))
     empty = dict.fromkeys(("rater", "supersedes", "excluded_reason"), "")
     made = rows.assign(**{name: value for name, value in empty.items() if name not in rows})

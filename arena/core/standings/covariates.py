@@ -105,7 +105,8 @@ def measurable(votes: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
         return votes
     columns = [STYLE_COLUMNS[name] for name in named]
     if missing := [column for column in columns if column not in votes]:
-        votes = votes.join(style_columns(votes)[missing])
+        styles = style_columns(votes)
+        votes = votes.assign(**{column: styles[column] for column in missing})
     some = counting(votes["excluded_reason"])[0]
     counts = np.ones(len(votes), dtype=bool) if some is None else some
     unknown = votes[columns].isna().any(axis=1).to_numpy() & counts
