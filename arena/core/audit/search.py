@@ -158,13 +158,13 @@ def _haste(ballots: Ballots) -> Evidence:
 
 
 def _bursts(ballots: Ballots, honest: Bools) -> Evidence:
-    same = np.diff(ballots.rater) == 0
-    gap, rater = np.diff(ballots.seconds)[same], ballots.rater[1:][same]
+    gaps = np.diff(ballots.seconds)
+    # Of two at the very same time only the day is known, or when a file was read.
+    told = (np.diff(ballots.rater) == 0) & (gaps > 0)
+    gap, rater = gaps[told], ballots.rater[1:][told]
     its = honest[rater]
     usual = pd.Series(gap[its]).groupby(rater[its]).median().median()
     calm = float(np.fmin(CALM_S, usual / QUICK))
-    if not calm:  # They have days, but no times.
-        return evidence.steady(np.zeros(0), rater[:0])
     return evidence.steady(np.log(BURST) - (BURST - 1) / calm * gap, rater)
 
 

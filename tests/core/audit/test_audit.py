@@ -139,9 +139,15 @@ def test_who_all_vote_quickly_cast_in_no_bursts(pace: float) -> None:
     assert (found.rater, found.kind) == ("a", "burst")
 
 
-def test_of_votes_without_a_time_of_day_nobody_is_told_to_cast_in_bursts() -> None:
+@pytest.mark.parametrize("without", [6, 2])
+def test_of_votes_without_a_time_of_day_nobody_is_told_to_cast_in_bursts(without: int) -> None:
+    """Also where most others have one, as votes from elsewhere beside an arena's own."""
     chosen = np.random.default_rng(3).random((6, 60)) < 0.5
-    assert not audit(shared(*chosen, gaps=np.zeros((6, 60)))).findings
+    gaps = np.full((6, 60), 60.0)
+    gaps[:without] = 0
+    assert not audit(shared(*chosen, gaps=gaps)).findings
+    gaps[:without, 30] = 86_400
+    assert not audit(shared(*chosen, gaps=gaps)).findings
 
 
 @pytest.mark.slow
