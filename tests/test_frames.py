@@ -259,6 +259,24 @@ def test_rows_of_every_release_are_ranked_as_their_file_is(tmp_path: Path) -> No
         assert found["votes"].sum() > 0
 
 
+def test_judgments_of_prompts_are_reviewed_by_turn_as_their_file_is(tmp_path: Path) -> None:
+    outcomes = ("model_a", "model_b", "tie", "model_a", "model_a", "model_b", "tie", "tie")
+    asked = pd.DataFrame(
+        [(q, judge, turn) for q in (81, 82) for judge in ("j1", "j2") for turn in (1, 2)],
+        columns=["question_id", "judge", "turn"],
+    ).assign(model_a=["x", "y"] * 4, model_b=["y", "x"] * 4, winner=outcomes)
+    own = [f"{number:032x}" for number in asked.index]
+    for name, frame, battles in (("asked", asked, 4), ("own", asked.assign(question_id=own), 8)):
+        frame.to_json(file := tmp_path / f"{name}.jsonl", orient="records", lines=True)
+        found = arena.leaderboard(votes=frame)
+        pd.testing.assert_frame_equal(found, arena.leaderboard(votes=file))
+        assert set(found["battles"]) == {battles}
+        tables = arena.review(votes=frame), arena.review(votes=file)
+        pd.testing.assert_frame_equal(*(each.agreement for each in tables))
+        pd.testing.assert_frame_equal(*(each.raters for each in tables))
+    assert set(arena.review(votes=asked).agreement["items"]) == {4}
+
+
 def test_times_may_be_written_with_and_without_parts_of_a_second() -> None:
     rows = votes(*[("x", "y", "model_a")] * 2)
     rows["timestamp"] = ["2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00.5+02:00"]

@@ -11,7 +11,7 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
-from arena.exchange.receiving import UNBLINDED
+from arena.exchange.receiving import UNBLINDED, UNIQUE
 from arena.exchange.values import EARLIEST_S, LATEST_S
 
 METADATA = "conv_metadata"
@@ -26,6 +26,7 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
         )
     if twice := rows.columns[rows.columns.duplicated()].tolist():
         raise BadInput(f"The column {twice[0]!s:.40} stands twice. Leave one of them out.")
+    given = set(rows)
     # Rows that were put together from several tables are numbered twice.
     rows = _modern(rows.reset_index(drop=True))
     require(rows, ("model_a", "model_b", "winner"))
@@ -37,6 +38,9 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
     if "battle_id" not in made:
         session = "evaluation_session_id"
         made["battle_id"] = made[session].fillna(numbered) if session in made else numbered
+    if {"question_id", "turn"} <= given:
+        judged = _by_turn(made)
+        made = made.assign(**{name: judged[name] for name in judged if name not in given})
     said = made["winner"].dropna().unique().tolist()
     meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
     if any(meant[one] != one for one in said):
@@ -65,6 +69,24 @@ def _modern(rows: pd.DataFrame) -> pd.DataFrame:
     which = np.where(flags.sum(axis=1) == 1, flags.argmax(axis=1), -1)
     outcome = np.array([*FLAGS.values(), ""])[which]
     return rows.assign(winner=pd.array(outcome, dtype=TEXT))
+
+
+def _by_turn(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Prompt, battle and round of judgments of prompts: a rater's on two replies are one battle,
+    turn by turn. Of votes that their question_id numbers, as `receiving` tells them apart, those
+    they have."""
+    question, rater, a, b = (
+        rows[name].astype(TEXT).fillna("") for name in ("prompt_id", "rater", "model_a", "model_b")
+    )
+    turn = pd.to_numeric(rows["turn"], errors="coerce").fillna(0)
+    judged = (turn > 0) & ~question.str.fullmatch(UNIQUE.pattern).astype(bool)
+    pair = a.where(a < b, b) + "/" + a.where(a > b, b)
+    by_whom = question + "/" + rater + "/" + pair
+    return {
+        "prompt_id": question,
+        "battle_id": by_whom.where(judged, rows["battle_id"]),
+        "round": turn.where(judged, 1).astype(int),
+    }
 
 
 def _times(column: pd.Series) -> pd.Series:
