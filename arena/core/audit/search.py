@@ -6,8 +6,8 @@ quarter each rings and pairs.
 
 That holds as far as its picture of honest raters does: they choose the weakest by Luce's rule with
 strengths of the fit and a normal taste, whose width is learnt from those who are not found; of
-replies to one prompt no two agree more often than their tastes say or AGREE; nobody is for long
-more than QUICK times as fast as most. It does not know what is done about what it finds.
+replies to one prompt no two agree more often than their tastes say, what each has in common with
+others there does, or AGREE; nobody is for long more than QUICK times as fast as most. It does not know what is done about what it finds.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ CALM_S, QUICK, BURST = 15.0, 3.0, 5.0
 as most; a burst has BURST times as many."""
 AGREE, COPY = 0.7, 0.99
 """How often two may agree on the same prompt and contenders for what the replies are, however equal
-the contenders, and how often a copy does."""
+the contenders and few the others, and how often a copy does."""
 SHARES = (0.01, 0.03, 0.1, 0.3)
 MEMBER = 0.95
 """How probable it must be that a rater is of a ring."""
@@ -202,14 +202,17 @@ def _copies(ballots: Ballots, drops: Floats) -> Found:
     own["out"] = ballots.live[np.arange(len(own)), ballots.dropped]
     own["ballot"] = np.arange(len(own))
     own = own[own["prompt"] >= 0].drop_duplicates(["rater", "prompt", "live"])
-    several = own.groupby(["prompt", "live"])["rater"].transform("size")
-    own = own[(several > 1) & (several <= 50)]
-    both = own.merge(own, on=["prompt", "live"])
+    item = ["prompt", "live"]
+    own["several"] = own.groupby(item)["rater"].transform("size")
+    own = own[(own["several"] > 1) & (own["several"] <= 50)]
+    own["like"] = own.groupby([*item, "out"])["rater"].transform("size") - 1
+    own["alike"] = own.groupby(item)["like"].transform("sum")
+    both = own.merge(own, on=item)
     both = both[both["rater_x"] < both["rater_y"]]
+    same = (both["out_x"] == both["out_y"]).to_numpy()
     drops = np.take_along_axis(drops, np.argsort(ballots.live, axis=1), axis=1)
     likely = (drops[both["ballot_x"]] * drops[both["ballot_y"]]).sum(axis=1)
-    likely = np.clip(likely, AGREE, COPY)
-    same = (both["out_x"] == both["out_y"]).to_numpy()
+    likely = np.clip(np.fmax(likely, _usual(both, same)), AGREE, COPY)
     agree = np.where(same, np.log(COPY / likely), np.log((1 - COPY) / (1 - likely)))
     sure = np.log(max(1, len(ballots.raters) ** 2 / 2) / (ALPHA / 4))
     for pair, much in both.assign(much=agree).groupby(["rater_x", "rater_y"])["much"].sum().items():
@@ -217,3 +220,21 @@ def _copies(ballots: Ballots, drops: Floats) -> Found:
         if much > sure:
             yield "copy", ballots.raters[other], one, float(much)
             yield "copy", ballots.raters[one], other, float(much)
+
+
+def _usual(both: pd.DataFrame, same: Bools) -> Floats:
+    """How often pairs would agree who hit on what is clear as often as each agrees with the others
+    there: beyond chance, the product of what each has in common with them, by what they have with
+    one another. A half where nobody else is there."""
+    others = (both["several_x"] - 2).replace(0, np.nan)
+    among = (others * (others - 1) / 2).replace(0, np.nan)
+    agreed = {
+        "one": (both["like_x"] - same) / others,
+        "other": (both["like_y"] - same) / others,
+        "rest": (both["alike_x"] / 2 - both["like_x"] - both["like_y"] + same) / among,
+    }
+    by_pair = pd.DataFrame(agreed).groupby([both["rater_x"], both["rater_y"]])
+    one, other, rest = 2 * by_pair.transform("mean").to_numpy().T - 1
+    rest = np.where(np.isnan(rest), (one + other) / 2, rest)
+    common = np.fmax(one, 0) * np.fmax(other, 0) / np.fmax(rest, 2 * AGREE - 1)
+    return np.asarray((1 + common) / 2)

@@ -127,6 +127,21 @@ def test_who_agree_since_one_of_two_is_far_better_are_no_copies(gap: float) -> N
         assert {(f.rater, f.kind) for f in copied} == {("a", "copy"), ("k", "copy")}
 
 
+@pytest.mark.parametrize(
+    ("right", "copies"),
+    [([0.9] * 6, {"f", "g"}), ([0.98] * 6, set()), ([1, 1, *[0.9] * 4], {"f", "g"})],
+)
+def test_who_agree_since_prompts_have_clear_answers_are_no_copies(
+    right: list[float], copies: set[str]
+) -> None:
+    """Nor are two who are careful among the careless."""
+    rng = np.random.default_rng(4)
+    answers = rng.random(150) < 0.5
+    honest = answers ^ (rng.random((6, 150)) > np.array(right)[:, None])
+    assert not audit(shared(*honest)).findings
+    assert audit(shared(*honest, honest[5])).found == copies, "where all agree, one tells nothing"
+
+
 @pytest.mark.parametrize("pace", [3.0, 5.0, 10.0])
 def test_who_all_vote_quickly_cast_in_no_bursts(pace: float) -> None:
     rng = np.random.default_rng(2)
