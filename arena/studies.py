@@ -140,7 +140,7 @@ def frames_of(settings: Settings, name: str, *, unblind: bool = False) -> StudyF
         agreed = agreement.agreement(judged)
         alike = agreement.raters(judged)[["rater", *ALIKE]]
         raters = raters.merge(alike, how="left", on="rater")
-        status = tables.status(design, course, raters, now)
+        status = tables.status(design, course, raters, votes, now)
         replies = tables.replies(design, await ledger.written(name))
         blind = course.open and not unblind
         if blind:

@@ -101,7 +101,7 @@ def raters(study: Study, course: Course, votes: pd.DataFrame, now: datetime) -> 
 class Status:
     """How far a study is. open: raters may go on. closed: what they judged may be seen; a study
     whose end has passed is neither before it is closed. met: the fewest and the most battles of a
-    pair. seconds: the median of a vote."""
+    pair. seconds: the median of a vote. hours_left: by what battles took, with all their ballots."""
 
     study: str
     open: bool
@@ -119,14 +119,16 @@ class Status:
     hours_left: float
 
 
-def status(study: Study, course: Course, table: pd.DataFrame, now: datetime) -> Status:
+def status(
+    study: Study, course: Course, table: pd.DataFrame, votes: pd.DataFrame, now: datetime
+) -> Status:
     """table: its raters."""
     judged, met = course.judged(), course.pairs()
     every = pairs_of(contender.name for contender in study.contenders)
     times = [met[pair] for pair in every]
     seconds = table["median_seconds"].median()
     left = study.battles - sum(min(n, study.raters) for n in judged.values())
-    each = study.minutes * 60 if pd.isna(seconds) else float(seconds)
+    each = _seconds(course, votes)
     return Status(
         study=study.name,
         open=taking_part(study, course, now),
@@ -141,8 +143,17 @@ def status(study: Study, course: Course, table: pd.DataFrame, now: datetime) -> 
         attention_passed=int(table["attention_passed"].sum()),
         attention_of=int(table["attention_of"].sum()),
         seconds=None if pd.isna(seconds) else float(seconds),
-        hours_left=left * each / 3600,
+        hours_left=left * (study.minutes * 60 if pd.isna(each) else each) / 3600,
     )
+
+
+def _seconds(course: Course, votes: pd.DataFrame) -> float:
+    """The median of what a battle took, in ballots that were taken back too; NaN without any."""
+    claims = course.claims.values()
+    judged = [c.battle for c in claims if c.done and c.kind is Kind.REAL]
+    ballots = votes[votes["battle_id"].isin(judged)].drop_duplicates("ballot_id")
+    took = ballots["dwell_ms"].astype("float64").groupby(ballots["battle_id"]).sum(min_count=1)
+    return float(took.median()) / 1000
 
 
 def aliases(study: Study, key: bytes) -> Mapping[str, str]:
