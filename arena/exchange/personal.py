@@ -14,10 +14,21 @@ from stdnum import iban, luhn
 from arena.core.errors import BadInput
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-IBAN = re.compile(r"\b(?=([A-Z]{2}\d{2}(?:[ \xa0-]?[A-Z0-9]){11,30}))", re.ASCII | re.IGNORECASE)
+BETWEEN = r"[ \t.\xa0\u2000-\u2015\u202f\u3000-]"
+"""What people write between the groups of a number: blanks, dots, dashes."""
+IBAN = re.compile(
+    rf"\b(?=([A-Z]{{2}}\d{{2}}(?:{BETWEEN}{{0,2}}[A-Z0-9]){{11,30}}))", re.ASCII | re.IGNORECASE
+)
 """Whatever one can begin with, as where it ends nothing but its check digits say."""
 SHORTEST_IBAN = 15
-CARD = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
+CARDS = (
+    re.compile(
+        rf"(?<!\d)\d{{4}}{BETWEEN}{{1,2}}"
+        rf"(?:(?:\d{{4}}{BETWEEN}{{1,2}}){{2}}\d{{4}}|\d{{6}}{BETWEEN}{{1,2}}\d{{4,5}})(?!\d)"
+    ),
+    re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)"),
+)
+"""In the groups that are printed on them, and as anybody may write one."""
 IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]++(?!\w)")
 """Of the only part that is given to anybody yet, 2000::/3; others are words of programs."""
@@ -67,9 +78,10 @@ def _all(text: str, regions: Sequence[str]) -> Iterator[Finding]:
     for match in IBAN.finditer(text):
         if end := _end_of_account(text, *match.span(1)):
             yield Finding("iban", match.start(), end)
-    for match in CARD.finditer(text):
-        if luhn.is_valid(re.sub(r"\D", "", match.group())):
-            yield Finding("card", *match.span())
+    for card in CARDS:
+        for match in card.finditer(text):
+            if luhn.is_valid(re.sub(r"\D", "", match.group())):
+                yield Finding("card", *match.span())
     for match in IP.finditer(text):
         if _public(match.group()):
             yield Finding("ip", *match.span())
@@ -86,7 +98,7 @@ def _end_of_account(text: str, start: int, end: int) -> int:
     """Of the IBAN that starts there and ends with a word, at most at `end`; 0 where none does."""
     for at in range(end, start + SHORTEST_IBAN - 1, -1):
         ends_here = text[at - 1].isalnum() and not text[at : at + 1].isalnum()
-        if ends_here and iban.is_valid(text[start:at]):
+        if ends_here and iban.is_valid(re.sub(r"\W", "", text[start:at])):
             return at
     return 0
 
