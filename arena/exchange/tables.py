@@ -65,4 +65,4 @@ def _folder(place: Path) -> Iterator[Row]:
     for file in sorted(place.iterdir()):
         if file.suffix.lower() in TEXTS:
             with readable(file):
-                yield file.name, {"id": file.stem, "prompt": file.read_text("utf-8")}, ""
+                yield file.name, {"id": file.stem, "prompt": file.read_text("utf-8-sig")}, ""

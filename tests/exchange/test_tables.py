@@ -70,8 +70,10 @@ def test_blanks_after_the_commas_of_a_csv_are_none_of_its_texts(tmp_path: Path) 
     assert next(rows_of(file))[1] == {"id": "a", "prompt": " Why?"}
 
 
-def test_a_text_of_a_folder_that_is_not_utf_8_is_told_by_name(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("Why?")
+def test_a_text_of_a_folder_is_read_without_its_mark_and_told_by_name_where_it_is_not_utf_8(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_bytes("Why?".encode("utf-8-sig"))
     (tmp_path / "b.txt").write_bytes(b"caf\xe9?")
     rows = rows_of(tmp_path)
     assert next(rows) == ("a.txt", {"id": "a", "prompt": "Why?"}, "")
