@@ -230,12 +230,12 @@ def test_metadata_of_rows_is_read_in_every_shape() -> None:
 
 
 def test_rows_of_every_release_are_ranked_as_their_file_is(tmp_path: Path) -> None:
-    known = ["model_a", "model_b", "winner", "anony", "judge", "tstamp"]
+    known = ["model_a", "model_b", "winner", "anony", "judge", "tstamp", "language"]
     older = pd.DataFrame(
         [
-            ["x", "y", "model_a", True, "j1", 1.68e9],
-            ["x", "y", "model_a", False, "j2", 1.69e9],
-            ["y", "x", "tie (bothbad)", True, "j1", 1.68e9],
+            ["x", "y", "model_a", True, "j1", 1.68e9, "English"],
+            ["x", "y", "model_a", False, "j2", 1.69e9, "English"],
+            ["y", "x", "tie (bothbad)", True, "j1", 1.68e9, "de"],
         ],
         columns=known,
     )
@@ -251,6 +251,8 @@ def test_rows_of_every_release_are_ranked_as_their_file_is(tmp_path: Path) -> No
     for name, frame, chosen in (
         ("older", older, {}),
         ("older", older, {"rater": "j1", "since": "2023-01-01", "until": "2023-04-01"}),
+        ("older", older, {"language": "en"}),
+        ("older", older, {"language": "English"}),
         ("flags", flags, {}),
     ):
         frame.to_json(file := tmp_path / f"{name}.jsonl", orient="records", lines=True)

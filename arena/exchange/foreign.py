@@ -4,6 +4,8 @@ It knows LMArena's releases. It does not know files, which are read row by row (
 what is made of the rows.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
@@ -12,7 +14,7 @@ from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import UNBLINDED, UNIQUE
-from arena.exchange.values import EARLIEST_S, LATEST_S
+from arena.exchange.values import EARLIEST_S, LATEST_S, language
 
 METADATA = "conv_metadata"
 
@@ -41,10 +43,11 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
     if {"question_id", "turn"} <= given:
         judged = _by_turn(made)
         made = made.assign(**{name: judged[name] for name in judged if name not in given})
-    said = made["winner"].dropna().unique().tolist()
-    meant = {one: OUTCOMES.get(str(one).strip().lower(), one) for one in said}
-    if any(meant[one] != one for one in said):
-        made["winner"] = made["winner"].map(meant)
+    for name, here in (("winner", _outcome), ("language", _code)):
+        said = made[name].dropna().unique().tolist() if name in made else []
+        meant = {one: here(one) for one in said}
+        if any(meant[one] != one for one in said):
+            made[name] = made[name].map(meant)
     if "anony" in made:
         named = made["anony"].astype(TEXT).str.strip().str.lower().isin(["false", "0", "0.0"])
         made["excluded_reason"] = made["excluded_reason"].mask(named, UNBLINDED)
@@ -57,6 +60,14 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
             raise BadInput(f"{METADATA} {error}.") from None
         made[METADATA] = pd.Series(counted, index=made.index, dtype=object)
     return made
+
+
+def _outcome(said: Any) -> Any:
+    return OUTCOMES.get(str(said).strip().lower(), said)
+
+
+def _code(said: Any) -> Any:
+    return language(said) if isinstance(said, str) else said
 
 
 def _modern(rows: pd.DataFrame) -> pd.DataFrame:
