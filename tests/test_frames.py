@@ -285,8 +285,9 @@ def test_times_may_be_written_with_and_without_parts_of_a_second() -> None:
     assert arena.leaderboard(votes=rows, since="2026-03-01")["votes"].max() == 2
     with pytest.raises(BadInput, match=r"holds what is no time. Give it as 2026"):
         arena.leaderboard(votes=rows.assign(timestamp="soon"))
-    with pytest.raises(BadInput, match="no time"):
-        arena.leaderboard(votes=rows.assign(timestamp=[2026, 2027]))
+    for numbers in ([2026, 2027], [20260301123000] * 2, [202603011230] * 2):
+        with pytest.raises(BadInput, match="no time"):
+            arena.leaderboard(votes=rows.assign(timestamp=numbers))
 
 
 def test_what_cannot_be_asked_is_told(place: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import UNBLINDED, UNIQUE
-from arena.exchange.values import EARLIEST_S, LATEST_S, language
+from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, language
 
 METADATA = "conv_metadata"
 
@@ -108,7 +108,7 @@ def _times(column: pd.Series) -> pd.Series:
             return pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
         seconds = column.to_numpy(float, na_value=np.nan)
         for _ in ("milliseconds", "microseconds", "nanoseconds"):
-            seconds = np.where(seconds >= LATEST_S, seconds / 1000, seconds)
+            seconds = np.where(seconds >= PARTS_S, seconds / 1000, seconds)
         if ((seconds < EARLIEST_S) | (seconds >= LATEST_S)).any():
             raise ValueError
         return pd.Series(pd.to_datetime(seconds, unit="s", utc=True), index=column.index)

@@ -13,11 +13,12 @@ from arena.core.battle.record import KINDS, UNDETERMINED
 from arena.exchange import lmarena
 
 LARGEST = 2**31 - 1
-EARLIEST_S = 1e8
-"""Seconds since 1970; a smaller number, such as a year, is something else."""
+EARLIEST_S, LATEST_S = 2.1e8, 4.1e9
+"""Seconds since 1970, of 1976 to 2099; another number, such as a year, is something else: a time
+that was written without its signs, as 202603011230 or 20260301123000, would be of 1976 or 2612."""
 
-LATEST_S = 1e11
-"""A larger number, some three thousand years ahead, is not of seconds but of smaller parts."""
+PARTS_S = 1e11
+"""A number as large, some three thousand years ahead, is not of seconds but of smaller parts."""
 
 TALK = ("conversation_a", "conversation_b")
 
@@ -101,7 +102,7 @@ def _moment(value: Any, name: str) -> datetime:
         if not isinstance(moment, datetime):
             seconds = _number(moment, name)
             for _ in ("milliseconds", "microseconds", "nanoseconds"):
-                seconds = seconds / 1000 if seconds >= LATEST_S else seconds
+                seconds = seconds / 1000 if seconds >= PARTS_S else seconds
             if not EARLIEST_S <= seconds < LATEST_S:
                 raise ValueError
             return datetime.fromtimestamp(seconds, UTC)
