@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ SERVED: set[str] = set()
 
 
 def votes(
-    columns: Sequence[str] = (),
+    columns: Iterable[str] = (),
     *,
     topic: str = "",
     study: str = "",
@@ -82,7 +82,7 @@ def votes(
     settings table, for example DATABASE_URL="sqlite:////data/arena.db". Raises ArenaError."""
     if isinstance(columns, str):
         raise BadInput(f"columns is a text. Give a list, such as [{columns!r:.40}].")
-    known = {*KINDS, SEQUENCE}
+    columns, known = list(columns), {*KINDS, SEQUENCE}
     if unknown := [str(name) for name in columns if name not in known]:
         raise BadInput(
             f"Votes have no column {', '.join(unknown)}. They have: {', '.join(sorted(known))}."
@@ -104,7 +104,7 @@ def votes(
         wanted = tuple(dict.fromkeys((*columns, *chosen.columns, *beside))) if columns else ()
         found = await ledger.votes(wanted)
         found = chosen.of(without(superseding(found) if told else found, hidden))
-        return _categorical(found[list(columns)] if columns else found).reset_index(drop=True)
+        return _categorical(found[columns] if columns else found).reset_index(drop=True)
 
     return from_ledger(_settings(settings), read)
 

@@ -6,7 +6,7 @@ It does not know what is served; that is `compose`'s.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class Page:
         opening = battles.AsyncBattle(self._playing)
         return await opening.opened(battles.Asked(prompt, **choices))
 
-    def votes(self, columns: Sequence[str] = (), **choices: Any) -> pd.DataFrame:
+    def votes(self, columns: Iterable[str] = (), **choices: Any) -> pd.DataFrame:
         """As `arena.votes`, of this page's ledger."""
         return frames.votes(columns, **choices, **self._ledger)
 

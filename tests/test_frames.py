@@ -53,6 +53,8 @@ def test_only_the_columns_that_are_named_are_read(place: dict[str, str]) -> None
     found = arena.votes(("winner", "sequence"), rater="r2", **place)
     assert list(found.columns) == ["winner", "sequence"]
     assert list(found["winner"]) == ["model_b", "model_b"] and list(found.index) == [0, 1]
+    for named in (found.columns, found.columns.to_numpy(), iter(["winner", "sequence"])):
+        assert arena.votes(named, rater="r2", **place).equals(found)
 
 
 def test_models_and_winner_are_categories_that_compare_and_can_be_read_again(
