@@ -15,7 +15,7 @@ from arena.core.standings import leaderboard
 from arena.core.standings.counts import Counts
 
 COLUMNS = (
-    *("battle_id", "ballot_id", "supersedes", "excluded_reason", "rater", "timestamp"),
+    *("battle_id", "ballot_id", "supersedes", "excluded_reason", "rater", "channel", "timestamp"),
     *("model_a", "model_b", "winner", "seat_a", "seat_b", "round", "dwell_ms"),
     *("output_tokens_a", "output_tokens_b", "ttft_ms_a", "ttft_ms_b"),
     *("total_ms_a", "total_ms_b"),

@@ -37,6 +37,8 @@ class Ballots:
     """(B,) 1 where it was cast faster than anybody reads, NaN where that cannot be told"""
     prompt: Ints | None
     """(B,) which, −1 for none; None where prompts are not known"""
+    drawn: Bools
+    """(B,) seats were drawn at random; those of votes from elsewhere stand as their files say"""
 
     @property
     def there(self) -> Bools:
@@ -46,7 +48,8 @@ class Ballots:
 
 def read(votes: pd.DataFrame) -> Ballots:
     """votes: rows of the ledger with `COLUMNS`, of raters that are known; with dwell_ms, round,
-    output_tokens and total_ms of both sides where haste is to be seen, with `prompt` for copies."""
+    output_tokens and total_ms of both sides where haste is to be seen, with `prompt` for copies,
+    with `channel` where some were imported."""
     require(votes, COLUMNS)
     votes = votes[(votes["rater"] != "") & votes["winner"].isin(["model_a", "model_b"])]
     first = (votes["winner"] == "model_a").to_numpy(bool)
@@ -75,6 +78,9 @@ def read(votes: pd.DataFrame) -> Ballots:
     prompt = None
     if "prompt" in votes:
         prompt = pd.factorize(votes["prompt"].iloc[one])[0]
+    drawn = np.ones(len(one), bool)
+    if "channel" in votes:
+        drawn = (votes["channel"].iloc[one] != "import").to_numpy(bool)
     order = np.lexsort([np.arange(len(one)), seconds, raters])
     return Ballots(
         tuple(map(str, labels)),
@@ -85,6 +91,7 @@ def read(votes: pd.DataFrame) -> Ballots:
         seconds[order],
         _unread(votes, one)[order],
         prompt if prompt is None else prompt[order],
+        drawn[order],
     )
 
 

@@ -140,7 +140,7 @@ def _places(ballots: Ballots, honest: Bools) -> Iterator[Test]:
     """Seats are drawn at random, so whoever has one opinion on places has none on replies."""
     several = ballots.there.sum(axis=1)
     for place in range(ballots.live.shape[1]):
-        row = np.flatnonzero(ballots.there[:, place])
+        row = np.flatnonzero(ballots.there[:, place] & ballots.drawn)
         kept, offset = ballots.dropped[row] != place, np.zeros(len(row))
         for size in np.unique(several[row]):
             alike = several[row] == size

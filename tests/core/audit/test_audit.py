@@ -111,6 +111,21 @@ def shared(
     return with_prompts(pd.DataFrame(rows))
 
 
+def test_whose_files_name_the_winner_first_goes_by_no_place() -> None:
+    chosen = np.random.default_rng(6).random((6, 60)) < 0.5
+    votes = shared(*chosen).assign(channel="web")
+    turned = (votes["rater"] == "a") & (votes["winner"] == "model_b")
+    for one, other in (("model_a", "model_b"), ("seat_a", "seat_b")):
+        votes.loc[turned, [one, other]] = votes.loc[turned, [other, one]].to_numpy()
+    votes.loc[turned, "winner"] = "model_a"
+    votes.loc[votes["rater"] == "a", ["seat_a", "seat_b"]] = ["A", "B"]
+    (found,) = audited(votes).report.findings
+    assert (found.rater, found.kind) == ("a", "place")
+    votes.loc[votes["rater"] == "a", "channel"] = "import"
+    assert not audited(votes).report.findings
+    assert not audited(votes.assign(channel="import")).report.findings
+
+
 def test_two_who_agree_on_every_prompt_are_told_as_copies() -> None:
     one, three, four = (np.random.default_rng(seed).random(60) < 0.5 for seed in (7, 8, 9))
     found = audit(shared(one, one, three, four)).findings
@@ -215,7 +230,8 @@ def test_whoever_chooses_by_a_taste_is_judged_as_mildly_as_promised(taste: float
     dropped = (rng.gumbel(size=live.shape) - liked[rater[:, None], live]).argmax(axis=1)
     nothing, names = np.full(len(rater), np.nan), tuple("uvwxyz")
     labels = tuple(map(str, range(raters)))
-    ballots = Ballots(labels, names, rater, live, dropped, nothing, nothing, None)
+    drawn = np.ones(len(rater), bool)
+    ballots = Ballots(labels, names, rater, live, dropped, nothing, nothing, None, drawn)
     told = Choices(ballots, strength, 0.5, np.ones(raters, bool)).bent(2)
     assert {kind: (each.now > np.log(1 / ALPHA)).mean() < ALPHA for kind, each in told} == {
         "for": True,
