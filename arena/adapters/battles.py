@@ -11,11 +11,12 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from arena.core.battle.entities import Battle, Phase
 from arena.core.codec import line, read_line
-from arena.core.errors import StaleVote, UnknownBattle
+from arena.core.errors import AWAY, StaleVote, StoreFault, UnknownBattle
 
 T = TypeVar("T")
 
@@ -36,14 +37,15 @@ CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NUL
 
 class _Shelf:
     """Battles in which nothing moves and that nobody looks at: in a file without a name, which ends
-    with the process (https://www.sqlite.org/inmemorydb.html). Raises sqlite3.Error where there is
-    no room. `undecided`: the phases of those that were not decided, by id."""
+    with the process (https://www.sqlite.org/inmemorydb.html). Raises StoreFault while there is no
+    room. `undecided`: the phases of those that were not decided, by id."""
 
     def __init__(self) -> None:
         self.undecided: dict[str, Phase] = {}
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        # Nothing of it outlives the process, so nothing has to be written twice or waited for.
-        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
+        # Nothing of it outlives the process, so nothing has to be waited for. But what was there is
+        # noted, in memory: else one write for which there is no room would spoil the file.
+        for setting in ("journal_mode = MEMORY", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
             self._file.execute(f"PRAGMA {setting}")
         self._file.execute(_TABLE)
         self._file.execute("CREATE INDEX at ON battles (at)")
@@ -51,29 +53,50 @@ class _Shelf:
     def put(self, battle: Battle, at: float) -> None:
         decided = battle.phase is Phase.DECIDED
         row = (battle.id, at, decided, line(battle, Battle))
-        self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
+        with _told():
+            self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
         if not decided:
             self.undecided[battle.id] = battle.phase
 
     def take(self, battle_id: str) -> tuple[float, Battle] | None:
         """It is not there any more then."""
-        taken = "DELETE FROM battles WHERE id = ? RETURNING at, battle"
-        found = self._file.execute(taken, (battle_id,)).fetchall()
+        there = "FROM battles WHERE id = ?"
+        with _told():
+            found = self._file.execute(f"SELECT at, battle {there}", (battle_id,)).fetchone()
+        if not found:
+            return None
         self.undecided.pop(battle_id, None)
-        return (found[0][0], read_line(found[0][1], Battle)) if found else None
+        with suppress(StoreFault), _told():
+            self._file.execute(f"DELETE {there}", (battle_id,))
+        return found[0], read_line(found[1], Battle)
 
     def drop(self, until: float) -> None:
         """Those whose last move is from before then."""
         dropped = "DELETE FROM battles WHERE at <= ? RETURNING id"
-        for (battle_id,) in self._file.execute(dropped, (until,)).fetchall():
-            self.undecided.pop(battle_id, None)
+        with suppress(StoreFault), _told():
+            for (battle_id,) in self._file.execute(dropped, (until,)).fetchall():
+                self.undecided.pop(battle_id, None)
 
     def lines(self) -> Iterator[tuple[float, str]]:
         """Of those that were not decided."""
-        yield from self._file.execute("SELECT at, battle FROM battles WHERE NOT decided")
+        with _told():
+            undecided = "SELECT id, at, battle FROM battles WHERE NOT decided"
+            for battle_id, at, told in self._file.execute(undecided):
+                # The row of one that was taken may still be there.
+                if battle_id in self.undecided:
+                    yield at, told
 
     def close(self) -> None:
         self._file.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        log.warning("battles that nobody follows cannot be put away or read: %s", error)
+        raise StoreFault(AWAY) from error
 
 
 class MemoryBattles:
@@ -117,7 +140,7 @@ class MemoryBattles:
         )
 
     async def save(self, battle: Battle) -> None:
-        held = self._found_of(battle.id)
+        held = self._found_of(battle.id, new=battle.version == 1)
         if (held.version if held else 0) != battle.version - 1:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
         self._hold(self._clock(), battle)
@@ -204,8 +227,9 @@ class MemoryBattles:
         """The same time for another process, whose clock began at another time."""
         return time.time() - self._clock() + at
 
-    def _found_of(self, battle_id: str) -> Battle | None:
-        if battle_id not in self._battles and (taken := self._shelf.take(battle_id)):
+    def _found_of(self, battle_id: str, *, new: bool = False) -> Battle | None:
+        """new: it was never put away, so it may be opened also while that cannot be looked up."""
+        if battle_id not in self._battles and not new and (taken := self._shelf.take(battle_id)):
             self._hold(*taken)
             self._found(taken[1])
         if battle_id not in self._battles:
@@ -242,8 +266,7 @@ class MemoryBattles:
             return
         try:
             self._shelf.put(battle, at)
-        except sqlite3.Error as error:
-            log.warning("a battle that nobody follows stays in memory: %s", error)
+        except StoreFault:
             return
         self._let_go(battle_id)
 

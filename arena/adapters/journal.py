@@ -19,6 +19,7 @@ from pathlib import Path
 
 from arena.core.battle.entities import Battle
 from arena.core.codec import line, read_line
+from arena.core.errors import StoreFault
 
 if sys.platform != "win32":
     import fcntl
@@ -49,8 +50,8 @@ class Journal:
                 self._begin()
             if self._file is not None:
                 self._size = _added(self._file, told, self._size)
-        except OSError as error:
-            log.warning("a battle would not survive a crash: %s (%s)", self._own, error.strerror)
+        except (OSError, StoreFault) as error:
+            log.warning("a battle would not survive a crash: %s (%s)", self._own, error)
             return False
         return True
 

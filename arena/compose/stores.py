@@ -5,6 +5,7 @@ It does not know what is kept.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
 from arena.core.battle import rules
 from arena.core.battle.entities import Battle, Phase
-from arena.core.errors import NotInstalled
+from arena.core.errors import NotInstalled, StoreFault
 from arena.core.hosts.sharing import Peers
 from arena.core.ports import Battles, Condition, Feed, RateLimits
 from arena.play.writer import FAULT
@@ -90,11 +91,15 @@ class MemoryStores:
                     self._feed.found_again(parked.battle)
 
     async def close(self) -> None:
-        left = self._battles.undecided()
         told, last = self._feed.told, self._feed.last
-        parked = [Parked(each, told(each.id), last(each.id), moved) for moved, each in left]
+        parked, whole = [], False
+        # Those that cannot be read now are found again by their moves.
+        with suppress(StoreFault):
+            for moved, each in self._battles.undecided():
+                parked.append(Parked(each, told(each.id), last(each.id), moved))
+            whole = True
         put_aside = park(self._parking, parked)
-        self._journal.close(found_again=not put_aside)
+        self._journal.close(found_again=not (whole and put_aside))
         self._battles.close()
 
     def _keep(self, moved: float, battle: Battle) -> None:

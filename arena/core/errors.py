@@ -20,7 +20,7 @@
     ├── HostFault       a host failed while it was asked                      (502)
     │   └── UnknownModel    it does not have the model that was named         (502)
     ├── EngineFault     the embedded engine or its weights cannot be had      (503)
-    ├── StoreFault      what the replicas share cannot be reached             (503)
+    ├── StoreFault      battles that are kept cannot be reached               (503)
     └── LedgerFault     a vote could not be made durable                      (503)
 
 It does not know who is told: page, API and terminal each have one handler.
@@ -181,10 +181,17 @@ class EngineFault(ArenaError):
 
 
 class StoreFault(ArenaError):
-    """What the replicas share cannot be reached; nothing is known to be lost by it."""
+    """Battles that are kept, by the replicas or outside memory, cannot be reached; nothing is known
+    to be lost by it."""
 
     status = 503
     title = "The arena's memory cannot be reached"
+
+
+AWAY = (
+    "The arena's memory cannot be reached just now. Please try again in a moment; votes that "
+    "were cast are kept."
+)
 
 
 class LedgerFault(ArenaError):

@@ -72,6 +72,53 @@ limit(resource.RLIM_INFINITY)
 assert kept("after", "last") == [True] * 2
 """
 
+CROWDED = """
+import asyncio, resource, sys
+from dataclasses import replace
+from pathlib import Path
+import arena.adapters.journal
+from arena.adapters.battles import CALM_S
+from arena.compose.stores import MemoryStores
+from arena.core.battle.entities import Format
+from arena.core.errors import StoreFault
+from tests.core.battle.play import drop, opened, voted
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+async def save(battle, *names):
+    for name in names:
+        now[0] += CALM_S
+        await battles.save(replace(battle, id=name, version=1, prompts=("?" * 9000,)))
+
+async def main():
+    names = [f"over {number}" for number in range(200)]
+    await save(under_way, "calm")
+    await save(over, *names[:100])
+    limit(400_000)
+    arena.adapters.journal.LARGEST = stores._journal._largest = 1000
+    await save(over, *names[100:])
+    limit(resource.RLIM_INFINITY)
+    for name in names:
+        assert (await battles.load(name)).id == name
+    now[0] += CALM_S
+    await save(under_way, "last")
+    limit(400_000)
+    await save(over, *(f"more {number}" for number in range(100)))
+    try:
+        await battles.load("calm")
+    except StoreFault:
+        print("no room")
+    await stores.close()
+
+stores, now = MemoryStores(Path(sys.argv[1]), lambda battle_id: None), [0.0]
+battles = stores._battles
+battles._clock = lambda: now[0]
+under_way = opened(3, Format.ELIMINATION)
+over = voted(under_way, drop("A"), drop("B"))
+asyncio.run(main())
+"""
+
 OPENED = open_battle("battle", Format.ELIMINATION, contenders(3), "Why?", 0)
 ANSWERED = opened(3, Format.ELIMINATION)
 
@@ -156,6 +203,18 @@ def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_
     assert full.returncode == 0
     found = Journal(tmp_path / "moves", list).take_up()
     assert [battle.id for _, battle in found] == ["goes on", "before", "after", "last"]
+
+
+def test_while_there_is_no_room_for_calm_battles_others_go_on_and_none_is_lost(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "arena.parked"
+    with program(CROWDED, place) as crowded:
+        assert crowded.communicate()[0] == "no room\n"
+    assert crowded.returncode == 0
+    after = MemoryStores(place, lambda _: None)
+    after.take_up()
+    assert set(after._battles._battles) == {"calm", "last"}
 
 
 def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_it(

@@ -28,7 +28,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from arena.adapters.redis.ear import Ear
-from arena.core.errors import ConfigError, StoreFault
+from arena.core.errors import AWAY, ConfigError, StoreFault
 from arena.core.ports import Condition
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,6 @@ ONCE = Retry(ExponentialWithJitterBackoff(0.05, 0.01), 1, (RedisConnectionError,
 only double the wait."""
 NEVER = Retry(NoBackoff(), 0, ())
 
-AWAY = (
-    "The arena's memory cannot be reached just now. Please try again in a moment; votes that "
-    "were cast are kept."
-)
 SCRIPTS = Path(__file__).with_name("scripts")
 LOADING = "is still loading its data"
 SILENT = "does not answer in time"
