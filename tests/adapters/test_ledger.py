@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import StatementError
 
-from arena.adapters.ledger import SqlLedger, importing, outcomes, postgresql, sqlite
+from arena.adapters.ledger import SqlLedger, chain, importing, outcomes, postgresql, sqlite
 from arena.adapters.ledger.schema import OUTCOME
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, LedgerFault
@@ -576,19 +576,29 @@ def test_an_import_whose_rows_end_in_an_error_imports_nothing(url: str) -> None:
     assert ids(url) == []
 
 
-def test_whoever_votes_does_not_wait_for_an_import_that_is_still_being_read(
+def test_whoever_votes_does_not_wait_for_an_import_that_is_still_being_read_or_made_ready(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "AT_ONCE", 5)
+    meant, during = chain.meant, ["ready"]
+
+    def made_ready(*row: Any) -> Iterator[Any]:
+        if during:
+            cast = ballot(during.pop())
+            assert on(url, lambda ledger: ledger.append(cast), busy_timeout_s=0.1)
+        return meant(*row)
 
     def rows() -> Iterator[VoteRow]:
         for n in range(9):
             yield from ballot(f"import-{n}", pairs="AB")
         assert on(url, lambda ledger: ledger.append(ballot("cast")), busy_timeout_s=0.1)
         yield from ballot("import-9", pairs="AB")
+        monkeypatch.setattr(chain, "meant", made_ready)
 
     assert on(url, lambda ledger: ledger.add(rows())) == 10
-    assert ids(url)[:3] == ["cast-1-AB", "cast-1-AC", "import-0-1-AB"]
+    first = [f"{battle}-1-{pair}" for battle in ("cast", "ready") for pair in ("AB", "AC")]
+    assert ids(url)[:5] == [*first, "import-0-1-AB"]
+    assert not on(url, lambda ledger: ledger.verify()).faults
 
 
 def test_a_text_that_cannot_be_kept_is_told_and_nothing_is_written(url: str) -> None:

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -216,9 +217,10 @@ async def main(file):
     room = Path(file + "-wal").stat().st_size + 20_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited[1]))
     large = ballot("large", text="x" * 100_000)
-    for _ in range(2):
+    larger = ballot("larger", text="x" * 450_000)
+    for way, rows in (ledger.append, large), (ledger.append, large), (ledger.add, larger):
         try:
-            await ledger.append(large)
+            await way(rows)
         except LedgerFault as fault:
             print(fault)
     assert list((await ledger.votes())["battle_id"]) == ["before"] * 2
@@ -235,7 +237,7 @@ def test_a_disk_that_takes_no_more_is_told_and_later_the_same_ballot_is_recorded
     with program(FILL_THE_DISK, file) as voting:
         told = voting.communicate()[0].splitlines()
     assert voting.returncode == 0
-    assert len(told) == 2 and all("disk is full" in line for line in told)
+    assert len(told) == 3 and all("disk is full" in line for line in told)
     assert ids(file) == ["before-1-AB", "before-1-AC", "large-1-AB", "large-1-AC"]
 
 
@@ -253,6 +255,39 @@ def test_a_database_that_is_full_is_told(file: Path) -> None:
         event.remove(Engine, "connect", limit)
     assert ids(file) == ["before-1-AB", "before-1-AC"]
     assert append(file, *ballot("large", text="x" * 100_000))
+
+
+def test_an_import_for_which_there_is_no_room_is_told_and_takes_none_from_those_who_vote(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "AHEAD", 0)
+    ahead = file.with_name(f"{file.name}-wal")
+    coming = [row for n in range(60) for row in ballot(f"b{n}", text="x" * 30_000)]
+
+    def limit(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 150")
+
+    async def scene(ledger: SqlLedger) -> None:
+        assert await ledger.append(ballot("before"))
+        event.listen(Engine, "connect", limit)
+        try:
+            with pytest.raises(LedgerFault, match=r"disk is full.*Free some space"):
+                await ledger.add(coming)
+        finally:
+            event.remove(Engine, "connect", limit)
+        assert ahead.stat().st_size == 0
+        assert await ledger.add(coming) == len(coming)
+        assert ahead.stat().st_size == 0
+        monkeypatch.setattr(adapter, "disk_usage", lambda _: SimpleNamespace(free=10_000_000))
+        with pytest.raises(LedgerFault, match="disk is full"):
+            await ledger.add(
+                [replace(row, battle_id=f"{row.battle_id}+", id=f"{row.id}+") for row in coming]
+            )
+        assert await ledger.append(ballot("after"))
+        assert not (await ledger.verify()).faults
+
+    on(file, scene)
+    assert len(ids(file)) == len(coming) + 4
 
 
 def test_a_ledger_that_another_program_holds_is_told_and_works_again_when_released(

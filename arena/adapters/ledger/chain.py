@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     Text,
     bindparam,
     cast,
@@ -47,22 +48,39 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(_INSERTED, rows)
     written = _written(connection.dialect.name, len(rows))
     ids = {f"id_{number}": row["id"] for number, row in enumerate(rows)}
-    _link(connection, lambda last: connection.execute(written, {"last": last, **ids}).all())
+    _link(connection, lambda last: connection.execute(written, {"last": last, **ids}).all(), _next)
 
 
 def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
     """Link these rows, which this transaction has written after all others."""
-    _link(connection, lambda last: rows_of(connection, *wanted, VOTES.c.sequence > last))
+    _link(connection, lambda last: rows_of(connection, *wanted, VOTES.c.sequence > last), _next)
 
 
-def _link(connection: Connection, following: Callable[[int], Sequence[Row[Any]]]) -> None:
-    """following: the next rows, at most AT_ONCE, after the one with this number."""
+def extend_by(connection: Connection, prepared: Table) -> None:
+    """As `extend`, the rows of which this table has an `id` and what is `said`."""
+    rows = select(VOTES.c.sequence, prepared.c.said).join(prepared, prepared.c.id == VOTES.c.id)
+    following = rows.where(VOTES.c.sequence > bindparam("last"))
+    following = following.order_by(VOTES.c.sequence).limit(AT_ONCE)
+
+    def digest(before: str, row: Row[Any]) -> str:
+        return _digest(f'["{before}", {row[0]}, {row[1]}')
+
+    _link(connection, lambda last: connection.execute(following, {"last": last}).all(), digest)
+
+
+def _link(
+    connection: Connection,
+    following: Callable[[int], Sequence[Row[Any]]],
+    digested: Callable[[str, Row[Any]], str],
+) -> None:
+    """following: the next rows, at most AT_ONCE, after the one with this number. digested: the
+    digest of a row, after the one before it."""
     after, digest = end(connection)
     while True:
         rows, links = following(after), []
         for row in rows:
             after = row[0]
-            digest = digest_of_row(digest, row, len(_COLUMNS))
+            digest = digested(digest, row)
             links.append({"sequence": after, "columns": len(_COLUMNS), "digest": digest})
         if links:
             connection.execute(_LINKED, links)
@@ -133,8 +151,21 @@ def digest_of_row(before: str, row: Row[Any] | None, columns: Any) -> str:
     return digest_of(before, row[0], *meant(_COLUMNS[:columns], row[1:]))
 
 
+def _next(before: str, row: Row[Any]) -> str:
+    return digest_of_row(before, row, len(_COLUMNS))
+
+
+def said(values: Sequence[Any]) -> str:
+    """What the digest of a row says of it, after the digest before it and its number."""
+    return json.dumps([*meant(_COLUMNS, values)], default=_said)[1:]
+
+
 def digest_of(*values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, default=_said).encode()).hexdigest()
+    return _digest(json.dumps(values, default=_said))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _said(value: Any) -> Any:

@@ -47,6 +47,12 @@ class Database(Protocol):
     def may_write(self, connection: Connection) -> None:
         """Raises one of `failures` where there is no room for a vote, or what there is is damaged."""
 
+    def may_add(self, connection: Connection) -> None:
+        """The same, before all that is in temporary tables is added to what it keeps."""
+
+    def tidy(self) -> None:
+        """Give back the room that a large transaction took for a while, whatever came of it."""
+
     def inspect(self) -> Condition:
         """What it says of itself. Nothing is made, changed or migrated. Raises `failures`, or
         SQLAlchemy's own."""

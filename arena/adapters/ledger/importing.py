@@ -9,11 +9,12 @@ from itertools import islice, product
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arena.adapters.ledger import chain
-from arena.adapters.ledger.schema import DTYPES, INCOMING, ONE_BALLOT, VOTES
+from arena.adapters.ledger.database import Database
+from arena.adapters.ledger.schema import DTYPES, INCOMING, INCOMING_SAID, ONE_BALLOT, VOTES
 from arena.adapters.ledger.schema import EMPTY as EMPTY_TEXT
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, KnownVotes
@@ -23,7 +24,9 @@ AT_ONCE = 500
 NOTHING = "Nothing was imported."
 
 
-def add(connection: Connection, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
+def add(
+    connection: Connection, database: Database, rows: Iterable[VoteRow], *, dry: bool = False
+) -> int:
     """As `core.ports.Ledger.add`, in the transaction of this connection, which must not have
     read from the table of votes yet."""
     INCOMING.create(connection)
@@ -36,9 +39,26 @@ def add(connection: Connection, rows: Iterable[VoteRow], *, dry: bool = False) -
         _refuse_known(connection)
         _refuse_taking_back(connection, VOTES, INCOMING.alias())
     else:
+        database.may_add(connection)
+        INCOMING_SAID.create(connection)
+        _prepare(connection)
         _write(connection)
+        INCOMING_SAID.drop(connection)
     INCOMING.drop(connection)
     return number
+
+
+def _prepare(connection: Connection) -> None:
+    """What takes longest, while nobody waits: the first row that is written locks others out."""
+    columns = chain.stored(connection.dialect.name, [INCOMING.c[name] for name in DTYPES])
+    following = select(INCOMING.c.place, INCOMING.c.id, *columns).order_by(INCOMING.c.place)
+    place = 0
+    while some := connection.execute(
+        following.where(INCOMING.c.place > place).limit(AT_ONCE)
+    ).all():
+        place = some[-1][0]
+        said = [{"id": id, "said": chain.said(values)} for _, id, *values in some]
+        connection.execute(insert(INCOMING_SAID), said)
 
 
 def _write(connection: Connection) -> None:
@@ -48,10 +68,16 @@ def _write(connection: Connection) -> None:
     try:
         with connection.begin_nested():
             connection.execute(written)
-            chain.extend(connection, exists().where(INCOMING.c.id == VOTES.c.id))
+            chain.extend_by(connection, INCOMING_SAID)
     except IntegrityError:
         _refuse_known(connection)
         raise
+    except DBAPIError as error:
+        # Where there is no room SQLite has undone all of it, and knows no savepoint to go back to.
+        told: list[BaseException] = [error]
+        while before := told[-1].__context__:
+            told.append(before)
+        raise next(each for each in reversed(told) if isinstance(each, DBAPIError)) from None
     _refuse_taking_back(connection, VOTES)
 
 

@@ -182,6 +182,12 @@ class PostgresqlDatabase:
             raise damage
         connection.info[_SOUND] = True
 
+    def may_add(self, connection: Connection) -> None:
+        """Nothing to do: the server says so itself, and takes back what it has written."""
+
+    def tidy(self) -> None:
+        """Nothing to do: the server does that."""
+
     def _scanned(self, connection: Connection) -> DBAPIError | None:
         try:
             with connection.begin_nested() as scan:

@@ -174,6 +174,15 @@ INCOMING = sa.Table(
 )
 """Where votes that are imported wait until all of them are there. What is not known of any need
 not be said: most files have few of these columns."""
+INCOMING_SAID = sa.Table(
+    "incoming_said",
+    sa.MetaData(),
+    sa.Column("id", sa.Text(), primary_key=True),
+    *_said(said=sa.Text),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+"""What the digest of each will say of it; see `chain.said`."""
 
 
 def values_of(row: VoteRow) -> dict[str, Any]:

@@ -163,7 +163,12 @@ class SqlLedger:
     async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
         """As `core.ports.Ledger.add`. The rows are taken in a worker thread, a few at a time;
         votes cast meanwhile wait only from when all of them are there."""
-        return await self._do(lambda db: importing.add(db, rows, dry=dry), self._patient)
+        kept = self._database
+        await asyncio.to_thread(kept.tidy)
+        try:
+            return await self._do(lambda db: importing.add(db, kept, rows, dry=dry), self._patient)
+        finally:
+            await asyncio.to_thread(kept.tidy)
 
     async def votes(
         self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0

@@ -31,6 +31,9 @@ quickly, as the system keeps what was read."""
 POOL: Mapping[str, Any] = {"pool_size": 2, "max_overflow": 13, "pool_use_lifo": True}
 """Each connection keeps a cache: those that are needed for a moment are closed again, which even at
 150 battles at once is one each two seconds. Their files SQLite keeps for the next ones."""
+AHEAD = 1000 * PAGE
+"""Bytes that the file ahead of the ledger keeps once they are in it: as many as SQLite waits for."""
+AT_EASE_S = 1.0
 PIECE = 50_000
 """Rows of one piece of outcomes: some megabytes."""
 
@@ -123,6 +126,7 @@ class SqliteDatabase:
             # time with pages four times as large as usual.
             connection.execute(f"PRAGMA page_size = {PAGE}")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute(f"PRAGMA journal_size_limit = {AHEAD}")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             _write_ahead(connection, wait_s)
@@ -189,12 +193,29 @@ class SqliteDatabase:
             if disk_usage(self._path.parent).free < LEAST_ROOM:
                 raise _Refused(sqlite3.SQLITE_FULL)
 
+    def may_add(self, connection: Connection) -> None:
+        """What is added stands ahead of the file at first, and then in both, with its indexes."""
+        pages = connection.exec_driver_sql("PRAGMA temp.page_count").scalar_one()
+        size = connection.exec_driver_sql("PRAGMA temp.page_size").scalar_one()
+        with suppress(OSError):
+            if disk_usage(self._path.parent).free < 3 * pages * size + LEAST_ROOM:
+                raise _Refused(sqlite3.SQLITE_FULL)
+
+    def tidy(self) -> None:
+        """What is written ahead of the file goes into it, and the file ahead is empty. Whoever
+        votes waits for that no longer than for another vote."""
+        with suppress(sqlite3.Error), closing(self._opened("rw", AT_EASE_S)) as own:
+            own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _opened(self, mode: str, timeout_s: float) -> sqlite3.Connection:
+        """Never a new file in the place of one that was moved away."""
+        address = f"{self._path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(address, uri=True, timeout=timeout_s)
+
     def inspect(self) -> Condition:
         if not self._path.exists():
             return Condition(f"{self._path} will be created at the first start")
-        # A file that was moved away meanwhile must not be made anew.
-        address = f"{self._path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=self._busy_timeout_s)) as there:
+        with closing(self._opened("ro", self._busy_timeout_s)) as there:
             (verdict,) = there.execute("PRAGMA quick_check(1)").fetchone()
             (schema,) = there.execute("SELECT max(version) FROM schema_migrations").fetchone()
             (votes,) = there.execute("SELECT count(*) FROM votes").fetchone()
