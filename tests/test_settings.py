@@ -93,6 +93,11 @@ def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, 
         (b"ARENA_PASSWORD='it's secret'\r\n", "line 1"),
         (b"# Caf\xc3\xa9\nARENA_PASSWORD=secret\xe9\n", "line 2"),
         (b'ARENA_PASSWORD="  "\n', "ARENA_PASSWORD"),
+        (b'\n"ARENA_PASSWORD"=secret\n', "line 2"),
+        (b"ARENA_PASSWORD:=secret\n", "line 1"),
+        (b"ARENA_PASSWORD: secret\n", "line 1"),
+        ("ARENA_PASSWORD\u200b=secret\n".encode(), "line 1"),
+        (b"ARENA_PORT=1\nARENA_PASSWORD\n", "line 2"),
     ],
 )
 def test_no_password_is_lost_by_how_the_env_file_is_written(
@@ -103,6 +108,15 @@ def test_no_password_is_lost_by_how_the_env_file_is_written(
     with pytest.raises(ConfigError, match=said) as caught:
         load({}, file)
     assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["pa${ss}word", "'pa${HOME}word'", '"pa$HOME${HOME:-x}word"'])
+def test_a_password_is_what_is_written_also_where_it_looks_like_a_variable(
+    tmp_path: Path, value: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"export ARENA_PASSWORD={value}\n")
+    assert load({}, file).password == value.strip("'\"")
 
 
 def test_an_env_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
