@@ -109,6 +109,8 @@ def _moment(value: Any, name: str) -> datetime:
         if hasattr(moment, "to_pydatetime"):
             moment = moment.to_pydatetime(warn=False)
         zoned: datetime = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if not EARLIEST_S <= zoned.timestamp() < LATEST_S:
+            raise ValueError
         return zoned.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None

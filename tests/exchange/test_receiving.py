@@ -304,6 +304,8 @@ def test_a_vote_on_one_contender_that_did_not_count_where_it_was_cast_is_passed_
         ({"timestamp": 1e300}, "it must be a time"),
         ({"timestamp": "20260301123000"}, "it must be a time as 2026-03-01T12:30:00Z"),
         ({"timestamp": 202603011230}, "it must be a time"),
+        ({"timestamp": "0001-01-01T00:00:00Z"}, "it must be a time"),
+        ({"timestamp": "9999-12-31"}, "it must be a time"),
         ({"conv_metadata": {"turns": -1}}, "conv_metadata says -1 for turns, which is no count"),
         ({"conv_metadata": {"bold_count_a": {"**": 10**400}}}, "which is no count"),
         ({"conv_metadata": '{"sum_user_tokens": 1e400}'}, "which is no count"),

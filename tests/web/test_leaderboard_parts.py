@@ -19,6 +19,7 @@ from arena.core.standings.covariates import EFFECTS, ORDER, STYLE
 from arena.core.standings.review import scrutinised
 from arena.core.standings.slices import Slice, pseudonym
 from arena.core.when import since, until
+from arena.play import panels
 from arena.play.release import Release
 from arena.web.api.standings import Export
 from arena.web.leaderboard import certainty, charts, effects, meetings, notes, scrutiny, table
@@ -225,6 +226,16 @@ def test_many_days_are_drawn_as_weeks() -> None:
     assert list(daily.y) == [2, 2, 2]
     assert set(weekly.y) == {14} and len(weekly.y) == 20
     assert "week" in weekly.customdata[0] and "week" not in daily.customdata[0]
+
+
+@pytest.mark.parametrize("far", ["0001-01-01", "9999-12-31"])
+def test_a_vote_from_far_away_is_drawn_as_one_of_its_year(far: str) -> None:
+    beside = TRIO.iloc[:3].copy()
+    days = (far, "2026-03-01", "2026-03-02")
+    beside["timestamp"] = [pd.Timestamp(day, tz="UTC") for day in days]
+    (yearly,) = charts.days(panels.days(beside)).data
+    assert len(yearly.x) < 10_000 and sum(yearly.y) == 3
+    assert f"1 vote, {int(far[:4])}" in yearly.customdata and "2 votes, 2026" in yearly.customdata
 
 
 # Words -----------------------------------------------------------------------------------------

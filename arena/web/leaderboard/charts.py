@@ -39,6 +39,8 @@ LOG_FROM = 8
 """Speeds further apart than this are drawn on a logarithmic axis."""
 WEEKS_FROM = 120
 """More days than this are drawn as weeks."""
+YEARS_FROM = 10 * 366
+"""More days than this as years: one vote from long ago would make a hundred thousand weeks."""
 
 MODEBAR = "zoom pan select lasso zoomin zoomout autoscale resetscale toimage".split()
 """Plotly's buttons, none of which these charts need."""
@@ -176,19 +178,28 @@ def lengths(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
 
 
 def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
-    """Votes by day, or by week where there are many days. counted: day, votes."""
+    """Votes by day, or by week or year where there are many days. counted: day, votes."""
     votes = counted.set_index("day")["votes"]
-    weekly = len(votes) > WEEKS_FROM
+    yearly = len(votes) > YEARS_FROM
+    weekly = not yearly and len(votes) > WEEKS_FROM
+    if yearly:
+        votes = votes.groupby(votes.index.year).sum()
+        votes.index = [pd.Timestamp(year, 1, 1) for year in votes.index]
     if weekly:
         votes = votes.resample("W-MON", label="left", closed="left").sum()
     told = "board.axis.week_of" if weekly else "board.axis.day_of"
+    axis = "board.axis.yearly" if yearly else "board.axis.weekly" if weekly else "board.axis.daily"
     chart = go.Figure()
     chart.add_bar(
         x=[day.date() for day in votes.index],
         y=votes,
         marker=BAR,
         customdata=[
-            words(told, votes=words("board.votes", count=int(count)), day=words.day(day))
+            words(
+                told,
+                votes=words("board.votes", count=int(count)),
+                day=str(day.year) if yearly else words.day(day),
+            )
             for day, count in zip(votes.index, votes, strict=True)
         ],
         hovertemplate="%{customdata}<extra></extra>",
@@ -199,16 +210,14 @@ def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     chart.update_layout(bargap=1 - len(votes) / 10 if few else 0.25)
     chart.update_xaxes(
         tickvals=[day.date() for day in ticks],
-        ticktext=[f"{words.short_day(day)}<br>{day.year}" for day in ticks],
+        ticktext=[
+            str(day.year) if yearly else f"{words.short_day(day)}<br>{day.year}" for day in ticks
+        ],
         tickangle=0,
         showgrid=False,
     )
     chart.update_yaxes(
-        title=_title(words("board.axis.weekly" if weekly else "board.axis.daily")),
-        gridcolor=RULE,
-        nticks=5,
-        rangemode="tozero",
-        tickformat=",d",
+        title=_title(words(axis)), gridcolor=RULE, nticks=5, rangemode="tozero", tickformat=",d"
     )
     if votes.max() < 5:
         chart.update_yaxes(dtick=1)
