@@ -166,12 +166,13 @@ async def _chosen(ledger: Ledger, slice: Slice) -> tuple[Sequences, set[str]]:
     chosen: list[Any] = []
     superseded: set[str] = set()
     after = 0
-    columns = ("sequence", "supersedes", *slice.columns)
+    columns = ("sequence", "ballot_id", "supersedes", *slice.columns)
     while True:
         labels = await ledger.votes(columns, after=after, limit=LABELS_AT_ONCE)
         if labels.empty:
             break
         after = int(labels["sequence"].iloc[-1])
-        superseded.update(labels.loc[labels["supersedes"] != "", "supersedes"])
+        others = (labels["supersedes"] != "") & (labels["supersedes"] != labels["ballot_id"])
+        superseded.update(labels.loc[others, "supersedes"])
         chosen.append(slice.of(labels)["sequence"].to_numpy(np.int64))
     return np.concatenate(chosen) if chosen else np.array([], np.int64), superseded

@@ -537,6 +537,7 @@ def test_imported_rows_come_back_as_cast_ones_do(url: str, known: str) -> None:
         ((), [*ballot("a", id="x"), *ballot("a", id="y")], "x-AB"),
         (ballot("a", id="x"), ballot("b", id="y", supersedes="x"), "y-AB"),
         (ballot("a", id="y", supersedes="x"), ballot("b", id="x"), "x-AB"),
+        ((), ballot("a", id="x", supersedes="x"), "x-AB"),
         (
             ballot("a", id="x"),
             [*ballot("b", id="x", pairs="AD"), *ballot("b", id="y", pairs="AD", supersedes="x")],

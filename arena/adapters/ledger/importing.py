@@ -97,6 +97,11 @@ def _chunks(rows: Iterable[VoteRow]) -> Iterator[list[VoteRow]]:
                     f"The two contenders of vote {_shown(row.id)} have one name. {NOTHING} Leave it "
                     "out, then import again."
                 )
+            if row.supersedes and row.supersedes == row.ballot_id:
+                raise BadInput(
+                    f"The vote {_shown(row.id)} takes back its own ballot. {NOTHING} Correct "
+                    "supersedes or ballot_id, then import again."
+                )
             if row.timestamp.utcoffset() is None:
                 raise BadInput(
                     f"The vote {_shown(row.id)} has a time without a time zone. {NOTHING} Give "

@@ -132,8 +132,8 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def superseding(votes: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the ledger, with excluded_reason "superseded" wherever another one's `supersedes`
-    names their ballot, whether that one counts itself or not."""
+    """Rows of the ledger, with excluded_reason "superseded" wherever the `supersedes` of one of
+    another ballot names theirs, whether that one counts itself or not."""
     if votes.empty:
         return votes
     require(votes, ("ballot_id", "supersedes", "excluded_reason"))
@@ -142,6 +142,8 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
     }
     if not named:
         return votes
+    those = votes.loc[votes["supersedes"].isin(named), ["ballot_id", "supersedes"]]
+    named = {older for ballot, older in those.itertuples(index=False) if older != ballot}
     superseded = votes["ballot_id"].isin(named)
     reason = votes["excluded_reason"].astype(TEXT).mask(superseded, SUPERSEDED)
     return votes.assign(excluded_reason=reason)
@@ -149,7 +151,7 @@ def superseding(votes: pd.DataFrame) -> pd.DataFrame:
 
 def _standing(votes: Sequence[Vote]) -> list[Vote]:
     """Of those of a battle the ones that count."""
-    replaced = {vote.supersedes for vote in votes if vote.supersedes}
+    replaced = {vote.supersedes for vote in votes if vote.supersedes != vote.ballot_id}
     return [v for v in votes if not v.excluded_reason and v.ballot_id not in replaced]
 
 
