@@ -139,16 +139,11 @@ class Scoreboard:
         if query.slice.everything and not query.covariates:
             async with self._caught_up():
                 speeds = await self._speeds()
-                return await reckoning.to_the_end(
-                    asyncio.to_thread(
-                        board_of_counts,
-                        self._counts,
-                        query,
-                        roster,
-                        speeds=speeds,
-                        held_back=len(self._held),
-                    )
+                counts, held = self._counts, len(self._held)
+                fitted = asyncio.to_thread(
+                    board_of_counts, counts, query, roster, speeds=speeds, held_back=held
                 )
+                return await reckoning.to_the_end(fitted)
         return await self._answered(
             "board", query, lambda votes, held: board_of(votes, query, roster, held_back=held)
         )
@@ -171,16 +166,21 @@ class Scoreboard:
 
         return await self._answered("scrutiny", query, scrutinise)
 
-    async def movement(self, battle_id: str) -> tuple[Movement, ...]:
+    async def movement(self, battle_id: str, *, anew: bool = False) -> tuple[Movement, ...]:
         """How the battle moved its contenders: see `leaderboard.movement`. Of other battles, what
-        came in the last seconds may be missing."""
-        await self._keep_up()
+        came in the last seconds may be missing, unless it is read anew."""
+        await (self._read_on() if anew else self._keep_up())
         changes = self._changes
         votes = await self._ledger.votes_on(battle_id)
         async with self._lock:
             if changes == self._changes:
-                return await self._moved(votes)
-        return await self.movement(battle_id)
+                try:
+                    return await self._moved(votes)
+                except ValueError:
+                    # An operator has decided on them since the others were read.
+                    if anew:
+                        raise
+        return await self.movement(battle_id, anew=True)
 
     async def _moved(self, votes: Sequence[Vote]) -> tuple[Movement, ...]:
         """Some may have been counted, others be held back or not read yet."""

@@ -19,6 +19,7 @@ import pytest
 from arena.adapters.ledger import SqlLedger
 from arena.core.battle.entities import Contender
 from arena.core.battle.record import VoteRow
+from arena.core.ports import Exclusion
 from arena.core.standings import covariates as effects
 from arena.core.standings.board import Board, Query, board_of
 from arena.core.standings.bradley_terry import Method
@@ -408,6 +409,19 @@ def test_how_a_battle_moved_is_the_same_however_much_of_it_is_counted(
             assert here.contender == after.contender and here.rank_after == after.rank_after
             assert here.rating_after == pytest.approx(after.rating_after)
             assert here.rating_before == pytest.approx(after.rating_before)
+
+    played(tmp_path, scene)
+
+
+def test_a_reveal_does_not_fail_where_its_votes_were_just_included_again(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a", battle_id="new", rater="ann")
+        await at.cast("x", "y", "model_b", rater="bob")
+        for excluded in (True, False):
+            await at.board.board(Query())
+            await at.ledger.exclude([Exclusion("rater", "ann", excluded, "", datetime.now(UTC))])
+        assert {moved.contender for moved in await at.board.movement("new")} == {"x", "y"}
+        assert (await at.board.board(Query())).votes == 2
 
     played(tmp_path, scene)
 

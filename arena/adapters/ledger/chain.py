@@ -59,11 +59,11 @@ def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
 def extend_by(connection: Connection, prepared: Table) -> None:
     """As `extend`, the rows of which this table has an `id` and what is `said`."""
     rows = select(VOTES.c.sequence, prepared.c.said).join(prepared, prepared.c.id == VOTES.c.id)
-    following = rows.where(VOTES.c.sequence > bindparam("last"))
+    following: Select[Any] = rows.where(VOTES.c.sequence > bindparam("last"))
     following = following.order_by(VOTES.c.sequence).limit(AT_ONCE)
 
     def digest(before: str, row: Row[Any]) -> str:
-        return _digest(f'["{before}", {row[0]}, {row[1]}')
+        return _digest(f'["{before}", {row.sequence}, {row.said}')
 
     _link(connection, lambda last: connection.execute(following, {"last": last}).all(), digest)
 

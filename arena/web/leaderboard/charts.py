@@ -183,7 +183,7 @@ def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     yearly = len(votes) > YEARS_FROM
     weekly = not yearly and len(votes) > WEEKS_FROM
     if yearly:
-        votes = votes.groupby(votes.index.year).sum()
+        votes = votes.groupby(pd.DatetimeIndex(votes.index).year).sum()
         votes.index = [pd.Timestamp(year, 1, 1) for year in votes.index]
     if weekly:
         votes = votes.resample("W-MON", label="left", closed="left").sum()
