@@ -338,6 +338,7 @@ def test_a_vote_is_acknowledged_only_in_the_file_that_is_at_its_place(file: Path
     async def vote(ledger: SqlLedger) -> None:
         assert await ledger.append(ballot("before"))
         await ledger.writable()
+        key = await ledger.key()
         await asyncio.to_thread(lose, file, how)
         if how != "replaced":
             for refused in (ledger.append(ballot("lost")), ledger.writable(), ledger.outcomes()):
@@ -346,6 +347,7 @@ def test_a_vote_is_acknowledged_only_in_the_file_that_is_at_its_place(file: Path
             find(file)
         assert await ledger.append(ballot("after"))
         await ledger.writable()
+        assert (await ledger.key() == key) == (how == "moved")
 
     on(file, vote)
     first = {"deleted": [], "moved": ["before"], "replaced": ["other"]}[how]

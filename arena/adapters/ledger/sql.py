@@ -103,7 +103,8 @@ class SqlLedger:
                 await self._bring_up()
             except ConfigError as error:
                 raise LedgerFault(str(error)) from error
-            self.generation += 1
+            # The key is the other one's too.
+            self.generation, self._key = self.generation + 1, b""
 
     async def inspect(self) -> Condition:
         """What the database says of itself, opened or not; nothing is made or migrated."""
@@ -162,9 +163,8 @@ class SqlLedger:
 
     async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
         """As `core.ports.Ledger.add`. The rows are taken in a worker thread, a few at a time;
-        votes cast meanwhile wait only from when all of them are there."""
-        kept = self._database
-        await asyncio.to_thread(kept.tidy)
+        votes cast meanwhile wait only from when all of them are there and made ready."""
+        await asyncio.to_thread((kept := self._database).tidy)
         try:
             return await self._do(lambda db: importing.add(db, kept, rows, dry=dry), self._patient)
         finally:
