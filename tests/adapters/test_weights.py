@@ -351,6 +351,17 @@ def test_url_is_fetched_once(server: FileServer, web_model: EngineModel, cache: 
     assert leftovers(cache) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/nowhere/ca.pem"), ("HTTPS_PROXY", "ftp://proxy")]
+)
+def test_certificates_that_cannot_be_read_are_not_taken_for_the_cache(
+    web_model: EngineModel, cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(NoNetwork, match="certificates or the proxy"):
+        fetch(web_model, cache)
+
+
 def test_broken_url_download_goes_on_where_it_stopped(
     server: FileServer, web_model: EngineModel, cache: Path
 ) -> None:

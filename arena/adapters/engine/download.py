@@ -32,8 +32,14 @@ async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     timeout = httpx.Timeout(_STALL_S, connect=15.0)
     try:
+        connected = httpx.AsyncClient(follow_redirects=True, timeout=timeout)
+    except (OSError, ValueError) as error:
+        # What SSL_CERT_FILE or a proxy's variable names is read here.
+        reason = f"the certificates or the proxy of the environment cannot be used ({error})"
+        raise NoNetwork(host, reason) from error
+    try:
         async with (
-            httpx.AsyncClient(follow_redirects=True, timeout=timeout) as client,
+            connected as client,
             client.stream("GET", url, headers=headers) as response,
         ):
             if response.status_code == 416:
