@@ -47,6 +47,7 @@ WHY = {
     "identity": "where a reply said who wrote it",
     "superseded": "that were taken back",
     "itself": "on two contenders of one name",
+    "outcome": "with an outcome that is none",
     "abuse": "of somebody who voted more often than people do",
 }
 IMAGES = "images"

@@ -59,6 +59,7 @@ def ballot(
             model_a=f"name-{a}",
             model_b=f"name-{b}",
             conversation_a=[{"role": "user", "content": text}],
+            winner="tie",
             excluded_reason="",
         )
         for a, b in pairs.split()

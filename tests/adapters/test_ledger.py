@@ -341,7 +341,8 @@ def test_a_vote_on_two_contenders_of_one_name_does_not_count_and_says_why(url: s
         await ledger.append(rows("old"))
         await ledger.append(rows("told", excluded_reason="identity"))
         await ledger.append(rows("fine", model_b="name-B"))
-        expected = ["itself", "identity", ""]
+        await ledger.append(rows("odd", model_b="name-B", winner="C", rater="bob"))
+        expected = ["itself", "identity", "", "outcome"]
         first = await ledger.outcomes()
         assert list(first.rows["excluded_reason"]) == expected
         assert list((await ledger.votes(("excluded_reason",)))["excluded_reason"]) == expected
@@ -350,7 +351,7 @@ def test_a_vote_on_two_contenders_of_one_name_does_not_count_and_says_why(url: s
         withdrawn = (await ledger.outcomes(first.last)).withdrawn
         pd.testing.assert_frame_equal(withdrawn, first.rows[:1], check_categorical=False)
         await ledger.exclude([Exclusion("rater", "ann", True, "why", WHEN)])
-        expected = ["itself", "identity", "operator", "operator"]
+        expected = ["itself", "identity", "operator", "outcome", "operator"]
         assert list((await ledger.votes(("excluded_reason",)))["excluded_reason"]) == expected
         told = (await ledger.outcomes()).rows["excluded_reason"]
         assert list(told) == ["superseded", *expected[1:]]
@@ -451,7 +452,7 @@ def test_any_text_comes_back_in_outcomes_as_it_is(
             model_a=text,
             model_b=f"{text[::-1]}.",
             rater=text,
-            winner=text,
+            winner=text or "tie",
             excluded_reason=text,
             battle_id=text,
         )
@@ -518,7 +519,7 @@ def test_an_import_keeps_its_order_and_may_be_larger_than_one_portion(
 
 @pytest.mark.parametrize("known", ["all", "little", "more of the second"])
 def test_imported_rows_come_back_as_cast_ones_do(url: str, known: str) -> None:
-    bare = VoteRow(**{**EMPTY, "id": "bare", "timestamp": WHEN, "model_a": "x"})
+    bare = VoteRow(**{**EMPTY, "id": "bare", "timestamp": WHEN, "model_a": "x", "winner": "tie"})
     rows = [full_row()] if known == "all" else [bare]
     rows += [full_row()] if known == "more of the second" else []
     on(url, lambda ledger: ledger.add(rows))

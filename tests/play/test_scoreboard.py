@@ -125,6 +125,22 @@ def test_counts_that_are_kept_equal_counts_that_are_made_afresh(tmp_path: Path) 
     played(tmp_path, scene)
 
 
+def test_a_vote_with_an_outcome_that_is_none_stops_nothing(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.cast("x", "y", "model_a")
+        await at.board.board(Query())
+        odd = await at.cast("x", "y", "tie (bothbad)", battle_id="odd")
+        for board in (await at.board.board(Query()), await at.fresh()):
+            assert (board.votes, board.excluded) == (1, {"outcome": 1})
+        assert await at.board.votes() == {"x": 1, "y": 1}
+        assert [moved.contender for moved in await at.board.movement("odd")] == ["x", "y"]
+        assert (await at.board.statistics()).excluded == {"outcome": 1}
+        await at.cast("x", "y", "tie", battle_id="odd", supersedes=odd)
+        assert (await at.board.board(Query())).excluded == {"superseded": 1}
+
+    played(tmp_path, scene)
+
+
 def test_a_vote_on_two_contenders_of_one_name_stops_nothing(tmp_path: Path) -> None:
     async def scene(at: Scene) -> None:
         await at.cast("x", "y", "model_a")

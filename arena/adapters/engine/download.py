@@ -38,10 +38,7 @@ async def fetch_url(url: str, work: Path, progress: Progress) -> Path:
         reason = f"the certificates or the proxy of the environment cannot be used ({error})"
         raise NoNetwork(host, reason) from error
     try:
-        async with (
-            connected as client,
-            client.stream("GET", url, headers=headers) as response,
-        ):
+        async with connected as client, client.stream("GET", url, headers=headers) as response:
             if response.status_code == 416:
                 # Nothing is missing, or too much is there: the caller's hash will tell.
                 return part

@@ -16,7 +16,7 @@ from arena.adapters.ledger import chain
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
 from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
-from arena.core.standings.votes import ITSELF
+from arena.core.standings.votes import ITSELF, ODD, WINNERS
 
 _BY_KIND = {RATER: VOTES.c.rater, BALLOT: VOTES.c.ballot_id}
 
@@ -34,6 +34,7 @@ _EXCLUDED = or_(*(column.in_(_current(kind)) for kind, column in _BY_KIND.items(
 REASON: ColumnElement[str] = case(
     (VOTES.c.excluded_reason != EMPTY, VOTES.c.excluded_reason),
     (VOTES.c.model_a == VOTES.c.model_b, ITSELF),
+    (VOTES.c.winner.not_in(WINNERS), ODD),
     (_EXCLUDED, OPERATOR),
     else_=EMPTY,
 ).label("excluded_reason")

@@ -17,7 +17,7 @@ from arena.adapters.ledger import exclusions
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import EMPTY, OUTCOME, VOTES
 from arena.core.ports import Outcomes
-from arena.core.standings.votes import ITSELF, SUPERSEDED, TEXT
+from arena.core.standings.votes import ITSELF, ODD, SUPERSEDED, TEXT, WINNERS
 
 FEW = 1000
 """So many new rows are looked at one by one; for more, all ballots that supersede are."""
@@ -45,7 +45,7 @@ def read(connection: Connection, database: Database, after: int) -> Outcomes:
         rows = exclusions.marked(rows, rows["sequence"].isin(superseded), SUPERSEDED)
     again = connection.scalars(_withdrawn(after, last)).all() if after else []
     withdrawn = frame(database.outcomes_of(connection, again)) if again else NOTHING.copy()
-    rows, withdrawn = map(_meeting_others, (rows, withdrawn))
+    rows, withdrawn = map(_sensible, (rows, withdrawn))
     if decided:
         rows, withdrawn = (exclusions.applied(connection, each) for each in (rows, withdrawn))
     return Outcomes(rows, withdrawn, last, decided)
@@ -86,13 +86,17 @@ def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
 NOTHING = frame(())
 
 
-def _meeting_others(rows: pd.DataFrame) -> pd.DataFrame:
-    """With the reason `ITSELF` where a contender met one of its own name."""
+def _sensible(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the reason `ITSELF` where a contender met one of its own name, and `ODD` where nobody
+    knows what the outcome says."""
     a, b = rows["model_a"].cat, rows["model_b"].cat
     itself = a.codes.to_numpy() == a.categories.get_indexer(b.categories)[b.codes.to_numpy()]
-    if not itself.any():
-        return rows
-    return exclusions.marked(rows, (rows["excluded_reason"] == "") & itself, ITSELF)
+    winner = rows["winner"].cat
+    odd = ~winner.categories.isin(WINNERS)[winner.codes.to_numpy()]
+    for where, reason in (itself, ITSELF), (odd, ODD):
+        if where.any():
+            rows = exclusions.marked(rows, (rows["excluded_reason"] == "") & where, reason)
+    return rows
 
 
 # Which rows -----------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ SUPERSEDED = "superseded"
 ITSELF = "itself"
 """The excluded_reason of a vote whose two contenders have one name. None is written any more."""
 
+ODD = "outcome"
+"""The excluded_reason of a vote whose outcome is none of `WINNERS`. No arena writes one, but a ledger
+may hold one, and what is in a ledger cannot be corrected."""
+
 FEW = 64
 """Up to so many rows are coded one by one, faster than by setting out to code a whole column."""
 
@@ -87,8 +91,8 @@ class CodedVotes:
 
 def read(votes: pd.DataFrame) -> CodedVotes:
     """Rows with `OUTCOME_COLUMNS`, of dtype str, object or category; those with an
-    excluded_reason are only counted. Raises `BadInput` for an unknown outcome, a row that counts
-    without two different contenders, or a column that is missing."""
+    excluded_reason are only counted. Raises `BadInput` for a row that counts with an unknown outcome
+    or without two different contenders, or a column that is missing."""
     require(votes, OUTCOME_COLUMNS)
     (a, names_a), (b, names_b), (winner, winners), (counts, excluded) = side_by_side(
         len(votes),
@@ -118,8 +122,6 @@ def read(votes: pd.DataFrame) -> CodedVotes:
     }
     model_a, model_b = _numbered(model_a, names_a, names), _numbered(model_b, names_b, names)
     outcome = _numbered(outcome, winners, {name: n for n, name in enumerate(WINNERS)})
-    _check_outcomes(votes, cell, there[outcome < 0])
-
     if counts is not None:
         cell = cell[counts]
         votes = votes.loc[counts, ["battle_id", "rater"]]
@@ -128,6 +130,7 @@ def read(votes: pd.DataFrame) -> CodedVotes:
         there, model_a, model_b, outcome = (
             part[ranked] for part in (there, model_a, model_b, outcome)
         )
+    _check_outcomes(votes, cell, there[outcome < 0])
     _check_contenders(votes, cell, there[(model_a < 0) | (model_b < 0) | (model_a == model_b)])
     return CodedVotes(
         seen[there],
