@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -489,23 +490,25 @@ def test_models_are_loaded_side_by_side_and_the_engine_answers_meanwhile(
         LocalModel(f"{name}:1", shutil.copy(engine_weights.path, tmp_path / name), "0" * 64)
         for name in ("other", "idle")
     ]
-    engine = Engine([engine_weights, *copies])
+    same = replace(engine_weights, name="same:1")
+    engine = Engine([engine_weights, same, *copies])
+    both = {MODEL, "same:1"}
 
     async def play() -> None:
         await engine.start()
         try:
             async with client_of(engine) as client:
                 loading = asyncio.create_task(client.chat(MODEL))
-                assert len((await client.list()).models) == 3
+                assert len((await client.list()).models) == 4
                 assert not loading.done()
                 await loading
                 replies = await asyncio.gather(
                     *(client.chat(name, SUM, options=SHORT) for name in (MODEL, "other:1"))
                 )
                 assert [reply.eval_count for reply in replies] == [3, 3]
-                assert {model.name for model in (await client.ps()).models} == {MODEL, "other:1"}
+                assert {model.name for model in (await client.ps()).models} == both | {"other:1"}
                 await client.chat("other:1", keep_alive=0)
-                assert {model.name for model in (await client.ps()).models} == {MODEL}
+                assert {model.name for model in (await client.ps()).models} == both
         finally:
             await engine.stop()
 

@@ -82,7 +82,10 @@ class _Face:
         return _json({"models": [model.tags for model in self._shelf.models]})
 
     async def ps(self, _: Request) -> Response:
-        return _json({"models": [each.model.ps(each.context) for each in self._runners.loaded()]})
+        # A file that two models are made of is in memory once, for both.
+        there = {each.model.path: each.context for each in self._runners.loaded()}
+        models = [each for each in self._shelf.models if each.path in there]
+        return _json({"models": [each.ps(there[each.path]) for each in models]})
 
     async def show(self, request: Request) -> Response:
         call = wire.parse_call(await request.body())
