@@ -162,11 +162,13 @@ class SqlLedger:
         return True
 
     async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
-        """As `core.ports.Ledger.add`. The rows are taken in a worker thread, a few at a time;
-        votes cast meanwhile wait only from when all of them are there and made ready."""
-        await asyncio.to_thread((kept := self._database).tidy)
+        """As `core.ports.Ledger.add`, a few rows at a time; votes cast meanwhile wait for its end."""
+        kept = self._database
+        if dry:
+            return await self._do(lambda db: importing.add(db, kept, rows, dry=True), self._patient)
+        await asyncio.to_thread(kept.tidy)
         try:
-            return await self._do(lambda db: importing.add(db, kept, rows, dry=dry), self._patient)
+            return await self._do(lambda db: importing.add(db, kept, rows), self._patient)
         finally:
             await asyncio.to_thread(kept.tidy)
 
@@ -337,15 +339,9 @@ class SqlLedger:
     def _fault(self, error: Exception) -> LedgerFault:
         cause = error.orig if isinstance(error, DBAPIError) else error
         log.error("The ledger %s cannot be used: %s", self._database.place, cause)
-        if isinstance(cause, PoolTimeout):
-            reason = CROWDED
-        elif isinstance(cause, UnicodeError):
-            reason = TEXT
-        elif isinstance(cause, UNREAD):
-            reason = UNREADABLE
-        else:
-            reason = self._database.reason(cause)
-        return self._refusal(reason)
+        known = ((PoolTimeout, CROWDED), (UnicodeError, TEXT), (UNREAD, UNREADABLE))
+        own = (reason for kinds, reason in known if isinstance(cause, kinds))
+        return self._refusal(next(own, None) or self._database.reason(cause))
 
     def _refusal(self, reason: Reason) -> LedgerFault:
         return LedgerFault(
