@@ -38,10 +38,10 @@ CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NUL
 class _Shelf:
     """Battles in which nothing moves and that nobody looks at: in a file without a name, which ends
     with the process (https://www.sqlite.org/inmemorydb.html). Raises StoreFault while there is no
-    room. `undecided`: the phases of those that were not decided, by id."""
+    room."""
 
     def __init__(self) -> None:
-        self.undecided: dict[str, Phase] = {}
+        self._undecided: set[str] = set()
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         # Nothing of it outlives the process, so nothing has to be waited for. But what was there is
         # noted, in memory: else one write for which there is no room would spoil the file.
@@ -56,7 +56,7 @@ class _Shelf:
         with _told():
             self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
         if not decided:
-            self.undecided[battle.id] = battle.phase
+            self._undecided.add(battle.id)
 
     def take(self, battle_id: str) -> tuple[float, Battle] | None:
         """It is not there any more then."""
@@ -65,17 +65,20 @@ class _Shelf:
             found = self._file.execute(f"SELECT at, battle {there}", (battle_id,)).fetchone()
         if not found:
             return None
-        self.undecided.pop(battle_id, None)
+        self._undecided.discard(battle_id)
         with suppress(StoreFault), _told():
             self._file.execute(f"DELETE {there}", (battle_id,))
         return found[0], read_line(found[1], Battle)
 
-    def drop(self, until: float) -> None:
-        """Those whose last move is from before then."""
+    def drop(self, until: float) -> set[str]:
+        """Those whose last move is from before then. Returns the undecided ones among them."""
         dropped = "DELETE FROM battles WHERE at <= ? RETURNING id"
+        gone: set[str] = set()
         with suppress(StoreFault), _told():
-            for (battle_id,) in self._file.execute(dropped, (until,)).fetchall():
-                self.undecided.pop(battle_id, None)
+            rows = self._file.execute(dropped, (until,)).fetchall()
+            gone = self._undecided.intersection(battle_id for (battle_id,) in rows)
+            self._undecided -= gone
+        return gone
 
     def lines(self) -> Iterator[tuple[float, str]]:
         """Of those that were not decided."""
@@ -83,7 +86,7 @@ class _Shelf:
             undecided = "SELECT id, at, battle FROM battles WHERE NOT decided"
             for battle_id, at, told in self._file.execute(undecided):
                 # The row of one that was taken may still be there.
-                if battle_id in self.undecided:
+                if battle_id in self._undecided:
                     yield at, told
 
     def close(self) -> None:
@@ -121,6 +124,9 @@ class MemoryBattles:
         self._names: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._calm: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._shelf = _Shelf()
+        # All there are, here and on the shelf: whoever asks for them does not look at each.
+        self._under_way: set[str] = set()
+        self._void: set[str] = set()
         self._swept = -math.inf
         self._left: set[str] = set()
         self._keep_s = keep_s
@@ -148,10 +154,12 @@ class MemoryBattles:
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
-        return self._without(Phase.DECIDED, Phase.VOID)
+        self._forget_old()
+        return frozenset(self._under_way)
 
     async def unrevealed(self) -> frozenset[str]:
-        return self._without(Phase.DECIDED)
+        self._forget_old()
+        return frozenset(self._under_way | self._void)
 
     def undecided(self) -> Iterator[tuple[float, Battle]]:
         """Those under way, and those that ended without a result, with when they were moved."""
@@ -167,12 +175,6 @@ class MemoryBattles:
         self._forget_old()
         here = self._battles.values()
         return [(self._moved(at), each) for at, each in here if each.phase is not Phase.DECIDED]
-
-    def _without(self, *phases: Phase) -> frozenset[str]:
-        self._forget_old()
-        here = {battle.id: battle.phase for _, battle in self._battles.values()}
-        both = here | self._shelf.undecided
-        return frozenset(i for i, phase in both.items() if phase not in phases)
 
     def take_up(self, battle: Battle, moved: float = math.inf) -> None:
         """Keep a battle that another process left, moved now unless told, with its key and its name;
@@ -219,9 +221,17 @@ class MemoryBattles:
     def _hold(self, at: float, battle: Battle) -> None:
         """at: of its last move."""
         self._battles[battle.id] = (at, battle)
+        self._note(battle.id, battle.phase)
         self._calm.pop(battle.id, None)
         if battle.phase is not Phase.ANSWERING:
             self._calm[battle.id] = (self._clock(), battle.id)
+
+    def _note(self, battle_id: str, phase: Phase = Phase.DECIDED) -> None:
+        """phase: decided is as good as forgotten."""
+        self._under_way.discard(battle_id)
+        self._void.discard(battle_id)
+        if phase is not Phase.DECIDED:
+            (self._void if phase is Phase.VOID else self._under_way).add(battle_id)
 
     def _moved(self, at: float) -> float:
         """The same time for another process, whose clock began at another time."""
@@ -236,7 +246,7 @@ class MemoryBattles:
             return None
         at, battle = self._battles[battle_id]
         if at <= self._clock() - self._keep_s:
-            self._let_go(battle_id)
+            self._forget(battle_id)
             return None
         return battle
 
@@ -247,9 +257,15 @@ class MemoryBattles:
         if now - self._swept > min(CALM_S, self._keep_s):
             self._swept = now
             oldest = now - self._keep_s
-            self._shelf.drop(oldest)
-            for battle_id in [i for i, (at, _) in self._battles.items() if at <= oldest]:
-                self._let_go(battle_id)
+            gone = [i for i, (at, _) in self._battles.items() if at <= oldest]
+            for battle_id in self._shelf.drop(oldest):
+                self._note(battle_id)
+            for battle_id in gone:
+                self._forget(battle_id)
+
+    def _forget(self, battle_id: str) -> None:
+        self._note(battle_id)
+        self._let_go(battle_id)
 
     def _let_go(self, battle_id: str) -> None:
         del self._battles[battle_id]

@@ -4,7 +4,8 @@ a real Redis between several. What only several can see of each other is in test
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,31 @@ def test_a_battle_that_is_over_leaves_memory_and_comes_back_when_somebody_asks()
         for name in ("alone", "watched", "open"):
             with pytest.raises(UnknownBattle):
                 await battles.load(name)
+        battles.close()
+
+    run(scene)
+
+
+def test_to_ask_which_battles_are_under_way_takes_no_longer_than_to_tell_them() -> None:
+    async def scene() -> None:
+        now, battles = [0.0], MemoryBattles(clock=lambda: now[0])
+        names = {f"b{number}" for number in range(20_000)}
+        for name in names:
+            battles.take_up(battle(name))
+
+        async def seconds(asked: Callable[[], Awaitable[frozenset[str]]]) -> float:
+            begun = time.perf_counter()
+            assert await asked() == names
+            return time.perf_counter() - begun
+
+        async def told() -> frozenset[str]:
+            return frozenset(names)
+
+        for asked in (battles.under_way, battles.unrevealed):
+            took, least = [min([await seconds(each) for _ in range(9)]) for each in (asked, told)]
+            assert took < 4 * least
+        now[0] += KEEP_S
+        assert not await battles.under_way() and not await battles.unrevealed()
         battles.close()
 
     run(scene)
