@@ -343,6 +343,23 @@ def test_a_user_or_a_database_that_is_not_there_is_told(
     assert secretive(str(caught.value))
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_keep_every_text_is_refused_before_the_first_vote(
+    postgresql: Postgresql, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    with postgresql.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        )
+    url = postgresql.url("public").replace(f"/{DATABASE}", f"/{name}")
+    with pytest.raises(LedgerFault, match=r"not in UTF-8.*createdb --encoding UTF8"):
+        on(url, recorded)
+    # As doctor looks, without opening it first.
+    with pytest.raises(LedgerFault, match="not in UTF-8"):
+        asyncio.run(SqlLedger(url).inspect())
+
+
 def raising(state: str) -> str:
     return (
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "

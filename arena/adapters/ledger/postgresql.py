@@ -61,6 +61,11 @@ _READ_ONLY = Reason(
     "the database server only lets itself be read",
     "Name the server that takes writes, or wait until this one does",
 )
+_ENCODING = Reason(
+    "the database keeps texts in an encoding of its own, not in UTF-8, which has every character",
+    "Make another one with `createdb --encoding UTF8 --locale C --template template0`, bring over "
+    "what this one holds with pg_dump and pg_restore, and name that one in DATABASE_URL",
+)
 _GONE = Reason("its tables are gone", "Put a copy back, or start the arena anew for new ones")
 _DAMAGED = Reason(
     "the database server finds what it has kept damaged",
@@ -115,6 +120,10 @@ _KEPT = (
 _STANDBY = ("this server is a standby: no vote can be kept", "Name the primary in DATABASE_URL.")
 
 
+class _OtherEncoding(psycopg.DatabaseError):
+    """Most votes would be kept, and those with a character that it lacks never."""
+
+
 class PostgresqlDatabase:
     """As `database.Database`. `busy_timeout_s`: how long one waits for another to finish."""
 
@@ -135,8 +144,9 @@ class PostgresqlDatabase:
         own = {name: value for name, value in _DEFAULTS.items() if name not in self._url.query}
         engine = create_engine(
             self._url,
-            # What a connection has prepared is lost where a pooler stands in between.
-            connect_args={**own, "prepare_threshold": None},
+            # What a connection has prepared is lost where a pooler stands in between. Without an
+            # encoding the dialect, which asks before all others, would be answered in bytes.
+            connect_args={**own, "client_encoding": "UTF8", "prepare_threshold": None},
             pool_pre_ping=not patient,
             json_serializer=written,
             hide_parameters=True,
@@ -145,9 +155,11 @@ class PostgresqlDatabase:
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: psycopg.Connection[Any], _: object) -> None:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding not in ("UTF8", None):
+                raise _OtherEncoding(f"its encoding is {encoding}")
             connection.execute(
-                "SET synchronous_commit = on; SET client_encoding = 'UTF8'; "
-                f"SET lock_timeout = {wait_s * 1000:.0f}; "
+                f"SET synchronous_commit = on; SET lock_timeout = {wait_s * 1000:.0f}; "
                 f"SET statement_timeout = {statement_s * 1000:.0f}; "
                 # A writer whose machine is gone must not keep all others waiting.
                 f"SET idle_in_transaction_session_timeout = {idle_s * 1000:.0f}"
@@ -227,6 +239,8 @@ class PostgresqlDatabase:
         return _copied(connection, "sequence = ANY(%s)", (list(sequences),))
 
     def reason(self, error: BaseException | None) -> Reason:
+        if isinstance(error, _OtherEncoding):
+            return _ENCODING
         state = getattr(error, "sqlstate", None) or ""
         for known in (state, state[:3], state[:2]):
             if known in _REASONS:
