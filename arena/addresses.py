@@ -33,7 +33,7 @@ def host_url(text: str, port: int = OLLAMA_PORT) -> str:
         text = f"//127.0.0.1{text}" if text.startswith(":") else f"//{text}"
     parts = urlsplit(text)
     scheme = parts.scheme or "http"
-    if scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+    if scheme not in ("http", "https") or "@" in text or parts.query or parts.fragment:
         raise ValueError
     host, path = parts.hostname or "", parts.path.rstrip("/")
     if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+(%[\w.-]+)?", host):
@@ -43,6 +43,11 @@ def host_url(text: str, port: int = OLLAMA_PORT) -> str:
     if parts.port is None and "://" in text:
         port = {"http": 80, "https": 443}[scheme]
     return f"{scheme}://{reached_at(host)}:{parts.port or port}{path}"
+
+
+def shown(text: str) -> str:
+    """As it may be told: before an @ may stand a password, also one that cuts the address."""
+    return re.sub(r"(?s)^(\w+://)?.*@", r"\1…@", text)
 
 
 def reached_at(host: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from platformdirs import user_cache_path, user_data_path
 
 from arena import allowed
-from arena.addresses import HostAddress, host_url
+from arena.addresses import HostAddress, host_url, shown
 from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
@@ -311,8 +311,7 @@ def older_votes(settings: Settings) -> str:
 
 
 def _wrong(key: str, value: str, allowed: str) -> ConfigError:
-    shown = re.sub(r"//[^/@]*@", "//…@", value)
-    return ConfigError(f"{key}={shown!r} cannot be used. Allowed: {allowed}.")
+    return ConfigError(f"{key}={shown(value)!r} cannot be used. Allowed: {allowed}.")
 
 
 def quiet_libraries() -> None:

@@ -15,9 +15,9 @@ from urllib.parse import unquote
 import httpx
 from httpx_sse import EventSource
 
-from arena.addresses import reached_at
+from arena.addresses import reached_at, shown
 from arena.checks.findings import called
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, BadInput
 from arena.settings import Settings
 from arena.web.headers import REPLICA
 
@@ -72,8 +72,8 @@ async def let_in(settings: Settings) -> tuple[str, str] | None:
 class Visitor:
     """url: may hold a name and a password. browses: brings cookies back, as a browser does; else
     every call is a stranger's. allowed: a cookie that every call brings along. `replicas`: the
-    names of those that have answered so far. Whatever is asked raises Elsewhere where no answer
-    comes."""
+    names of those that have answered so far. Raises BadInput where the address is cut by its
+    password; whatever is asked raises Elsewhere where no answer comes."""
 
     def __init__(
         self,
@@ -85,6 +85,11 @@ class Visitor:
     ) -> None:
         url = url.strip() if "://" in url else f"http://{url.strip()}"
         who = WHO.match(url)
+        if "@" in (url[who.end() :] if who else url):
+            raise BadInput(
+                f"--url {shown(url)} cannot be read: in a name and a password write %2F for /, "
+                "and likewise %3A for :, %40 for @, %3F for ? and %23 for #."
+            )
         self._given = url
         self.url = f"{who[1]}{url[who.end() :]}" if who else url
         self._allowed = allowed

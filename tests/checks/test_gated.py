@@ -18,6 +18,7 @@ from arena.checks.deployment import visited
 from arena.checks.page import Page
 from arena.checks.playing import Player
 from arena.checks.visitor import Refused, Visitor, let_in
+from arena.core.errors import BadInput
 from arena.server.application import admitted
 from arena.settings import Settings
 from arena.web import api, replica, ui
@@ -92,6 +93,13 @@ def test_a_password_in_the_address_lets_in_and_is_never_shown(tmp_path: Path) ->
             assert "sesame" not in repr(findings)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("url", ["http://me:s/ecret@h", "me:s#ecret@h:1", "https://me:s@ecret@h"])
+def test_an_address_that_its_password_cuts_is_refused_without_a_part_of_it(url: str) -> None:
+    with pytest.raises(BadInput, match="%23") as told:
+        Visitor(url)
+    assert "ecret" not in str(told.value) and "…@h" in str(told.value)
 
 
 def test_gradio_remembers_few_pages_and_none_for_its_moves(
