@@ -283,11 +283,23 @@ def test_pages_are_shared_out_and_each_stays_where_it_is(tmp_path: Path) -> None
 
 
 def test_a_page_whose_replica_is_gone_is_answered_by_the_other(tmp_path: Path) -> None:
-    with stand() as one, nginx(tmp_path, [address(one), address(free_port())]) as url:
+    access, error = tmp_path / "access.log", tmp_path / "error.log"
+    with stand() as one, nginx(tmp_path, [address(one), address(gone := free_port())]) as url:
         for _ in range(6):
             with browser(url) as page:
-                assert page.get("/").json()["replica"] == one
+                assert page.get("/?rater=ann").json()["replica"] == one
                 assert page.post("/gradio_api/queue/join").json()["replica"] == one
+        # What is kept of it tells neither who asked nor what opens a battle.
+        for path in ("/b/Secret", "/api/arena/battles/secret/events?ballot=secret", "/SECRET"):
+            httpx.get(f"{url}{path}")
+        wait_until(lambda: access.read_text().count("\n") == 15, "all is written", 5)
+        kept = access.read_text()
+    assert (address(gone) in kept) == (f" {address(gone)}, {address(one)} 502, 200\n" in kept)
+    for asked in ("GET /b 200", "GET /api/arena/battles 200", "POST /gradio_api/queue 200"):
+        assert f" {asked} " in kept
+    told = f"{kept}{error.read_text()}".lower().replace(address(one), "")
+    told = told.replace(address(gone), "")
+    assert not any(word in told for word in ("secret", "ann", OUTSIDE))
 
 
 def test_a_visitor_cannot_claim_to_be_somebody_else(tmp_path: Path) -> None:
