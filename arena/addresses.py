@@ -55,3 +55,13 @@ def reached_at(host: str) -> str:
     IPv6 in brackets."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing is bound
     return f"[{host}]" if ":" in host else host
+
+
+def usable(proxy: str) -> bool:
+    """Whether libraries, which read it themselves as they are imported, do not stumble over it."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        sound = bool(parts.hostname) and parts.port != 0 and "[" not in proxy
+        return sound and parts.scheme in ("http", "https", "all")
+    except ValueError:
+        return False

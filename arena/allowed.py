@@ -5,8 +5,9 @@ It does not know which settings there are, nor where their texts come from.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -111,6 +112,12 @@ def tokens(text: str) -> tuple[str, ...]:
     if any(not token.isascii() or re.search(r"\s", token) for token in found):
         raise ValueError
     return found
+
+
+def instead(key: str, known: Sequence[str]) -> str:
+    """What was meant, if that can be told."""
+    near = get_close_matches(key.strip("; \t#").upper(), known, 1, 0.8)
+    return f": is it {near[0]}?" if near else "."
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:

@@ -89,7 +89,7 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     house = House(loaded)
     house.check()
     print(f"Votes are kept in {house.ledger.place}. {config.older_votes(loaded)}".rstrip())
-    if warning := exposure(loaded, share):
+    for warning in filter(None, (*config.misspelt(), exposure(loaded, share))):
         print(warning)
     sock = serving.listen(loaded.bind, loaded.port)
     stopping = serving.Stopping(house.stores.feed.close, house.drain, loaded.stop_s)

@@ -11,12 +11,11 @@ from dataclasses import Field, dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 
 from arena import allowed
-from arena.addresses import HostAddress, host_url, shown
+from arena.addresses import HostAddress, host_url, shown, usable
 from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
@@ -286,6 +285,14 @@ def load(
     return settings
 
 
+def misspelt(environ: Mapping[str, str] = os.environ, file: Path = ENV_FILE) -> list[str]:
+    """What to tell of keys that begin as ours do and set nothing."""
+    known = [spec.metadata["key"] for spec in setting_fields()]
+    unknown = sorted({*environ, *values_of(file)}.difference(known))
+    ours = (key for key in unknown if re.match(r"\W*ARENA_", key, re.IGNORECASE))
+    return [f"{key} is set, and is no setting{allowed.instead(key, known)}" for key in ours]
+
+
 def given(overrides: Mapping[str, Any]) -> Settings:
     """For a notebook, which gives values of any type by their keys. Raises ConfigError."""
     quiet_libraries()
@@ -326,17 +333,8 @@ def quiet_libraries() -> None:
         os.environ.setdefault(key, value)
     for key in [key for key in os.environ if key.lower() in PROXIES]:
         # httpx reads them as libraries are imported, and takes no IPv6 address in brackets.
-        os.environ[key] = ",".join(p for p in os.environ[key].split(",") if _usable(p.strip()))
-    if not _usable(host := os.environ.get("OLLAMA_HOST") or "localhost"):
+        os.environ[key] = ",".join(p for p in os.environ[key].split(",") if usable(p.strip()))
+    if not usable(host := os.environ.get("OLLAMA_HOST") or "localhost"):
         os.environ["OLLAMA_HOST"] = ""  # Ollama's client reads it then, and takes no quotes.
         __import__("ollama")
         os.environ["OLLAMA_HOST"] = host
-
-
-def _usable(proxy: str) -> bool:
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        sound = bool(parts.hostname) and parts.port != 0 and "[" not in proxy
-        return sound and parts.scheme in ("http", "https", "all")
-    except ValueError:
-        return False

@@ -11,7 +11,7 @@ import pytest
 from arena.addresses import HostAddress, host_url
 from arena.core.battle.matchup import Policy
 from arena.core.errors import ConfigError
-from arena.settings import DRAWS, ROOT, load, setting_fields, user_data
+from arena.settings import DRAWS, ROOT, load, misspelt, setting_fields, user_data
 
 KEYS = [spec.metadata["key"] for spec in setting_fields()]
 
@@ -172,6 +172,17 @@ def test_an_account_without_a_home_is_told_what_to_set(monkeypatch: pytest.Monke
 )
 def test_addresses_of_redis_are_taken_as_they_are(url: str) -> None:
     assert load({"REDIS_URL": url}, None).redis_url == url
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_is_nearest(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("arena_password=x\nARENA_PORT=1\nPOSTGRES_PASSWORD=x\n")
+    environ = {"ARENA_PASWORD": "secret", "ARENA_FOO": "", "OLLAMA_KEEP_ALIVE": "1", "REDIS": ""}
+    foo, pasword, password = misspelt(environ, file)
+    assert foo.startswith("ARENA_FOO ") and foo.endswith("no setting.")
+    for told in (pasword, password):
+        assert told.endswith("ARENA_PASSWORD?") and "secret" not in told
+    assert misspelt({"ARENA_PORT": "1"}, tmp_path / "none") == []
 
 
 def test_an_unknown_override_is_refused() -> None:

@@ -42,7 +42,7 @@ async def examine() -> list[Finding]:
     """Every check that can be made, in the order in which things depend on each other."""
     try:
         settings = config.load()
-        found = [_settings_read()]
+        found = [_settings_read(), *(warn("settings", said) for said in config.misspelt())]
         for check in (stores.examine(settings), _hosts(settings)):
             found += [finding async for finding in check]
         return found

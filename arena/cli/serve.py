@@ -65,7 +65,7 @@ def _serve(options: Namespace) -> int:
     terminal = Terminal()
     house = House(settings, terminal.show)
     house.check()
-    notes = (config.older_votes(settings), exposure(settings, options.share))
+    notes = (*config.misspelt(), config.older_votes(settings), exposure(settings, options.share))
     with unread():
         console.print(f"  votes   {house.ledger.place}")
         for note in filter(None, notes):

@@ -180,7 +180,9 @@ def test_doctor_answers_what_is_asked_before_the_first_battle(run: Run) -> None:
             OLLAMA_NUM_PARALLEL="2",
             ARENA_MODELS=",".join(model.name for model in models),
             ARENA_REMOTE_MODELS="away:8b",
+            ARENA_REMOTE_MODEL="away:8b",
         )
+    assert "ARENA_REMOTE_MODEL is set, and is no setting: is it ARENA_REMOTE_MODELS?" in done.out
     assert "up to 2048 tokens more each (ARENA_THINK_TOKENS): thinker:4b (low)" in done.out
     assert "odd:1b has no chat template" in done.out
     assert "odd:1b was made for 2048 tokens of context, and is asked for 4096" in done.out

@@ -145,11 +145,13 @@ def test_a_stop_with_a_battle_on_the_page_is_quick_and_silent(
 @pytest.mark.slow
 def test_told_twice_to_stop_it_stops_at_once_and_silently(tmp_path: Path) -> None:
     with FakeOllama.in_thread(warm=True) as host:
-        with running(tmp_path, OLLAMA_HOST=host.url) as app:
+        with running(tmp_path, OLLAMA_HOST=host.url, ARENA_PASWORD="secret") as app:
+            assert app.found(r"note\s+ARENA_PASWORD .* (ARENA_PASSWORD)\?")
             for _ in range(3):
                 app.process.send_signal(signal.SIGINT)
             app.process.wait(timeout=READY_S)
             assert app.ended() and "Traceback" not in app.printed, app.printed
+            assert "secret" not in app.printed
 
 
 @pytest.mark.slow
