@@ -15,6 +15,7 @@ import pytest
 from psutil import STATUS_ZOMBIE, Process
 
 from arena.adapters import language
+from arena.checks import stores
 from arena.compose import House, roster_of
 from arena.compose.asking import timeouts_of
 from arena.core.battle.entities import Battle
@@ -55,6 +56,20 @@ def test_a_host_that_is_set_is_used_and_warmed_with_progress(tmp_path: Path) -> 
                 public = " ".join(f"{r.headline} {r.detail}" for r in said)
                 assert not [m for m in ("llama", "mistral", "phi") if m in public]
                 assert not made.readiness.demo
+
+    asyncio.run(scene())
+
+
+def test_whoever_runs_a_second_arena_on_a_ledger_is_told(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with FakeOllama([LLAMA, MISTRAL], warm=True) as host:
+            async with house(tmp_path, OLLAMA_HOST=host.url) as first:
+                async with house(tmp_path, OLLAMA_HOST=host.url) as second:
+                    await eventually(lambda: second.readiness.ready and first.readiness.ready)
+                    assert "note    another arena runs" in second._report()
+                    assert "another arena" not in first._report()
+                    found = [finding async for finding in stores.examine(first.settings)]
+                    assert any("another arena" in f.message for f in found if f.status == "warn")
 
     asyncio.run(scene())
 

@@ -13,7 +13,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from glob import escape
 from pathlib import Path
 
@@ -41,6 +41,15 @@ class Journal:
         self._own = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
         self._size = 0
         self._largest = LARGEST
+        self.others = 0
+        """Processes that had moves of their own here when those of the gone were taken up."""
+
+    def appear(self) -> None:
+        """Be seen by others before there is a move."""
+        try:
+            self._begin()
+        except OSError as error:
+            self._lost(error)
 
     def keep(self, moved: float, battle: Battle) -> bool:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
@@ -51,9 +60,12 @@ class Journal:
             if self._file is not None:
                 self._size = _added(self._file, told, self._size)
         except (OSError, StoreFault) as error:
-            log.warning("a battle would not survive a crash: %s (%s)", self._own, error)
+            self._lost(error)
             return False
         return True
+
+    def _lost(self, error: Exception) -> None:
+        log.warning("a battle would not survive a crash: %s (%s)", self._own, error)
 
     def take_up(self, *older: Path) -> list[tuple[float, Battle]]:
         """The battles that were left by processes that are gone, as they were after their last
@@ -61,6 +73,7 @@ class Journal:
         be killed too. older: what the names of other files begin with, beside these."""
         found: dict[str, tuple[float, Battle]] = {}
         read: list[Path] = []
+        self.others = 0
         with ExitStack() as held:
             names = (self._path, *older)
             for left in sorted(f for n in names for f in n.parent.glob(f"{escape(n.name)}.*-*")):
@@ -68,7 +81,10 @@ class Journal:
                     file = held.enter_context(left.open("r+b"))
                 except OSError:
                     continue
-                if left == self._own or not _is_ours(file.fileno()):
+                if left == self._own:
+                    continue
+                if not _is_ours(file.fileno()):
+                    self.others += left.name.startswith(f"{self._path.name}.")
                     continue
                 read.append(left)
                 for moved, battle in filter(None, map(_read, file)):
@@ -107,6 +123,18 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
         self._file, self._size, self._largest = handle, size, max(LARGEST, 2 * size)
+
+
+def living(path: Path) -> int:
+    """How many processes keep their moves where a journal of this path does."""
+    there = [f for f in path.parent.glob(f"{escape(path.name)}.*-*") if f.suffix != ".new"]
+    if len(there) < 2:
+        return len(there)  # A look takes the lock of what is gone for a moment, as a start does.
+    count = 0
+    for each in there:
+        with suppress(OSError), each.open("r+b") as file:
+            count += not _is_ours(file.fileno())
+    return count
 
 
 def _added(file: int, told: bytes, size: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arena import settings as config
 from arena.checks.findings import Finding, fail, ok, warn
-from arena.compose import ledger_condition, store_condition
+from arena.compose import APART, arenas_on, ledger_condition, store_condition
 from arena.core.errors import ArenaError
 from arena.settings import Settings
 
@@ -26,6 +26,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield warn("ledger", older)
     async for finding in _kept(settings):
         yield finding
+    if arenas_on(settings) > 1:
+        yield warn("ledger", *APART)
     if file := settings.ledger_file:
         yield _folder("folder", file.parent, "DATABASE_URL")
         yield _disk(file.parent)

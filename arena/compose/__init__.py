@@ -19,14 +19,16 @@ from arena.compose.ledgers import (
     restored,
     verified,
 )
-from arena.compose.stores import SharedStores
+from arena.compose.stores import APART, SharedStores, arenas_on
 from arena.compose.supply import roster_of
 from arena.core.ports import Condition
 from arena.settings import Settings
 
 __all__ = [
+    "APART",
     "Absent",
     "House",
+    "arenas_on",
     "backed_up",
     "cleaned",
     "ledger_condition",

@@ -14,7 +14,7 @@ from arena.adapters.hosts import HostPool
 from arena.adapters.images import cleaned
 from arena.adapters.ledger import SqlLedger
 from arena.compose.asking import grace_s, options_of, round_s, timeouts_of, tls_of
-from arena.compose.stores import stores_of
+from arena.compose.stores import APART, stores_of
 from arena.compose.supply import LOCAL_OLLAMA, Supply, roster_of
 from arena.core.battle.matchup import Policy
 from arena.core.errors import ArenaError
@@ -228,6 +228,7 @@ class House:
             return ""
         names = ", ".join(c.name for c in self.hosts.contenders()) or "none"
         lines = [f"host    {self.supply.source}", f"models  {names}"]
-        notes = filter(None, (self.supply.passed_over, *self.hosts.problems))
+        apart = ". ".join(APART) if self.stores.apart else ""
+        notes = filter(None, (apart, self.supply.passed_over, *self.hosts.problems))
         lines += [f"note    {note}" for note in notes]
         return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from arena.adapters.battles import MemoryBattles
 from arena.adapters.feed import MemoryFeed
-from arena.adapters.journal import Journal
+from arena.adapters.journal import Journal, living
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
 from arena.core.battle import rules
@@ -22,6 +22,12 @@ from arena.core.hosts.sharing import Peers
 from arena.core.ports import Battles, Condition, Feed, RateLimits
 from arena.play.writer import FAULT
 from arena.settings import Settings
+
+APART = (
+    "another arena runs on this ledger: each counts votes of the other's battles before the reveal",
+    "Give both the same REDIS_URL, or each a ledger of its own.",
+)
+"""What to tell of it, and what to do."""
 
 Forgotten = Callable[[str], None]
 
@@ -33,6 +39,8 @@ class Stores(Protocol):
     feed: Feed
     limits: RateLimits
     peers: Peers | None
+    apart: bool
+    """Whether another process keeps its battles of the same ledger to itself."""
 
     async def check(self) -> None:
         """Raises ConfigError or StoreFault where they cannot be used."""
@@ -71,11 +79,13 @@ class MemoryStores:
         self.feed: Feed = self._feed
         self.limits: RateLimits = MemoryLimits()
         self.peers: Peers | None = None
+        self.apart = False
 
     async def check(self) -> None:
         """Memory can always be used."""
 
     def take_up(self) -> None:
+        self._journal.appear()
         for moved, left in self._journal.take_up(*map(_moves, self._older)):
             # Nobody knows what was shown of a round that was being written.
             writing = left.phase is Phase.ANSWERING
@@ -89,6 +99,7 @@ class MemoryStores:
                     self._feed.take_up(parked.battle.id, parked.events, parked.last)
                 else:
                     self._feed.found_again(parked.battle)
+        self.apart = self._journal.others > 0
 
     async def close(self) -> None:
         told, last = self._feed.told, self._feed.last
@@ -112,6 +123,8 @@ class MemoryStores:
 
 class SharedStores:
     """All replicas on one Redis. Where each has an engine of its own they share no hosts."""
+
+    apart = False
 
     def __init__(self, settings: Settings, forgotten: Forgotten) -> None:
         try:
@@ -142,6 +155,11 @@ class SharedStores:
     def _forget(self, battle_id: str) -> None:
         self.feed.forget(battle_id)
         self._forgotten(battle_id)
+
+
+def arenas_on(settings: Settings) -> int:
+    """How many processes keep battles of this ledger, each to itself; on this machine."""
+    return 0 if settings.redis_url else living(_moves(_parking(settings)[0]))
 
 
 def _parking(settings: Settings) -> tuple[Path, ...]:

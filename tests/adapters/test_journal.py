@@ -15,9 +15,9 @@ import pytest
 
 from arena import settings as config
 from arena.adapters.battles import KEEP_S
-from arena.adapters.journal import Journal
+from arena.adapters.journal import Journal, living
 from arena.adapters.parking import Parked, park
-from arena.compose.stores import MemoryStores, stores_of
+from arena.compose.stores import MemoryStores, arenas_on, stores_of
 from arena.core.battle.entities import Battle, Format, Origin, Phase
 from arena.core.battle.rules import open_battle
 from arena.core.battle.view import State
@@ -138,13 +138,14 @@ def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is
     journal = Journal(place, list)
     there = killed(place)
     try:
-        assert journal.take_up() == []
+        assert journal.take_up() == [] and journal.others == 1
+        assert living(place) == 1
     finally:
         there.kill()
         there.communicate()
     ((moved, found),) = journal.take_up()
     assert (moved, found.id, found.phase) == (2.0, OPENED.id, Phase.VOTING)
-    assert journal.take_up() == []
+    assert journal.take_up() == [] and journal.others == 0
     journal.close()
     assert not list(tmp_path.iterdir())
 
@@ -355,6 +356,29 @@ def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_kill
         assert held == [{ANSWERED.id}] * 4 + [set()]
 
     asyncio.run(scene())
+
+
+def test_an_arena_is_told_of_another_on_its_ledger_before_either_has_a_battle(
+    tmp_path: Path,
+) -> None:
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+
+    async def scene() -> None:
+        first, second, third = (stores_of(settings, lambda _: None) for _ in range(3))
+        first.take_up()
+        assert not first.apart and arenas_on(settings) == 1
+        second.take_up()
+        assert second.apart and arenas_on(settings) == 2
+        # Whoever looks takes nothing away from whoever is there.
+        assert arenas_on(settings) == 2
+        for each in (first, second):
+            await each.close()
+        third.take_up()
+        assert not third.apart
+        await third.close()
+
+    asyncio.run(scene())
+    assert arenas_on(settings) == 0 and not list(tmp_path.iterdir())
 
 
 POSTGRESQL = "postgresql+psycopg://arena:{password}@localhost/{database}"
