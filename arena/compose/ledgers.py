@@ -83,6 +83,8 @@ async def verified(settings: Settings, head: str = "") -> Verified:
 async def backed_up(settings: Settings, target: Path) -> Verified:
     """Copy the ledger into the file. Raises ConfigError and LedgerFault, and then whatever was
     there before still is."""
+    if settings.ledger_file and not settings.ledger_file.is_file():
+        raise NoLedger(str(settings.ledger_file))
     try:
         # A folder of its own: another one may be copying to the same place.
         with TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as folder:

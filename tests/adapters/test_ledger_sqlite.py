@@ -470,10 +470,17 @@ def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(tmp_
         append(tmp_path / "data" / "arena.db", *ballot())
 
 
+def test_a_file_that_cannot_be_made_is_told_as_that_and_not_as_one_that_is_gone() -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL.*/proc/arena.db cannot be made"):
+        append(Path("/proc/arena.db"), *ballot())
+
+
 def test_a_folder_in_place_of_the_file_is_told(file: Path) -> None:
     file.mkdir(parents=True)
-    with pytest.raises(LedgerFault, match="cannot be written"):
+    with pytest.raises(LedgerFault, match=r"cannot be written.*Name a file"):
         append(file, *ballot())
+    with pytest.raises(LedgerFault, match="Name a file"):
+        asyncio.run(SqlLedger(f"sqlite:///{file}").inspect())
 
 
 def test_no_message_to_people_tells_a_path_or_a_contender(file: Path) -> None:

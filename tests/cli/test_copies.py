@@ -83,8 +83,17 @@ def test_a_copy_that_is_not_sound_is_not_put_in_place(
     for content in (b"a diary", b""):
         copy.write_bytes(content)
         assert run("restore", copy).code == 1
-    assert run("restore", tmp_path / "nowhere.db").code == 1
+    for none in (tmp_path / "nowhere.db", tmp_path):
+        assert f"There is no file {none}." in (told := run("restore", none)).err, told
     assert ledger.read_bytes() == before and not list(tmp_path.glob("arena-*"))
+
+
+def test_of_a_ledger_that_is_not_there_no_copy_is_made(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    told = run("backup", tmp_path / "copy.db")
+    assert told.code == 1 and f"There is no ledger at {ledger}." in told.err, told
+    assert not list(tmp_path.iterdir())
 
 
 LOOKS = {

@@ -23,7 +23,10 @@ ENDS = ("", "-wal", "-shm", "-journal")
 
 
 def copy(source: Path, target: Path) -> None:
-    """All of it as it is at one moment, in one file that its owner alone can read."""
+    """All of it as it is at one moment, in one file that its owner alone can read. Raises
+    LedgerFault where there is none."""
+    if not source.is_file():
+        raise LedgerFault(f"There is no file {source}. Name one that `arena backup` has written.")
     target.touch(0o600)
     there = f"{source.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(there, uri=True)) as old, closing(sqlite3.connect(target)) as new:

@@ -44,6 +44,9 @@ _READ_ONLY = Reason(
 _GONE = Reason(
     "its file is gone", "Put the file back, or start the arena anew for one without votes"
 )
+_FOLDER = Reason(
+    "its place is a folder, which cannot be written as a file", "Name a file in DATABASE_URL"
+)
 _REPLACED = Reason("another file has taken its place", "Wait a moment, until that one is open")
 _BUSY = Reason(
     "another program holds it", "Close what has the file open (a database browser, a backup)"
@@ -169,14 +172,16 @@ class SqliteDatabase:
     def prepare(self) -> None:
         """Create the folder, and the file where there is none: for its owner alone, as the arena's
         key is in it. What SQLite keeps beside it is like it."""
+        failed = f"the folder {self._path.parent} cannot be created"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(OSError):
+            failed = f"{self._path} cannot be made"
+            with suppress(FileExistsError):
                 self._path.touch(0o600, exist_ok=False)
         except OSError as error:
             raise ConfigError(
-                f"DATABASE_URL: the folder {self._path.parent} cannot be created "
-                f"({error.strerror}). Name a file in a folder that can be written."
+                f"DATABASE_URL: {failed} ({error.strerror}). Give the account that runs the arena "
+                "the right to write there, or name a file in a folder that can be written."
             ) from error
 
     def there(self) -> bool:
@@ -266,6 +271,8 @@ class SqliteDatabase:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN and not self._path.exists():
             return _GONE
+        if self._path.is_dir():
+            return _FOLDER
         if code == sqlite3.SQLITE_CANTOPEN and isinstance(error, _Refused):
             return _REPLACED
         return _REASONS.get(code, UNKNOWN)
