@@ -148,7 +148,7 @@ class Gate:
         for told in cookies(request, _name(key)):
             if (account := self._read(key, told)) is not None:
                 return account
-        if request.headers.get("authorization", "").startswith("Basic "):
+        if request.headers.get("authorization", "").lower().startswith("basic "):
             return await self._tried(request, key, *_basic(request))
         return None
 
@@ -265,7 +265,7 @@ def _name(key: bytes) -> str:
 
 
 def _basic(request: Request) -> tuple[str, str]:
-    told = request.headers["authorization"].removeprefix("Basic ")
+    told = request.headers["authorization"].partition(" ")[2].strip()
     try:
         name, _, password = base64.b64decode(told, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):

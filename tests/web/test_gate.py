@@ -4,6 +4,7 @@ what somebody signed in with costs nobody who is in anything."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -84,6 +85,10 @@ def test_a_user_is_one_rater_whatever_browser_or_session_they_bring() -> None:
     assert raters[0] == raters[1] != raters[2] and "ann" not in raters[0]
     program = client(app).get("/", auth=("ann", "one"))
     assert program.json()["rater"] == raters[0]
+    told = base64.b64encode(b"ann:one").decode()
+    for scheme in ("basic ", "BASIC  "):
+        answer = client(app).get("/", headers={"Authorization": f"{scheme}{told}"})
+        assert answer.json().get("rater") == raters[0]
     for user, password in (("ann", "two"), ("", "one"), ("carl", ""), ("", "")):
         assert client(app).get("/", auth=(user, password)).status_code == 401
 
