@@ -18,6 +18,16 @@ Number = TypeVar("Number", int, float)
 Read = Callable[[str], T]
 
 
+OWN = frozenset(
+    (
+        "api arena.js assets b config docs favicon.ico gate gradio.js gradio_api healthz login "
+        "logout manifest.json metrics monitoring openapi.json pwa_icon readyz robots.txt static "
+        "style.css svelte theme.css"
+    ).split()
+)
+"""How the arena's own paths begin: below such a one nobody could tell whether it was taken away."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """A model of the user's own for the embedded engine: a GGUF file or a URL with its hash."""
@@ -84,7 +94,7 @@ def each_matching(pattern: str) -> Read[tuple[str, ...]]:
     return lambda text: tuple(map(one, words(text.lower())))
 
 
-hostnames = each_matching(r"[\w.:-]+")
+hostnames = each_matching(r"[\w.-]+|[\da-f.]*(:[\da-f.]*){2,}")
 origins = each_matching(r"\*|https?://[\w.*-]+(:[\d*]+)?")
 header = matching(r"[A-Za-z0-9-]*")
 issuer = matching(r"(?s)(https://[\w.-].*|http://(127\.0\.0\.1|localhost)\b.*)?")
@@ -163,6 +173,6 @@ def source(text: str) -> ModelSource:
 
 def path_of_url(text: str) -> str:
     path = f"/{text.strip('/')}" if text.strip("/") else ""
-    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII):
+    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII) or f"{path}/".split("/")[1] in OWN:
         raise ValueError
     return path

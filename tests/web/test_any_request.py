@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Mount
 
 from arena import settings as config
+from arena.allowed import OWN
 from arena.compose import House
 from arena.server.application import build_app
 from arena.web.unfailing import Unfailing
@@ -117,6 +118,7 @@ def test_no_nonsense_makes_any_route_fail(app: FastAPI, caplog: pytest.LogCaptur
     ways = sorted(set(paths(app.routes)))
     known = {path for _, path in ways}
     assert {"/api/arena/battles", "/gradio_api/run/{api_name}", "/readyz"} <= known, known
+    assert {path.split("/")[1] for path in known} <= {"", *OWN}
     places, queries, heads = cycle(PLACES), cycle(QUERIES), cycle(HEADS)
 
     def filled(path: str) -> str:
