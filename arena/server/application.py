@@ -12,7 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.compose import House
 from arena.core.errors import ArenaError, NotInstalled
@@ -20,6 +22,7 @@ from arena.server import memory
 from arena.settings import Settings
 from arena.web import api, replica, ui
 from arena.web import shared as shared_page
+from arena.web.api.problems import UNUSABLE, problem
 from arena.web.bodies import Bodies, largest
 from arena.web.callers import Sessions
 from arena.web.gate import Admitted, Gate
@@ -37,6 +40,22 @@ class NoFiles(ArenaError):
 
     status = 403
     title = "Not taken"
+
+
+class Elsewhere:
+    """No page elsewhere may ask, which a browser wants to know first."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        first = "origin" in told and "access-control-request-method" in told
+        if first and scope["method"] == "OPTIONS":
+            said = "Pages at other addresses may not ask the arena; programs may."
+            await problem(400, UNUSABLE, said, {"Vary": "Origin"})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def build_app(house: House, *, shared: bool = False, channel: str = "web") -> FastAPI:
@@ -67,6 +86,7 @@ def build_app(house: House, *, shared: bool = False, channel: str = "web") -> Fa
     app.add_middleware(Bodies, largest=largest(house.settings.max_prompt))
     app.add_middleware(Sessions, key=house.ledger.key)
     app.add_middleware(CORSMiddleware)  # Gradio would let every page elsewhere read its answers.
+    app.add_middleware(Elsewhere)
     replica.install(app)
     if house.settings.gated:
         app.add_middleware(

@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from arena.core.battle.sharing import Shared
 from arena.core.errors import UnknownBattle
@@ -33,7 +34,16 @@ MARKDOWN = MarkdownIt("js-default", {"html": False, "maxNesting": 20}).disable("
 
 
 def install(app: FastAPI, referee: Referee) -> None:
-    """Add `/b/{link}` and its picture."""
+    """Add `/b/{link}` and its picture, and a page for what leads to none."""
+
+    @app.get("/b", include_in_schema=False)
+    @app.get("/b/", include_in_schema=False)
+    async def none(request: Request) -> HTMLResponse:
+        return _gone(spoken(request.headers), "../" if request.url.path.endswith("/") else "./")
+
+    @app.get("/b/{link}/", include_in_schema=False)
+    async def slashed(link: str) -> RedirectResponse:
+        return RedirectResponse(f"../{quote(link, safe='')}")
 
     @app.get("/b/{link}.png", include_in_schema=False)
     async def picture(link: str) -> Response:
@@ -46,10 +56,14 @@ def install(app: FastAPI, referee: Referee) -> None:
         try:
             told = await referee.links.shown(link)
         except UnknownBattle:
-            gone = drawn("shared_gone", words, style=STYLE, home="../")
-            return HTMLResponse(gone, status_code=UnknownBattle.status)
+            return _gone(words, "../")
         address = str(request.url_for("shared", link=link))
         return HTMLResponse(await asyncio.to_thread(draw, told, words, address))
+
+
+def _gone(words: Words, home: str) -> HTMLResponse:
+    page = drawn("shared_gone", words, style=STYLE, home=home)
+    return HTMLResponse(page, status_code=UnknownBattle.status)
 
 
 def draw(told: Shared, words: Words, address: str) -> str:

@@ -46,6 +46,11 @@ def test_who_has_a_link_gets_no_further_than_it(play: Play) -> None:
         ways = (f"/b/{link}", f"/b/{link}.png", f"{path}/link", f"{A}/battles/{link}/link")
         gone = [await client.get(way) for way in ways]
         assert {answer.status_code for answer in gone} == {404}
+        slashed = await client.get(f"/b/{link}/", follow_redirects=True)
+        assert slashed.url.path == f"/b/{link}" and slashed.text == gone[0].text
+        for nothing, home in (("/b/", "../"), ("/b", "./")):
+            answer = await client.get(nothing)
+            assert answer.status_code == 404 and f'href="{home}"' in answer.text
 
     play(scene)
 
