@@ -5,6 +5,7 @@ own words. It does not know bodies, which the app bounds itself.
 """
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -20,6 +21,17 @@ ENDS = {b"content-length", b"transfer-encoding"}
 ONCE = {b"host", *ENDS}
 HEAD_S = 10.0
 """How long a head may take to come, and how long a connection may be open without any."""
+
+
+OF_VISITORS = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
+
+
+def _of_the_arena(told: logging.LogRecord) -> bool:
+    """Whoever sends what cannot be read is told; that is no line each on the operator's terminal."""
+    return not str(told.msg).startswith(OF_VISITORS)
+
+
+logging.getLogger("uvicorn.error").addFilter(_of_the_arena)
 
 
 class TooLong(Exception):

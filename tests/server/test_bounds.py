@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import time
 import urllib.request
@@ -344,10 +345,36 @@ def test_a_head_as_long_as_may_be_is_taken(sock: socket.socket) -> None:
         "tls",
     ],
 )
-def test_what_is_not_clearly_one_request_is_refused(sock: socket.socket, sent: bytes) -> None:
-    sock.sendall(sent)
-    sock.shutdown(socket.SHUT_WR)
-    assert problem(rest(sock)) == (400, "The request cannot be read: its headers or its body.")
+def test_what_is_not_clearly_one_request_is_refused(
+    sock: socket.socket, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with unheard(caplog):
+        sock.sendall(sent)
+        sock.shutdown(socket.SHUT_WR)
+        assert problem(rest(sock)) == (400, "The request cannot be read: its headers or its body.")
+
+
+def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
+    sock: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    with unheard(caplog):
+        sock.sendall(
+            b"GET /healthz HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + HOST
+        )
+        sock.sendall(b"\r\n")
+        assert status(sock.recv(65536)) == 200
+
+
+@contextmanager
+def unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """The operator reads no line of it on the terminal."""
+    told = logging.getLogger("uvicorn.error")
+    told.addHandler(caplog.handler)
+    try:
+        yield
+    finally:
+        told.removeHandler(caplog.handler)
+    assert not [said for said in caplog.records if said.name == told.name]
 
 
 def test_a_head_that_does_not_end_is_not_waited_for(
