@@ -48,7 +48,7 @@ class Journal:
         """Be seen by others before there is a move."""
         try:
             self._begin()
-        except OSError as error:
+        except (OSError, StoreFault) as error:
             self._lost(error)
 
     def keep(self, moved: float, battle: Battle) -> bool:
