@@ -471,7 +471,7 @@ def test_a_folder_that_cannot_be_created_is_told_by_the_name_of_the_setting(tmp_
 
 
 def test_a_file_that_cannot_be_made_is_told_as_that_and_not_as_one_that_is_gone() -> None:
-    with pytest.raises(ConfigError, match=r"DATABASE_URL.*/proc/arena.db cannot be made"):
+    with pytest.raises(LedgerFault, match=r"its folder cannot be written.*Give the account"):
         append(Path("/proc/arena.db"), *ballot())
 
 

@@ -104,6 +104,8 @@ class SqliteDatabase:
         self._path = _file(url)
         self._busy_timeout_s = busy_timeout_s
         self._known: _Identity | None = None
+        self._unmade = False
+        """Whether there was none, and none could be made."""
         self.name = self._path.name
         self.place = str(self._path)
 
@@ -172,16 +174,15 @@ class SqliteDatabase:
     def prepare(self) -> None:
         """Create the folder, and the file where there is none: for its owner alone, as the arena's
         key is in it. What SQLite keeps beside it is like it."""
-        failed = f"the folder {self._path.parent} cannot be created"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            failed = f"{self._path} cannot be made"
-            with suppress(FileExistsError):
+            with suppress(OSError):
                 self._path.touch(0o600, exist_ok=False)
+            self._unmade = not self._path.exists()
         except OSError as error:
             raise ConfigError(
-                f"DATABASE_URL: {failed} ({error.strerror}). Give the account that runs the arena "
-                "the right to write there, or name a file in a folder that can be written."
+                f"DATABASE_URL: the folder {self._path.parent} cannot be created "
+                f"({error.strerror}). Name a file in a folder that can be written."
             ) from error
 
     def there(self) -> bool:
@@ -270,7 +271,7 @@ class SqliteDatabase:
         # Extended codes carry the primary one in their low byte.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN and not self._path.exists():
-            return _GONE
+            return _READ_ONLY if self._unmade else _GONE
         if self._path.is_dir():
             return _FOLDER
         if code == sqlite3.SQLITE_CANTOPEN and isinstance(error, _Refused):
