@@ -218,9 +218,16 @@ def test_what_was_written_ahead_of_a_lost_ledger_is_kept_beside_the_copy_and_nev
     copy, running = tmp_path / "copy.db", tmp_path / "running.db"
     filled(running, some_votes()[:3])
     assert run("backup", copy, DATABASE_URL=f"sqlite:///{running}").code == 0
+
+    async def vote() -> None:
+        voting = SqlLedger(f"sqlite:///{running}")
+        await voting.open()
+        assert await voting.append(ballot("late"))
+        await voting.close()
+
     with closing(sqlite3.connect(running)) as other:
         other.execute("SELECT count(*) FROM votes").fetchone()
-        filled(running, some_votes()[3:])
+        asyncio.run(vote())
         # As they are found after a crash.
         for end in ("", "-wal"):
             shutil.copy(f"{running}{end}", f"{ledger}{end}")
