@@ -92,6 +92,35 @@ def states(page: Any) -> Iterator[str]:
     yield "the raters"
 
 
+BURST = """() => {
+  const { left, right } = document.querySelector(".unmasked").getBoundingClientRect();
+  return [...document.querySelectorAll(".unmasked :is(td, th)")].filter((cell) => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    const [own, said] = [cell, text].map((one) => one.getBoundingClientRect());
+    if (!cell.checkVisibility()) return false;
+    return own.left < left || own.right > right || said.left < own.left - 1 || said.right > own.right + 1;
+  }).map((cell) => `${innerWidth} ${cell.innerText}`);
+}"""
+"""Cells of the reveal that lie outside it, or whose text lies outside them."""
+
+
+def burst(page: Any) -> list[str]:
+    """In a narrow window and a wide one, with the names there are and long ones."""
+    found = []
+    page.click("#reveal .cards summary")
+    for _ in range(2):
+        for width in (360, 768, 905, 1280):
+            page.set_viewport_size({"width": width, "height": 720})
+            page.wait_for_function("width => innerWidth === width", arg=width)
+            found += page.evaluate(BURST)
+        page.eval_on_selector_all(
+            ".unmasked td :is(b, .model)",
+            "all => all.forEach((one) => { one.textContent = 'hf.co/someone/' + 'Llama_'.repeat(12); })",
+        )
+    return found
+
+
 @pytest.mark.parametrize(("language", "told"), [("ar-EG", ("ar", "rtl")), ("de-AT", ("de", "ltr"))])
 def test_no_english_is_left_on_any_tab_in_any_state(
     browser: Any, app: App, language: str, told: tuple[str, str]
@@ -104,6 +133,8 @@ def test_no_english_is_left_on_any_tab_in_any_state(
             found = WORD.findall(text) if told[0] == "ar" else ENGLISH.findall(text)
             if words := set(found) - OURS - ABBREVIATIONS:
                 left.setdefault(f"{state}: {text[:80]}", set()).update(words)
+        if state == "the reveal":
+            assert burst(page) == []
     assert left == {}
     assert page.complaints == []
     page.context.close()
@@ -157,5 +188,8 @@ def test_two_visitors_see_one_battle_each_in_their_own_language(browser: Any, ap
         "document.querySelector('#status').innerText.includes('terme') || "
         "document.querySelector('#status').innerText.includes('fin avant')"
     )
+    one.wait_for_selector(f"#send{OPEN}")
+    assert "the reveal" in states(one)
+    assert burst(one) == []
     one.context.close()
     other.context.close()
