@@ -17,7 +17,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from markupsafe import Markup
 from starlette.datastructures import Headers
@@ -56,6 +56,7 @@ LARGEST = 4096
 """Bytes that a name and a password take at most, with what leads on from them."""
 TRIES, WINDOW_S = 10, 60.0
 """Wrong passwords from one network."""
+WRONG = "That is not right. Try again."
 
 STYLE = Markup(Path(__file__).with_suffix(".css").read_text("utf-8"))  # noqa: S704 -- ours
 
@@ -164,18 +165,29 @@ class Gate:
         return account
 
     async def _answer(self, path: str, request: Request, key: bytes) -> Response:
-        openid = self._admitted.openid
-        if path == START and openid:
-            return await openid.start(request, f"{request.base_url}{BACK[1:]}", key)
-        if path == BACK and openid:
-            return self._in(request, key, await openid.finish(request, key), "")
-        if request.method != "POST":
+        """To whoever signs in. People read on the page why they cannot, and may try again."""
+        openid = self._admitted.openid if path != ASK else None
+        if not openid and request.method != "POST":
             return RedirectResponse(f"{self._root}/", 303)
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
         name, password, after = (form.get(field, [""])[0] for field in ("name", "word", "after"))
-        account = await self._tried(request, key, name, password)
+        if openid:
+            asked = request.query_params.get("after", "")
+            after = asked if path == START else openid.after(request, key)
+        account: str | None
+        try:
+            if openid and path == START:
+                return await openid.start(request, f"{request.base_url}{BACK[1:]}", after, key)
+            if openid:
+                account = await openid.finish(request, key)
+            else:
+                account = await self._tried(request, key, name, password)
+        except ArenaError as error:
+            if not _is_read(request):
+                raise
+            return self._page(request, after=after, why=error.public, refusal=refused(error))
         if account is None:
-            return self._page(request, wrong=True, after=after)
+            return self._page(request, after=after, why=WRONG)
         return self._in(request, key, account, after)
 
     def _in(self, request: Request, key: bytes, account: str, after: str) -> Response:
@@ -193,7 +205,7 @@ class Gate:
         return bytes.fromhex(account).decode() if said and int(until) > time.time() else None
 
     async def _refuse(self, request: Request) -> Response:
-        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        if request.method == "GET" and _is_read(request):
             path = request.url.path.removeprefix(self._root) or "/"
             query = f"?{request.url.query}" if request.url.query else ""
             return self._page(request, after=f"{path}{query}")
@@ -202,20 +214,29 @@ class Gate:
             said += " Programs send name and password as HTTP Basic authentication."
         return problem(401, "Not signed in", said)
 
-    def _page(self, request: Request, *, after: str, wrong: bool = False) -> Response:
+    def _page(
+        self, request: Request, *, after: str, why: str = "", refusal: Response | None = None
+    ) -> Response:
+        """why: they were not let in. refusal: what a program is told instead."""
         words = spoken(request.headers)
+        start = f"{self._root}{START}?{urlencode({'after': after})}"
         page = drawn(
             "gate",
             words,
             action=f"{self._root}{ASK}",
-            start=f"{self._root}{START}" if self._admitted.openid else "",
+            start=start if self._admitted.openid else "",
             names=bool(self._admitted.users),
             asks=bool(self._admitted.password or self._admitted.users),
             after=after,
-            wrong=wrong,
+            why=words.said(why),
             style=STYLE,
         )
-        return HTMLResponse(page, 401, {"Cache-Control": "no-store"})
+        answer = HTMLResponse(page, 401, {"Cache-Control": "no-store"})
+        if refusal:
+            answer.status_code = refusal.status_code
+            if wait := refusal.headers.get("retry-after"):
+                answer.headers["Retry-After"] = wait
+        return answer
 
 
 def ticket(key: bytes, admitted: Admitted, account: str, seconds: int) -> tuple[str, str]:
@@ -253,6 +274,11 @@ def _as(scope: Scope, account: str, key: bytes) -> Scope:
     own = SESSION.lower().encode()
     kept = [(name, value) for name, value in scope["headers"] if name != own]
     return {**scope, "headers": [*kept, (own, session.encode())]}
+
+
+def _is_read(request: Request) -> bool:
+    """By a person, in a browser."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _same(given: str, known: str) -> bool:

@@ -17,6 +17,9 @@ from arena.web.callers import cookie, cookies, give_cookie, said_in, signed
 
 WAITS_S = 600
 PURPOSE = "openid"
+AFTER = "after"
+LONGEST_WAY = 1000
+"""Characters of an address that is led back to. Browsers drop a cookie of 4 kB."""
 
 
 class SignInFault(ArenaError):
@@ -37,9 +40,10 @@ class OpenId:
             client_kwargs={"scope": "openid", "code_challenge_method": "S256", "timeout": 10},
         )
 
-    async def start(self, request: Request, back: str, key: bytes) -> Response:
-        """To the provider. Raises SignInFault."""
-        waiting: dict[str, Any] = {}
+    async def start(self, request: Request, back: str, after: str, key: bytes) -> Response:
+        """To the provider. after: where they want to go then. Raises SignInFault."""
+        fits = after.isascii() and len(after) <= LONGEST_WAY
+        waiting: dict[str, Any] = {AFTER: after} if fits else {}
         request.scope["session"] = waiting
         try:
             answer: Response = await self._client.authorize_redirect(request, back)
@@ -50,11 +54,13 @@ class OpenId:
         give_cookie(answer, _name(key), signed(key, PURPOSE, told), WAITS_S, secure=secure)
         return answer
 
+    def after(self, request: Request, key: bytes) -> str:
+        """Where whoever comes back wanted to go."""
+        return str(_waiting(request, key).get(AFTER, ""))
+
     async def finish(self, request: Request, key: bytes) -> str:
         """The account, as the provider names it for good. Raises SignInFault."""
-        request.scope["session"] = next(
-            (kept for told in cookies(request, _name(key)) if (kept := _waiting(key, told))), {}
-        )
+        request.scope["session"] = _waiting(request, key)
         try:
             token = await self._client.authorize_access_token(request)
             if account := token["userinfo"]["sub"]:
@@ -81,9 +87,10 @@ def _name(key: bytes) -> str:
     return f"{cookie(key)}_openid"
 
 
-def _waiting(key: bytes, told: str) -> dict[str, Any]:
-    if said := said_in(key, PURPOSE, told):
-        with suppress(ValueError):
-            kept: dict[str, Any] = json.loads(urlsafe_b64decode(f"{said}=="))
-            return kept
+def _waiting(request: Request, key: bytes) -> dict[str, Any]:
+    for told in cookies(request, _name(key)):
+        if said := said_in(key, PURPOSE, told):
+            with suppress(ValueError):
+                kept: dict[str, Any] = json.loads(urlsafe_b64decode(f"{said}=="))
+                return kept
     return {}

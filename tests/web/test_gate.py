@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -117,6 +118,11 @@ def test_passwords_are_not_guessed_at_will_and_who_is_in_is_not_kept_out_by_it()
     assert guesser.post("/gate", data={"word": "word"}).status_code == 429, (
         "not the right one either"
     )
+    german = PAGE | {"accept-language": "de"}
+    page = guesser.post("/gate", data={"word": "word", "after": "/?topic=x"}, headers=german)
+    assert page.status_code == 429 and 0 < int(page.headers["retry-after"]) <= 60
+    assert '<p role="alert">Zu viele falsche Passwörter.' in page.text
+    assert 'value="/?topic=x"' in page.text
     assert inside.get("/").status_code == 200
     elsewhere = client(app, "198.51.100.7")
     assert elsewhere.post("/gate", data={"word": "word"}).status_code == 303
@@ -248,9 +254,9 @@ async def provided() -> AsyncIterator[tuple[Provider, httpx.AsyncClient]]:
             yield provider, browser
 
 
-async def sent(provider: Provider, browser: httpx.AsyncClient) -> str:
+async def sent(provider: Provider, browser: httpx.AsyncClient, start: str = "/gate/start") -> str:
     """Where the provider sends the browser back to."""
-    away = await browser.get("/gate/start")
+    away = await browser.get(start)
     assert away.status_code == 302 and away.headers["location"].startswith(provider.url)
     asked = parse_qs(urlsplit(away.headers["location"]).query)
     provider.asked = {name: value for name, (value,) in asked.items()}
@@ -267,12 +273,35 @@ def test_an_account_elsewhere_is_a_rater_here_and_stays_one_while_that_is_away()
             back = await sent(provider, browser)
             led = await browser.get(back)
             assert led.status_code == 303, led.text
+            assert led.headers["location"] == "/"
             rater = (await browser.get("/")).json()["rater"]
             assert rater and "ann" not in rater
             provider.url = "http://127.0.0.1:9"
             assert (await browser.get("/")).json()["rater"] == rater
             again = await browser.get(back)
             assert again.status_code == 503, "a code is for one use"
+
+    asyncio.run(scene())
+
+
+def start_of(page: httpx.Response) -> str:
+    """Where the page's button to sign in elsewhere leads."""
+    return unescape(page.text.split('class="button" href="')[1].split('"')[0])
+
+
+def test_who_signs_in_elsewhere_is_led_to_where_they_wanted_to_go_which_is_here() -> None:
+    async def scene() -> None:
+        async with provided() as (provider, browser):
+
+            async def led(start: str) -> str:
+                browser.cookies.clear()
+                back = await sent(provider, browser, start)
+                return str((await browser.get(back)).headers["location"])
+
+            here = "/?study=trial&rater=p7&topic=a%26b"
+            assert await led(start_of(await browser.get(here, headers=PAGE))) == here
+            assert await led("/gate/start?after=//evil.example") == "/"
+            assert await led(f"/gate/start?after=/{'x' * 4000}") == "/", "no cookie holds that"
 
     asyncio.run(scene())
 
@@ -303,10 +332,15 @@ def test_what_the_provider_did_not_say_to_this_browser_lets_nobody_in(
 ) -> None:
     async def scene() -> None:
         async with provided() as (provider, browser):
-            back = await sent(provider, browser)
+            start = start_of(await browser.get("/?study=trial", headers=PAGE))
+            back = await sent(provider, browser, start)
             for name, value in wrong.items():
                 setattr(provider, name, value)
-            assert (await browser.get(back)).status_code == 503
+            page = await browser.get(back, headers=PAGE)
+            assert page.status_code == 503 and int(page.headers["retry-after"]) > 0
+            assert 'role="alert"' in page.text and start_of(page) == start
+            told = await browser.get(back)
+            assert told.status_code == 503 and told.json()["title"] == "Signing in failed"
             assert (await browser.get("/")).status_code == 401
 
     asyncio.run(scene())

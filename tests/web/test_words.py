@@ -90,9 +90,13 @@ SAYING = (
     *(ARENA / "adapters" / name for name in ("battles.py", "redis/battles.py", "redis/feed.py")),
     *(ARENA / "adapters" / "hosts" / name for name in ("fleet.py", "leases.py", "faults.py")),
     ARENA / "compose" / "house.py",
-    ARENA / "web" / "moves.py",
+    *(ARENA / "web" / name for name in ("moves.py", "openid.py")),
 )
-SAYS = {"Readiness", *(name for name, found in vars(errors).items() if isinstance(found, type))}
+SAYS = {
+    "Readiness",
+    "SignInFault",
+    *(name for name, found in vars(errors).items() if isinstance(found, type)),
+}
 SENTENCE = re.compile(r"[A-Z].* .*\.", re.DOTALL)
 NOT_ON_THE_PAGE = (  # What only operators, programs or the rules themselves hear.
     *(
