@@ -7,12 +7,14 @@ It does not know who shared it.
 import asyncio
 import io
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
 
+import gradio as gr
 from fastapi import FastAPI, Request
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -25,10 +27,13 @@ from arena.core.errors import UnknownBattle
 from arena.play.referee import Referee
 from arena.web.drawing import drawn
 from arena.web.ui import TITLE
-from arena.web.words import DASH, Words, spoken
+from arena.web.words import DASH, ENGLISH, Words, spoken
 
 SIZE = (1200, 630)
 INK, QUIET, PAPER, GOLD, ACT = "#2a2926", "#6b675f", "#f7f6f3", "#85600a", "#2f6179"
+FONT = Path(gr.__file__).parent / (
+    "templates/frontend/static/fonts/SourceSansPro/SourceSansPro-Regular.woff2"
+)
 STYLE = Markup(Path(__file__).with_suffix(".css").read_text("utf-8"))  # noqa: S704 -- ours
 MARKDOWN = MarkdownIt("js-default", {"html": False, "maxNesting": 20}).disable("image")
 
@@ -98,7 +103,7 @@ def _formatted(text: str) -> Markup:
 
 
 def painted(told: Shared) -> bytes:
-    """PNG. The font has Latin letters only; a prompt in others is left out."""
+    """PNG. A prompt that the font cannot write is left out."""
     image = Image.new("RGB", SIZE, PAPER)
     pen = ImageDraw.Draw(image)
     for left, top, colour in ((80, 104, "#93b6c7"), (104, 80, ACT), (128, 116, "#bcd2dd")):
@@ -113,7 +118,9 @@ def painted(told: Shared) -> bytes:
         colour = GOLD if seat.champion else QUIET
         place = f"{seat.place}." if seat.place else DASH
         pen.text((80, top), place, colour, font=_font(42))
-        pen.text((150, top), _latin(seat.name)[:40], colour, font=_font(42))
+        known = "".join(filter(_is_known, normalize("NFC", seat.name))).strip()
+        name = known or ENGLISH("arena.model", letter=seat.letter)
+        pen.text((150, top), _fitted(name, 42, SIZE[0] - 230), colour, font=_font(42))
         top += 62
     file = io.BytesIO()
     image.save(file, "PNG")
@@ -121,20 +128,37 @@ def painted(told: Shared) -> bytes:
 
 
 def _prompt(told: Shared) -> list[str]:
-    prompt = " ".join(told.prompts[0].split()) if told.prompts else ""
-    if not prompt or _latin(prompt) != prompt:
+    prompt = normalize("NFC", " ".join(told.prompts[0].split())) if told.prompts else ""
+    if not all(map(_is_known, prompt)):
         return []
     lines = wrap(prompt, 52)
-    return [*lines[:2], f"{lines[2]} …"] if len(lines) > 3 else lines
+    shown = [*lines[:2], f"{lines[2]} …"] if len(lines) > 3 else lines
+    return [_fitted(line, 38, SIZE[0] - 160) for line in shown]
 
 
-def _latin(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("latin-1")
+def _fitted(text: str, size: int, room: int) -> str:
+    if _font(size).getlength(text) <= room:
+        return text
+    while _font(size).getlength(f"{text}…") > room:
+        text = text[:-1]
+    return f"{text}…"
 
 
 @cache
 def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+    """Gradio's own, which has Latin, Greek and Cyrillic letters; Pillow's, without accents, should
+    it be gone from there."""
+    try:
+        return ImageFont.truetype(FONT, size)
+    except OSError:
+        return ImageFont.load_default(size)
+
+
+@lru_cache(1000)
+def _is_known(sign: str) -> bool:
+    """Whether the font has it: all others are one box."""
+    drawn, box = (_font(38).getmask(text) for text in (sign, "\uffff"))
+    return (drawn.size, bytes(drawn)) != (box.size, bytes(box))
 
 
 def _apart(self: RendererHTML, tokens: Any, index: int, options: Any, env: Any) -> str:
