@@ -36,6 +36,26 @@ function anchor(href, ...children) {
   return make("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
 }
 
+// The web address that begins here, without the signs of the sentence that it stands in; else empty.
+function addressAt(text, start) {
+  let url = look(ADDRESS, text, start)?.[0] ?? "";
+  while (/[?!.,:;')_~]$/.test(url) && !(url.endsWith(")") && url.includes("("))) url = url.slice(0, -1);
+  return /\/\/./.test(url) ? url : "";
+}
+
+// Plain text, in which web addresses are links.
+function withLinks(text) {
+  const parts = [];
+  let from = 0;
+  for (const { index } of text.matchAll(/https?:/g)) {
+    const url = index < from ? "" : addressAt(text, index);
+    if (!url) continue;
+    parts.push(text.slice(from, index), anchor(url, url));
+    from = index + url.length;
+  }
+  return [...parts, text.slice(from)];
+}
+
 // Where a run of so many backticks is next, asked from left to right.
 function backticks(text) {
   const places = new Map();
@@ -121,9 +141,8 @@ function parts(text) {
       else readers.h(end, "", end);
     },
     h: (start) => {
-      let url = look(ADDRESS, text, start)?.[0] ?? "";
-      while (/[?!.,:;')_~]$/.test(url) && !(url.endsWith(")") && url.includes("("))) url = url.slice(0, -1);
-      if (!/\/\/./.test(url)) return;
+      const url = addressAt(text, start);
+      if (!url) return;
       const bracketed = text[start - 1] === "<" && text[start + url.length] === ">";
       add(start - bracketed, start + url.length + bracketed, { url });
     },

@@ -112,8 +112,10 @@ function paintSheet({ title, text } = {}) {
     closed: tell("arena.led.closed_why"),
     away: out ? tell("arena.sign_in") : isUnknown() ? led.said : `${led.said}\n${tell("arena.arena_returns")}`,
   };
-  el.studyText.textContent = [text, reads[phase]].filter(Boolean).join("\n\n");
-  el.studyConsent.textContent = beginning ? page.consent : "";
+  const told = [text, reads[phase]].filter(Boolean).join("\n\n");
+  // What the study says may lead elsewhere; what is said of a link names what stands in it.
+  el.studyText.replaceChildren(...(["consent", "finished"].includes(phase) ? withLinks(told) : [told]));
+  el.studyConsent.replaceChildren(...withLinks((beginning && page.consent) || ""));
   el.studyCode.hidden = !page?.code;
   el.studyCode.querySelector("output").textContent = page?.code ?? "";
   el.studyBack.hidden = !page?.link;

@@ -23,14 +23,25 @@ from tests.web.test_studies import STUDY, begun
 
 PATIENCE_MS = 30_000
 IMAGE = "0" * 64
+TERMS = f"https://panel.example/{'terms' * 20}?of=us&at=0"
 LED = replace(
     STUDY,
     items=(STUDY.items[0], replace(STUDY.items[1], images=(IMAGE,))),
     raters=1,
     after=replace(STUDY.after, grades=3, marks=("false",)),
-    texts=Texts("Say which is better.", "Votes are published.", "Thank you!"),
+    texts=Texts(
+        f"Say which is better. Read {TERMS}. And not javascript:alert(1)",
+        f"Votes are published.\nSee ({TERMS}).",
+        "Thank you!",
+    ),
 )
 HIDDEN = ("beech", "cedar", "good reply", "bad reply")
+PAST = """(part) => {
+  const text = document.createRange();
+  text.selectNodeContents(part);
+  return text.getBoundingClientRect().right - innerWidth;
+}"""
+"""By how much its text is cut."""
 NOWHERE = "127.0.0.1:9"
 
 
@@ -68,6 +79,11 @@ def test_a_rater_is_led_from_the_link_to_the_code(browser: Any, app: App) -> Non
     shut_out += findings(page, "instructions and consent")
     assert "Say which is better." in page.inner_text("#study-sheet")
     assert "Votes are published." in page.inner_text("#study-consent")
+    for part in ("#study-text", "#study-consent"):
+        assert page.eval_on_selector(part, PAST) <= 0, "an address is read to its end"
+        (link,) = page.locator(f"{part} a").all()
+        assert link.get_attribute("href") == link.inner_text() == TERMS
+        assert "noopener" in link.get_attribute("rel")
     assert not page.is_visible("#prompt")
     assert "rater=p7" in page.input_value("#study-link")
     link, go = (page.locator(part).bounding_box() for part in ("#study-link", "#study-go"))
