@@ -326,10 +326,46 @@ def test_a_follow_up_sent_with_enter_on_the_phone_always_appears(
             phone.wait_for_selector(FOLLOW_UP, state="visible")
 
 
-def test_whoever_wants_it_still_gets_it_still(browser: Any, site: Site) -> None:
-    page = opened(browser, DESK, reduced_motion="reduce")
+def looks(page: Any, selector: str) -> bytes:
+    """Without the focus and the mouse upon it."""
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
+    drawn: bytes = page.locator(f"{selector} >> visible=true").first.screenshot()
+    return drawn
+
+
+def looks_chosen(page: Any, selector: str, attribute: str) -> bool:
+    """Whether it looks otherwise than when it is not."""
+    drawn = []
+    for value in ("false", "true"):
+        page.eval_on_selector(selector, f"one => one.setAttribute('{attribute}', '{value}')")
+        drawn.append(looks(page, selector))
+    return drawn[0] != drawn[1]
+
+
+def test_whoever_wants_it_still_or_in_colours_of_their_own_gets_it_so(
+    browser: Any, site: Site
+) -> None:
+    page = opened(browser, DESK, reduced_motion="reduce", forced_colors="active")
     enter(page, site.app)
+    both = [looks(page, "#format label")]
+    page.check("#format input[value=knockout]")
+    both.append(looks(page, "#format label"))
+    both.append(looks(page, "[role=tab]"))
+    open_tab(page, "leaderboard")
+    retired = "#board input[type=checkbox]"
+    page.locator(retired).first.wait_for()
+    both += [looks(page, "[role=tab]"), looks(page, retired)]
+    page.locator(retired).first.click()
+    both.append(looks(page, retired))
+    assert [one != other for one, other in zip(both[::2], both[1::2], strict=True)] == [True] * 3
+    open_tab(page, "arena")
     ask(page, "A short one.")
+    page.wait_for_selector(VOTE_OUT)
+    assert looks_chosen(page, "#together", "aria-pressed")
+    page.set_viewport_size(PHONE)
+    assert looks_chosen(page, "#seats button", "aria-current")
+    page.set_viewport_size(DESK)
     vote(page, VOTE_OUT)
     page.wait_for_selector(BETTER)
     vote(page, BETTER)
