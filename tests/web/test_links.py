@@ -20,7 +20,8 @@ from tests.web.test_page import BETTER, PROMPT, VOTE_OUT, ask, enter, new_page, 
 
 pytestmark = pytest.mark.slow
 
-TEXT = "# Sky\n\nIt costs $5 and $6. <b onclick=alert(1)>no</b> ![pixel](http://127.0.0.1:9/t.png) [on](http://x.test)"
+TABLE = f"|{' Wavelength |' * 9}\n|{'---|' * 9}\n|{' Considerably |' * 9}\n\n"
+TEXT = f"{TABLE}# Sky\n\nIt costs $5 and $6. <b onclick=alert(1)>no</b> ![pixel](http://127.0.0.1:9/t.png) [on](http://x.test)"
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,13 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     page.click("#mine-list button")
     page.wait_for_selector("#mine", state="hidden")
 
+
+LINES = """(part) => {
+  const text = document.createRange();
+  text.selectNodeContents(part);
+  return text.getClientRects().length;
+}"""
+"""How many lines its text takes."""
 
 SLOWLY = """() => {
   const now = createImageBitmap;
@@ -246,6 +254,12 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     )
     assert not stranger.locator(".reply :is(b, img, [onclick])").count()
     assert stranger.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    stranger.set_viewport_size({"width": 360, "height": 740})
+    for part in ("h1", "ol li"):
+        stranger.eval_on_selector(part, "part => { part.textContent = 'hf.co/' + 'x'.repeat(80); }")
+    assert stranger.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    words = stranger.locator(".reply tbody td").first.evaluate(LINES)
+    assert words == 1, "no word of a table is broken"
     picture = stranger.locator("meta[property='og:image']").get_attribute("content")
     assert picture == f"{link}.png"
     assert {url for url in asked if not url.endswith("favicon.ico")} == {link}
