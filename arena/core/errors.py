@@ -43,6 +43,11 @@ class ArenaError(Exception):
         """What anyone may read of it."""
         return str(self)
 
+    @property
+    def on_page(self) -> str:
+        """The same for people, who send nothing themselves."""
+        return self.public
+
 
 class BadInput(ArenaError):
     status = 400
@@ -93,8 +98,22 @@ class NotHeard(ConfigError):
 
 
 class NotYours(ArenaError):
+    """programs: how these say who they are, which the page does by itself."""
+
     status = 403
     title = "Not your battle"
+
+    def __init__(self, message: str, *, programs: str = "") -> None:
+        super().__init__(message)
+        self._programs = programs
+
+    @property
+    def public(self) -> str:
+        return f"{self} {self._programs}".rstrip()
+
+    @property
+    def on_page(self) -> str:
+        return str(self)
 
 
 class KeyTaken(ArenaError):

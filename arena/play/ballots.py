@@ -43,13 +43,14 @@ def own(battle: Battle, caller: Caller, ballot: str = "") -> None:
         return
     if origin.rater:
         raise NotYours(
-            "This battle is one of a study: it is moved by its rater's link alone, which programs "
-            "send as the header Arena-Rater with each call."
+            "This battle is one of a study: it is moved by its rater's link alone.",
+            programs="Programs send that as the header Arena-Rater with each call.",
         )
     if not (ballot and origin.place and caller.place == origin.place):
         raise NotYours(
-            "This battle belongs to the session that opened it: a browser's cookie, or the header "
-            "Arena-Session that the opening was answered with. Send it with each call."
+            "This battle belongs to the session that opened it. Start one of your own to vote.",
+            programs="The session is a browser's cookie, or the header Arena-Session that the "
+            "opening was answered with. Send it with each call.",
         )
 
 

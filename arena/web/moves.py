@@ -106,7 +106,7 @@ def _move(
         except ArenaError as refusal:
             if isinstance(refusal, HostFault):
                 log.warning("a move failed on a host: %s", type(refusal).__name__)
-            answer = {"error": refusal.public}
+            answer = {"error": refusal.on_page}
         except Exception:
             log.exception("a move failed")
             said = "Something went wrong on the server. Votes are kept; please try again."

@@ -15,9 +15,10 @@ from arena.core.battle.entities import Format
 from arena.core.battle.record import Ballot, rows
 from arena.core.battle.rules import answer, follow_up
 from arena.core.battle.view import Reveal, RevealedSeat, reveal
-from arena.core.errors import HostFault, LedgerFault, StaleVote
+from arena.core.errors import HostFault, LedgerFault, NotYours, StaleVote
 from arena.core.standings.leaderboard import Movement
 from arena.play.admission import Caller
+from arena.play.ballots import own
 from arena.web import unmasking
 from arena.web.callers import cookie
 from arena.web.moves import Moves
@@ -279,3 +280,18 @@ def test_the_reveal_is_told_in_the_language_of_whoever_asks() -> None:
 def test_votes_that_do_not_count_are_owned_up_to() -> None:
     told = drawn(counted=False)
     assert "kept but not ranked" in told
+
+
+@pytest.mark.parametrize(("rater", "header"), [("", "Arena-Session"), ("ann", "Arena-Rater")])
+def test_who_looks_at_a_battle_of_somebody_else_reads_nothing_for_programs(
+    rater: str, header: str
+) -> None:
+    theirs: Any = SimpleNamespace(origin=SimpleNamespace(owner="them", rater=rater, place=""))
+    with pytest.raises(NotYours) as refusal:
+        own(theirs, Caller())
+    assert header in refusal.value.public
+    read = asyncio.run(Moves(Recorder(refusal.value)).vote(BALLOT, HERE))["error"]  # type: ignore[arg-type]
+    assert header not in read and "program" not in read
+    assert {words.said(read) == read for words in WORDS.values() if words.language != "en"} == {
+        False
+    }
