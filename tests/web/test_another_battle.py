@@ -364,7 +364,7 @@ def told_so_far(url: str) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     told = ""
     with opener.open(url, timeout=10) as stream:
-        while '"phase": "voting"' not in told or not told.endswith("\n\n"):
+        while '"phase":"voting"' not in told or not told.endswith("\n\n"):
             told += stream.readline().decode()
     return told
 

@@ -166,7 +166,7 @@ def test_a_whole_battle_is_played_revealed_recorded_and_ranked(
     round_is(page, app, 2)
     page.wait_for_selector(BETTER)
     received = wire.received()
-    assert '"phase": "voting"' in received and "gradio_config" in received, "the wire was tapped"
+    assert '"phase":"voting"' in received and "gradio_config" in received, "the wire was tapped"
     assert not [word for word in TELLTALES if word in received], "a name leaked before the end"
     assert page.locator("#reveal").inner_text().strip() == ""
     champion = vote(page, BETTER)
