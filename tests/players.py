@@ -186,5 +186,6 @@ async def _fields(answer: httpx.Response) -> AsyncIterator[tuple[float, dict[str
             elif name == "data":
                 data = value
             elif not line and data:
-                yield number, json.loads(data)
+                if body := json.loads(data):  # A sign of life has none.
+                    yield number, body
                 data = ""

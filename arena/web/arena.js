@@ -4,6 +4,7 @@
 
 const SLOW_MS = 20_000;
 const LATE_MS = 1000;
+const SILENT_MS = 16_000; // three signs of life
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
 const PAUSE_MS = 700;
@@ -12,7 +13,7 @@ const LONGEST_DWELL_MS = 24 * 3600 * 1000;
 const HELD = "arena-battle";
 const TYPED = "arena-typed";
 const FORM = ["prompt", "format", "models", "system", "temperature"];
-const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void"];
+const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void", "alive"];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
 let el = null;
@@ -25,6 +26,7 @@ let painting = false;
 let stale = false;
 let host = { ready: false };
 let looks = null;
+let silence = null;
 let due = null;
 let images = [];
 let paintChosen = null;
@@ -71,6 +73,17 @@ function follow(id) {
     source.addEventListener(name, (event) => there === battle && receive(event));
   }
   source.addEventListener("error", () => there === battle && lost(there));
+  hear();
+}
+
+// A connection may be dead without a word of it, as where another network has taken its place.
+function hear() {
+  clearTimeout(silence);
+  silence = setTimeout(listenAnew, SILENT_MS);
+}
+
+function listenAnew() {
+  if (source && source.readyState !== EventSource.CLOSED) follow(battle.id);
 }
 
 // The battle that is on the page from now on. What is drawn and known stays where it is the same
@@ -96,6 +109,7 @@ function leave() {
 }
 
 function receive(event) {
+  hear();
   const number = Number(event.lastEventId);
   if (number <= battle.last) return;
   battle.last = number;
@@ -138,7 +152,8 @@ async function lost(there) {
     say(el, tell("arena.connection_lost"), "error");
     return;
   }
-  const known = await fetch(api(`battles/${encodeURIComponent(there.id)}`)).catch(() => null);
+  const within = { signal: AbortSignal.timeout(SILENT_MS) };
+  const known = await fetch(api(`battles/${encodeURIComponent(there.id)}`), within).catch(() => null);
   if (there !== battle || OVER.includes(there.state?.phase)) return;
   const own = known?.status === 404 && mine.whole(battle.id);
   if (own) {
@@ -312,11 +327,17 @@ function ask(move, payload, then) {
   if (pending) return;
   const re = asked += 1;
   missed = null;
-  const timer = setTimeout(() => giveUp("arena.no_answer"), SLOW_MS);
+  const timer = setTimeout(() => {
+    const { of, at } = pending;
+    giveUp("arena.no_answer");
+    // The battle itself may tell that the move has come.
+    if (of && of === battle?.id && at !== battle.state?.version) draw();
+  }, SLOW_MS);
   // Gradio tells nobody that a move was refused, as where the sign-in has ended.
   setTimeout(() => pending?.payload.re === re && watchHost(), LATE_MS);
   const link = led ? { link: `${led.study}/${led.rater}` } : {};
-  pending = { payload: { ...payload, ...link, session: me, re }, then, timer, of: battle?.id };
+  const meant = { of: battle?.id, at: battle?.state?.version };
+  pending = { payload: { ...payload, ...link, session: me, re }, then, timer, ...meant };
   unlock();
   move();
 }
@@ -566,6 +587,7 @@ function listen() {
   });
   el.stage.addEventListener("scroll", () => paintSwiped(el), { passive: true });
   document.addEventListener("visibilitychange", stepBack);
+  addEventListener("online", listenAnew);
   addEventListener("popstate", () => {
     if (led) return;
     const id = addressed();

@@ -144,7 +144,7 @@ class Source:
     names: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
-    comments: int = 0
+    signs_of_life: int = 0
     closed: bool = False
 
     async def follow(self, most: int = 10_000) -> None:
@@ -162,14 +162,15 @@ class Source:
     def _read(self, line: str) -> int:
         """1 where the line completes an event."""
         name, _, value = line.partition(": ")
-        if name == "event":
+        if line in ("event: alive", "data: {}"):
+            self.signs_of_life += name == "event"
+        elif name == "event":
             self.names.append(value)
         elif name == "data":
             self.bodies.append(json.loads(value))
         elif name == "id":
             self.ids.append(value)
             self.last = value
-        self.comments += line.startswith(":")
         return int(name == "id")
 
     def text(self, seat: str, turn: int = 0) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
-from tests.running import App, running
+from tests.running import App, running, wait_until
 from tests.web.test_links import battle, played
 from tests.web.test_page import BETTER, OPEN, VOTE_OUT, ask, enter, new_page, vote
 
@@ -357,6 +357,55 @@ def test_a_tab_that_is_not_looked_at_takes_no_connection_from_others(page: Any, 
         page.wait_for_selector(DECIDED)
         shows_its_own_replies(page, app)
         page.click("#new-battle")
+
+
+SILENT = """() => {
+  const { setTimeout } = globalThis;
+  globalThis.sources = [];
+  globalThis.silences = [];
+  globalThis.EventSource = class extends EventSource {
+    constructor(url) { super(url); sources.push(this); }
+    addEventListener(name, then) { super.addEventListener(name, (event) => this.deaf || then(event)); }
+  };
+  globalThis.setTimeout = (then, ms, ...more) => {
+    if (ms === 16_000) silences.push(then);
+    return ms === 16_000 ? 0 : setTimeout(then, Math.min(ms, globalThis.most ?? ms), ...more);
+  };
+}"""
+"""What waits for the end of a silence is kept, and streams can be cut so that nobody is told."""
+DEAF = "sources.at(-1).deaf = true"
+
+
+def test_a_connection_that_dies_without_a_word_is_noticed(page: Any, app: App) -> None:
+    page.evaluate(SILENT)
+    ask(page, "Who is still there?")
+    page.wait_for_selector(VOTE_OUT)
+    page.wait_for_function("was => silences.length > was", arg=page.evaluate("silences.length"))
+    page.evaluate(DEAF)
+    votes = len(app.votes())
+    vote(page, VOTE_OUT)
+    wait_until(lambda: len(app.votes()) > votes, "the vote is counted")
+    page.evaluate("silences.at(-1)()")
+    page.wait_for_selector(BETTER)
+    page.evaluate(DEAF)
+    vote(page, BETTER)
+    wait_until(lambda: len(app.votes()) > votes + 2, "the vote is counted")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector(DECIDED)
+    followed = page.evaluate("sources.length")
+    page.evaluate("silences.at(-1)()")
+    assert page.evaluate("sources.length") == followed, "nothing more is to come"
+
+
+def test_a_vote_whose_answer_was_lost_is_not_asked_for_again(page: Any, app: App) -> None:
+    page.evaluate(SILENT)
+    page.evaluate("globalThis.most = 3000")
+    ask(page, "Was it heard?")
+    page.wait_for_selector(VOTE_OUT)
+    page.route(MOVES, lambda route: route.fetch() and None)
+    vote(page, VOTE_OUT)
+    page.wait_for_selector(BETTER)
+    assert not page.get_attribute("#status", "data-kind")
 
 
 def told_so_far(url: str) -> str:

@@ -198,7 +198,7 @@ class Deaf(MemoryFeed):
 def test_silence_is_filled_with_signs_of_life_until_the_end_is_known(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         async with followed(client) as (path, seen):
-            await eventually(lambda: seen.comments > 1)
+            await eventually(lambda: seen.signs_of_life > 1)
             await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
         assert seen.names[-1] == "finished"
 
@@ -258,8 +258,8 @@ def test_a_stream_outlives_a_store_that_is_away_for_a_while(tmp_path: Path) -> N
 
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         async with followed(client) as (path, seen):
-            store.away, before = True, seen.comments
-            await eventually(lambda: seen.comments > before + 2)
+            store.away, before = True, seen.signs_of_life
+            await eventually(lambda: seen.signs_of_life > before + 2)
             store.away = False
             await client.post(f"{path}/votes", json={"round": 1, "judgement": "tie"})
         assert seen.names[-1] == "finished"

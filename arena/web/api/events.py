@@ -31,6 +31,8 @@ LAST = {"decided": "finished", "void": "void"}
 HALF = 0.5
 """An elimination and what follows it are one event of the feed; the first has its number less
 this, so that a stream can be resumed between them."""
+ALIVE = format_sse_event(event="alive", data_str="{}")
+"""Without an id of its own, and no comment, which browsers show to no script."""
 BODY = "http.response.body"
 STRAIGHT = "arena.straight"
 """In a scope: what sends to the browser past all layers in between."""
@@ -40,7 +42,7 @@ LastEventId = Annotated[
     str,
     Header(alias="Last-Event-ID", max_length=64, description="Go on after the event with this id."),
 ]
-NAMES = ("round", "gate", "token", "eliminated", "finished", "void")
+NAMES = ("round", "gate", "token", "eliminated", "finished", "void", "alive")
 EVENT = {
     "type": "object",
     "properties": {
@@ -59,9 +61,10 @@ STREAM = """Server-sent events from the start of a battle, or after `Last-Event-
 - `token`: `pieces` of text to append, each with its `seat` and `turn`, the prompt's number from 0;
   with `anew` they are all text there is, in the place of what came before;
 - `eliminated`: `seats` that were voted out;
-- `finished` or `void`: the battle is over and the stream ends; asked again, it answers 204.
+- `finished` or `void`: the battle is over and the stream ends; asked again, it answers 204;
+- `alive`: each few seconds, where nothing else is told, a sign of life without an id.
 
-All but `token` have the `state` of the battle. A comment each few seconds is a sign of life.
+All but `token` and `alive` have the `state` of the battle.
 The models of a battle that is not `unattended` are stopped when nobody follows it."""
 
 
@@ -112,7 +115,7 @@ async def _messages(referee: Referee, battle_id: str, after: float) -> AsyncGene
             async for told in batches:
                 batch = told
                 if not batch:
-                    yield format_sse_event(comment="still here")
+                    yield ALIVE
                     if (now := await _now(referee, battle_id)) is None:
                         continue
                     if now.phase in OVER:
