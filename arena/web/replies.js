@@ -24,7 +24,8 @@ async function copied(text) {
   } catch {
     const field = make("textarea", { style: "position: fixed; opacity: 0" });
     field.value = text;
-    document.body.append(field);
+    // Beneath an open dialog nothing can be selected.
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
     field.select();
     const done = document.execCommand("copy");
     field.remove();

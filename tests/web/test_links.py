@@ -215,6 +215,13 @@ def test_a_link_says_prompt_format_and_number_of_models(page: Any, app: App) -> 
     assert page.input_value(PROMPT) == "How?" and not battle(page)
 
 
+PLAIN = """() => {
+  navigator.clipboard.writeText = async () => { throw new Error("not safe"); };
+  document.addEventListener("copy", () => { globalThis.taken = document.activeElement.value; });
+}"""
+"""As at an address without https: the clipboard takes only what is selected."""
+
+
 def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     page: Any, app: App, browser: Any
 ) -> None:
@@ -238,6 +245,10 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     page.reload()
     page.click("#share")
     assert page.input_value("#share-link") == link, "it is known to this browser"
+    page.evaluate(PLAIN)
+    page.click("#share-copy")
+    page.wait_for_selector("#share-said:has-text('Copied')")
+    assert page.evaluate("globalThis.taken") == link
 
     stranger = browser.new_context(java_script_enabled=False, locale="de-DE").new_page()
     asked: list[str] = []
