@@ -4,6 +4,7 @@
 
 const SLOW_MS = 20_000;
 const LATE_MS = 1000;
+const SLOWEST = 10; // bytes a millisecond of a line over which images still come
 const SILENT_MS = 16_000; // three signs of life
 const RETRY_MS = 2000;
 const PAINT_MS = 120;
@@ -327,12 +328,13 @@ function ask(move, payload, then) {
   if (pending) return;
   const re = asked += 1;
   missed = null;
+  const weight = payload.images?.join("").length ?? 0;
   const timer = setTimeout(() => {
     const { of, at } = pending;
-    giveUp("arena.no_answer");
+    giveUp(weight ? "arena.images_slow" : "arena.no_answer");
     // The battle itself may tell that the move has come.
     if (of && of === battle?.id && at !== battle.state?.version) draw();
-  }, SLOW_MS);
+  }, SLOW_MS + weight / SLOWEST);
   // Gradio tells nobody that a move was refused, as where the sign-in has ended.
   setTimeout(() => pending?.payload.re === re && watchHost(), LATE_MS);
   const link = led ? { link: `${led.study}/${led.rater}` } : {};
@@ -368,7 +370,7 @@ function settle(answer) {
 
 function open() {
   const format = el.formats.querySelector("input:checked")?.value ?? "";
-  say(el, "");
+  say(el, images.length ? tell("arena.images_sent") : "");
   const temperature = el.temperature.value === "" ? null : el.temperature.valueAsNumber;
   opened({ prompt: el.prompt.value, format, size: Number(el.models.value), system: el.system.value, temperature, images });
 }

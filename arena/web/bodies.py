@@ -31,6 +31,9 @@ ROOM_FOR_IMAGES = 32 * 1024**2
 WHOLE_S = 30.0
 """How long a body may take to come; 100 kB on a slow phone take ten seconds."""
 
+SLOWEST = 10_000
+"""Bytes a second at which a body that is larger than others may be goes on to come."""
+
 LINGER_S = 2.0
 """How long the rest of a refused body is read and thrown away. Closed at once, the connection
 would be reset, and the answer lost with it."""
@@ -86,7 +89,7 @@ class Bodies:
         room = ROOM_FOR_IMAGES if large else ROOM
         more = True
         try:
-            async with asyncio.timeout(WHOLE_S):
+            async with asyncio.timeout(WHOLE_S + (length / SLOWEST if large else 0)):
                 while more:
                     message = await receive()
                     piece = message.get("body", b"")

@@ -403,6 +403,17 @@ def test_who_sends_a_byte_now_and_then_is_dropped_in_the_same_time(
     assert problem(dropped(address, begun, drop))[0] == 408
 
 
+@pytest.mark.parametrize("path", [PREDICT, "/api/arena/battles"])
+def test_images_may_take_as_long_as_they_do_over_a_slow_line(
+    monkeypatch: pytest.MonkeyPatch, address: tuple[str, int], path: str
+) -> None:
+    soon(monkeypatch)
+    monkeypatch.setattr(bodies, "SLOWEST", 300_000)
+    begun = time.monotonic()
+    told = problem(dropped(address, posted(path, b"Content-Length: 300000\r\n"), b" "))[0]
+    assert told == 408 and time.monotonic() - begun > 1
+
+
 @pytest.mark.parametrize("path", ["/gate", "/gate/start", PREDICT, "/api/arena/battles"])
 @pytest.mark.parametrize("length", [b"Content-Length: 4000\r\n", CHUNKED])
 def test_nor_is_anybody_waited_for_who_may_not_come_in(

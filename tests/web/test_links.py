@@ -161,10 +161,18 @@ def test_what_all_are_given_alike_is_asked_seen_and_shared_and_prints(page: Any,
     page.wait_for_selector("#send:not([disabled])")
     assert not battle(page), "nothing is asked without what could not be read"
     page.evaluate(SLOWLY)
+    page.evaluate(LONG)
+    held: list[Any] = []
+    page.route("**/run/predict*", lambda route: held.append(route))  # noqa: PLW0108
     page.set_input_files("#images", files)
     page.wait_for_selector("#send[disabled]")
     page.press(PROMPT, "Enter")
     page.evaluate("globalThis.read()")
+    page.wait_for_selector("#status:has-text('on their way')")
+    page.evaluate("over()")
+    page.wait_for_selector("#status[data-kind=error]:has-text('slow')")
+    held.pop().continue_()
+    page.unroute("**/run/predict*")
     page.wait_for_selector(VOTE_OUT)
     assert not page.locator("#images-chosen img").count()
     (sent,) = [body for body in bodies if "Be brief." in body]
@@ -215,6 +223,14 @@ def test_a_link_says_prompt_format_and_number_of_models(page: Any, app: App) -> 
     assert page.input_value(PROMPT) == "How?" and not battle(page)
 
 
+LONG = """() => {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (then, ms, ...more) => {
+    if (ms > 20_000) globalThis.over = then;
+    return ms > 20_000 ? 0 : setTimeout(then, ms, ...more);
+  };
+}"""
+"""What is waited for longer than for any move without images, is waited for until `over()`."""
 PLAIN = """() => {
   navigator.clipboard.writeText = async () => { throw new Error("not safe"); };
   document.addEventListener("copy", () => { globalThis.taken = document.activeElement.value; });
