@@ -15,6 +15,7 @@ const HELD = "arena-battle";
 const TYPED = "arena-typed";
 const FORM = ["prompt", "format", "models", "system", "temperature"];
 const EVENTS = ["round", "gate", "token", "eliminated", "finished", "void", "alive"];
+const READ = ["voting", ...OVER];
 const api = (path) => new URL(`api/arena/${path}`, document.baseURI);
 
 let el = null;
@@ -226,14 +227,14 @@ async function repaint() {
         if (there?.state) stale = !paintTexts(el, there);
       });
       if (!there?.state) continue;
-      if (!stale && there === battle && there.state.phase === "voting") openVoting();
+      if (!stale && there === battle && READ.includes(there.state.phase)) openVoting();
     }
   } finally {
     painting = false;
   }
 }
 
-// Every reply is read from its beginning; of one whose end was not in view that is told.
+// Every reply is read from its beginning, also of a battle that is over; of one whose end was not in view that is told.
 async function openVoting() {
   const there = battle;
   if (there.opened !== turnOf(there.state)) {
@@ -601,7 +602,10 @@ function listen() {
   el.mineClear.addEventListener("click", () => { mine.keep([]); paintMine(el, visit); });
   listenToShare(el, ask, () => battle?.id);
   listenToStudy();
-  addEventListener("resize", () => battle?.state && fit(el));
+  addEventListener("resize", () => {
+    if (battle?.state) fit(el);
+    paintSwiped(el);
+  });
   for (const [seat, pane] of el.panes) {
     pane.voteOut.addEventListener("click", once(() => vote("drop", seat)));
     pane.better.addEventListener("click", once(() => better(seat)));

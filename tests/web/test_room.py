@@ -170,6 +170,16 @@ def test_long_replies_have_the_height_there_is_tell_what_was_not_read_and_scroll
     assert scrolled == shown > heights[0]
     assert vote(desk, VOTE_OUT) == "A", "and whoever has not read on may vote"
     desk.wait_for_selector(BETTER)
+    vote(desk, BETTER)
+    desk.wait_for_selector(".unmasked h2")
+    desk.reload()
+    desk.wait_for_selector(".unmasked h2")
+    desk.wait_for_function(
+        """() => {
+          const box = document.querySelector("#pane-b .reply");
+          return box.scrollHeight > box.clientHeight && box.scrollTop === 0;
+        }"""
+    )
 
 
 def test_the_focus_stays_in_the_battle_and_only_its_events_are_announced(desk: Any) -> None:
@@ -277,8 +287,11 @@ def test_no_verdict_comes_to_stand_where_stop_was(phone: Any, desk: Any, site: S
 def test_one_pane_fills_the_phone_with_its_vote_in_view_and_nothing_too_small_to_touch(
     phone: Any,
 ) -> None:
+    phone.set_viewport_size({"width": 844, "height": 390})
     ask(phone, "Tell me something long.")
     phone.wait_for_selector(VOTE_OUT)
+    phone.set_viewport_size(PHONE)
+    phone.wait_for_selector("#seats button:first-child[aria-current=true]")
     box = phone.locator("#pane-a").bounding_box()
     assert box["width"] > 0.85 * PHONE["width"]
     assert phone.locator("#vote-out-a").bounding_box()["y"] < PHONE["height"] - 40
