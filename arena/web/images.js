@@ -8,7 +8,7 @@ let reading = 0; // choices whose files are still being read
 
 // The chosen files, each as base64 of a JPEG; what is no image is left out.
 async function readImages(files) {
-  const read = await Promise.all(files.slice(0, MOST_IMAGES).map((file) => smaller(file).catch(() => null)));
+  const read = await Promise.all(files.map((file) => smaller(file).catch(() => null)));
   return read.filter(Boolean);
 }
 
@@ -29,7 +29,9 @@ async function smaller(file) {
 // What will be sent, to be looked at and taken back. Told of each change, of whether all that was
 // chosen is in it, and, by nothing, that more is being read.
 function listenToImages(el, told) {
+  let all = [];
   const paint = (images, whole) => {
+    all = images;
     told(images, whole);
     el.imagesChosen.hidden = !images.length;
     el.imagesChosen.replaceChildren(...images.map((data, index) => {
@@ -43,11 +45,14 @@ function listenToImages(el, told) {
     const files = [...el.images.files];
     reading += 1;
     told();
-    const images = await readImages(files);
+    const taken = files.slice(0, MOST_IMAGES - all.length);
+    const read = await readImages(taken);
     reading -= 1;
     el.images.value = "";
-    const whole = images.length === Math.min(files.length, MOST_IMAGES);
-    if (!whole) say(el, tell("arena.images_unread"), "error");
+    const images = [...all, ...read].slice(0, MOST_IMAGES);
+    const whole = images.length === all.length + files.length;
+    const why = read.length < taken.length ? "arena.images_unread" : "arena.images_most";
+    if (!whole) say(el, tell(why, { most: MOST_IMAGES }), "error");
     paint(images, whole);
   });
   return paint;

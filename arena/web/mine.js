@@ -39,8 +39,7 @@ const mine = {
   },
 
   keep(entries) {
-    hold(() => localStorage, KEPT, JSON.stringify(entries.slice(0, MOST_KEPT)));
-    this.spare(entries, MOST_WHOLE);
+    this.fit(KEPT, JSON.stringify(entries.slice(0, MOST_KEPT)), entries);
   },
 
   // State, texts and names of a battle, where it is kept whole.
@@ -48,14 +47,16 @@ const mine = {
     return kept(WHOLE + id);
   },
 
-  // A browser that is full keeps fewer of them.
   keepWhole({ id, state, texts: own, names }) {
-    const entries = this.all();
-    const text = JSON.stringify({ id, state, texts: own, names });
-    for (let most = MOST_WHOLE; most && this.find(id); most = Math.floor(most / 2)) {
+    if (this.find(id)) this.fit(WHOLE + id, JSON.stringify({ id, state, texts: own, names }), this.all());
+  },
+
+  // A browser that is full keeps fewer of them whole.
+  fit(key, text, entries) {
+    for (let most = MOST_WHOLE; most; most = Math.floor(most / 2)) {
       this.spare(entries, most);
-      hold(() => localStorage, WHOLE + id, text);
-      if (this.whole(id)) return;
+      hold(() => localStorage, key, text);
+      if (hold(() => localStorage, key) === text) return;
     }
   },
 

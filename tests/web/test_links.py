@@ -117,7 +117,12 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     page.reload()
     page.wait_for_selector(".unmasked h2")
     page.click("#new-battle")
-    page.click("#mine-list button")
+    page.evaluate(FULL)
+    there = played(page, "Name a fruit that is blue.")
+    page.wait_for_function("id => localStorage[`arena-battle:${id}`]", arg=there)
+    assert "blue" in page.evaluate("localStorage['arena-battles']")
+    page.click("#new-battle")
+    page.click("#mine-clear")
     page.wait_for_selector("#mine", state="hidden")
 
 
@@ -128,6 +133,21 @@ LINES = """(part) => {
 }"""
 """How many lines its text takes."""
 
+FULL = """() => {
+  const old = [...Array(40).keys()].map((id) => ({ id: `old${id}`, at: 1, prompt: "Why?" }));
+  const all = [...JSON.parse(localStorage["arena-battles"]), ...old];
+  localStorage["arena-battles"] = JSON.stringify(all);
+  let size = 100_000;
+  for (let n = 0; size > 1; n = (n + 1) % 40) {
+    const key = `arena-battle:old${n}`;
+    try {
+      localStorage[key] = (localStorage[key] ?? "") + "x".repeat(size);
+    } catch {
+      size /= 2;
+    }
+  }
+}"""
+"""No browser keeps more than this."""
 SLOWLY = """() => {
   const now = createImageBitmap;
   const told = new Promise((resolve) => { globalThis.read = resolve; });
@@ -160,6 +180,18 @@ def test_what_all_are_given_alike_is_asked_seen_and_shared_and_prints(page: Any,
     assert "no image" in page.inner_text("#status")
     page.wait_for_selector("#send:not([disabled])")
     assert not battle(page), "nothing is asked without what could not be read"
+    chosen = page.locator("#images-chosen img")
+    page.set_input_files("#images", [{**files[0], "buffer": b"no image"}])
+    page.wait_for_selector("#status[data-kind=error]")
+    assert chosen.count() == 1, "what cannot be read takes nothing away"
+    page.set_input_files("#images", files * 3)
+    page.wait_for_selector("#status:has-text('at most 3')")
+    assert chosen.count() == 3, "what is chosen comes to what is there"
+    for left in (2, 1, 0):
+        page.locator("#images-chosen button").first.click()
+        page.wait_for_function(
+            "n => document.querySelectorAll('#images-chosen img').length === n", arg=left
+        )
     page.evaluate(SLOWLY)
     page.evaluate(LONG)
     held: list[Any] = []
