@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from arena.adapters.battles import CALM_S, MemoryBattles
 from arena.adapters.feed import MemoryFeed
@@ -16,6 +17,7 @@ from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import StoreFault
 from arena.core.ports import Event
+from arena.web.api.events import EventStream, Straight
 from tests.playing import Table, eventually
 from tests.web.calling import MAKERS, Play, Source, called, opened, voting
 
@@ -97,6 +99,8 @@ async def halfway(client: httpx.AsyncClient, at: Table) -> tuple[str, Source]:
     seen = Source(client, path)
     while not all(seen.text(seat) for seat in "ABC"):
         await seen.follow(most=1)
+    # One that comes there later would be held for good.
+    await host.wait_for(lambda: host.stats.held == 3)
     host.clear_faults()
     return path, seen
 
@@ -145,6 +149,40 @@ def test_who_comes_back_to_a_battle_that_had_left_memory_gets_its_text_anew(
             assert not any(body.get("anew") for body in whole.bodies)
 
     called(tmp_path, scene, battles=battles, feed=feed)
+
+
+def test_a_stream_gets_out_where_a_layer_keeps_the_head_until_there_is_a_body() -> None:
+    """And what follows passes by that layer."""
+    sent: list[Message] = []
+    passed: list[str] = []
+
+    async def told() -> AsyncIterator[bytes]:
+        for word in (b"retry: 1", b"one", b"two"):
+            yield word
+
+    async def layer(scope: Scope, receive: Receive, send: Send) -> None:
+        kept: list[Message] = []
+
+        async def late(message: Message) -> None:
+            kept.append(message)
+            passed.append(message["type"])
+            if message["type"] == "http.response.body":
+                for each in kept:
+                    await send(each)
+                kept.clear()
+
+        await EventStream(told(), media_type="text/event-stream")(scope, receive, late)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    asyncio.run(Straight(layer)({"type": "http"}, receive, send))
+    assert [message["type"].rpartition(".")[2] for message in sent] == ["start", *["body"] * 4]
+    assert [message["body"] for message in sent[1:]] == [b"retry: 1", b"one", b"two", b""]
+    assert passed == ["http.response.start", "http.response.body"]
 
 
 def test_who_hangs_up_is_no_viewer_any_more(play: Play) -> None:

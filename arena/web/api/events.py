@@ -217,19 +217,19 @@ def _out(state: State) -> set[str]:
 
 class EventStream(StreamingResponse):
     """It ends as soon as the browser hangs up, not at the next failed send: viewers are counted.
-    Its head goes out through all layers of the app; none of these changes what follows, which
-    takes the short way where the server has one."""
+    Its head and its first words go out through all layers of the app, as one may keep the head
+    until then; none of these changes what follows, which takes the short way where there is one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def tell() -> None:
             begun = {"status": self.status_code, "headers": self.raw_headers}
             await send({"type": "http.response.start", **begun})
-            straight: Send = scope.get(STRAIGHT, send)
-            messages = cast("AsyncGenerator[bytes, None]", self.body_iterator)
+            messages, way = cast("AsyncGenerator[bytes, None]", self.body_iterator), send
             async with aclosing(messages):
                 async for message in messages:
-                    await straight({"type": BODY, "body": message, "more_body": True})
-            await straight({"type": BODY, "body": b"", "more_body": False})
+                    await way({"type": BODY, "body": message, "more_body": True})
+                    way = scope.get(STRAIGHT, send)
+            await way({"type": BODY, "body": b"", "more_body": False})
 
         await until_gone(tell(), receive)
 
