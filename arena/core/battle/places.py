@@ -34,6 +34,7 @@ _AFTER = (
     ",.;:!?)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011\u300b\u3001\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u2026\u061f"
     + _QUOTES
 )
+_DRESSES = "\"'*_`\u201c\u2018\u00ab\u201e\u300c\u300e\u300a\u3010"
 _UNSPACED = "\u0e00"
 LONGEST_ROLE = len("assistant")
 _ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGNORECASE)
@@ -63,15 +64,18 @@ class Place:
         if begun:
             before = self._tail if self._tail.strip() else self.before + self._tail
             before = f"{self.before}\n" if self.fresh else before
-        if kind in THINKING:
-            itself = not begun or _unnamed(before, after, last=last)
+        # What closes is what its opening was.
+        opened = "/" in raw and raw.replace("/", "") in self._named
+        if kind is Kind.CLOSES and opened:
+            itself = not begun or _ends_thought(before, after, last=last)
+        elif kind in THINKING:
+            itself = not begun or _unnamed(before, after, kind, last=last)
         elif kind in TOKENS or kind is Kind.STRIKES:
             known = kind is not Kind.WORD or key_of(raw) in own
             itself = _stands(before, kind, after, known=known, last=last)
         else:
             return True
-        # What closes is what its opening was.
-        if "/" in raw and raw.replace("/", "") in self._named:
+        if opened and kind not in THINKING:
             return False
         if itself is False:
             self._named.add(raw)
@@ -100,13 +104,45 @@ def _in_prose(before: str, after: str) -> bool:
     return bool(word) and (word in _AFTER or goes_on) and set_off
 
 
-def _unnamed(before: str, after: str, *, last: bool) -> bool | None:
-    """Not a word of its sentence, by what is right before it and after it."""
+def _unnamed(before: str, after: str, kind: Kind, *, last: bool) -> bool | None:
+    """A tag of thinking is no word of its sentence, by what is right before it and after it."""
     if before.endswith("\n") or _ended(before):
         return True
     if not (after or last):
         return None
-    return not (_set_off(before, after) and (after[:1] in f" \t{_AFTER}" or _unspaced(after[:1])))
+    if not (_set_off(before, after) and (after[:1] in f" \t{_AFTER}" or _unspaced(after[:1]))):
+        return True
+    if before[-1:] in _QUOTES and after[:1] == before[-1:]:
+        return False
+    return _begins(after, kind, last=last)
+
+
+def _ends_thought(before: str, after: str, *, last: bool) -> bool | None:
+    """The end of thinking that names its beginning, as thinking about the prompt may: in a line of
+    its own, or where a sentence ended. Many write `<think>...</think>` in one."""
+    if before.endswith("\n"):
+        rest = after.lstrip(" \t")
+        return rest.startswith("\n") if rest else (True if last else None)
+    if not _ended(before) or before.rstrip().endswith(("..", "\u2026")):
+        return False
+    return _begins(after, Kind.CLOSES, last=last)
+
+
+def _begins(after: str, kind: Kind, *, last: bool) -> bool | None:
+    """So thinking begins, or the reply behind it, and no sentence goes on."""
+    rest = after.lstrip(" \t")
+    inner = rest.lstrip(_DRESSES)
+    if not (inner or last or len(after) >= LOOK):
+        return None
+    if kind is Kind.OPENS:
+        return inner[:1].isupper() or rest.startswith("\n")
+    if mark := MARK.match(rest):
+        return kind_of(mark.group()) is not None
+    if undecided(rest[: LONGEST + 1]) and not last:
+        return None
+    dressed = rest != inner and not inner[:1].isspace()
+    sign = inner[:1].isupper() or inner[:1].isdigit() or _unspaced(inner[:1])
+    return bool(inner) and (dressed or sign or rest.startswith(("#", "\n")))
 
 
 def _stands(before: str, kind: Kind, after: str, *, known: bool, last: bool) -> bool | None:

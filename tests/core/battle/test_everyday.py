@@ -66,6 +66,11 @@ WHOLE = {
     "ระบบจบอย่างไร": "โมเดลใช้<eos>เพื่อจบ",
     "Где конец?": "Декодер пишет, пока не встретит <eos>. Потом стоп.",
     "How does R1 reason?": "It writes between <think> and </think> first. Then it answers.",
+    "Where does R1 think?": "It puts that in <think>...</think>\n\nThen it answers.",
+    "How does a reasoner stop?": "It goes on until </think> appears. Then it answers.",
+    "How does it know to stop?": 'By "</think>" or **</think>** alone, not (</think>). So it ends.',
+    "What does R1 write last?": "It writes </think>",
+    "R1怎么思考?": "它先写<think>再写</think>然后回答。",
     "Is 91 prime? Explain.": "**Reasoning:** 91 is 7 times 13.\n\n**Answer:** No.",
     "Ist 91 eine Primzahl?": "Reasoning: 91 ist 7 mal 13.\nAnswer: Nein.",
     "What did Hamlet feel?": "Thoughts: To be or not to be.\n\nResponse: He does nothing.",
@@ -176,6 +181,40 @@ def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over()
     assert splitter.feed(f"{NIGHT}\n### User:\nid, name\n") == [Text(f"{NIGHT}\n")]
     assert splitter.feed("word " * 200) == [Text("### User:\nid, name\n" + "word " * 200)]
     assert parted(f"{NIGHT}\nUSER:", cut=True)[1] == f"{NIGHT}\nUSER:", "ended by its length"
+
+
+UNOPENED = {
+    "用户在问首都，我来回答</think>巴黎是首都": "巴黎是首都",
+    f"Hmm so I answer </think> {NIGHT}": NIGHT,
+    f"I say </think> \n\n{NIGHT}": NIGHT,
+    "Hmm so I'd say: </think>**Sun** x": "**Sun** x",
+    'Hmm so I say </think> "Sun" x': '"Sun" x',
+    "Hmm so I say </think> # Sun": "# Sun",
+    f"The user said <think> is a tag. I plan.\n</think>\n\n{NIGHT}": NIGHT,
+    f"The user said <think> is a tag. I plan.</think>{NIGHT}": NIGHT,
+    f"They name <think> and </think> too. I plan.\n</think>\n\n{NIGHT}": NIGHT,
+    "我想：<think>用户问首都。</think>巴黎是首都": "巴黎是首都",
+    f"Hm ◁/think▷ {NIGHT}": NIGHT,
+    f"Hm [/THINK] {NIGHT}": NIGHT,
+    f"Hm <|end_of_thought|> <|begin_of_solution|>{NIGHT}<|end_of_solution|>": NIGHT,
+}
+OPENED = {
+    f"Let me think: <think> Hm. </think> {NIGHT}": (" Hm. ", f"Let me think:  {NIGHT}"),
+    f"Sure, <think> \nHm. </think> {NIGHT}": (" \nHm. ", f"Sure,  {NIGHT}"),
+}
+
+
+@pytest.mark.parametrize("text", UNOPENED)
+def test_thinking_that_nothing_opened_is_none_of_the_reply(text: str) -> None:
+    for size in (len(text), 3, 1):
+        _, reply, splitter = _in_pieces(text, size, "Why?")
+        assert (reply, splitter.unopened) == (UNOPENED[text], True)
+
+
+@pytest.mark.parametrize("text", OPENED)
+def test_thinking_within_a_line_is_none_of_the_reply(text: str) -> None:
+    for size in (len(text), 3, 1):
+        assert _in_pieces(text, size, "Why?")[:2] == OPENED[text]
 
 
 HEADED = {
