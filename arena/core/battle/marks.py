@@ -73,8 +73,9 @@ def undecided(rest: str) -> bool:
     return len(rest) <= LONGEST and bool(_MAY_BECOME.fullmatch(key_of(rest.rstrip(" "))))
 
 
-def meant(prompts: Iterable[str]) -> frozenset[Kind]:
-    """Kinds of marks that the prompts are about, so that in replies they are ordinary text."""
+def meant(prompts: Iterable[str], own: Iterable[str] = ()) -> frozenset[Kind]:
+    """Kinds of marks that the prompts are about, so that in replies they are ordinary text. own:
+    marks of the model's template."""
     asked = "\n".join(prompts)
     kinds = {kind_of(mark) for mark in MARK.findall(asked)}
     about = {Kind.STRIKES} if Kind.STRIKES in kinds or _ABOUT["strikes"].search(asked) else set()
@@ -82,7 +83,8 @@ def meant(prompts: Iterable[str]) -> frozenset[Kind]:
         about |= {Kind.LABEL}
     if kinds & {Kind.WEIGHS} or _ABOUT["weighing"].search(asked.lower()):
         about |= {Kind.WEIGHS}
-    if _ABOUT["markup"].search(asked):
+    tags = any(kind_of(mark) and not kind_of(mark, {Kind.TAG}) for mark in own)
+    if _ABOUT["markup"].search(asked) and not tags:
         about |= {Kind.TAG}
     if kinds & THINKING or _ABOUT["thinking"].search(asked):
         about |= THINKING

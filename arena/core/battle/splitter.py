@@ -42,7 +42,7 @@ class Splitter:
         weighs: bool = False,
         own: Collection[str] | None = None,
     ) -> None:
-        self._text = meant(prompts) - ({Kind.TAG} if "<thought>" in (own or ()) else set())
+        self._text = meant(prompts, own or ())
         self._labels = Kind.LABEL not in self._text
         about = self._text & {Kind.OPENS, Kind.WEIGHS, Kind.LABEL}
         self._words = Words(

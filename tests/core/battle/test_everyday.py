@@ -217,6 +217,27 @@ def test_thinking_within_a_line_is_none_of_the_reply(text: str) -> None:
         assert _in_pieces(text, size, "Why?")[:2] == OPENED[text]
 
 
+TAGGED = f"<reasoning>\nHm.\n</reasoning>\n<answer>\n{NIGHT}\n</answer>"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "own"),
+    [
+        ("Suggest tags for my photo", None),
+        ("Draw a sun as SVG", None),
+        ("Write XML", of_template("{{ .Prompt }}<reasoning>")),
+        ("HTML, please", of_template("<Reflection></Reflection>")),
+    ],
+)
+def test_what_a_model_thinks_in_tags_is_thought_where_the_prompt_is_about_others(
+    prompt: str, own: Collection[str] | None
+) -> None:
+    for size in (len(TAGGED), 3, 1):
+        thinking, reply, _ = _in_pieces(TAGGED, size, prompt, own=own, weighs=True)
+        assert (thinking.strip(), reply.strip()) == ("Hm.", NIGHT)
+    assert parted(TAGGED, prompts=("Mark it up with <b>, please",))[0] == ""
+
+
 HEADED = {
     "**Thinking:** Hm.\n\n**Answer:** " + NIGHT: (" Hm.\n", NIGHT),
     "Thought process:\nHm.\nFinal answer:\n" + NIGHT: ("\nHm.", NIGHT),
