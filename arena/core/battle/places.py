@@ -38,6 +38,11 @@ _DRESSES = "\"'*_`\u201c\u2018\u00ab\u201e\u300c\u300e\u300a\u3010"
 _UNSPACED = "\u0e00"
 LONGEST_ROLE = len("assistant")
 _ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGNORECASE)
+_CHANNEL = re.compile(r" ?(?:(?:analysis|commentary|final)(?: to=|\s*<)|thought\n)")
+LONGEST_CHANNEL = len(" commentary to=")
+_ITEM = re.compile(r"(?:^|\n)[-*+\u2022] $")
+_ANSWERS = re.compile(r"(?i)\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|model)\|>")
+"""What is behind them the model writes."""
 
 
 class Place:
@@ -71,8 +76,7 @@ class Place:
         elif kind in THINKING:
             itself = not begun or _unnamed(before, after, kind, last=last)
         elif kind in TOKENS or kind is Kind.STRIKES:
-            known = kind is not Kind.WORD or key_of(raw) in own
-            itself = _stands(before, kind, after, known=known, last=last)
+            itself = _stands(before, raw, after, own=key_of(raw) in own, last=last)
         else:
             return True
         if opened and kind not in THINKING:
@@ -145,39 +149,65 @@ def _begins(after: str, kind: Kind, *, last: bool) -> bool | None:
     return bool(inner) and (dressed or sign or rest.startswith(("#", "\n")))
 
 
-def _stands(before: str, kind: Kind, after: str, *, known: bool, last: bool) -> bool | None:
+def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool | None:
     """A control token is here as itself; None while what decides that is to come. before: empty
-    where the reply begins. known: ordinary text has no such mark, or the model's template does."""
-    last = last or len(after) >= LOOK
+    where the reply begins. own: the model's template has it."""
+    kind, last = kind_of(raw), last or len(after) >= LOOK
+    known = kind is not Kind.WORD or own
+    """Ordinary text has no such mark."""
     beside = before[-1:]
     if not (after or last) and beside in _QUOTES:
         return None
     touches = not beside.isspace() and not _set_off(before, after)
     if known and beside and touches:
         return True
+    if (header := _is_header(kind, after, last=last)) is not False:
+        return header
     if (follows := _follows(after, last=last)) is None:
         return None
-    above = before.rstrip()[-1:]
-    free = (before.endswith("\n") and above not in _OPENS) or _ended(before)
+    free = (before.endswith("\n") and before.rstrip()[-1:] not in _OPENS) or _ended(before)
     if follows == "turn":
         return True
     if follows == "end":
-        return (free or _unspaced(beside)) if known else _ended(before)
+        if kind is Kind.WORD and not own:
+            return _ended(before)
+        last_word = own and kind is not Kind.WORD and not _ITEM.search(before)
+        return free or _unspaced(beside) or last_word
+    if own and _ANSWERS.fullmatch(key_of(raw)):
+        kind = Kind.ASKS
+    return _is_apart(before, kind, after, free=free, known=known, own=own)
+
+
+def _is_header(kind: Kind | None, after: str, *, last: bool) -> bool | None:
+    """A word of its template follows what begins a turn or a channel; None while it may."""
+    if kind is Kind.CHANNEL:
+        short = not last and len(after) < LONGEST_CHANNEL
+        return None if short else bool(_CHANNEL.match(after[:LONGEST_CHANNEL]))
+    if kind is not Kind.STARTS:
+        return False
+    short = not last and (not after or (after.isalpha() and len(after) <= LONGEST_ROLE))
+    return None if short else bool(_ROLE.match(after))
+
+
+def _is_apart(
+    before: str, kind: Kind | None, after: str, *, free: bool, known: bool, own: bool
+) -> bool:
+    """What is behind a token goes on with no sentence that it stands in. free: no sentence is
+    under way before it."""
     following, word = after[0], after.lstrip()[0]
+    begins = not word.islower()
     if word in _AFTER:
         return False
     if not before:
-        begins = kind in (Kind.STARTS, Kind.CHANNEL) or not following.isspace()
-        return begins or (known and not word.islower())
-    if kind is Kind.STARTS and after.isalpha() and len(after) <= LONGEST_ROLE and not last:
-        return None
-    if kind is Kind.STARTS and _ROLE.match(after):
-        return True
-    if kind is Kind.ASKS and free and not word.islower():
+        header = kind in (Kind.STARTS, Kind.CHANNEL) or not following.isspace()
+        return header or (known and begins)
+    if kind is Kind.ASKS and free and begins:
         return True
     if following == "\n":
-        return known and (free or _unspaced(beside))
-    return known and free and not following.isspace()
+        ended = own and after.startswith("\n\n") and before.rstrip()[-1:].isalnum()
+        return known and (free or _unspaced(before[-1:]) or ended)
+    ended = own and begins and not before.endswith("\n")
+    return known and free and (ended or not following.isspace())
 
 
 def _follows(after: str, *, last: bool) -> str | None:

@@ -15,6 +15,11 @@ from tests.core.battle.test_splitter import NIGHT, parted
 CHATML = of_template("<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n<|im_start|>assistant\n")
 ALPACA = of_template("{{ .System }}\n\n### Instruction:\n{{ .Prompt }}\n\n### Response:\n")
 VICUNA = of_template("{{ .System }} USER: {{ .Prompt }} ASSISTANT: ")
+LLAMA_2 = of_template("<s>[INST] <<SYS>>\n<</SYS>>\n\n{{ .Prompt }} [/INST] {{ .Response }}</s>")
+PHI = of_template("<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n{{ .Response }}<|end|>")
+R1 = of_template("<｜User｜>{{ .Prompt }}<｜Assistant｜>{{ .Response }}<｜end▁of▁sentence｜>")
+COMMAND = of_template("<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>{{ .Response }}")
+LLAMA_3 = of_template("<|start_header_id|>user<|end_header_id|>{{ .Prompt }}<|eot_id|>")
 BERT = of_template("[CLS] {{ .Prompt }} [SEP]")
 
 WHOLE = {
@@ -183,6 +188,51 @@ def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over()
     assert parted(f"{NIGHT}\nUSER:", cut=True)[1] == f"{NIGHT}\nUSER:", "ended by its length"
 
 
+OWN = (
+    (NIGHT, " <|im_end|> I am Qwen.", CHATML),
+    (NIGHT, " [/INST] I am Mistral.", LLAMA_2),
+    (NIGHT, "\n[/INST] I am Llama.", LLAMA_2),
+    (NIGHT, " </s> I am Llama.", LLAMA_2),
+    (NIGHT, " <|assistant|> I am Phi.", PHI),
+    (NIGHT, "\n<｜Assistant｜> I am DeepSeek.", R1),
+    (NIGHT, " <|CHATBOT_TOKEN|> I am Command.", COMMAND),
+    (NIGHT, " <|eot_id|> I am Llama.", LLAMA_3),
+    ("Paris", " <|im_end|>\n\nI am Qwen", CHATML),
+    ("Paris", " <|im_end|>", CHATML),
+    ("Paris", " </s>", LLAMA_2),
+    ("| a | b |", " <|im_end|>", CHATML),
+    ("`x`", " <|im_end|>", CHATML),
+    ("Paris:", "<|im_end|>", CHATML),
+    ("Sure:", "\n<|im_end|>", CHATML),
+)
+NAMED = (
+    ("A turn has an end. It is <|im_end|>, as said.", CHATML),
+    ("Here are the names.\n\n<|im_end|> Ends a turn.\n<|im_start|> Starts one.", CHATML),
+    ("Two marks:\n\n- <|im_start|>\n- <|im_end|>", CHATML),
+    ("It writes <|im_end|> and stops.", CHATML),
+    ("Qwen uses <|im_end|>\nLlama uses </s>, which is older.", CHATML),
+    ("| mark | use |\n|---|---|\n| <|im_end|> | Ends it |", CHATML),
+    ("The words end with [/INST] and then it answers.", LLAMA_2),
+)
+
+
+@pytest.mark.parametrize(("reply", "after", "own"), OWN)
+def test_a_mark_of_the_models_own_template_ends_its_reply_with_blanks_beside_it(
+    reply: str, after: str, own: Collection[str]
+) -> None:
+    for size in (len(reply + after), 3, 1):
+        _, said, splitter = _in_pieces(reply + after, size, "Why?", own=own)
+        assert said.rstrip() == reply and splitter.token in after
+
+
+@pytest.mark.parametrize(("text", "own"), NAMED)
+def test_a_mark_of_the_models_own_template_that_a_sentence_names_is_text(
+    text: str, own: Collection[str]
+) -> None:
+    for size in (len(text), 3, 1):
+        assert _in_pieces(text, size, "Why?", own=own)[:2] == ("", text)
+
+
 UNOPENED = {
     "用户在问首都，我来回答</think>巴黎是首都": "巴黎是首都",
     f"Hmm so I answer </think> {NIGHT}": NIGHT,
@@ -199,6 +249,8 @@ UNOPENED = {
     f"Hm <|end_of_thought|> <|begin_of_solution|>{NIGHT}<|end_of_solution|>": NIGHT,
 }
 OPENED = {
+    "Sun <|channel|>analysis<|message|>We think": ("We think", "Sun "),
+    "Sun <|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>": ("{}", "Sun "),
     f"Let me think: <think> Hm. </think> {NIGHT}": (" Hm. ", f"Let me think:  {NIGHT}"),
     f"Sure, <think> \nHm. </think> {NIGHT}": (" \nHm. ", f"Sure,  {NIGHT}"),
 }
