@@ -53,6 +53,7 @@ class Place:
         self.before, self.fresh, self.ends = "", True, 1
         self._tail = ""
         self._named: set[str] = set()
+        self._left_out = False
 
     def say(self, text: str) -> None:
         said = text.rstrip()
@@ -76,7 +77,9 @@ class Place:
         elif kind in THINKING:
             itself = not begun or _unnamed(before, after, kind, last=last)
         elif kind in TOKENS or kind is Kind.STRIKES:
-            itself = _stands(before, raw, after, own=key_of(raw) in own, last=last)
+            known = key_of(raw) in own or (not begun and self._left_out)
+            itself = _stands(before, raw, after, own=known, last=last)
+            self._left_out = self._left_out or bool(itself)
         else:
             return True
         if opened and kind not in THINKING:
@@ -151,7 +154,7 @@ def _begins(after: str, kind: Kind, *, last: bool) -> bool | None:
 
 def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool | None:
     """A control token is here as itself; None while what decides that is to come. before: empty
-    where the reply begins. own: the model's template has it."""
+    where the reply begins. own: the model's template has it, or the reply begins with others."""
     kind, last = kind_of(raw), last or len(after) >= LOOK
     known = kind is not Kind.WORD or own
     """Ordinary text has no such mark."""
@@ -196,11 +199,11 @@ def _is_apart(
     under way before it."""
     following, word = after[0], after.lstrip()[0]
     begins = not word.islower()
-    if word in _AFTER:
+    if word in _AFTER and (before or word not in _QUOTES or after.startswith("'")):
         return False
     if not before:
         header = kind in (Kind.STARTS, Kind.CHANNEL) or not following.isspace()
-        return header or (known and begins)
+        return header or own or (known and (begins or following == "\n"))
     if kind is Kind.ASKS and free and begins:
         return True
     if following == "\n":

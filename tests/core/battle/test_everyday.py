@@ -54,6 +54,9 @@ WHOLE = {
     "Explain how BERT works": "BERT puts [CLS] before the text and [SEP] after. It fills in [MASK].",
     "Which come first and last in BERT?": "First comes [CLS], last comes [SEP]",
     "What starts a BERT input?": "[CLS] does: it stands for the whole. Then comes the text.",
+    "What does <eo\u200bs> do?": "<eos>'s job is to end it.",
+    "Which marks end a turn?": "</s>, <|eot_id|> and others do.",
+    "What parts pages?": "<|endoftext|> does, as GPT-2 has it.",
     "What marks the end in seq2seq?": "<eos> marks the end. It begins with <bos>.",
     "List BERT's additions": "There are three.\n\n- [CLS] at the start\n- [SEP] between\n- [PAD]\n\nSo.",
     "How does a seq2seq model translate?": "It goes on until it writes <eos>. Then it stops.",
@@ -231,6 +234,31 @@ def test_a_mark_of_the_models_own_template_that_a_sentence_names_is_text(
 ) -> None:
     for size in (len(text), 3, 1):
         assert _in_pieces(text, size, "Why?", own=own)[:2] == ("", text)
+
+
+BEGINS = (
+    ("[/INST] ", "**Paris** is it.", LLAMA_2),
+    ("[/INST] ", '"Paris" is it.', None),
+    ("<s>", "**Answer** yes", None),
+    ("<bos>", "**Paris**", None),
+    ("<|assistant|>\n", "**Paris**", PHI),
+    ("<|assistant|>\n", "import os", None),
+    ("[/INST] ", "def f(): pass", LLAMA_2),
+    ("<|eot_id|>\n\n", "the sun", None),
+    ("<pad><pad> ", "Paris", None),
+    ("<bos> ", "paris", of_template("<bos>{{ .Prompt }}")),
+    ("[INST] who are you? [/INST] I am Llama.", "", LLAMA_2),
+    ("<|user|>\nwho are you?\n<|assistant|>\nI am Phi.", "", None),
+)
+
+
+@pytest.mark.parametrize(("before", "reply", "own"), BEGINS)
+def test_marks_at_the_beginning_are_none_of_a_reply_that_is_dressed_or_in_lower_case(
+    before: str, reply: str, own: Collection[str] | None
+) -> None:
+    for size in (len(before + reply), 3, 1):
+        _, said, splitter = _in_pieces(before + reply, size, "Why?", own=own)
+        assert said.strip() == reply and splitter.token in before
 
 
 UNOPENED = {
