@@ -41,6 +41,8 @@ _ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGN
 _CHANNEL = re.compile(r" ?(?:(?:analysis|commentary|final)(?: to=|\s*<)|thought\n)")
 LONGEST_CHANNEL = len(" commentary to=")
 _ITEM = re.compile(r"(?:^|\n)[-*+\u2022] $")
+_EDGE = re.compile(r"(?i)[<\[][be]os[>\]]")
+"""Nothing is between it and a sentence, as there is with one that parts sentences."""
 _ANSWERS = re.compile(r"(?i)\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|model)\|>")
 """What is behind them the model writes."""
 
@@ -173,9 +175,12 @@ def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool
         return True
     if follows == "end":
         if kind is Kind.WORD and not own:
-            return _ended(before)
+            at_word = bool(beside) and touches
+            return _ended(before) or at_word or before.endswith("`\n")
         last_word = own and kind is not Kind.WORD and not _ITEM.search(before)
         return free or _unspaced(beside) or last_word
+    if beside and beside in ENDS and _EDGE.fullmatch(raw) and after[0].isupper():
+        return True
     if own and _ANSWERS.fullmatch(key_of(raw)):
         kind = Kind.ASKS
     return _is_apart(before, kind, after, free=free, known=known, own=own)

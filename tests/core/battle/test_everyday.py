@@ -57,6 +57,9 @@ WHOLE = {
     "What does <eo\u200bs> do?": "<eos>'s job is to end it.",
     "Which marks end a turn?": "</s>, <|eot_id|> and others do.",
     "What parts pages?": "<|endoftext|> does, as GPT-2 has it.",
+    "What does BERT see?": "Input: [CLS] How are you?[SEP]I am fine, and I am BERT",
+    "What do all sentences end with?": "They end with <eos>",
+    "Which come last?": "These two:\n\n- [SEP]\n- **<eos>**",
     "What marks the end in seq2seq?": "<eos> marks the end. It begins with <bos>.",
     "List BERT's additions": "There are three.\n\n- [CLS] at the start\n- [SEP] between\n- [PAD]\n\nSo.",
     "How does a seq2seq model translate?": "It goes on until it writes <eos>. Then it stops.",
@@ -189,6 +192,27 @@ def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over()
     assert splitter.feed(f"{NIGHT}\n### User:\nid, name\n") == [Text(f"{NIGHT}\n")]
     assert splitter.feed("word " * 200) == [Text("### User:\nid, name\n" + "word " * 200)]
     assert parted(f"{NIGHT}\nUSER:", cut=True)[1] == f"{NIGHT}\nUSER:", "ended by its length"
+
+
+TOUCHES = (
+    ("Paris", "<eos>"),
+    ("42", "<eos>"),
+    ("Paris", "[EOS]"),
+    ("**Paris**", "<eos>"),
+    (NIGHT, "<eos>I am Gemma."),
+    (NIGHT, "<bos>I am Gemma."),
+    ("Run it:\n```\nls\n```", "\n<eos>"),
+    ("Run it:\n```\nls\n```", "<eos>"),
+)
+
+
+@pytest.mark.parametrize(("reply", "after"), TOUCHES)
+def test_a_token_that_sentences_name_too_ends_the_reply_that_it_touches(
+    reply: str, after: str
+) -> None:
+    for size in (len(reply + after), 3, 1):
+        _, said, splitter = _in_pieces(reply + after, size, "Why?")
+        assert (said.rstrip(), splitter.token) == (reply, after.strip()[:5])
 
 
 OWN = (
