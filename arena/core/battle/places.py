@@ -38,6 +38,7 @@ _DRESSES = "\"'*_`\u201c\u2018\u00ab\u201e\u300c\u300e\u300a\u3010"
 _UNSPACED = "\u0e00"
 LONGEST_ROLE = len("assistant")
 _ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGNORECASE)
+_SPEAKS = re.compile(f"{_ROLE.pattern}|我(?!们|們)|私(?!たち|達)|僕|俺", re.IGNORECASE)
 _CHANNEL = re.compile(r" ?(?:(?:analysis|commentary|final)(?: to=|\s*<)|thought\n)")
 LONGEST_CHANNEL = len(" commentary to=")
 _ITEM = re.compile(r"(?:^|\n)[-*+\u2022] $")
@@ -161,12 +162,12 @@ def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool
     known = kind is not Kind.WORD or own
     """Ordinary text has no such mark."""
     beside = before[-1:]
-    if not (after or last) and beside in _QUOTES:
+    if not (after or last) and (beside in _QUOTES or _unspaced(beside)):
         return None
     touches = not beside.isspace() and not _set_off(before, after)
     if known and beside and touches:
         return True
-    if (header := _is_header(kind, after, last=last)) is not False:
+    if (header := _is_header(kind, beside, after, last=last)) is not False:
         return header
     if (follows := _follows(after, last=last)) is None:
         return None
@@ -186,15 +187,19 @@ def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool
     return _is_apart(before, kind, after, free=free, known=known, own=own)
 
 
-def _is_header(kind: Kind | None, after: str, *, last: bool) -> bool | None:
-    """A word of its template follows what begins a turn or a channel; None while it may."""
+def _is_header(kind: Kind | None, beside: str, after: str, *, last: bool) -> bool | None:
+    """A word of its template follows what begins a turn or a channel, or a turn begins where no
+    blank would be; None while it may."""
     if kind is Kind.CHANNEL:
         short = not last and len(after) < LONGEST_CHANNEL
         return None if short else bool(_CHANNEL.match(after[:LONGEST_CHANNEL]))
-    if kind is not Kind.STARTS:
+    begins = _ROLE
+    if _unspaced(beside) and kind is not Kind.WORD:
+        begins = _SPEAKS
+    elif kind is not Kind.STARTS:
         return False
     short = not last and (not after or (after.isalpha() and len(after) <= LONGEST_ROLE))
-    return None if short else bool(_ROLE.match(after))
+    return None if short else bool(begins.match(after))
 
 
 def _is_apart(
@@ -241,7 +246,9 @@ def _set_off(before: str, after: str) -> bool:
     beside = before[-1:]
     if beside in _QUOTES:
         return after[:1] == beside or bool(_QUOTES_OPEN.search(before))
-    return beside.isspace() or beside in _OPENS or _unspaced(beside)
+    if _unspaced(beside):
+        return not after[:1].isupper()
+    return beside.isspace() or beside in _OPENS
 
 
 def _unspaced(beside: str) -> bool:

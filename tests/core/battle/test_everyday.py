@@ -50,6 +50,9 @@ WHOLE = {
     "Qu'est-ce que le padding ?": "On ajoute <pad> aux phrases courtes. La perte l'ignore.",
     "BERT怎么工作?": "BERT在句首加上[CLS],在句末加上[SEP]。然后预测。",
     "写一个函数": "好的。\n\n**Input:** 一个数\n**Output:** 它的平方\n\n就是这样。",
+    "ChatML怎么结束一轮?": "它用<|im_end|>表示结束。这样我们就知道。",
+    "怎么结束?": "遇到<|im_end|>我们就停止。<s>是开始。",
+    "终わりは?": "最後に<eos>を置きます。",
     "GPT-2用什么结束文本?": "它用<|endoftext|>表示文本结束。这样就能分开文档。",
     "Explain how BERT works": "BERT puts [CLS] before the text and [SEP] after. It fills in [MASK].",
     "Which come first and last in BERT?": "First comes [CLS], last comes [SEP]",
@@ -182,9 +185,23 @@ def test_whatever_a_reply_ends_with_a_mark_that_touches_it_is_none_of_it(end: st
         assert parted(f"It is:\n{end}{after}")[1] == f"It is:\n{end}"
 
 
-def test_the_end_of_a_word_in_a_script_without_blanks_is_the_end_of_a_reply() -> None:
-    for after in ("<|im_end|>", "<|im_end|>\n<|im_start|>user\n好", "<|im_end|>\n好"):
-        assert parted("巴黎" + after)[1] == "巴黎"
+@pytest.mark.parametrize(
+    "after",
+    [
+        "<|im_end|>",
+        "<|im_end|>\n<|im_start|>user\n好",
+        "<|im_end|>\n好",
+        "<|endoftext|>Human: 你是谁？\n\nAssistant: 我是通义千问",
+        "<|im_end|>assistant\n我是通义千问",
+        "<|im_end|>我是通义千问",
+        "</s>我叫文心",
+        "<|endoftext|>私はQwenです",
+    ],
+)
+def test_the_end_of_a_word_in_a_script_without_blanks_is_the_end_of_a_reply(after: str) -> None:
+    for size in (len(after), 3, 1):
+        assert _in_pieces(f"2. 巴黎{after}", size, "Why?", own=CHATML)[1] == "2. 巴黎"
+        assert _in_pieces(f"2. 巴黎{after}", size, "Why?")[1] == "2. 巴黎"
 
 
 def test_a_turn_that_no_turn_of_ours_follows_is_shown_before_the_reply_is_over() -> None:
