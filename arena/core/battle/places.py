@@ -50,17 +50,17 @@ _ANSWERS = re.compile(r"(?i)\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|
 
 class Place:
     """Where in a reply what comes next stands. before: the last character that was said, blanks
-    aside; ends: ends of lines since then; fresh: nothing was said in this line."""
+    aside; ends: a line just did; fresh: nothing but blanks was said in it."""
 
     def __init__(self) -> None:
-        self.before, self.fresh, self.ends = "", True, 1
+        self.before, self.fresh, self.ends = "", True, True
         self._tail = ""
         self._named: set[str] = set()
         self._left_out = False
 
     def say(self, text: str) -> None:
         said = text.rstrip()
-        self.ends = self.ends + 1 if text == "\n" else 0 if said else self.ends
+        self.ends = text == "\n" or (self.ends and not text)
         self.fresh = text == "\n" or (self.fresh and not said)
         self.before = said[-1:] or self.before
         self._tail = (self._tail + text[-3:])[-3:]

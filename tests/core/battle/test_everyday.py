@@ -66,6 +66,7 @@ WHOLE = {
     "What marks the end in seq2seq?": "<eos> marks the end. It begins with <bos>.",
     "List BERT's additions": "There are three.\n\n- [CLS] at the start\n- [SEP] between\n- [PAD]\n\nSo.",
     "How does a seq2seq model translate?": "It goes on until it writes <eos>. Then it stops.",
+    "How may it look?": "It is set in.\n\n <human>: Hi\n <bot>: Hello\n USER: Bye",
     "Write a cold email": "Dear <name>,\n\nI want the <role> job.\n\nBest,\n<role>",
     "How do I grant rights in AWS?": "Run this:\n\naws iam put --role-name <role> --arn <arn>\n\nDone.",
     "What is GPT-2's end marker?": "It is <|endoftext|> and it parts documents.",
