@@ -50,20 +50,37 @@ _ANSWERS = re.compile(r"(?i)\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|
 
 class Place:
     """Where in a reply what comes next stands. before: the last character that was said, blanks
-    aside; ends: a line just did; fresh: nothing but blanks was said in it."""
+    aside; ends: a line just did; fresh: nothing but blanks was said in it;
+    fence and span: of a block or a span of code that is open."""
 
     def __init__(self) -> None:
         self.before, self.fresh, self.ends = "", True, True
+        self.fence, self.span = "", 0
         self._tail = ""
         self._named: set[str] = set()
         self._left_out = False
 
+    @property
+    def in_code(self) -> bool:
+        return bool(self.fence or self.span)
+
     def say(self, text: str) -> None:
         said = text.rstrip()
+        self.span = 0 if text == "\n" else self.span
         self.ends = text == "\n" or (self.ends and not text)
         self.fresh = text == "\n" or (self.fresh and not said)
         self.before = said[-1:] or self.before
         self._tail = (self._tail + text[-3:])[-3:]
+
+    def code(self, run: str) -> None:
+        """Backticks or tildes: does a span or a block of code of the reply begin or end?"""
+        if self.fence:
+            if self.fresh and run.startswith(self.fence):
+                self.fence = ""
+        elif self.fresh and len(run) >= 3:
+            self.fence = run
+        elif run[0] == "`" and self.span in (0, len(run)):
+            self.span = len(run) - self.span
 
     def is_itself(
         self, raw: str, after: str, *, begun: bool, own: Collection[str], last: bool

@@ -62,12 +62,12 @@ class Splitter:
         self._wrapped: set[str] = set()
         self._header, self._is_channel = "", False
         self._begun, self._lead, self._trim = False, "", False
-        self._fence, self._span, self._place = "", 0, Place()
+        self._place = Place()
 
     @property
     def over(self) -> bool:
         """A control token has ended the reply; what comes after it is dropped."""
-        return self._mode is _Mode.OVER
+        return self._mode is _Mode.OVER and not self._turns.open
 
     def feed(self, text: str) -> list[Text | Thought]:
         """What is decided by now, in order."""
@@ -103,7 +103,7 @@ class Splitter:
     def _read(self, *, last: bool = False) -> list[Text | Thought]:
         text, at = self._held, 0
         while at < len(text):
-            if self._place.ends and self._mode is _Mode.REPLY and self._labels and not self._fence:
+            if self._place.ends and self._may_turn():
                 label = self._label(text[at : at + LONGEST], last=last)
                 if label is None:
                     break
@@ -120,11 +120,12 @@ class Splitter:
             at = end
             if text[at] == "\n":
                 self._say("\n")
-                self._span, at = 0, at + 1
+                at += 1
             elif run := _RUN.match(text, at):
                 if run.end() == len(text) and not last:
                     break
-                self._code(run.group())
+                if self._mode is _Mode.REPLY:
+                    self._place.code(run.group())
                 self._say(run.group())
                 at = run.end()
             elif mark := MARK.match(text, at):
@@ -139,6 +140,11 @@ class Splitter:
                 at += len(rest) if half else self._said(text[at])
         self._held = text[at:]
         return self._turns.taken()
+
+    def _may_turn(self) -> bool:
+        """A turn may begin, or be answered behind a token that ended the reply."""
+        ended = self._mode is _Mode.OVER and self._turns.open
+        return self._labels and not self._place.fence and (ended or self._mode is _Mode.REPLY)
 
     def _label(self, rest: str, *, last: bool) -> int | None:
         """Characters that a line begins with and that are left out: a label of a turn. None while
@@ -191,24 +197,12 @@ class Splitter:
             self._begun, self._lead = True, ""
         self._turns.add(Text(text))
 
-    def _code(self, run: str) -> None:
-        """Backticks or tildes: does a span or a block of code of the reply begin or end?"""
-        if self._mode is not _Mode.REPLY:
-            return
-        if self._fence:
-            if self._place.fresh and run.startswith(self._fence):
-                self._fence = ""
-        elif self._place.fresh and len(run) >= 3:
-            self._fence = run
-        elif run[0] == "`" and self._span in (0, len(run)):
-            self._span = len(run) - self._span
-
     # Marks --------------------------------------------------------------------------------------
 
     def _mark(self, raw: str, after: str, *, last: bool) -> int | None:
         """So much of a mark is left out, or a character said; None where that is to be decided."""
         kind, own = kind_of(raw, self._text), self._own or ()
-        code = self._fence or self._span or self._mode is not _Mode.REPLY
+        code = self._place.in_code or self._mode is not _Mode.REPLY
         struck = kind is Kind.STRIKES and (self._struck or (self._begun and "/" not in raw))
         if not (code or struck or kind in self._text):
             itself = self._place.is_itself(raw, after, begun=self._begun, own=own, last=last)
@@ -230,7 +224,7 @@ class Splitter:
                 return self._within_channel(raw, kind)
             case _Mode.HEADER:
                 return self._within_header(raw, kind)
-        if self._fence or self._span or kind in self._text:
+        if self._place.in_code or kind in self._text:
             return kind is Kind.OPENS and not (self._begun or self._thought) and self._try(raw)
         match kind:
             case Kind.WEIGHS | Kind.WEIGHED:
@@ -308,7 +302,7 @@ class Splitter:
         if kind is Kind.CHANNEL or (kind is Kind.STARTS and not self._begun):
             self._open_header(kind)
         elif self._begun or kind is Kind.ASKS:
-            self._mode = _Mode.OVER
+            self._mode, self._place.ends = _Mode.OVER, True
         self._trim = self._trim or not self._begun
 
     def _open_header(self, kind: Kind) -> None:
@@ -329,7 +323,7 @@ class Splitter:
 
     def _drops(self, rest: str) -> bool:
         """Half a mark at the very end is left out, where a whole one would be."""
-        elsewhere = self._mode is not _Mode.REPLY or self._fence or self._span or not self._begun
+        elsewhere = self._mode is not _Mode.REPLY or self._place.in_code or not self._begun
         if elsewhere or self._text & (THINKING | TOKENS) or not _HALF.match(rest):
             return False
         self.token = self.token or rest

@@ -18,14 +18,17 @@ _ALONE = ("<human>:", "GPT4 Correct User:")
 """Nobody else writes so."""
 _WEAK = ("User:", "Human:", "user:")
 _ANSWERED = {
-    "### Instruction:": ("### Response:",),
+    "### Instruction:": ("### Response:", "### Output:"),
     "## Instruction:": ("## Response:",),
-    **{f"### {name}:": ("### Assistant:",) for name in ("Human", "User", "Prompter")},
+    **{
+        f"### {name}:": ("### Assistant:", "### Response:")
+        for name in ("Human", "User", "Prompter")
+    },
     **{f"## {name}:": ("## Assistant:",) for name in ("Human", "User")},
     **{f"### {name}\n": ("### Assistant\n",) for name in ("Human", "User")},
     **{f"## {name}\n": ("## Assistant\n",) for name in ("Human", "User")},
-    **dict.fromkeys(("USER:", "HUMAN:"), ("ASSISTANT:",)),
-    **dict.fromkeys(_WEAK, ("Assistant:", "assistant:")),
+    **dict.fromkeys(("USER:", "HUMAN:"), ("ASSISTANT:", "Assistant:")),
+    **dict.fromkeys(_WEAK, ("Assistant:", "assistant:", "AI:", "Bot:")),
     "Instruct:": ("Output:",),
     "user\n": ("model\n", "assistant\n"),
 }
@@ -60,7 +63,12 @@ def begins_turn(rest: str, before: str, own: Collection[str] | None, *, last: bo
     said = rest[len(label) :].lstrip(" ")
     if not said:
         return label if last or label.endswith("\n") else None
-    return "" if said[0].islower() and label[0].isupper() and label not in _ALONE else label
+    return "" if _explains(said, label) and label not in THEIRS else label
+
+
+def _explains(said: str, label: str) -> bool:
+    """A line goes on as one does that says what its first word is."""
+    return said[:1].islower() and label[0].isupper()
 
 
 class Turns:
@@ -70,50 +78,68 @@ class Turns:
 
     def __init__(self, own: Collection[str] | None) -> None:
         self._own = own
-        self._ready: list[Text | Thought] = []
         self._out: list[Text | Thought] = []
-        self._answers: tuple[str, ...] = ()
+        self._began: list[tuple[str, int, int]] = []
+        """Labels that may begin a turn, with the events and the characters that came before."""
         self.label, self.since = "", 0
-        """The label of the turn that began last, and how much came since."""
+        """The label of the turn that began last, and how much came in all."""
 
     @property
     def open(self) -> bool:
         """It is not known yet whether a turn began."""
-        return bool(self._answers) and self.since <= MADE_UP
+        return bool(self._recent())
+
+    def _recent(self) -> list[tuple[str, int, int]]:
+        return [began for began in self._began if self.since - began[2] <= MADE_UP]
 
     def add(self, event: Text | Thought) -> None:
         if isinstance(event, Thought) and event.earlier:
-            self._answers = ()
+            self._began = []
         self._out.append(event)
 
     def begin(self, rest: str, before: str, *, last: bool) -> bool | None:
         """A line goes on with a turn that is not the reply's; None while it may."""
-        if self.open:
-            if rest.startswith(self._answers):
-                self._out, self._answers = [], ()
+        self._began = self._recent()
+        for label, at, _ in self._began:
+            if rest.startswith(_ANSWERED[label]):
+                self._out, self._began, self.label = self._out[:at], [], label.strip()
                 return True
-            return None if not last and any(a.startswith(rest) for a in self._answers) else False
-        label = begins_turn(rest, before, self._own, last=last)
-        if label:
-            self._ready = self.taken()
-            self.label, self.since = label.strip(), 0
-            if label in _ALONE or (label in _DRESSED and label in (self._own or ())):
-                return True
-            self._answers = _ANSWERED.get(label, ())
-        return None if label is None else False
+        answers = {answer for label, _, _ in self._began for answer in _ANSWERED[label]}
+        if not last and any(answer.startswith(rest) for answer in answers):
+            return None
+        found = begins_turn(rest, before, self._own, last=last)
+        if not found:
+            return None if found is None else False
+        self.label = found.strip()
+        if found in _ALONE or self._sure(found, rest[len(found) :].lstrip(" ")):
+            return True
+        if found in _ANSWERED and found not in (began[0] for began in self._began):
+            self._began.append((found, len(self._out), self.since))
+        return False
+
+    def _sure(self, label: str, said: str) -> bool:
+        """The model's own template has this label, and no other that has it within."""
+        own = self._own or ()
+        whole = label in _DRESSED or not any(label in other and label != other for other in own)
+        return (
+            label in own and label in (*_DRESSED, *_WEAK) and whole and not _explains(said, label)
+        )
 
     def ends(self) -> bool:
         """Nothing came after the label of a turn."""
-        kept = "".join(event.text for event in self._out)
-        if ends := self.open and kept.strip() == self.label:
-            self._out, self._answers = [], ()
+        if not (recent := self._recent()):
+            return False
+        label, at, _ = recent[-1]
+        if ends := "".join(event.text for event in self._out[at:]).strip() == label.strip():
+            self._out, self._began = self._out[:at], []
         return ends
 
     def taken(self, *, last: bool = False) -> list[Text | Thought]:
         """What is decided by now."""
-        if not self.open or last:
-            self._ready, self._out, self._answers = self._ready + self._out, [], ()
-        out, self._ready = merged(self._ready), []
+        self._began = [] if last else self._recent()
+        upto = self._began[0][1] if self._began else len(self._out)
+        out, self._out = merged(self._out[:upto]), self._out[upto:]
+        self._began = [(label, at - upto, since) for label, at, since in self._began]
         return out
 
 

@@ -35,6 +35,7 @@ WHOLE = {
     "Class diagram of a library": "Here.\n\n### User\nname\n\n### Book\ntitle",
     "Explain /etc/passwd": "A line has fields.\n\nUser: The name of the account\nUID: A number",
     "How do I tell who I am in SQL?": "Three ways.\n\nUSER: The function.\nUSER(): The same.",
+    "Who is who in SQL?": "So.\n\nUSER: a function.\nUSER: Who asks?\nSCHEMA: a space.",
     "Make a table of who may do what": "Here it is.\n\nHuman: All\nDog: Nothing\n\nSo it goes.",
     "Summarise it": "It says this.\n\nQ: What is next?\nA: More.\n\nQuestion: Why?\nAnswer: So.",
     "Draft an answer to him": "Of course.\n\n### Response:\nDear Sir, thank you.",
@@ -123,6 +124,14 @@ ALTERNATING = (
     "\nInstruct: More?\nOutput: It turns.",
     "\nUSER: Show `a` and\n```\nb\n```\n<think>?</think>\nASSISTANT: It turns.",
     "\nUSER:",
+    "\nUSER: who are you?\nASSISTANT: I am Vicuna.",
+    "\n\nHuman: Who are you?\n\nAI: I am Claude.",
+    "\n\nUser: Who are you?\nBot: I am Llama.",
+    "\n\nUSER: Who are you?\nAssistant: I am Vicuna.",
+    "\n\n### Human: Who are you?\n### Response: I am Alpaca.",
+    "\n\n### Instruction:\nWho are you?\n\n### Output:\nI am Alpaca.",
+    "\nUSER: Who are you?</s>\nASSISTANT: I am Vicuna.",
+    "\nUSER: Who are you?</s>ASSISTANT: I am Vicuna.",
 )
 TOKENS = (
     "<|im_end|>\n<|im_start|>user\nMore?<|im_end|>",
@@ -164,6 +173,7 @@ def test_a_template_that_is_broken_ends_a_reply(after: str) -> None:
         ("\n\n### Response:\nIt turns.", ALPACA),
         ("\nUSER: More?", VICUNA),
         ("[SEP] It turns.", BERT),
+        ("\n\nUser: Who are you?", of_template("User: {{ .Prompt }}\nAssistant:")),
     ],
 )
 def test_what_the_models_own_template_has_ends_its_reply_by_itself(
@@ -172,6 +182,11 @@ def test_what_the_models_own_template_has_ends_its_reply_by_itself(
     thinking, reply, splitter = parted(NIGHT + after, own=own)
     assert (thinking, reply.rstrip()) == ("", NIGHT) and splitter.token in after
     assert parted(NIGHT + after)[1] == parted(NIGHT + after, own=CHATML)[1] == NIGHT + after
+
+
+def test_a_label_within_one_of_the_template_is_none_of_it() -> None:
+    text = f"{NIGHT}\n\nUser: The name of the account"
+    assert parted(text, own=of_template("### User:\n{{ .Prompt }}\n\n### Assistant:"))[1] == text
 
 
 def test_a_heading_over_a_reply_is_a_label_only_where_the_template_may_have_it() -> None:
@@ -358,6 +373,29 @@ def test_what_a_model_thinks_in_tags_is_thought_where_the_prompt_is_about_others
         thinking, reply, _ = _in_pieces(TAGGED, size, prompt, own=own, weighs=True)
         assert (thinking.strip(), reply.strip()) == ("Hm.", NIGHT)
     assert parted(TAGGED, prompts=("Mark it up with <b>, please",))[0] == ""
+
+
+def test_a_turn_is_seen_behind_a_heading_that_might_have_been_one() -> None:
+    heading = f"{NIGHT}\n## User\nheading\n\n"
+    text = f"{heading}### Instruction:\nWho?\n\n### Response:\nI am Alpaca."
+    for size in (len(text), 3, 1):
+        _, reply, splitter = _in_pieces(text, size, "Why?")
+        assert reply == heading and splitter.token in text
+    long = f"{NIGHT}\n### User:\n{'word ' * 100}\n"
+    asked = f"### Instruction:\n{'More? ' * 30}\n"
+    for text, shown in (
+        (f"{long}{asked}### Output:\nI am.", long),
+        (f"{long}{asked}### Assistant:\nI am.", f"{long}{asked}### Assistant:\nI am."),
+    ):
+        for size in (len(text), 3, 1):
+            assert _in_pieces(text, size, "Why?")[1] == shown
+
+
+def test_a_token_behind_what_might_be_a_turn_leaves_it_in_unless_ours_follows() -> None:
+    text = f"{NIGHT}\n\nUSER: The function."
+    for after in ("</s>", "</s>\nNobody asked.", "</s>" + "word " * 200 + "\nASSISTANT: So."):
+        for size in (len(text + after), 3, 1):
+            assert _in_pieces(text + after, size, "Why?")[1] == text
 
 
 HEADED = {
