@@ -246,10 +246,14 @@ class Splitter:
 
     def _wraps(self, raw: str) -> bool:
         """Around the whole of a reply, once it was thought."""
+        name = raw.replace("/", "").lower()
         if "/" not in raw and self._thought and not self._begun:
-            self._wrapped.add(raw)
-            return True
-        return "/" in raw and raw.replace("/", "") in self._wrapped
+            self._wrapped.add(name)
+        elif "/" not in raw or name not in self._wrapped:
+            return False
+        else:
+            self._wrapped.remove(name)
+        return True
 
     def _within_thought(self, raw: str, kind: Kind) -> bool:
         if kind is Kind.OPENS and self._assumed and not "".join(self._pending or ()).strip():

@@ -398,6 +398,22 @@ def test_a_token_behind_what_might_be_a_turn_leaves_it_in_unless_ours_follows() 
             assert _in_pieces(text + after, size, "Why?")[1] == text
 
 
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("<Answer>Sun</answer>", "Sun"),
+        ("<output>x</output> and <output>y</output>", "x and <output>y</output>"),
+        ("<output>x</output> is closed by </output>", "x is closed by </output>"),
+        ("<answer>\n<output>Sun</output>\n</answer>", "Sun"),
+    ],
+)
+def test_tags_around_a_reply_that_was_thought_are_left_out_in_pairs(text: str, reply: str) -> None:
+    text = f"<think>Hm.</think>\n\n{text}"
+    for size in (len(text), 3, 1):
+        thinking, said, _ = _in_pieces(text, size, "Why?")
+        assert (thinking, said.strip()) == ("Hm.", reply)
+
+
 HEADED = {
     "**Thinking:** Hm.\n\n**Answer:** " + NIGHT: (" Hm.\n", NIGHT),
     "Thought process:\nHm.\nFinal answer:\n" + NIGHT: ("\nHm.", NIGHT),
