@@ -7,6 +7,7 @@ know what becomes of a text that has them.
 import re
 from collections.abc import Collection, Iterable
 from enum import Enum
+from functools import lru_cache
 
 from arena.core.battle.phrases import pattern, tables
 from arena.core.battle.turns import LABELS
@@ -53,10 +54,16 @@ def key_of(mark: str) -> str:
     return _PADDING.sub("", mark.replace("｜", "|").replace("▁", "_"))
 
 
+@lru_cache(maxsize=256)
+def _known(mark: str) -> Kind | None:
+    """Those that follow a mark are looked at with it, and again when it is their turn."""
+    known = _KIND.fullmatch(key_of(mark))
+    return Kind[known.lastgroup] if known and known.lastgroup else None
+
+
 def kind_of(mark: str, text: Collection[Kind] = ()) -> Kind | None:
     """text: kinds that are ordinary text here."""
-    known = _KIND.fullmatch(key_of(mark))
-    kind = Kind[known.lastgroup] if known and known.lastgroup else None
+    kind = _known(mark)
     if kind is not Kind.TAG:
         return kind
     return None if kind in text else Kind.CLOSES if "/" in mark else Kind.OPENS
