@@ -37,6 +37,7 @@ _AFTER = (
 _DRESSES = "\"'*_`\u201c\u2018\u00ab\u201e\u300c\u300e\u300a\u3010"
 _UNSPACED = "\u0e00"
 LONGEST_ROLE = len("assistant")
+_TURNS = (*THEIRS, "assistant\n", "model\n")
 _ROLE = re.compile(r"(?:user|human|system|assistant|model|tool)(?:\n|<)", re.IGNORECASE)
 _SPEAKS = re.compile(f"{_ROLE.pattern}|我(?!们|們)|私(?!たち|達)|僕|俺", re.IGNORECASE)
 _CHANNEL = re.compile(r" ?(?:(?:analysis|commentary|final)(?: to=|\s*<)|thought\n)")
@@ -253,9 +254,9 @@ def _follows(after: str, *, last: bool) -> str | None:
         rest = rest[mark.end() :].lstrip()
     if not rest:
         return "end" if last else None
-    if after[: -len(rest)].endswith("\n") and rest.startswith(THEIRS):
+    if after[: -len(rest)].endswith("\n") and rest.startswith(_TURNS):
         return "turn"
-    may = undecided(rest[: LONGEST + 1]) or any(label.startswith(rest) for label in THEIRS)
+    may = undecided(rest[: LONGEST + 1]) or any(label.startswith(rest) for label in _TURNS)
     return None if may and not last else "text"
 
 

@@ -258,6 +258,8 @@ OWN = (
     (NIGHT, " <|CHATBOT_TOKEN|> I am Command.", COMMAND),
     (NIGHT, " <|eot_id|> I am Llama.", LLAMA_3),
     ("Paris", " <|im_end|>\n\nI am Qwen", CHATML),
+    ("Paris", " <|im_end|>\nassistant\nI am Qwen", CHATML),
+    ("Paris", " <|im_end|>\nassistant\nI am Qwen", None),
     ("Paris", " <|im_end|>", CHATML),
     ("Paris", " </s>", LLAMA_2),
     ("| a | b |", " <|im_end|>", CHATML),
@@ -278,7 +280,7 @@ NAMED = (
 
 @pytest.mark.parametrize(("reply", "after", "own"), OWN)
 def test_a_mark_of_the_models_own_template_ends_its_reply_with_blanks_beside_it(
-    reply: str, after: str, own: Collection[str]
+    reply: str, after: str, own: Collection[str] | None
 ) -> None:
     for size in (len(reply + after), 3, 1):
         _, said, splitter = _in_pieces(reply + after, size, "Why?", own=own)
