@@ -167,6 +167,10 @@ class Splitter:
 
     def _say(self, text: str) -> None:
         """Text of which it is known that it is no mark, to where text goes now."""
+        room = LONGEST + 1 - len(self._header)
+        if self._mode is _Mode.HEADER and len(text) > room:
+            self._say(text[:room])
+            text = text[room:]
         if self._mode is _Mode.HEADER:
             self._header += text
             if len(self._header) > LONGEST or ("\n" in text and self._header.strip()):

@@ -416,6 +416,12 @@ def test_tags_around_a_reply_that_was_thought_are_left_out_in_pairs(text: str, r
         assert (thinking, said.strip()) == ("Hm.", reply)
 
 
+def test_what_is_too_long_for_a_header_is_the_same_however_it_came() -> None:
+    for word in ("y" * 200, " " * 70 + "ASSISTANT: a", "final " + "y" * 200):
+        text = f"{NIGHT}<|channel|>{word}"
+        assert _in_pieces(text, 1, "Why?")[:2] == _in_pieces(text, len(text), "Why?")[:2]
+
+
 HEADED = {
     "**Thinking:** Hm.\n\n**Answer:** " + NIGHT: (" Hm.\n", NIGHT),
     "Thought process:\nHm.\nFinal answer:\n" + NIGHT: ("\nHm.", NIGHT),
