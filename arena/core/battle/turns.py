@@ -112,6 +112,7 @@ class Turns:
             return None if found is None else False
         self.label = found.strip()
         if found in _ALONE or self._sure(found, rest[len(found) :].lstrip(" ")):
+            self._began = []
             return True
         if found in _ANSWERED and found not in (began[0] for began in self._began):
             self._began.append((found, len(self._out), self.since))

@@ -393,6 +393,13 @@ def test_a_turn_is_seen_behind_a_heading_that_might_have_been_one() -> None:
             assert _in_pieces(text, size, "Why?")[1] == shown
 
 
+def test_a_label_of_the_template_decides_at_once_what_was_open() -> None:
+    heading = f"{NIGHT}\n### Instruction:\nBake.\n"
+    text = f"{heading}USER: More?\n### Response:\nSo."
+    for size in (len(text), 3, 1):
+        assert _in_pieces(text, size, "Why?", own=VICUNA)[1] == heading
+
+
 def test_a_token_behind_what_might_be_a_turn_leaves_it_in_unless_ours_follows() -> None:
     text = f"{NIGHT}\n\nUSER: The function."
     for after in ("</s>", "</s>\nNobody asked.", "</s>" + "word " * 200 + "\nASSISTANT: So."):
