@@ -219,10 +219,10 @@ class Referee:
         async def move(battle: Battle) -> State:
             ballots.own(battle, caller)
             moved = rules.undo(battle)
+            await self.rounds.stop(battle_id)  # Takes a while, in which another replica may vote.
             if await ballots.is_cast(battle, self._ledger):
                 await self._voted(await ballots.as_recorded(battle, self._ledger))
                 raise StaleVote("The battle has moved on. The page shows where it is now.")
-            await self.rounds.stop(battle_id)
             self.counted["undone"] += 1
             return await self._moved(moved)
 

@@ -382,18 +382,30 @@ def test_what_is_taken_back_is_never_a_vote_before_one_that_did_not_move_the_bat
         raise StoreFault("away")
 
     async def scene(at: Table, host: FakeOllama) -> None:
-        async with at.battle() as seen:
-            await seen.voting()
-            await at.referee.vote(seen.battle, 1, "drop", "A")
-            save, at.battles.save = at.battles.save, away  # type: ignore[method-assign]
+        stop, save = at.referee.rounds.stop, at.battles.save
+
+        async def meanwhile(battle: str) -> None:
+            at.referee.rounds.stop = stop  # type: ignore[method-assign]
+            await stop(battle)
+            at.battles.save = away  # type: ignore[method-assign]
             with pytest.raises(StoreFault):
-                await at.referee.vote(seen.battle, 2, "drop", "B")
+                await other.referee.vote(battle, 2, "drop", "B")
             at.battles.save = save  # type: ignore[method-assign]
-            with pytest.raises(StaleVote, match="moved on"):
-                await at.referee.undo(seen.battle)
-            assert (await seen.phase("decided")).round == 2
+
+        async with table(tmp_path, [host], battles=at.battles, feed=at.feed) as other:
+            for before in (True, False):
+                async with at.battle() as seen:
+                    await seen.voting()
+                    await at.referee.vote(seen.battle, 1, "drop", "A")
+                    if before:
+                        await meanwhile(seen.battle)
+                    else:
+                        at.referee.rounds.stop = meanwhile  # type: ignore[method-assign]
+                    with pytest.raises(StaleVote, match="moved on"):
+                        await at.referee.undo(seen.battle)
+                    assert (await seen.phase("decided")).round == 2
         votes = await at.ledger.votes()
-        assert votes["round"].tolist() == [1, 1, 2] and not votes["supersedes"].any()
+        assert votes["round"].tolist() == [1, 1, 2] * 2 and not votes["supersedes"].any()
 
     on_stage(tmp_path, scene)
 
