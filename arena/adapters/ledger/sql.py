@@ -97,13 +97,12 @@ class SqlLedger:
         self._database.settle()
 
     async def _look(self) -> None:
-        """Go on with what is at the place, if that is another one than before."""
+        """Go on with what is at the place, and with its key, if that is another one than before."""
         if self._database.moved():
             try:
                 await self._bring_up()
             except ConfigError as error:
                 raise LedgerFault(str(error)) from error
-            # The key is the other one's too.
             self.generation, self._key = self.generation + 1, b""
 
     async def inspect(self) -> Condition:
@@ -273,8 +272,9 @@ class SqlLedger:
 
     async def key(self) -> bytes:
         """As `core.ports.Ledger.key`."""
+        await self._look()
         if not self._key:
-            found = await self._do(lambda db: db.scalar(select(KEYS.c.key)))
+            found = await self._transact(lambda db: db.scalar(select(KEYS.c.key)))
             if not found:
                 raise LedgerFault(
                     f"The ledger {self._database.name} has lost its key. Put a copy in its place."
