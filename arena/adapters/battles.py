@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from arena.core.battle.entities import Battle, Phase
@@ -31,7 +32,10 @@ AHEAD_S = 600.0
 CACHE_KIB = 256
 """Of the file of calm battles that is kept in memory."""
 _TABLE = """
-CREATE TABLE battles (id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NULL, battle TEXT NOT NULL)
+CREATE TABLE battles (
+    id TEXT PRIMARY KEY, at REAL NOT NULL, decided INT NOT NULL, battle TEXT NOT NULL,
+    key TEXT NOT NULL, alias TEXT NOT NULL
+)
 """
 
 
@@ -52,9 +56,10 @@ class _Shelf:
 
     def put(self, battle: Battle, at: float) -> None:
         decided = battle.phase is Phase.DECIDED
-        row = (battle.id, at, decided, line(battle, Battle))
+        names = battle.origin.key, battle.origin.alias
+        row = (battle.id, at, decided, line(battle, Battle), *names)
         with _told():
-            self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?)", row)
+            self._file.execute("REPLACE INTO battles VALUES (?, ?, ?, ?, ?, ?)", row)
         if not decided:
             self._undecided.add(battle.id)
 
@@ -80,14 +85,14 @@ class _Shelf:
             self._undecided -= gone
         return gone
 
-    def lines(self) -> Iterator[tuple[float, str]]:
-        """Of those that were not decided."""
+    def lines(self) -> Iterator[tuple[float, str, tuple[str, str, str]]]:
+        """Of those that were not decided, each with its id, key and name."""
         with _told():
-            undecided = "SELECT id, at, battle FROM battles WHERE NOT decided"
-            for battle_id, at, told in self._file.execute(undecided):
+            undecided = "SELECT at, battle, id, key, alias FROM battles WHERE NOT decided"
+            for at, told, battle_id, key, alias in self._file.execute(undecided):
                 # The row of one that was taken may still be there.
                 if battle_id in self._undecided:
-                    yield at, told
+                    yield at, told, (battle_id, key, alias)
 
     def close(self) -> None:
         self._file.close()
@@ -107,7 +112,8 @@ class MemoryBattles:
     keys and names, and neither who looks at it nor a restart prolongs that: what leaves this process
     carries the time of its last move, in seconds since 1970. forgotten: called with the id of each
     battle then, and of one that leaves memory; found: with each that comes back. kept: called with
-    that time and each battle before its move is acknowledged. viewers: of a battle, now."""
+    that time and each battle before its move, or its name, is acknowledged. viewers: of a battle,
+    now."""
 
     def __init__(
         self,
@@ -150,7 +156,7 @@ class MemoryBattles:
         if (held.version if held else 0) != battle.version - 1:
             raise StaleVote("The battle has moved on. The page shows where it is now.")
         self._hold(self._clock(), battle)
-        self._kept(time.time(), battle)
+        self._kept(time.time(), self._as_left(battle))
         self._forget_old()
 
     async def under_way(self) -> frozenset[str]:
@@ -164,17 +170,37 @@ class MemoryBattles:
     def undecided(self) -> Iterator[tuple[float, Battle]]:
         """Those under way, and those that ended without a result, with when they were moved."""
         yield from self._undecided_here()
-        yield from ((self._moved(at), read_line(told, Battle)) for at, told in self._shelf.lines())
+        for at, told, _ in self._shelf.lines():
+            yield self._moved(at), self._as_left(read_line(told, Battle))
 
     def lines(self) -> Iterator[tuple[float, str]]:
         """As `undecided`, each as it is written."""
         yield from ((moved, line(battle, Battle)) for moved, battle in self._undecided_here())
-        yield from ((self._moved(at), told) for at, told in self._shelf.lines())
+        for at, told, names in self._shelf.lines():
+            whole = self._has(*names) == names[1:]
+            left = told if whole else line(self._as_left(read_line(told, Battle)), Battle)
+            yield self._moved(at), left
 
     def _undecided_here(self) -> list[tuple[float, Battle]]:
         self._forget_old()
         here = self._battles.values()
-        return [(self._moved(at), each) for at, each in here if each.phase is not Phase.DECIDED]
+        left = [(at, each) for at, each in here if each.phase is not Phase.DECIDED]
+        return [(self._moved(at), self._as_left(each)) for at, each in left]
+
+    def _as_left(self, battle: Battle) -> Battle:
+        """The battle as another process is to find it: without a key or a name that a later one
+        has, as that one may not be found, or have been moved before it."""
+        key, alias = self._has(battle.id, battle.origin.key, battle.origin.alias)
+        if (key, alias) == (battle.origin.key, battle.origin.alias):
+            return battle
+        return replace(battle, origin=replace(battle.origin, key=key, alias=alias))
+
+    def _has(self, battle_id: str, key: str, alias: str) -> tuple[str, str]:
+        """Its key and its name, each empty where it is not, or no longer, this battle's."""
+        return (
+            key if self._named(self._keys, key) == battle_id else "",
+            alias if self._named(self._names, alias) == battle_id else "",
+        )
 
     def take_up(self, battle: Battle, moved: float = math.inf) -> None:
         """Keep a battle that another process left, moved now unless told, with its key and its name;
@@ -199,8 +225,10 @@ class MemoryBattles:
         return tuple(self._left)
 
     async def first(self, key: str, battle_id: str) -> str:
-        _drop_old(self._keys, self._clock() - self._keep_s)
-        return self._keys.setdefault(key, (self._clock(), battle_id))[1]
+        if there := self._named(self._keys, key):
+            return there
+        self._keys[key] = (self._clock(), battle_id)
+        return battle_id
 
     async def unkey(self, key: str, battle_id: str) -> None:
         named = self._keys.get(key, (0.0, ""))[1]
@@ -210,13 +238,24 @@ class MemoryBattles:
     async def name(self, name: str, battle_id: str) -> None:
         self._names[name] = (self._clock(), battle_id)
         self._names.move_to_end(name)
+        # It was kept without, as it had no name yet.
+        if battle_id in self._battles:
+            at, battle = self._battles[battle_id]
+            self._kept(self._moved(at), self._as_left(battle))
 
     async def named(self, name: str) -> str:
-        _drop_old(self._names, self._clock() - self._keep_s)
-        return self._names.get(name, (0.0, ""))[1]
+        return self._named(self._names, name)
 
     def close(self) -> None:
         self._shelf.close()
+
+    def _named(self, known: OrderedDict[str, tuple[float, str]], name: str) -> str:
+        oldest = self._clock() - self._keep_s
+        _drop_old(known, oldest)
+        # What was taken up may stand behind what is younger.
+        if known.get(name, (math.inf, ""))[0] <= oldest:
+            del known[name]
+        return known.get(name, (0.0, ""))[1]
 
     def _hold(self, at: float, battle: Battle) -> None:
         """at: of its last move."""

@@ -89,7 +89,8 @@ class Journal:
                 read.append(left)
                 for moved, battle in filter(None, map(_read, file)):
                     known = found.get(battle.id)
-                    if known is None or known[1].version < battle.version:
+                    # The same may be told anew, with its name.
+                    if known is None or known[1].version <= battle.version:
                         found[battle.id] = moved, battle
             if all(self.keep(*each) for each in found.values()):
                 for left in read:

@@ -18,7 +18,7 @@ from arena.adapters.battles import AHEAD_S, CALM_S, KEEP_S, MemoryBattles
 from arena.adapters.feed import MemoryFeed
 from arena.adapters.limits import MemoryLimits
 from arena.compose.stores import MemoryStores
-from arena.core.battle.entities import Battle, Format, Judgement, Phase, Verdict
+from arena.core.battle.entities import Battle, Format, Judgement, Origin, Phase, Verdict
 from arena.core.battle.rules import void, vote
 from arena.core.battle.view import State, state
 from arena.core.errors import StaleVote, UnknownBattle
@@ -420,6 +420,23 @@ def test_a_key_is_forgotten_in_time(opened: Opener) -> None:
             assert await here.battles.first("key", "early") == "early"
             while await here.battles.first("key", "late") != "late":
                 await asyncio.sleep(0.01)
+
+    run(scene)
+
+
+def test_keys_and_names_that_were_taken_up_are_forgotten_in_time_in_whatever_order_they_came() -> (
+    None
+):
+    now = [0.0]
+    battles = MemoryBattles(clock=lambda: now[0], keep_s=100.0)
+
+    async def scene() -> None:
+        for name, ago in (("young", 10.0), ("old", 60.0)):
+            origin = Origin(key=name, alias=name)
+            battles.take_up(replace(battle(name), origin=origin), time.time() - ago)
+        now[0] = 60.0
+        assert await battles.first("old", "new") == "new" and not await battles.named("old")
+        assert await battles.first("young", "new") == await battles.named("young") == "young"
 
     run(scene)
 

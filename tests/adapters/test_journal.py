@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from arena import settings as config
-from arena.adapters.battles import KEEP_S
+from arena.adapters.battles import CALM_S, KEEP_S
 from arena.adapters.journal import Journal, living
 from arena.adapters.parking import Parked, park
 from arena.compose.stores import MemoryStores, arenas_on, stores_of
 from arena.core.battle.entities import Battle, Format, Origin, Phase
-from arena.core.battle.rules import open_battle
+from arena.core.battle.rules import answers, open_battle, void, vote
 from arena.core.battle.view import State
 from arena.core.battle.view import state as state_of
 from arena.core.codec import line
-from arena.core.ports import Delta, Event
+from arena.core.ports import Battles, Delta, Event
 from tests.adapters.ledgers import program
-from tests.core.battle.play import contenders, drop, opened, voted
+from tests.core.battle.play import contenders, drop, opened, reply, voted
 
 SAVES = """
 import asyncio, sys
@@ -308,26 +308,49 @@ def test_what_cannot_be_put_aside_at_an_orderly_end_is_found_as_after_a_crash(
     assert [file.name for file in tmp_path.iterdir()] == ["arena.db.parked"]
 
 
+@pytest.mark.parametrize("decided", [False, True], ids=["under way", "decided"])
 @pytest.mark.parametrize("ends", [left_by, MemoryStores.close], ids=["killed", "stopped"])
 def test_a_battle_is_found_by_its_key_and_by_the_name_that_no_later_one_has(
-    tmp_path: Path, ends: Callable[[MemoryStores], Coroutine[Any, Any, None] | None]
+    tmp_path: Path, ends: Callable[[MemoryStores], Coroutine[Any, Any, None] | None], decided: bool
 ) -> None:
+    """decided: the later one, by when the file of moves is written anew. Then it is not found."""
     settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
 
+    async def open_(battles: Battles, id: str, key: str) -> Battle:
+        await battles.first(key, id)
+        battle = replace(OPENED, id=id, origin=Origin(key=key, alias="mine"))
+        await battles.save(battle)
+        return battle
+
     async def scene() -> None:
-        begun = time.time() - 60
         for starts in range(3):
             stores = stores_of(settings, lambda _: None)
             assert isinstance(stores, MemoryStores)
             stores.take_up()
-            # The one that was opened last is taken up first.
-            for id, moved in (("last", begun + 30), ("first", begun)) if not starts else ():
-                battle = replace(OPENED, id=id, origin=Origin(key=f"{id}'s", alias="mine"))
-                stores._battles.take_up(battle, moved)
-                stores._keep(moved, battle)
-            assert await stores.battles.first("last's", "another") == "last"
-            assert await stores.battles.first("first's", "another") == "first"
-            assert await stores.battles.named("mine") == "last"
+            battles = stores.battles
+            if not starts:
+                opened_ = []
+                for id in ("calm", "first", "last"):
+                    opened_.append(await open_(battles, id, f"{id}'s"))
+                    await battles.name("mine", id)
+                calm, first, last = (answers(b, {s: [reply()] for s in b.live}) for b in opened_)
+                await battles.save(calm)
+                stores._battles._clock = lambda: time.monotonic() + CALM_S
+                await battles.save(last)
+                if decided:
+                    for letter in ("A", "B"):
+                        last = vote(last, last.round, drop(letter), f"ballot-{letter}")
+                        await battles.save(last)
+                # Others are moved last: an earlier one, and one whose opening took too long.
+                await battles.save(first)
+                await battles.save(void(await open_(battles, "late", "last's"), "Too late."))
+                stores._journal._begin()
+                assert "calm" not in stores._battles._battles
+            kept = not (decided and starts)
+            assert await battles.named("mine") == ("last" if kept else "")
+            assert await battles.first("last's", "another") == ("last" if kept else "another")
+            assert await battles.first("first's", "another") == "first"
+            assert await battles.first("calm's", "another") == "calm"
             if ended := ends(stores):
                 await ended
 
