@@ -12,8 +12,8 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class Journal:
         self._own = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
         self._size = 0
         self._largest = LARGEST
+        self._growing = False
         self.others = 0
         """Processes that had moves of their own here when those of the gone were taken up."""
 
@@ -55,7 +56,8 @@ class Journal:
         """What cannot be written is told in the log: the battle goes on while the process lives."""
         told = _ended(moved, line(battle, Battle))
         try:
-            if self._file is None or self._size + len(told) > self._largest:
+            full = self._size + len(told) > self._largest and not self._growing
+            if self._file is None or full:
                 self._begin()
             if self._file is not None:
                 self._size = _added(self._file, told, self._size)
@@ -63,6 +65,16 @@ class Journal:
             self._lost(error)
             return False
         return True
+
+    @contextmanager
+    def growing(self) -> Iterator[None]:
+        """The file is not written anew meanwhile: while battles are taken up, those to go on with
+        are not all there yet, and whatever they were in before is gone soon."""
+        self._growing = True
+        try:
+            yield
+        finally:
+            self._growing, self._largest = False, max(LARGEST, 2 * self._size)
 
     def _lost(self, error: Exception) -> None:
         log.warning("a battle would not survive a crash: %s (%s)", self._own, error)

@@ -86,6 +86,11 @@ class MemoryStores:
 
     def take_up(self) -> None:
         self._journal.appear()
+        with self._journal.growing():
+            self._take_up()
+        self.apart = self._journal.others > 0
+
+    def _take_up(self) -> None:
         for moved, left in self._journal.take_up(*map(_moves, self._older)):
             # Nobody knows what was shown of a round that was being written.
             writing = left.phase is Phase.ANSWERING
@@ -99,7 +104,6 @@ class MemoryStores:
                     self._feed.take_up(parked.battle.id, parked.events, parked.last)
                 else:
                     self._feed.found_again(parked.battle)
-        self.apart = self._journal.others > 0
 
     async def close(self) -> None:
         told, last = self._feed.told, self._feed.last

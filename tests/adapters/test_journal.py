@@ -286,6 +286,40 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("ends", [left_by, MemoryStores.close], ids=["killed", "stopped"])
+def test_what_was_taken_up_is_found_again_after_a_kill_however_much_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: Callable[[MemoryStores], Coroutine[Any, Any, None] | None],
+) -> None:
+    monkeypatch.setattr("arena.adapters.journal.LARGEST", 10_000)
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{tmp_path / 'arena.db'}")
+    many = {f"battle {number}" for number in range(30)}
+
+    async def scene() -> None:
+        for starts in range(3):
+            stores = stores_of(settings, lambda _: None)
+            assert isinstance(stores, MemoryStores)
+            stores.take_up()
+            for id in () if starts else many:
+                battle = replace(ANSWERED, id=id)
+                stores._battles.take_up(battle)
+                stores._keep(time.time(), battle)
+            assert await stores.battles.unrevealed() == many
+            if ended := (left_by if starts else ends)(stores):
+                await ended
+        there = stores_of(settings, lambda _: None)
+        assert isinstance(there, MemoryStores)
+        there.take_up()
+        small = there._journal._own.stat().st_size
+        for _ in range(200):
+            there._keep(time.time(), ANSWERED)
+        assert there._journal._own.stat().st_size < 3 * small, "and is written anew as before"
+        await there.close()
+
+    asyncio.run(scene())
+
+
 def test_what_cannot_be_put_aside_at_an_orderly_end_is_found_as_after_a_crash(
     tmp_path: Path,
 ) -> None:
