@@ -266,8 +266,7 @@ class Rounds:
         if battle.phase is not Phase.ANSWERING:
             await self._battles.release(battle_id)
             return
-        last = await self._feed.publish(battle.id, view.state(battle))
-        shown = await self._shown(battle, last)
+        shown = await self._shown(battle)
         if shown is None:
             log.info("a battle is left to another time: what was shown of it cannot be read")
             return
@@ -278,12 +277,16 @@ class Rounds:
         await self._release(battle_id)
         await self.go_on(battle)
 
-    async def _shown(self, battle: Battle, last: int) -> bool | None:
-        """Text of a reply that is not stored was published before the event of that number; None
-        where not all of these can be read: the store is silent, or a newer arena told them."""
+    async def _shown(self, battle: Battle) -> bool | None:
+        """Text of a reply that is not stored was published before how things are is told now; None
+        where not all of it can be read: the store is silent, or a newer arena told it. What is known
+        to be unreadable gets no event more: it will be tried again and again."""
         stored = {seat.letter: len(seat.replies) for seat in battle.seats}
-        told: list[tuple[int, Event]] = []
         async with aclosing(self._feed.follow(battle.id)) as batches:
+            told: list[tuple[int, Event]] | None = await anext(batches, None)
+            if told is None:
+                return None
+            last = await self._feed.publish(battle.id, view.state(battle))
             while not told or told[-1][0] < last:
                 batch: list[tuple[int, Event]] = await anext(batches, [])
                 if not batch:

@@ -16,7 +16,7 @@ from arena.adapters.redis import RedisBattles, RedisFeed, RedisStore
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
 from arena.core.errors import OtherVote, StaleVote, StoreFault
-from arena.core.ports import Delta
+from arena.core.ports import Delta, Event
 from arena.play import rounds
 from arena.play.admission import RefereeRules
 from arena.play.stage import StageRules
@@ -305,7 +305,11 @@ def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
 
     async def scene(one: Replica, other: Replica, host: FakeOllama) -> None:
         feed = other.at.feed
-        follow = feed.follow
+        follow, publish, published = feed.follow, feed.publish, []
+
+        async def noted(battle_id: str, event: Event, *, playing: bool = False) -> int:
+            published.append(event)
+            return await publish(battle_id, event, playing=playing)
 
         async def once(battle_id: str) -> AsyncGenerator[list[Any], None]:
             feed.follow = follow  # type: ignore[method-assign]
@@ -317,10 +321,12 @@ def test_what_a_replica_left_half_shown_is_void_and_counts_for_nobody(
             await seen.until(lambda: seen.text("A"))
             if batches is not None:
                 feed.follow = once  # type: ignore[method-assign, assignment]
+            feed.publish = noted  # type: ignore[method-assign]
             await one.die()
             state = await seen.phase("void")
             assert state.notice == FAULT
             assert feed.follow == follow
+            assert len(published) == 2 + bool(batches), "nothing is added to what cannot be read"
         assert await recorded(other.at.ledger, battle) == 0
         assert len(asked(host)) == len(MODELS), "not written again behind what was shown"
 
