@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.cli.arguments import BLIND, as_json, blindable_slices, choice, number
-from arena.cli.terminal import Bar, console, figure, print_json, table
+from arena.cli.terminal import Bar, console, errors, figure, print_json, table
 from arena.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -81,10 +81,19 @@ async def run(options: Namespace) -> int:
                         )
                     judge = Judge(house.hosts, ledger, options.model)
                     owed = (await judge.owed(wanted))[: options.most or None]
+                    faults = []
                     done = 0
-                    async for _ in judge.judge(owed, datetime.now(UTC)):
+                    async for fault in judge.judge(owed, datetime.now(UTC)):
                         done += 1
+                        faults += [fault] if fault else []
                         bar.show(f"Judged {done} of {len(owed)}", done / len(owed))
+            if faults:
+                if len(faults) == len(owed):
+                    raise faults[-1]
+                errors.print(
+                    f"{len(faults)} pairs were not judged, as the host failed over them: "
+                    f"{faults[-1]} None of that is counted; judge again."
+                )
         read, not_read = await tried(ledger, options.model)
         unread = sum(case.item in not_read for case in wanted)
         asked = unread + sum(case.item in read for case in wanted)

@@ -42,8 +42,11 @@ TRIES = 3
 """How often a judge is asked for verdicts on two replies that could not be read: it mostly says the
 same again, and has its price."""
 
-GONE = ("nowhere", "missing")
-"""Kinds of fault that are of no reply: no host has the judge any more."""
+OWN = ("refused", "empty", "overthought", "too long")
+"""Kinds of fault by which a judge says nothing on these two replies, and will not another time."""
+
+GONE = ("nowhere", "missing", "forbidden")
+"""Kinds of fault that are of no reply: no host has the judge any more, or lets it be asked."""
 
 PEOPLE = (
     *("sequence", "id", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
@@ -167,9 +170,10 @@ class Judge:
         left = (case for case in wanted if case.item not in done and unread[case.item] < TRIES)
         return sorted(left, key=lambda case: unread[case.item])
 
-    async def judge(self, owed: Sequence[Case], now: datetime) -> AsyncIterator[None]:
+    async def judge(self, owed: Sequence[Case], now: datetime) -> AsyncIterator[HostFault | None]:
         """Both orders of each, one case at a time; yields after each. A case is kept whole, or
-        kept in mind as one that could not be read. Raises ArenaError where no host has the
+        kept in mind as one that could not be read; if a host failed over it, which is no word of
+        the judge's, neither, and its fault is told. Raises ArenaError where no host has the
         model."""
         for case in owed:
             turned = replace(
@@ -181,7 +185,11 @@ class Judge:
             )
             ways = (case, turned)
             replies = await asyncio.gather(*(self._reply(way) for way in ways))
-            said = [verdict(reply) for reply in replies]
+            faults = [reply for reply in replies if isinstance(reply, HostFault)]
+            if faults:
+                yield faults[0]
+                continue
+            said = [verdict(str(reply)) for reply in replies]
             if all(said):
                 rows = [
                     self._row(way, order, winner or "", now)
@@ -192,11 +200,14 @@ class Judge:
                 rater = judge_of(self.model)
                 news = Event("unread", now, rater, item=case.item)
                 await self.ledger.move(rater, lambda *_, news=news: (None, [news]))
-            yield
+            yield None
 
-    async def _reply(self, case: Case) -> str:
-        """Empty where the host failed over it. Raises HostFault where none has the judge."""
-        contender = Contender(judge_of(self.model), self.model, options={"temperature": 0.0})
+    async def _reply(self, case: Case) -> str | HostFault:
+        """Empty where the judge says nothing on it; the fault where the host failed over it.
+        Raises HostFault where none has the judge."""
+        # Each case is a contender of its own: one that is refused twice sits out for a while.
+        name = f"{judge_of(self.model)}/{case.item}"
+        contender = Contender(name, self.model, options={"temperature": 0.0})
         message = {"role": "user", "content": asked(case.conversation_a, case.conversation_b)}
         text = ""
         try:
@@ -209,7 +220,7 @@ class Judge:
         except HostFault as fault:
             if fault.kind in GONE:
                 raise
-            return ""
+            return "" if fault.kind in OWN else fault
         return text
 
     def _row(self, case: Case, order: int, winner: str, now: datetime) -> VoteRow:

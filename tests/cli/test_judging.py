@@ -128,6 +128,32 @@ def test_what_cannot_be_read_is_asked_again_after_all_others_and_not_for_ever(
     assert run("verify").code == 0 and len(arena.votes(DATABASE_URL=f"sqlite:///{ledger}")) == 7
 
 
+def test_a_pair_that_the_judge_refuses_holds_up_no_other(run: Run, judged: Path) -> None:
+    ask = "judge", "--model", "judge:1b", "--json"
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        host.fault("bad_request", variant="think", times=2)
+        told = run(*ask, OLLAMA_HOST=host.url)
+        assert (told.code, told.json["asked"], told.json["unread"]) == (0, 3, 1)
+        assert run(*ask, OLLAMA_HOST=host.url).json["unread"] == 0
+
+
+def test_what_the_host_failed_over_is_told_and_counts_as_not_asked_for(
+    run: Run, judged: Path
+) -> None:
+    ask = "judge", "--model", "judge:1b", "--json"
+    with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
+        for _ in range(4):
+            host.fault("proxy_error", variant="object", times=2)
+            told = run(*ask, "--most", "1", OLLAMA_HOST=host.url)
+            assert told.code == 1 and "upstream gone" in told.err
+        host.fault("proxy_error", variant="object")
+        told = run(*ask, OLLAMA_HOST=host.url)
+        assert "1 pairs were not judged" in told.err and "upstream gone" in told.err
+        assert (told.code, told.json["asked"], told.json["unread"]) == (0, 2, 0)
+        told = run(*ask, OLLAMA_HOST=host.url)
+        assert (told.json["asked"], told.json["unread"]) == (3, 0) and "not judged" not in told.err
+
+
 def test_pairs_are_judged_in_batches_until_none_is_left(run: Run, judged: Path) -> None:
     with FakeOllamaThread([JUDGE], speed=1000, warm=True) as host:
         ask = "judge", "--model", "judge:1b", "--most", "2", "--json"
