@@ -39,6 +39,11 @@ as most; a burst has BURST times as many."""
 AGREE, COPY = 0.7, 0.99
 """How often two may agree on the same prompt and contenders for what the replies are, however equal
 the contenders and few the others, and how often a copy does."""
+LEAST = 0.05
+"""What those beside two have at least in common beyond chance: less cannot be told from nothing."""
+APART = 4
+"""So many judge a prompt where copies are looked for: of two or three, clear answers and careful
+raters cannot be told from copying."""
 SHARES = (0.01, 0.03, 0.1, 0.3)
 MEMBER = 0.95
 """How probable it must be that a rater is of a ring."""
@@ -204,7 +209,7 @@ def _copies(ballots: Ballots, drops: Floats) -> Found:
     own = own[own["prompt"] >= 0].drop_duplicates(["rater", "prompt", "live"])
     item = ["prompt", "live"]
     own["several"] = own.groupby(item)["rater"].transform("size")
-    own = own[(own["several"] > 1) & (own["several"] <= 50)]
+    own = own[(own["several"] >= APART) & (own["several"] <= 50)]
     own["like"] = own.groupby([*item, "out"])["rater"].transform("size") - 1
     own["alike"] = own.groupby(item)["like"].transform("sum")
     both = own.merge(own, on=item)
@@ -225,9 +230,9 @@ def _copies(ballots: Ballots, drops: Floats) -> Found:
 def _usual(both: pd.DataFrame, same: Bools) -> Floats:
     """How often pairs would agree who hit on what is clear as often as each agrees with the others
     there: beyond chance, the product of what each has in common with them, by what they have with
-    one another. A half where nobody else is there."""
-    others = (both["several_x"] - 2).replace(0, np.nan)
-    among = (others * (others - 1) / 2).replace(0, np.nan)
+    one another."""
+    others = both["several_x"] - 2
+    among = others * (others - 1) / 2
     agreed = {
         "one": (both["like_x"] - same) / others,
         "other": (both["like_y"] - same) / others,
@@ -235,6 +240,5 @@ def _usual(both: pd.DataFrame, same: Bools) -> Floats:
     }
     by_pair = pd.DataFrame(agreed).groupby([both["rater_x"], both["rater_y"]])
     one, other, rest = 2 * by_pair.transform("mean").to_numpy().T - 1
-    rest = np.where(np.isnan(rest), (one + other) / 2, rest)
-    common = np.fmax(one, 0) * np.fmax(other, 0) / np.fmax(rest, 2 * AGREE - 1)
+    common = np.fmax(one, 0) * np.fmax(other, 0) / np.fmax(rest, LEAST)
     return np.asarray((1 + common) / 2)

@@ -157,6 +157,23 @@ def test_who_agree_since_prompts_have_clear_answers_are_no_copies(
     assert audit(shared(*honest, honest[5])).found == copies, "where all agree, one tells nothing"
 
 
+def test_two_who_are_careful_among_those_who_often_guess_are_no_copies() -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        answers = rng.random(100) < 0.5
+        right = np.array([0.97] * 2 + [0.7] * 8)[:, None]
+        honest = answers ^ (rng.random((10, 100)) > right)
+        assert not audit(shared(*honest)).findings
+    assert audit(shared(*honest, honest[9])).found == {"j", "k"}
+
+
+def test_of_two_or_three_alone_on_their_prompts_none_is_told_to_copy() -> None:
+    """Nobody there says how clear the answers are, and how careful the third is."""
+    one, three, four = np.random.default_rng(1).random((3, 60)) < 0.5
+    assert not audit(shared(one, one)).findings and not audit(shared(one, one, three)).findings
+    assert audit(shared(one, one, three, four)).found == {"a", "b"}
+
+
 @pytest.mark.parametrize("pace", [3.0, 5.0, 10.0])
 def test_who_all_vote_quickly_cast_in_no_bursts(pace: float) -> None:
     rng = np.random.default_rng(2)
