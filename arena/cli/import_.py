@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -70,8 +70,7 @@ def run(options: Namespace) -> int:
                     frames.from_ledger(settings, keep, "made")
 
                 async def add(ledger: Ledger) -> int:
-                    apart = _apart(coming, await ledger.openings())
-                    return await ledger.add(apart, dry=options.dry_run)
+                    return await ledger.add(coming, dry=options.dry_run)
 
                 absent: Absent = "empty" if options.dry_run else "made"
                 count = frames.from_ledger(settings, add, absent, looking=options.dry_run)
@@ -114,19 +113,6 @@ def _until(stop: Event, rows: Iterable[VoteRow]) -> Iterator[VoteRow]:
     for row in rows:
         if stop.is_set():
             raise Stopped
-        yield row
-
-
-def _apart(rows: Iterable[VoteRow], opened: Collection[str]) -> Iterator[VoteRow]:
-    """Raises BadInput at a vote that would join those that raters of a study have cast here: it
-    would count as one of theirs, also while they are blind, and nothing could tell it apart."""
-    for row in rows:
-        if row.study in opened:
-            raise BadInput(
-                f"The vote {row.id:.60} is of a study {row.study} that was opened here, and would "
-                "count as one of its own. Nothing was imported. Give these votes another name with "
-                "--study, then import again."
-            )
         yield row
 
 

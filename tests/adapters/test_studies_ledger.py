@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from arena.adapters.ledger import SqlLedger
 from arena.core.battle.entities import Contender
+from arena.core.battle.record import VoteRow
+from arena.core.errors import BadInput
 from arena.core.study.assignment import upcoming
 from arena.core.study.course import Claim, Course, Event
 from arena.core.study.design import Item, Kind, Study
@@ -119,5 +122,31 @@ def test_nothing_of_a_study_is_ever_changed(url: str, table: str) -> None:
             await ledger._do(
                 lambda db: db.exec_driver_sql(f"UPDATE {table} SET study = 'x'"), writing=True
             )
+
+    on(url, scene)
+
+
+def test_votes_from_elsewhere_and_a_study_of_their_name_keep_each_other_out_at_any_moment(
+    url: str,
+) -> None:
+    def opened(study: str) -> Callable[[SqlLedger], Coroutine[Any, Any, None]]:
+        return lambda ledger: ledger.move(study, lambda *_: (None, [Event("opened", AT)]))
+
+    def rows() -> Iterator[VoteRow]:
+        yield from (replace(row, study="pilot") for row in ballot(pairs="AB"))
+        on(url, opened("pilot"))
+
+    async def scene(ledger: SqlLedger) -> None:
+        with pytest.raises(BadInput, match="AB is of a study pilot that was opened here"):
+            await ledger.add(rows())
+        assert not len(await ledger.votes(("id",)))
+        await ledger.add([replace(row, study="other") for row in ballot(pairs="AB")])
+        with pytest.raises(BadInput, match="study other"):
+            await opened("other")(ledger)
+        assert set(await ledger.openings()) == {"pilot"}
+        await ledger.append([replace(row, study="pilot") for row in ballot("own", pairs="AB")])
+        closed = Event("closed", AT)
+        await ledger.move("pilot", lambda *_: (None, [closed]))
+        await opened("pilot")(ledger)
 
     on(url, scene)

@@ -44,7 +44,7 @@ def test_what_raters_of_open_studies_judged_is_audited_when_asked_for(
         for battle in dict.fromkeys(row.battle_id for row in votes)
     ]
     course = [Event("opened", NOW), *claims]
-    on_ledger(ledger, lambda kept: kept.move("pilot", lambda *_: (None, course)))
+    on_ledger(ledger, lambda kept: kept.move("led", lambda *_: (None, course)))
     blind = run("audit")
     assert blind.code == 0 and "nothing to audit" in blind.out and "left-0" not in blind.out
     unblind = run("audit", "--unblind")

@@ -176,7 +176,8 @@ def test_a_study_takes_no_name_that_votes_from_elsewhere_carry(
     assert run("study", "check", file, "--offline").code == 0 and not ledger.exists()
     file.write_text(STUDY + 'answers = "live"\n')
     assert run("study", "open", file).code == 0
-    filled(ledger, [vote("own", study="shapes"), vote("linked", study="colours")])
+    on_ledger(ledger, lambda kept: kept.append([vote("own", study="shapes")]))
+    filled(ledger, [vote("linked", study="colours")])
     assert run("study", "open", file).code == 0
     file.write_text(STUDY.replace("shapes", "colours"))
     answers = tmp_path / "answers.csv"

@@ -14,7 +14,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.database import Database
-from arena.adapters.ledger.schema import DTYPES, INCOMING, INCOMING_SAID, ONE_BALLOT, VOTES
+from arena.adapters.ledger.schema import (
+    DTYPES,
+    INCOMING,
+    INCOMING_SAID,
+    ONE_BALLOT,
+    STUDY_EVENTS,
+    VOTES,
+)
 from arena.adapters.ledger.schema import EMPTY as EMPTY_TEXT
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, KnownVotes
@@ -38,10 +45,13 @@ def add(
     if dry:
         _refuse_known(connection)
         _refuse_taking_back(connection, VOTES, INCOMING.alias())
+        _refuse_joining(connection)
     else:
         database.may_add(connection)
         INCOMING_SAID.create(connection)
         _prepare(connection)
+        # No study is opened between the look at those that were and the end.
+        database.take_turns(connection)
         _write(connection)
         INCOMING_SAID.drop(connection)
     INCOMING.drop(connection)
@@ -79,6 +89,7 @@ def _write(connection: Connection) -> None:
             told.append(before)
         raise next(each for each in reversed(told) if isinstance(each, DBAPIError)) from None
     _refuse_taking_back(connection, VOTES)
+    _refuse_joining(connection)
 
 
 def _known(rows: list[VoteRow]) -> list[dict[str, Any]]:
@@ -152,6 +163,19 @@ def _refuse_taking_back(connection: Connection, *there: FromClause) -> None:
                 f"The vote {_shown(known)} takes back a ballot of another battle, or is taken back "
                 f"by one. {NOTHING} Correct supersedes or ballot_id, then import again."
             )
+
+
+def _refuse_joining(connection: Connection) -> None:
+    """Raises `BadInput` at a vote that would join those that raters of a study have cast here: it
+    would count as one of theirs, also while they are blind, and nothing could tell it apart."""
+    opened = select(STUDY_EVENTS.c.study).where(STUDY_EVENTS.c.kind == "opened")
+    joining = select(INCOMING.c.id, INCOMING.c.study).where(INCOMING.c.study.in_(opened))
+    for id, study in connection.execute(joining.order_by(INCOMING.c.place).limit(1)):
+        raise BadInput(
+            f"The vote {_shown(id)} is of a study {study} that was opened here, and would count as "
+            f"one of its own. {NOTHING} Give these votes another name with --study, then import "
+            "again."
+        )
 
 
 def _shown(id: str) -> str:

@@ -16,6 +16,7 @@ from arena.adapters.ledger.schema import INSERTS, STUDY_EVENTS, STUDY_REPLIES, V
 from arena.core.battle.entities import Reply
 from arena.core.battle.record import KINDS, REMARKED
 from arena.core.codec import decode, encode
+from arena.core.errors import BadInput
 from arena.core.ports import Answer
 from arena.core.study.course import Event
 from arena.core.study.written import Written
@@ -62,11 +63,23 @@ def move(
 ) -> Answer:
     """As `core.ports.StudyLedger.move`, in a transaction that others wait for."""
     database.take_turns(connection)
-    answer, news = decide(*happened(connection, study))
+    so_far, known = happened(connection, study)
+    answer, news = decide(so_far, known)
+    if not so_far and any(event.kind == "opened" for event in news):
+        _refuse_joined(connection, study)
     if news:
         rows = [{"study": study, **asdict(event)} for event in news]
         connection.execute(insert(STUDY_EVENTS), rows)
     return answer
+
+
+def _refuse_joined(connection: Connection, study: str) -> None:
+    """Raises `BadInput` where votes came in while whoever opens the study looked at all else."""
+    if connection.scalar(select(VOTES.c.id).where(VOTES.c.study == study).limit(1)) is not None:
+        raise BadInput(
+            f"Votes in the ledger are of a study {study} already, by its link or an import, and "
+            "would count as this one's. Give this one another name."
+        )
 
 
 def judged(connection: Connection, so_far: Iterable[Event]) -> frozenset[str]:
