@@ -103,7 +103,7 @@ async def export(
 
     def piece(votes: pd.DataFrame, some: Sequences) -> bytes:
         votes = without(votes[votes["sequence"].isin(some)], held_back)
-        undone = votes["ballot_id"].isin(superseded) & (votes["excluded_reason"] == "")
+        undone = votes["ballot_id"].isin(superseded)
         votes = votes.assign(excluded_reason=votes["excluded_reason"].mask(undone, SUPERSEDED))
         if ranked:
             votes = votes[votes["excluded_reason"] == ""]

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import arena
 from arena import exchange
 from arena.adapters.ledger import SqlLedger
 from arena.core.battle.record import VoteRow
@@ -65,6 +66,17 @@ def test_a_full_file_has_every_vote_and_says_which_are_not_ranked_and_why(
     assert list(found["id"]) == [row.id for row in some_votes()]
     reasons = dict(zip(found["id"], found["excluded_reason"], strict=True))
     assert {id: why for id, why in reasons.items() if why} == {"v7": "identity", "v8": "superseded"}
+
+
+def test_a_vote_of_another_reason_that_was_taken_back_says_so_everywhere(tmp_path: Path) -> None:
+    rows = [
+        vote("v1", battle_id="b", excluded_reason="identity"),
+        vote("v2", battle_id="b", supersedes="v1"),
+    ]
+    file = filled(tmp_path / "arena.db", rows)
+    found = frame(exported(file, "csv"), "csv")["excluded_reason"].tolist()
+    read = arena.votes(["excluded_reason"], DATABASE_URL=f"sqlite:///{file}")
+    assert found == read["excluded_reason"].tolist() == ["superseded", ""]
 
 
 @pytest.mark.parametrize("format", OF_VOTES)
