@@ -287,6 +287,9 @@ def test_times_may_be_written_with_and_without_parts_of_a_second() -> None:
     assert arena.leaderboard(votes=rows, since="2026-03-01")["votes"].max() == 2
     with pytest.raises(BadInput, match=r"holds what is no time. Give it as 2026"):
         arena.leaderboard(votes=rows.assign(timestamp="soon"))
+    for text in ("1976-12-31", "2100-01-01", "0001-01-01"):
+        with pytest.raises(BadInput, match="2026-03-01T12:30:00Z, of 1977 to 2099"):
+            arena.leaderboard(votes=rows.assign(timestamp=text))
     for numbers in ([2026, 2027], [20260301123000] * 2, [202603011230] * 2):
         with pytest.raises(BadInput, match="no time"):
             arena.leaderboard(votes=rows.assign(timestamp=numbers))

@@ -261,7 +261,8 @@ class Ledger(StudyLedger, Protocol):
 
     async def add(self, rows: Iterable[VoteRow], *, dry: bool = False) -> int:
         """Votes that were cast elsewhere, all or none; returns how many. `dry`: none is written,
-        and whatever would be refused is. Raises `KnownVotes` where some are here already."""
+        and whatever would be refused is. Raises `KnownVotes` where some are here already, and
+        BadInput where some are of a study that was opened here."""
 
     async def votes(
         self, columns: Sequence[str] = (), *, after: int = 0, limit: int = 0

@@ -14,7 +14,7 @@ from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import UNBLINDED, UNIQUE
-from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, language
+from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, YEARS, language
 
 METADATA = "conv_metadata"
 
@@ -105,7 +105,11 @@ def _times(column: pd.Series) -> pd.Series:
     try:
         if not is_numeric_dtype(column):
             dated = is_datetime64_any_dtype(column)
-            return pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
+            times = pd.to_datetime(column, utc=True, format=None if dated else "ISO8601")
+            earliest, end = (pd.Timestamp(s, unit="s", tz="UTC") for s in (EARLIEST_S, LATEST_S))
+            if ((times < earliest) | (times >= end)).any():
+                raise ValueError
+            return times
         seconds = column.to_numpy(float, na_value=np.nan)
         for _ in ("milliseconds", "microseconds", "nanoseconds"):
             seconds = np.where(seconds >= PARTS_S, seconds / 1000, seconds)
@@ -114,5 +118,5 @@ def _times(column: pd.Series) -> pd.Series:
         return pd.Series(pd.to_datetime(seconds, unit="s", utc=True), index=column.index)
     except (ValueError, TypeError, OverflowError):
         raise BadInput(
-            "timestamp holds what is no time. Give it as 2026-03-01T12:30:00Z."
+            f"timestamp holds what is no time. Give it as 2026-03-01T12:30:00Z, of {YEARS}."
         ) from None

@@ -13,9 +13,9 @@ from arena.core.battle.record import KINDS, UNDETERMINED
 from arena.exchange import lmarena
 
 LARGEST = 2**31 - 1
-EARLIEST_S, LATEST_S = 2.1e8, 4.1e9
-"""Seconds since 1970, of 1976 to 2099; another number, such as a year, is something else: a time
-that was written without its signs, as 202603011230 or 20260301123000, would be of 1976 or 2612."""
+YEARS, EARLIEST_S, LATEST_S = "1977 to 2099", 220_924_800, 4_102_444_800
+"""Seconds since 1970, of these years; another number, such as a year, is something else: a time that
+was written without its signs, as 202603011230 or 20260301123000, would be of 1976 or 2612."""
 
 PARTS_S = 1e11
 """A number as large, some three thousand years ahead, is not of seconds but of smaller parts."""
@@ -113,7 +113,8 @@ def _moment(value: Any, name: str) -> datetime:
             raise ValueError
         return zoned.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        raise Wrong(f"{name} is {value!r:.40}; it must be a time as 2026-03-01T12:30:00Z") from None
+        must = f"it must be a time as 2026-03-01T12:30:00Z, of {YEARS}"
+        raise Wrong(f"{name} is {value!r:.40}; {must}") from None
 
 
 def _texts(value: Any, name: str) -> list[str]:

@@ -164,6 +164,13 @@ def test_a_time_since_1970_is_read_in_whatever_parts_it_is_told(
     assert read.timestamp == datetime.fromtimestamp(1_767_236_400, UTC)
 
 
+@pytest.mark.parametrize("when", ["1977-01-01T00:00:00Z", "2099-12-31T23:59:59Z"])
+def test_all_of_the_years_that_are_named_have_times(tmp_path: Path, when: str) -> None:
+    moment = datetime.fromisoformat(when)
+    for said in (when, moment.timestamp(), f"{moment.timestamp():.0f}"):
+        assert one(tmp_path, {**MINIMAL, "timestamp": said}).timestamp == moment
+
+
 def test_an_array_is_read_whatever_stands_between_its_objects(tmp_path: Path) -> None:
     file = tmp_path / "votes.json"
     both = [json.dumps({**MINIMAL, "winner": winner}) for winner in ("tie", "model_b")]
@@ -306,6 +313,8 @@ def test_a_vote_on_one_contender_that_did_not_count_where_it_was_cast_is_passed_
         ({"timestamp": 202603011230}, "it must be a time"),
         ({"timestamp": "0001-01-01T00:00:00Z"}, "it must be a time"),
         ({"timestamp": "9999-12-31"}, "it must be a time"),
+        ({"timestamp": "1976-12-31"}, "as 2026-03-01T12:30:00Z, of 1977 to 2099"),
+        ({"timestamp": "2100-01-01"}, "as 2026-03-01T12:30:00Z, of 1977 to 2099"),
         ({"conv_metadata": {"turns": -1}}, "conv_metadata says -1 for turns, which is no count"),
         ({"conv_metadata": {"bold_count_a": {"**": 10**400}}}, "which is no count"),
         ({"conv_metadata": '{"sum_user_tokens": 1e400}'}, "which is no count"),
