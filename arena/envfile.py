@@ -1,25 +1,30 @@
 """What a `.env` file sets, or why it cannot be read, by the line and without a word of it.
 
 A line that python-dotenv would pass over is refused: a quote that is not closed would drop a
-password. What looks like a variable in a value, as ${HOME}, is the value: passwords may. It does
-not know which settings there are.
+password. What looks like a variable in a value, as ${x}, is the value, as passwords may; where
+there is such a variable, the line is refused too: other readers would put in what that says. It
+does not know which settings there are.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from arena.core.errors import ConfigError, line_of
 
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(:-[^}]*)?\}", re.ASCII)
 
 
-def values_of(file: Path) -> Mapping[str, str | None]:
-    """None of a file that is not there. Raises ConfigError."""
+def values_of(
+    file: Path, known: Collection[str], environ: Mapping[str, str]
+) -> Mapping[str, str | None]:
+    """None of a file that is not there. known: the keys that mean something here. Raises
+    ConfigError."""
     try:
         text = file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
     except OSError as error:
@@ -32,13 +37,25 @@ def values_of(file: Path) -> Mapping[str, str | None]:
         raise ConfigError(
             f"{file}, line {line}: this is not UTF-8. Save it again as UTF-8."
         ) from None
-    for binding in parse_stream(StringIO(text)):
+    bindings = list(parse_stream(StringIO(text)))
+    variables = {*environ, *(binding.key for binding in bindings)}
+    for binding in bindings:
         named = binding.key is None or (_KEY.fullmatch(binding.key) and binding.value is not None)
         if binding.error or not named:
-            said = binding.original.string
-            line = binding.original.line + said[: -len(said.lstrip())].count("\n")
             raise ConfigError(
-                f"{file}, line {line} cannot be understood. Write KEY=value, and close a quote "
+                f"{_place(file, binding)} cannot be understood. Write KEY=value, and close a quote "
                 "that the value begins with."
             )
+        for variable in _VARIABLE.finditer(binding.value or "" if binding.key in known else ""):
+            if variable[1] in variables:
+                raise ConfigError(
+                    f"{_place(file, binding)}: ${{{variable[1]}}} is no variable here. Write its "
+                    "value."
+                )
     return dotenv_values(stream=StringIO(text), interpolate=False)
+
+
+def _place(file: Path, binding: Binding) -> str:
+    said = binding.original.string
+    line = binding.original.line + said[: -len(said.lstrip())].count("\n")
+    return f"{file}, line {line}"

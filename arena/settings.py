@@ -260,7 +260,7 @@ def load(
         raise ConfigError(
             f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}."
         )
-    from_file = values_of(file) if file else {}
+    from_file = values_of(file, known, environ) if file else {}
     values: dict[str, Any] = {}
     for spec in setting_fields():
         meta = spec.metadata
@@ -289,7 +289,7 @@ def load(
 def misspelt(environ: Mapping[str, str] = os.environ, file: Path = ENV_FILE) -> list[str]:
     """What to tell of keys that begin as ours do and set nothing."""
     known = [spec.metadata["key"] for spec in setting_fields()]
-    unknown = sorted({*environ, *values_of(file)}.difference(known))
+    unknown = sorted({*environ, *values_of(file, known, environ)}.difference(known))
     ours = (key for key in unknown if re.match(r"\W*ARENA_", key, re.IGNORECASE))
     return [f"{key} is set, and is no setting{allowed.instead(key, known)}" for key in ours]
 

@@ -127,6 +127,24 @@ def test_a_password_is_what_is_written_also_where_it_looks_like_a_variable(
     assert load({}, file).password == value.strip("'\"")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ARENA_PASSWORD=${VISITORS}\n",
+        "ARENA_PASSWORD='${VISITORS:-secret}'\n",
+        'export ARENA_PASSWORD="pa${ARENA_BIND}"\nARENA_BIND=10.0.0.1\n',
+    ],
+)
+def test_what_would_be_a_variable_elsewhere_is_not_taken_for_a_password(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"# ours\n{text}")
+    with pytest.raises(ConfigError, match=r"line 2: \$\{[A-Z_]+\} is no variable here") as caught:
+        load({"VISITORS": "secret"}, file)
+    assert "secret" not in str(caught.value)
+
+
 def test_an_env_file_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"\xef\xbb\xbfARENA_PASSWORD=secret\n")
