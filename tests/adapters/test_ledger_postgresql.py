@@ -343,21 +343,33 @@ def test_a_user_or_a_database_that_is_not_there_is_told(
     assert secretive(str(caught.value))
 
 
-@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_cannot_keep_every_text_is_refused_before_the_first_vote(
-    postgresql: Postgresql, encoding: str
-) -> None:
+def in_encoding(postgresql: Postgresql, encoding: str) -> str:
+    """The URL of a new database that has it."""
     name = f"in_{encoding.lower()}"
     with postgresql.connect() as connection:
         connection.execute(
             f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
         )
-    url = postgresql.url("public").replace(f"/{DATABASE}", f"/{name}")
+    return postgresql.url("public").replace(f"/{DATABASE}", f"/{name}")
+
+
+def test_a_database_that_cannot_keep_every_text_is_refused_before_the_first_vote(
+    postgresql: Postgresql,
+) -> None:
+    url = in_encoding(postgresql, "LATIN1")
     with pytest.raises(LedgerFault, match=r"not in UTF-8.*createdb --encoding UTF8"):
         on(url, recorded)
     # As doctor looks, without opening it first.
     with pytest.raises(LedgerFault, match="not in UTF-8"):
         asyncio.run(SqlLedger(url).inspect())
+
+
+def test_a_database_without_an_encoding_keeps_every_text_as_it_is(postgresql: Postgresql) -> None:
+    url, row = in_encoding(postgresql, "SQL_ASCII"), replace(full_row(), comment="Ünï 漢字 🦜")
+    append(url, row)
+    (read,) = on(url, lambda ledger: ledger.votes()).to_dict("records")
+    assert (read["comment"], read["conversation_a"]) == (row.comment, row.conversation_a)
+    assert len(on(url, lambda ledger: ledger.outcomes()).rows) == 1
 
 
 def raising(state: str) -> str:

@@ -156,7 +156,8 @@ class PostgresqlDatabase:
         @event.listens_for(engine, "connect")
         def _prepare(connection: psycopg.Connection[Any], _: object) -> None:
             encoding = connection.info.parameter_status("server_encoding")
-            if encoding not in ("UTF8", None):
+            # Without an encoding the server keeps what it gets, which is UTF-8.
+            if encoding not in ("UTF8", "SQL_ASCII", None):
                 raise _OtherEncoding(f"its encoding is {encoding}")
             connection.execute(
                 f"SET synchronous_commit = on; SET lock_timeout = {wait_s * 1000:.0f}; "
