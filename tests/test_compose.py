@@ -20,7 +20,7 @@ from arena.compose import House, roster_of
 from arena.compose.asking import timeouts_of
 from arena.core.battle.entities import Battle
 from arena.core.battle.view import State
-from arena.core.errors import ConfigError
+from arena.core.errors import ConfigError, NotThere
 from arena.core.ports import Readiness
 from arena.settings import load
 from tests.certificates import self_signed
@@ -214,8 +214,13 @@ def test_a_host_behind_https_is_trusted_by_setting_and_only_so(tmp_path: Path) -
 
 def test_a_file_that_holds_no_certificate_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
-    with pytest.raises(ConfigError, match="OLLAMA_CA_FILE"):
-        House(load({"OLLAMA_CA_FILE": str(tmp_path / "ca.pem")}, None))
+    settings = load({"OLLAMA_CA_FILE": str(tmp_path / "ca.pem")}, None)
+    with pytest.raises(ConfigError, match="OLLAMA_CA_FILE") as caught:
+        House(settings)
+    assert not isinstance(caught.value, NotThere)
+    (tmp_path / "ca.pem").unlink()
+    with pytest.raises(NotThere, match="OLLAMA_CA_FILE"):
+        House(settings)
 
 
 def test_a_roster_in_another_encoding_is_told_by_its_line(tmp_path: Path) -> None:

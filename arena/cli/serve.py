@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena import settings as config
 from arena.cli.terminal import Bar, console, errors, refused
-from arena.core.errors import BadInput, ConfigError, NotHeard
+from arena.core.errors import BadInput, ConfigError, NotHeard, NotThere, UnfitLedger
 from arena.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     try:
         return _serve(options)
-    except NotHeard:
+    except (NotHeard, NotThere):
         raise
-    except ConfigError as error:
+    except (ConfigError, UnfitLedger) as error:
         refused(error)
         return MISCONFIGURED
 

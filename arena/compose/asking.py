@@ -9,7 +9,7 @@ from typing import Any
 
 from arena.adapters.hosts import HostTimeouts
 from arena.core.battle.entities import Contender
-from arena.core.errors import ConfigError
+from arena.core.errors import ConfigError, NotThere
 from arena.play.stage import StageRules
 from arena.settings import Settings
 
@@ -64,8 +64,10 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=settings.ca_file)
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
+    except OSError as error:
+        # What is in the file stays as it is; that there is none may pass.
+        kind = ConfigError if isinstance(error, ssl.SSLError) else NotThere
+        raise kind(
             f"OLLAMA_CA_FILE={settings.ca_file or ''} OLLAMA_CERT_FILE={settings.cert_file or ''}: "
             f"not usable ({error}). Allowed: PEM files with certificates."
         ) from None

@@ -13,7 +13,7 @@ from arena.allowed import ModelSource
 from arena.core.battle import roster as rosters
 from arena.core.battle.entities import Contender
 from arena.core.battle.naming import Installed, line_up
-from arena.core.errors import ConfigError, HostFault, line_of
+from arena.core.errors import ConfigError, HostFault, NotThere, line_of
 from arena.settings import Settings
 
 LOCAL_OLLAMA = f"http://127.0.0.1:{OLLAMA_PORT}"
@@ -116,7 +116,7 @@ def roster_of(settings: Settings) -> tuple[Contender, ...]:
     try:
         text = settings.roster.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(
+        raise NotThere(
             f"ARENA_ROSTER={settings.roster}: cannot be read ({error.strerror})."
         ) from None
     except UnicodeDecodeError as error:

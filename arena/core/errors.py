@@ -6,6 +6,7 @@
     ├── ConfigError     a setting has a wrong value                           (500)
     │   ├── NotInstalled    it needs a package that is missing                    (500)
     │   ├── NoLedger        it names none                                         (500)
+    │   ├── NotThere        it names a file or folder that cannot be had now      (500)
     │   └── NotHeard        it names an address that cannot be listened on now    (500)
     ├── NotYours        the battle is moved by whoever opened it              (403)
     ├── KeyTaken        the key of an opening is that of another one          (409)
@@ -22,6 +23,7 @@
     ├── EngineFault     the embedded engine or its weights cannot be had      (503)
     ├── StoreFault      battles that are kept cannot be reached               (503)
     └── LedgerFault     a vote could not be made durable                      (503)
+        └── UnfitLedger     nor will it be, until another ledger is named         (503)
 
 It does not know who is told: page, API and terminal each have one handler.
 """
@@ -90,6 +92,11 @@ class NoLedger(ConfigError):
             f"There is no ledger at {place}. Put a copy there, or name another one in "
             "DATABASE_URL; the first start of the arena makes one, and so do votes that are imported."
         )
+
+
+class NotThere(ConfigError):
+    """Where a setting says no file can be read, or no folder made. That may pass, as its disk comes
+    up or the right to it is given."""
 
 
 class NotHeard(ConfigError):
@@ -225,6 +232,10 @@ class LedgerFault(ArenaError):
             "The arena's ledger cannot be used just now. Votes that were acknowledged are kept. "
             "Please try again in a moment; a vote cannot count twice."
         )
+
+
+class UnfitLedger(LedgerFault):
+    """A database that is there and can keep no vote; only another one in DATABASE_URL helps."""
 
 
 def line_of(error: UnicodeDecodeError) -> int:

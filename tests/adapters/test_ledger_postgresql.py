@@ -4,7 +4,10 @@ or its answer is lost on the way."""
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +23,13 @@ from sqlalchemy.pool import Pool
 
 from arena.adapters.ledger import MIGRATIONS, SqlLedger
 from arena.adapters.ledger import postgresql as adapter
+from arena.cli.serve import MISCONFIGURED
 from arena.core.battle.record import VoteRow
 from arena.core.errors import ConfigError, LedgerFault
 from tests.adapters.ledger_rows import ballot, full_row
 from tests.adapters.ledgers import append, ids, on, recorded
 from tests.postgresql import DATABASE, USER, Postgresql
+from tests.running import ROOT
 
 COLUMNS = ", ".join(f.name for f in fields(VoteRow))
 
@@ -362,6 +367,10 @@ def test_a_database_that_cannot_keep_every_text_is_refused_before_the_first_vote
     # As doctor looks, without opening it first.
     with pytest.raises(LedgerFault, match="not in UTF-8"):
         asyncio.run(SqlLedger(url).inspect())
+    serve = [sys.executable, "-m", "arena", "serve", "--port", "0"]
+    environ = {**os.environ, "DATABASE_URL": url}
+    done = subprocess.run(serve, cwd=ROOT, capture_output=True, env=environ, check=False)
+    assert done.returncode == MISCONFIGURED, "only another setting helps"
 
 
 def test_a_database_without_an_encoding_keeps_every_text_as_it_is(postgresql: Postgresql) -> None:

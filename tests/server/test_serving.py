@@ -61,14 +61,19 @@ def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "door"),
-    [("ARENA_PACE", "fast", PROGRAM), ("DATABASE_URL", "sqlite:////proc/x/arena.db", ())],
+    ("key", "value", "code", "door"),
+    [
+        ("ARENA_PACE", "fast", MISCONFIGURED, PROGRAM),
+        # What is not there now may be once a disk is.
+        ("DATABASE_URL", "sqlite:////proc/x/arena.db", 1, ()),
+        ("ARENA_ROSTER", "/proc/x/roster.toml", 1, PROGRAM),
+    ],
 )
 def test_a_start_that_only_another_setting_mends_is_one_line_and_an_exit_code_of_its_own(
-    tmp_path: Path, key: str, value: str, door: tuple[str, ...]
+    tmp_path: Path, key: str, value: str, code: int, door: tuple[str, ...]
 ) -> None:
     with running(tmp_path, ready=False, door=door, **{key: value}) as app:
-        assert app.process.wait(timeout=READY_S) == MISCONFIGURED
+        assert app.process.wait(timeout=READY_S) == code
         assert app.ended()
         (line,) = [line for line in app.lines if key in line]
         assert "Traceback" not in app.printed and line.startswith("A setting is wrong: ")

@@ -33,7 +33,7 @@ class Database(Protocol):
         a statement take any time. Transactions begin with the execution option `writing`."""
 
     def prepare(self) -> None:
-        """Make what has to be there before a connection. Raises `ConfigError`."""
+        """Make what has to be there before a connection. Raises `NotThere`."""
 
     def there(self) -> bool:
         """Whether there is anything to connect to, as far as that is seen without trying."""

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """`happened` continues "cannot be used: "; `todo` is followed by "then try again"."""
+    """`happened` continues "cannot be used: "; `todo` is followed by "then try again". lasting:
+    whether only another database helps."""
 
     happened: str
     todo: str
+    lasting: bool = False
 
 
 DISK = Reason("the disk is full or fails", "Free some space where the ledger is kept")

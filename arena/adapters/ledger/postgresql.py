@@ -65,6 +65,7 @@ _ENCODING = Reason(
     "the database keeps texts in an encoding of its own, not in UTF-8, which has every character",
     "Make another one with `createdb --encoding UTF8 --locale C --template template0`, bring over "
     "what this one holds with pg_dump and pg_restore, and name that one in DATABASE_URL",
+    lasting=True,
 )
 _GONE = Reason("its tables are gone", "Put a copy back, or start the arena anew for new ones")
 _DAMAGED = Reason(

@@ -38,7 +38,7 @@ from arena.adapters.ledger.migrations import MIGRATIONS
 from arena.adapters.ledger.schema import DTYPES, KEYS, VOTES, values_of
 from arena.adapters.ledger.writer import Writer
 from arena.core.battle.record import VoteRow
-from arena.core.errors import ConfigError, LedgerFault, NoLedger
+from arena.core.errors import ConfigError, LedgerFault, NoLedger, UnfitLedger
 from arena.core.ports import Condition, Exclusion, Outcomes, Verified
 from arena.core.standings.votes import Vote
 from arena.core.study.course import Event
@@ -344,7 +344,7 @@ class SqlLedger:
         return self._refusal(next(own, None) or self._database.reason(cause))
 
     def _refusal(self, reason: Reason) -> LedgerFault:
-        return LedgerFault(
+        return (UnfitLedger if reason.lasting else LedgerFault)(
             f"The ledger {self._database.name} cannot be used: {reason.happened}. "
             f"{reason.todo}, then try again."
         )

@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from arena.adapters.ledger.faults import DISK, UNKNOWN, Reason
 from arena.adapters.ledger.migrations import MIGRATIONS
 from arena.adapters.ledger.schema import OUTCOME_LINE, written
-from arena.core.errors import ConfigError
+from arena.core.errors import ConfigError, NotThere
 from arena.core.ports import Condition
 
 PREFIX = "sqlite:///"
@@ -180,7 +180,7 @@ class SqliteDatabase:
                 self._path.touch(0o600, exist_ok=False)
             self._unmade = not self._path.exists()
         except OSError as error:
-            raise ConfigError(
+            raise NotThere(
                 f"DATABASE_URL: the folder {self._path.parent} cannot be created "
                 f"({error.strerror}). Name a file in a folder that can be written."
             ) from error
