@@ -14,7 +14,7 @@ import pandas as pd
 
 from arena import battles, frames
 from arena import settings as config
-from arena.compose import House
+from arena.compose import APART, House
 from arena.core.standings.review import Review
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def launch(*, port: int = 0, share: bool = False, height: int = 900, **settings:
     app = build_app(house, shared=share, channel="notebook")
     server = serving.Server(app, sock, stopping, loaded.proxies)
     server.start()
+    if house.stores.apart:
+        print(". ".join(APART))
     share_url = ""
     if share:
         try:

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 import arena
+from arena.compose import APART
 from arena.core.errors import ConfigError
 from tests.fake_ollama import FakeOllama
 from tests.running import fetch, wait_until
 
 
-def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None:
+def test_launch_serves_from_a_thread_until_it_is_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def cell(url: str) -> arena.Page:
         return arena.launch(OLLAMA_HOST=url, DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
 
@@ -25,6 +28,9 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(tmp_path: Path) -> None
             with pytest.warns(UserWarning, match=r"page\.votes"):
                 arena.votes(["id"])
             assert page.votes(["id"]).empty
+            assert APART[0] not in capsys.readouterr().out
+            asyncio.run(cell(host.url)).stop()
+            assert APART[0] in capsys.readouterr().out
         finally:
             page.stop()
         with pytest.raises(OSError, match="refused"):

@@ -42,8 +42,6 @@ class Journal:
         self._size = 0
         self._largest = LARGEST
         self._growing = False
-        self.others = 0
-        """Processes that had moves of their own here when those of the gone were taken up."""
 
     def appear(self) -> None:
         """Be seen by others before there is a move."""
@@ -85,7 +83,6 @@ class Journal:
         be killed too. older: what the names of other files begin with, beside these."""
         found: dict[str, tuple[float, Battle]] = {}
         read: list[Path] = []
-        self.others = 0
         with ExitStack() as held:
             names = (self._path, *older)
             for left in sorted(f for n in names for f in n.parent.glob(f"{escape(n.name)}.*-*")):
@@ -93,10 +90,7 @@ class Journal:
                     file = held.enter_context(left.open("r+b"))
                 except OSError:
                     continue
-                if left == self._own:
-                    continue
-                if not _is_ours(file.fileno()):
-                    self.others += left.name.startswith(f"{self._path.name}.")
+                if left == self._own or not _is_ours(file.fileno()):
                     continue
                 read.append(left)
                 for moved, battle in filter(None, map(_read, file)):

@@ -39,8 +39,10 @@ class Stores(Protocol):
     feed: Feed
     limits: RateLimits
     peers: Peers | None
-    apart: bool
-    """Whether another process keeps its battles of the same ledger to itself."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether another process keeps its battles of the same ledger to itself, now."""
 
     async def check(self) -> None:
         """Raises ConfigError or StoreFault where they cannot be used."""
@@ -79,7 +81,10 @@ class MemoryStores:
         self.feed: Feed = self._feed
         self.limits: RateLimits = MemoryLimits()
         self.peers: Peers | None = None
-        self.apart = False
+
+    @property
+    def apart(self) -> bool:
+        return living(_moves(self._parking)) > 1
 
     async def check(self) -> None:
         """Memory can always be used."""

@@ -138,14 +138,13 @@ def test_what_a_killed_process_kept_is_found_once_and_what_a_living_one_keeps_is
     journal = Journal(place, list)
     there = killed(place)
     try:
-        assert journal.take_up() == [] and journal.others == 1
-        assert living(place) == 1
+        assert journal.take_up() == [] and living(place) == 1
     finally:
         there.kill()
         there.communicate()
     ((moved, found),) = journal.take_up()
     assert (moved, found.id, found.phase) == (2.0, OPENED.id, Phase.VOTING)
-    assert journal.take_up() == [] and journal.others == 0
+    assert journal.take_up() == []
     journal.close()
     assert not list(tmp_path.iterdir())
 
@@ -425,11 +424,12 @@ def test_an_arena_is_told_of_another_on_its_ledger_before_either_has_a_battle(
         first.take_up()
         assert not first.apart and arenas_on(settings) == 1
         second.take_up()
-        assert second.apart and arenas_on(settings) == 2
+        assert first.apart and second.apart and arenas_on(settings) == 2
         # Whoever looks takes nothing away from whoever is there.
         assert arenas_on(settings) == 2
-        for each in (first, second):
-            await each.close()
+        await first.close()
+        assert not second.apart
+        await second.close()
         third.take_up()
         assert not third.apart
         await third.close()
