@@ -1,13 +1,15 @@
 """What a `.env` file sets, or why it cannot be read, by the line and without a word of it.
 
 A line that python-dotenv would pass over is refused: a quote that is not closed would drop a
-password. What looks like a variable in a value, as ${x}, is the value, as passwords may; where
-there is such a variable, the line is refused too: other readers would put in what that says. It
-does not know which settings there are.
+password. So is a key that sets nothing, where it may stand for one of ours; what others read in
+the file is theirs. What looks like a variable in a value, as ${x}, is the value: passwords may.
+Where there is such a variable, the line is refused too: other readers would put in what that says.
+It does not know which settings there are.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 
@@ -16,14 +18,17 @@ from dotenv.parser import Binding, parse_stream
 
 from arena.core.errors import ConfigError, line_of
 
+BEGINS = re.compile(r"\W*ARENA_", re.IGNORECASE)
+"""How a key begins that no other program has, also where it is misspelt."""
+
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(:-[^}]*)?\}", re.ASCII)
 
 
 def values_of(
-    file: Path, known: Collection[str], environ: Mapping[str, str]
+    file: Path, known: Sequence[str], environ: Mapping[str, str]
 ) -> Mapping[str, str | None]:
-    """None of a file that is not there. known: the keys that mean something here. Raises
+    """None of a file that is not there. known: the keys of settings. Raises
     ConfigError."""
     try:
         text = file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
@@ -40,19 +45,26 @@ def values_of(
     bindings = list(parse_stream(StringIO(text)))
     variables = {*environ, *(binding.key for binding in bindings)}
     for binding in bindings:
-        named = binding.key is None or (_KEY.fullmatch(binding.key) and binding.value is not None)
-        if binding.error or not named:
+        key = binding.key or ""
+        # One without a value is Docker's way to say that the environment has it.
+        sets = _KEY.fullmatch(key) and (binding.value is not None or environ.get(key))
+        if binding.error or not (sets or not _meant(key, known)):
             raise ConfigError(
                 f"{_place(file, binding)} cannot be understood. Write KEY=value, and close a quote "
                 "that the value begins with."
             )
-        for variable in _VARIABLE.finditer(binding.value or "" if binding.key in known else ""):
+        for variable in _VARIABLE.finditer(binding.value or "" if key in known else ""):
             if variable[1] in variables:
                 raise ConfigError(
                     f"{_place(file, binding)}: ${{{variable[1]}}} is no variable here. Write its "
                     "value."
                 )
     return dotenv_values(stream=StringIO(text), interpolate=False)
+
+
+def _meant(key: str, known: Sequence[str]) -> bool:
+    """Whether it may stand for a setting, however it is written."""
+    return bool(BEGINS.match(key) or get_close_matches(key.upper(), known, 1, 0.8))
 
 
 def _place(file: Path, binding: Binding) -> str:

@@ -19,7 +19,7 @@ from arena.addresses import HostAddress, host_url, shown, usable
 from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
-from arena.envfile import values_of
+from arena.envfile import BEGINS, values_of
 
 NAME = "progressive-arena"
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,8 +255,8 @@ def load(
     """Read every key: overrides (by key) before environ before the file before the default.
 
     An empty text means: not set. Raises ConfigError."""
-    known = {spec.metadata["key"] for spec in setting_fields()}
-    if unknown := sorted(overrides.keys() - known):
+    known = [spec.metadata["key"] for spec in setting_fields()]
+    if unknown := sorted(overrides.keys() - set(known)):
         raise ConfigError(
             f"There is no setting {unknown[0]!r}. Allowed: {', '.join(sorted(known))}."
         )
@@ -290,7 +290,7 @@ def misspelt(environ: Mapping[str, str] = os.environ, file: Path = ENV_FILE) -> 
     """What to tell of keys that begin as ours do and set nothing."""
     known = [spec.metadata["key"] for spec in setting_fields()]
     unknown = sorted({*environ, *values_of(file, known, environ)}.difference(known))
-    ours = (key for key in unknown if re.match(r"\W*ARENA_", key, re.IGNORECASE))
+    ours = (key for key in unknown if BEGINS.match(key))
     return [f"{key} is set, and is no setting{allowed.instead(key, known)}" for key in ours]
 
 

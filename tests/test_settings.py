@@ -106,6 +106,10 @@ def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, 
         (b"ARENA_PASSWORD: secret\n", "line 1"),
         ("ARENA_PASSWORD\u200b=secret\n".encode(), "line 1"),
         (b"ARENA_PORT=1\nARENA_PASSWORD\n", "line 2"),
+        (b"export ARENA_PASSWORD\n", "line 1"),
+        (b"ARENA_PASSWORD=secret\narena_pasword\n", "line 2"),
+        ("OLLAMA_TOKENS\u200b=secret\n".encode(), "line 1"),
+        (b'"DATABASE_URL"=secret\n', "line 1"),
     ],
 )
 def test_no_password_is_lost_by_how_the_env_file_is_written(
@@ -116,6 +120,17 @@ def test_no_password_is_lost_by_how_the_env_file_is_written(
     with pytest.raises(ConfigError, match=said) as caught:
         load({}, file)
     assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_others_read_in_the_env_file_stops_no_start(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "[arena]\nPATH\nexport A\nnpm-config=1\nspring.port=1\nHERE=${HOME}/x\n"
+        "ARENA_PORT=1111\nARENA_PASSWORD\n"
+    )
+    # As Docker does, which takes the one without a value from the environment.
+    settings = load({"HOME": "/root", "ARENA_PASSWORD": "secret"}, file)
+    assert (settings.port, settings.password) == (1111, "secret")
 
 
 @pytest.mark.parametrize("value", ["pa${ss}word", "'pa${HOME}word'", '"pa$HOME${HOME:-x}word"'])
