@@ -25,7 +25,10 @@ OWN = frozenset(
         "style.css svelte theme.css"
     ).split()
 )
-"""How the arena's own paths begin: below such a one nobody could tell whether it was taken away."""
+"""How the arena's own paths begin."""
+
+BELOW = frozenset("api assets b gradio_api pwa_icon static svelte".split())
+"""Those that go on with anything: below such a one nobody could tell whether it was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ def source(text: str) -> ModelSource:
 
 def path_of_url(text: str) -> str:
     path = f"/{text.strip('/')}" if text.strip("/") else ""
-    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII) or f"{path}/".split("/")[1] in OWN:
+    first, _, more = path[1:].partition("/")
+    if not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII) or first in (BELOW if more else OWN):
         raise ValueError
     return path

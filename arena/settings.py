@@ -201,8 +201,8 @@ class Settings:
         "ARENA_ROOT_PATH",
         "",
         allowed.path_of_url,
-        "a path such as /arena that begins as none of the arena's own (/api, /b, …), or empty where "
-        "it has the whole host",
+        "a path such as /arena that is none of the arena's own (/docs, /login, …) nor below one "
+        "(/api, /b, …), or empty where it has the whole host",
     )
     bind: str = _key("ARENA_BIND", "127.0.0.1", str, "an address of this machine")
     port: int = _key("ARENA_PORT", "7860", *whole(0, 65535, "any free port"))

@@ -79,7 +79,9 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ROOT_PATH", "https://host/arena"),
         ("ARENA_ROOT_PATH", "/a b"),
         ("ARENA_ROOT_PATH", "/api"),
+        ("ARENA_ROOT_PATH", "/docs"),
         ("ARENA_ROOT_PATH", "b/arena"),
+        ("ARENA_ROOT_PATH", "/static/arena"),
         ("ARENA_NAMES", "arena.example.org:80"),
         ("ARENA_NAMES", "10.0.0.1:7860"),
         ("ARENA_EMBED", "lab.example.org"),
@@ -249,7 +251,11 @@ def test_hosts_are_given_as_ip_host_and_port_or_url(text: str, url: str) -> None
 def test_names_of_the_arena_may_be_addresses_of_either_kind() -> None:
     settings = load({"ARENA_NAMES": "Arena.example.org, fe80::2,10.0.0.1"}, None)
     assert settings.names == ("arena.example.org", "fe80::2", "10.0.0.1")
-    assert load({"ARENA_ROOT_PATH": "bench/api/"}, None).root_path == "/bench/api"
+
+
+def test_a_path_may_begin_as_an_own_one_below_which_there_is_nothing() -> None:
+    for given, path in (("bench/api/", "/bench/api"), ("/docs/arena", "/docs/arena")):
+        assert load({"ARENA_ROOT_PATH": given}, None).root_path == path
 
 
 def test_several_hosts_win_over_one() -> None:
