@@ -5,7 +5,7 @@ It does not know which settings there are, nor where their texts come from.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import ip_network
@@ -29,6 +29,11 @@ OWN = frozenset(
 
 BELOW = frozenset("api assets b gradio_api pwa_icon static svelte".split())
 """Those that go on with anything: below such a one nobody could tell whether it was taken away."""
+
+SERVICE = re.compile(
+    r"(\w+?)_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)", re.ASCII
+)
+"""What Kubernetes tells every container of a service: its name, and what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,12 @@ def instead(key: str, known: Sequence[str]) -> str:
     """What was meant, if that can be told."""
     near = get_close_matches(key.strip("; \t#").upper(), known, 1, 0.8)
     return f": is it {near[0]}?" if near else "."
+
+
+def of_service(key: str, environ: Container[str]) -> bool:
+    """Whether Kubernetes has set it."""
+    told = SERVICE.fullmatch(key)
+    return told is not None and f"{told[1]}_SERVICE_HOST" in environ
 
 
 def users(text: str) -> tuple[tuple[str, str], ...]:

@@ -289,7 +289,8 @@ def load(
 def misspelt(environ: Mapping[str, str] = os.environ, file: Path = ENV_FILE) -> list[str]:
     """What to tell of keys that begin as ours do and set nothing."""
     known = [spec.metadata["key"] for spec in setting_fields()]
-    unknown = sorted({*environ, *values_of(file, known, environ)}.difference(known))
+    by_hand = (key for key in environ if not allowed.of_service(key, environ))
+    unknown = sorted({*by_hand, *values_of(file, known, environ)}.difference(known))
     ours = (key for key in unknown if BEGINS.match(key))
     return [f"{key} is set, and is no setting{allowed.instead(key, known)}" for key in ours]
 

@@ -222,6 +222,15 @@ def test_a_misspelt_setting_is_told_with_the_one_that_is_nearest(tmp_path: Path)
     for told in (pasword, password):
         assert told.endswith("ARENA_PASSWORD?") and "secret" not in told
     assert misspelt({"ARENA_PORT": "1"}, tmp_path / "none") == []
+    # Kubernetes names each service to each container.
+    services = {
+        f"{service}_{of}": "10.0.0.1"
+        for service in ("ARENA_LAB", "ARENA_DB")
+        for of in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP_ADDR")
+    }
+    assert misspelt(services, tmp_path / "none") == []
+    (port,) = misspelt({"ARENA_MY_PORT": "1", **services}, tmp_path / "none")
+    assert port.startswith("ARENA_MY_PORT ")
 
 
 def test_an_unknown_override_is_refused() -> None:
