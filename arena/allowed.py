@@ -102,7 +102,12 @@ def each_matching(pattern: str) -> Read[tuple[str, ...]]:
     return lambda text: tuple(map(one, words(text.lower())))
 
 
-hostnames = each_matching(r"[\w.-]+|[\da-f.]*(:[\da-f.]*){2,}")
+def hostnames(text: str) -> tuple[str, ...]:
+    """Without their ports: whoever asks may have come by any."""
+    each = each_matching(r"[\w.-]+(:\d+)?|[\da-f.]*(:[\da-f.]*){2,}")
+    return tuple(re.sub(r"^([^:]+):\d+$", r"\1", name) for name in each(text))
+
+
 origins = each_matching(r"\*|https?://[\w.*-]+(:[\d*]+)?")
 header = matching(r"[A-Za-z0-9-]*")
 issuer = matching(r"(?s)(https://[\w.-].*|http://(127\.0\.0\.1|localhost)\b.*)?")

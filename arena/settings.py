@@ -189,7 +189,7 @@ class Settings:
     )
     downloads_from: int = _key("ARENA_DOWNLOADS_FROM", "0", *whole(0, 10**9))
     names: tuple[str, ...] = _key(
-        "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names without port, or empty"
+        "ARENA_NAMES", "", allowed.hostnames, "comma-separated host names, or empty"
     )
     embed: tuple[str, ...] = _key(
         "ARENA_EMBED",

@@ -82,8 +82,8 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_ROOT_PATH", "/docs"),
         ("ARENA_ROOT_PATH", "b/arena"),
         ("ARENA_ROOT_PATH", "/static/arena"),
-        ("ARENA_NAMES", "arena.example.org:80"),
-        ("ARENA_NAMES", "10.0.0.1:7860"),
+        ("ARENA_NAMES", "arena.example.org:http"),
+        ("ARENA_NAMES", "https://arena.example.org"),
         ("ARENA_EMBED", "lab.example.org"),
         ("ARENA_EMBED", "https://lab.example.org; script-src *"),
     ],
@@ -257,9 +257,9 @@ def test_hosts_are_given_as_ip_host_and_port_or_url(text: str, url: str) -> None
     assert load({"OLLAMA_HOST": text}, None).hosts() == (HostAddress(url),)
 
 
-def test_names_of_the_arena_may_be_addresses_of_either_kind() -> None:
-    settings = load({"ARENA_NAMES": "Arena.example.org, fe80::2,10.0.0.1"}, None)
-    assert settings.names == ("arena.example.org", "fe80::2", "10.0.0.1")
+def test_names_of_the_arena_may_be_addresses_of_either_kind_and_with_a_port() -> None:
+    settings = load({"ARENA_NAMES": "Arena.example.org:8443, fe80::2,10.0.0.1,10.0.0.1:80"}, None)
+    assert settings.names == ("arena.example.org", "fe80::2", "10.0.0.1", "10.0.0.1")
 
 
 def test_a_path_may_begin_as_an_own_one_below_which_there_is_nothing() -> None:
