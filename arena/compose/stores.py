@@ -93,7 +93,6 @@ class MemoryStores:
         self._journal.appear()
         with self._journal.growing():
             self._take_up()
-        self.apart = self._journal.others > 0
 
     def _take_up(self) -> None:
         for moved, left in self._journal.take_up(*map(_moves, self._older)):
