@@ -6,6 +6,7 @@ It does not know what becomes of them.
 """
 
 import re
+from itertools import takewhile
 
 _FIRST = re.compile(r"\A\s{0,8}(analysis|commentary)(?=[A-Z\"'])")
 _NEXT = re.compile(r"assistant(analysis|commentary|final)")
@@ -37,7 +38,21 @@ class Channels:
         return whole
 
 
-_WORDS = ("thinking", "thoughts", "thought process", "thinking process", "reasoning")
+OURS = ("assistant", "model", "bot", "chatbot", "ai", "gpt")
+OTHERS = ("user", "human", "system", "developer", "tool", "ipython", "observation")
+"""Who speaks, by what a template names them."""
+
+
+def named(header: str) -> tuple[str, str]:
+    """The word that a header begins with, and what is behind it."""
+    name = "".join(takewhile(str.isalpha, header.lstrip()))
+    return name.lower(), header.lstrip().removeprefix(name).lstrip()
+
+
+_WORDS = (
+    *("thinking", "thoughts", "thought process", "thinking process"),
+    *("chain of thought", "reasoning"),
+)
 _THINKING = "(?:thinking|thought process|thinking process|chain of thought)"
 _HIDDEN = f"(?:{_THINKING}|thoughts?|reasoning(?: process)?)"
 """What a reply explains in stands under headings of these; nobody hides it so."""
@@ -49,7 +64,7 @@ _PAIRS = tuple(
         (rf"\*{_THINKING}:", r"\*[ \t]*\n"),
         (rf"\({_THINKING}:", r"\)[ \t]*\n"),
         (rf"<!-- *{_HIDDEN}:?", "-->"),
-        (rf"> ?(?:\*\*)?{_THINKING}\b", r"\n(?=[^>])"),
+        (rf"> ?(?:\*\*)?{_THINKING}(?=\*\*|[:.\u2026]|\s*\n)", r"\n(?=[^>])"),
         (rf"```{_HIDDEN}\n", r"\n```[ \t]*\n"),
         (rf"<details>\s*<summary>{_HIDDEN}[^<\n]*</summary>", "</details>"),
         (
@@ -58,7 +73,7 @@ _PAIRS = tuple(
         ),
     )
 )
-_DRESS = re.compile(r"\s*(?:#+ ?|> ?|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
+_DRESS = re.compile(r"\s*(?:#+ ?|> ?\*{0,2}|\*+|_+|`+|\(|<!-- *|<details>\s*<summary>)?")
 _HEADING, _LONGEST_THOUGHT = 48, 20_000
 
 

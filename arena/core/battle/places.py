@@ -45,8 +45,17 @@ LONGEST_CHANNEL = len(" commentary to=")
 _ITEM = re.compile(r"(?:^|\n)[-*+\u2022] $")
 _EDGE = re.compile(r"(?i)[<\[][be]os[>\]]")
 """Nothing is between it and a sentence, as there is with one that parts sentences."""
-_ANSWERS = re.compile(r"(?i)\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|model)\|>")
+_OURS = r"(?:\[/INST\]|<\|(?:assistant|bot|chatbot|chatbot_token|model)\|>)"
+_ANSWERS = re.compile(_OURS, re.IGNORECASE)
 """What is behind them the model writes."""
+_ANSWERED = re.compile(rf"\s*[^\n]*\w[^\n]*(?i:{_OURS})\s*[^\s\W_a-z]")
+_MAY_BE_ANSWERED = re.compile(rf"\s*[^\n]*(?:(?i:{_OURS})\s*)?")
+"""A turn in one line, in lower case, that the model answered itself."""
+_DEFINED = re.compile(r" *(?:[:,] | [-\u2013\u2014=] )")
+"""So a line goes on that says what its first word is."""
+_CHANNEL_OF_OURS = "assistant<|channel|>"
+_NAMED = re.compile("(?:^|[\\s(\\[{=,:/\u0e01-\uffff])[`\"']$")
+"""A quote that opens; one behind a word would close."""
 
 
 class Place:
@@ -58,6 +67,8 @@ class Place:
         self.before, self.fresh, self.ends = "", True, True
         self.fence, self.span = "", 0
         self._tail = ""
+        self._in_line = False
+        """The block that opened last did so in this line."""
         self._named: set[str] = set()
         self._left_out = False
 
@@ -68,6 +79,7 @@ class Place:
     def say(self, text: str) -> None:
         said = text.rstrip()
         self.span = 0 if text == "\n" else self.span
+        self._in_line = self._in_line and text != "\n"
         self.ends = text == "\n" or (self.ends and not text)
         self.fresh = text == "\n" or (self.fresh and not said)
         self.before = said[-1:] or self.before
@@ -76,12 +88,18 @@ class Place:
     def code(self, run: str) -> None:
         """Backticks or tildes: does a span or a block of code of the reply begin or end?"""
         if self.fence:
-            if self.fresh and run.startswith(self.fence):
+            if (self.fresh or self._in_line) and run.startswith(self.fence):
                 self.fence = ""
         elif self.fresh and len(run) >= 3:
-            self.fence = run
+            self.fence, self._in_line = run, True
         elif run[0] == "`" and self.span in (0, len(run)):
             self.span = len(run) - self.span
+
+    def is_quoted(self, after: str, *, last: bool) -> bool | None:
+        """A mark is named between two of the same quotes; None while it may be."""
+        if not _NAMED.search(self._tail):
+            return False
+        return after[0] == self._tail[-1] if after else (False if last else None)
 
     def is_itself(
         self, raw: str, after: str, *, begun: bool, own: Collection[str], last: bool
@@ -95,6 +113,9 @@ class Place:
         opened = "/" in raw and raw.replace("/", "") in self._named
         if kind is Kind.CLOSES and opened:
             itself = not begun or _ends_thought(before, after, last=last)
+        elif kind_of(raw, {Kind.TAG}) is None and raw[1].isupper() and before[-1:].isalnum():
+            # The argument of a type: `Vec<Thought>`.
+            itself = key_of(raw) in own
         elif kind in THINKING:
             itself = not begun or _unnamed(before, after, kind, last=last)
         elif kind in TOKENS or kind is Kind.STRIKES:
@@ -108,6 +129,19 @@ class Place:
         if itself is False:
             self._named.add(raw)
         return itself
+
+
+def begins_channel(raw: str, after: str, own: Collection[str], *, last: bool) -> bool | None:
+    """A mark of the model's own template begins a channel, by the word that follows; None while
+    it may."""
+    if key_of(raw) not in own:
+        return False
+    if kind_of(raw) is Kind.CHANNEL:
+        return _is_header(Kind.CHANNEL, "", after, last=last)
+    if kind_of(raw) is not Kind.STARTS:
+        return False
+    short = not last and len(after) < len(_CHANNEL_OF_OURS) and _CHANNEL_OF_OURS.startswith(after)
+    return None if short else after.startswith(_CHANNEL_OF_OURS)
 
 
 def shown(text: str, prompts: Iterable[str] = ()) -> bool:
@@ -134,6 +168,10 @@ def _in_prose(before: str, after: str) -> bool:
 
 def _unnamed(before: str, after: str, kind: Kind, *, last: bool) -> bool | None:
     """A tag of thinking is no word of its sentence, by what is right before it and after it."""
+    if before.endswith("\n") and kind is Kind.OPENS:
+        if len(after.lstrip(" ")) < 2 and not (last or len(after) >= LOOK):
+            return None
+        return not _DEFINED.match(after)
     if before.endswith("\n") or _ended(before):
         return True
     if not (after or last):
@@ -200,6 +238,11 @@ def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool
         return free or _unspaced(beside) or last_word
     if beside and beside in ENDS and _EDGE.fullmatch(raw) and after[0].isupper():
         return True
+    if own and kind is Kind.ASKS and free and after.lstrip()[0].islower():
+        if _ANSWERED.match(after):
+            return True
+        if not last and _MAY_BE_ANSWERED.fullmatch(after):
+            return None
     if own and _ANSWERS.fullmatch(key_of(raw)):
         kind = Kind.ASKS
     return _is_apart(before, kind, after, free=free, known=known, own=own)
@@ -227,7 +270,8 @@ def _is_apart(
     under way before it."""
     following, word = after[0], after.lstrip()[0]
     begins = not word.islower()
-    if word in _AFTER and (before or word not in _QUOTES or after.startswith("'")):
+    opens = word in _QUOTES and not after.startswith("'")
+    if word in _AFTER and not (opens and (not before or (own and free and word != "|"))):
         return False
     if not before:
         header = kind in (Kind.STARTS, Kind.CHANNEL) or not following.isspace()

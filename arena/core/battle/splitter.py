@@ -8,19 +8,16 @@ out adds up to the same however the text came in pieces. It does not know what i
 import re
 from collections.abc import Collection, Iterable
 from enum import Enum
-from itertools import takewhile
 
-from arena.core.battle.channels import Words
+from arena.core.battle.channels import OTHERS, OURS, Words, named
 from arena.core.battle.entities import Text, Thought
 from arena.core.battle.marks import LONGEST, MARK, THINKING, TOKENS, Kind, kind_of, meant, undecided
-from arena.core.battle.places import LOOK, Place
+from arena.core.battle.places import LOOK, Place, begins_channel
 from arena.core.battle.turns import Turns, begins_turn, merged, ours
 
 _SIGN = re.compile(r"[<\[◁\n`~]")
-_HALF = re.compile(r"<[|｜] ?/?\w\w|</|\[[/|]")
+_HALF = re.compile(r"<[|｜] ?/?\w\w|</(?!\d)|\[[/|]")
 _RUN = re.compile(r"`+|~+")
-_OURS = ("assistant", "model", "bot", "chatbot", "ai", "gpt")
-_OTHERS = ("user", "human", "system", "developer", "tool", "ipython", "observation")
 
 
 class _Mode(Enum):
@@ -49,14 +46,12 @@ class Splitter:
             channels=self._text.isdisjoint(TOKENS), headings=weighs and not (thinks or about)
         )
         self._own = own
-        self.token = ""
-        self.unopened = False
+        self.token, self.unopened = "", False
         self._turns = Turns(own)
         self._held = ""
         self._mode = _Mode.THOUGHT if thinks else _Mode.REPLY
         self._pending: list[str] | None = [] if thinks else None
-        self._opened_by = ""
-        self._assumed = thinks
+        self._opened_by, self._assumed = "", thinks
         self._aside: tuple[str, str] | None = None
         self._thought, self._struck = False, 0
         self._wrapped: set[str] = set()
@@ -206,16 +201,22 @@ class Splitter:
     def _mark(self, raw: str, after: str, *, last: bool) -> int | None:
         """So much of a mark is left out, or a character said; None where that is to be decided."""
         kind, own = kind_of(raw, self._text), self._own or ()
+        closes = self._mode is _Mode.THOUGHT and kind is Kind.CLOSES
+        if closes and (quoted := self._place.is_quoted(after, last=last)) is not False:
+            return quoted and self._said(raw[0])
+        about = kind in self._text and not self._begun
+        if (channel := about and begins_channel(raw, after, own, last=last)) is None:
+            return None
         code = self._place.in_code or self._mode is not _Mode.REPLY
         struck = kind is Kind.STRIKES and (self._struck or (self._begun and "/" not in raw))
         if not (code or struck or kind in self._text):
             itself = self._place.is_itself(raw, after, begun=self._begun, own=own, last=last)
             if not itself:
                 return None if itself is None else self._said(raw[0])
-        return len(raw) if self._takes(raw) else self._said(raw[0])
+        return len(raw) if self._takes(raw, channel=channel) else self._said(raw[0])
 
-    def _takes(self, raw: str) -> bool:
-        """False where this is no mark, but text."""
+    def _takes(self, raw: str, *, channel: bool = False) -> bool:
+        """False where this is no mark, but text. channel: it begins one, whatever is text here."""
         kind = kind_of(raw, self._text if self._mode is _Mode.REPLY else ())
         if not kind:
             return False
@@ -228,7 +229,7 @@ class Splitter:
                 return self._within_channel(raw, kind)
             case _Mode.HEADER:
                 return self._within_header(raw, kind)
-        if self._place.in_code or kind in self._text:
+        if (self._place.in_code or kind in self._text) and not channel:
             return kind is Kind.OPENS and not (self._begun or self._thought) and self._try(raw)
         match kind:
             case Kind.WEIGHS | Kind.WEIGHED:
@@ -280,7 +281,7 @@ class Splitter:
         if kind in THINKING or kind is Kind.WRAPS:
             return False
         self._mode, self._trim = _Mode.REPLY, not self._begun
-        return kind not in (Kind.STARTS, Kind.CHANNEL) or self._takes(raw)
+        return kind not in (Kind.STARTS, Kind.CHANNEL) or self._takes(raw, channel=True)
 
     def _within_header(self, raw: str, kind: Kind) -> bool:
         if kind in (Kind.STARTS, Kind.CHANNEL):
@@ -318,16 +319,14 @@ class Splitter:
 
     def _close_header(self, *, whole: bool = True) -> None:
         """whole: all that was read since the header's mark belongs to it, not only a word."""
-        header = self._header.lstrip()
-        name = "".join(takewhile(str.isalpha, header))
-        rest, name = header.removeprefix(name).lstrip(), name.lower()
+        name, rest = named(self._header)
         if self._is_channel:
             self._mode = _Mode.REPLY if name == "final" else _Mode.CHANNEL
         else:
-            self._mode = _Mode.OVER if name in _OTHERS else _Mode.REPLY
-        known = self._is_channel or name in _OURS
+            self._mode = _Mode.OVER if name in OTHERS else _Mode.REPLY
+        known = self._is_channel or name in OURS
         if not (known and whole):
-            self._say(rest if known else header)
+            self._say(rest if known else self._header.lstrip())
 
     def _drops(self, rest: str) -> bool:
         """Half a mark at the very end is left out, where a whole one would be."""

@@ -17,6 +17,8 @@ _DRESSED = (
 _ALONE = ("<human>:", "GPT4 Correct User:")
 """Nobody else writes so."""
 _WEAK = ("User:", "Human:", "user:")
+_ASSISTANT = "Assistant:"
+"""Dialogues have these for people."""
 _ANSWERED = {
     "### Instruction:": ("### Response:", "### Output:"),
     "## Instruction:": ("## Response:",),
@@ -34,11 +36,11 @@ _ANSWERED = {
 }
 """Theirs → ours that follow it."""
 THEIRS = (*_ALONE, *_ANSWERED)
-LABELS = (*_DRESSED, *(label for label in THEIRS if label not in _DRESSED))
+LABELS = (*_DRESSED, _ASSISTANT, *(label for label in THEIRS if label not in _DRESSED))
 ENDS = ".!?\u2026\u3002\uff01\uff1f\u0964\u061f"
 """Of sentences."""
 
-MADE_UP = 600
+MADE_UP = 300
 """Characters of a turn that a model makes up, at most; so many are kept back until ours follows."""
 
 
@@ -58,7 +60,7 @@ def begins_turn(rest: str, before: str, own: Collection[str] | None, *, last: bo
         return ""
     if label in _WEAK and own is not None and label not in own:
         return ""
-    if label in (*_WEAK, "user\n") and before not in ENDS:
+    if label in (*_WEAK, _ASSISTANT, "user\n") and before not in ENDS:
         return ""
     said = rest[len(label) :].lstrip(" ")
     if not said:
@@ -119,12 +121,15 @@ class Turns:
         return False
 
     def _sure(self, label: str, said: str) -> bool:
+        """The model's own template has this label."""
+        weak = map(self._has, _WEAK) if label == _ASSISTANT else (True,)
+        return self._has(label) and any(weak) and not _explains(said, label)
+
+    def _has(self, label: str) -> bool:
         """The model's own template has this label, and no other that has it within."""
         own = self._own or ()
         whole = label in _DRESSED or not any(label in other and label != other for other in own)
-        return (
-            label in own and label in (*_DRESSED, *_WEAK) and whole and not _explains(said, label)
-        )
+        return label in own and label in (*_DRESSED, *_WEAK, _ASSISTANT) and whole
 
     def ends(self) -> bool:
         """Nothing came after the label of a turn."""

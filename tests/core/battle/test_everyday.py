@@ -20,6 +20,10 @@ PHI = of_template("<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n{{ .Response }
 R1 = of_template("<｜User｜>{{ .Prompt }}<｜Assistant｜>{{ .Response }}<｜end▁of▁sentence｜>")
 COMMAND = of_template("<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>{{ .Response }}")
 LLAMA_3 = of_template("<|start_header_id|>user<|end_header_id|>{{ .Prompt }}<|eot_id|>")
+DIALOGUE = of_template("User: {{ .Prompt }}\nAssistant:")
+HARMONY = of_template(
+    "<|start|>user<|message|>{{ .Prompt }}<|end|><|start|>assistant<|channel|>final<|message|>"
+)
 BERT = of_template("[CLS] {{ .Prompt }} [SEP]")
 
 WHOLE = {
@@ -93,6 +97,9 @@ WHOLE = {
     "How do I face a fear?": "## Thoughts\nI always fail.\n\n## Response\nOne failure is not all.",
     "What goes on in his head?": "> Thoughts of her.\n\nHe leaves.",
     "Write XML for a book": "<thought>\nText\n</thought>\nThat is the file.",
+    "Which tags has R1?": "Two.\n\n<think> - opens the thinking.\n</think> - closes it.\n\nSo it is.",
+    "Who was Hannah Arendt?": "> Thinking without a banister is hers.\n\nShe wrote much.",
+    "A song of love": "It ends so: I miss you </3",
     "HTML, please": "Here:\n<reasoning>\n<p>So.</p>\n</reasoning>\nThat is all.",
 }
 
@@ -173,7 +180,8 @@ def test_a_template_that_is_broken_ends_a_reply(after: str) -> None:
         ("\n\n### Response:\nIt turns.", ALPACA),
         ("\nUSER: More?", VICUNA),
         ("[SEP] It turns.", BERT),
-        ("\n\nUser: Who are you?", of_template("User: {{ .Prompt }}\nAssistant:")),
+        ("\n\nUser: Who are you?", DIALOGUE),
+        ("\nAssistant: I am Qwen.", DIALOGUE),
     ],
 )
 def test_what_the_models_own_template_has_ends_its_reply_by_itself(
@@ -187,6 +195,8 @@ def test_what_the_models_own_template_has_ends_its_reply_by_itself(
 def test_a_label_within_one_of_the_template_is_none_of_it() -> None:
     text = f"{NIGHT}\n\nUser: The name of the account"
     assert parted(text, own=of_template("### User:\n{{ .Prompt }}\n\n### Assistant:"))[1] == text
+    text = f"{NIGHT}\n\nAssistant: Makes tea."
+    assert parted(text, own=of_template("GPT4 Correct User: GPT4 Correct Assistant:"))[1] == text
 
 
 def test_a_heading_over_a_reply_is_a_label_only_where_the_template_may_have_it() -> None:
@@ -255,6 +265,11 @@ OWN = (
     (NIGHT, " </s> I am Llama.", LLAMA_2),
     (NIGHT, " <|assistant|> I am Phi.", PHI),
     (NIGHT, "\n<｜Assistant｜> I am DeepSeek.", R1),
+    (NIGHT, "\n[INST] who are you? [/INST] I am Llama.", LLAMA_2),
+    (NIGHT, " [INST] who are you? [/INST]\nI am Llama.", LLAMA_2),
+    (NIGHT, "\n<|user|> who are you? <|assistant|> I am Phi.", PHI),
+    (NIGHT, "\n<|im_end|>\n**I am Qwen**.", CHATML),
+    (NIGHT, '\n<|im_end|>"I am Qwen', CHATML),
     (NIGHT, " <|CHATBOT_TOKEN|> I am Command.", COMMAND),
     (NIGHT, " <|eot_id|> I am Llama.", LLAMA_3),
     ("Paris", " <|im_end|>\n\nI am Qwen", CHATML),
@@ -274,6 +289,8 @@ NAMED = (
     ("It writes <|im_end|> and stops.", CHATML),
     ("Qwen uses <|im_end|>\nLlama uses </s>, which is older.", CHATML),
     ("| mark | use |\n|---|---|\n| <|im_end|> | Ends it |", CHATML),
+    ("It has two.\n\n[INST] opens a turn.\n[/INST] ends it.", LLAMA_2),
+    ("It has two.\n\n[INST] and [/INST] are around what is asked. So it is.", LLAMA_2),
     ("The words end with [/INST] and then it answers.", LLAMA_2),
 )
 
@@ -354,6 +371,53 @@ def test_thinking_that_nothing_opened_is_none_of_the_reply(text: str) -> None:
 def test_thinking_within_a_line_is_none_of_the_reply(text: str) -> None:
     for size in (len(text), 3, 1):
         assert _in_pieces(text, size, "Why?")[:2] == OPENED[text]
+
+
+QUOTING = (
+    "They mean the `<think>` and `</think>` tags.\nSo I say.\n",
+    'They ask what "</think>" is.\n',
+    "They ask for (`</think>`).\n",
+    "他们问`</think>`是什么。\n",
+)
+
+
+@pytest.mark.parametrize("thought", QUOTING)
+def test_thinking_goes_on_behind_its_end_that_it_quotes(thought: str) -> None:
+    for opens in ("<think>", ""):
+        text = f"{opens}{thought}</think>\n\n{NIGHT}"
+        for size in (len(text), 3, 1):
+            thinking, reply, _ = _in_pieces(text, size, "Why?", thinks=not opens)
+            assert (thinking, reply) == (thought, NIGHT)
+    text = f'<think>I say "Sun"</think>"Sun" {NIGHT}'
+    assert parted(text)[:2] == ('I say "Sun"', f'"Sun" {NIGHT}')
+
+
+@pytest.mark.parametrize("start", ["", "<|start|>assistant"])
+def test_a_reply_about_tokens_has_the_channels_of_its_models_own_template(start: str) -> None:
+    text = f"{start}<|channel|>analysis<|message|>Hm.<|end|>"
+    text += f"<|start|>assistant<|channel|>final<|message|>It has <|start|> and <|end|>. {NIGHT}"
+    for size in (len(text), 3, 1):
+        thinking, reply, _ = _in_pieces(text, size, "Explain chat templates", own=HARMONY)
+        assert (thinking, reply) == ("Hm.", f"It has <|start|> and <|end|>. {NIGHT}")
+    for text in ("<|channel|> names a channel.", "<|start|>user begins a turn.", "<|start|>"):
+        for size in (len(text), 3, 1):
+            asked = _in_pieces(text, size, "Explain chat templates", own=HARMONY)
+            assert asked[:2] == ("", text)
+
+
+def test_the_argument_of_a_type_holds_nothing_back() -> None:
+    for code in ("Vec<Thought>", "List<Reflection> all;", "useState<Thought>(null)"):
+        splitter = Splitter(("Why?",))
+        shown = splitter.feed(f"{NIGHT} It is {code}, and so on.\nIt goes on.\n")
+        assert shown == [Text(f"{NIGHT} It is {code}, and so on.\nIt goes on.\n")]
+
+
+def test_a_block_of_code_in_one_line_ends_with_it() -> None:
+    text = f"{NIGHT}\n\n```ls -la```\n\nSo.<|im_end|>\n<|im_start|>user\nwho are you?"
+    for size in (len(text), 3, 1):
+        assert _in_pieces(text, size, "Why?")[1] == f"{NIGHT}\n\n```ls -la```\n\nSo."
+    text = f"{NIGHT}\n\n```html\n<think>```\n</think>\n```\n\nSo."
+    assert parted(text)[:2] == ("", text)
 
 
 TAGGED = f"<reasoning>\nHm.\n</reasoning>\n<answer>\n{NIGHT}\n</answer>"
@@ -437,6 +501,8 @@ HEADED = {
     "```thinking\nHm.\n```\n" + NIGHT: ("Hm.", NIGHT),
     "<details><summary>Reasoning</summary>Hm.</details>\n" + NIGHT: ("Hm.", NIGHT),
     "> Thinking: Hm.\n\n" + NIGHT: (": Hm.", NIGHT),
+    "> **Thinking** Hm.\n\n" + NIGHT: ("** Hm.", NIGHT),
+    "Chain of thought: Hm.\nAnswer: " + NIGHT: (" Hm.", NIGHT),
     "*Thinking: Hm.*\n\n" + NIGHT: (" Hm.", NIGHT),
     "<!-- thoughts: Hm. -->\n" + NIGHT: (" Hm. ", NIGHT),
 }
@@ -452,7 +518,13 @@ def test_what_a_model_thinks_under_headings_is_thought_where_it_is_known_to_thin
 
 
 def _in_pieces(
-    text: str, size: int, prompt: str, *, own: Collection[str] | None = None, weighs: bool = False
+    text: str,
+    size: int,
+    prompt: str,
+    *,
+    own: Collection[str] | None = None,
+    weighs: bool = False,
+    thinks: bool = False,
 ) -> tuple[str, str, Splitter]:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    return parted(*pieces, prompts=(prompt,), own=own, weighs=weighs)
+    return parted(*pieces, prompts=(prompt,), own=own, weighs=weighs, thinks=thinks)
