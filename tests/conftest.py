@@ -85,8 +85,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Long tests run on CI, or when they are asked for by a marker or by name. The files with
     most of them begin, as files are shared out in their order: one that is begun last is waited
     for. Those that are given time of their own wait for what they kill, so two that work go with
-    each, or the cores would be idle and then too few. What long tests reach is not measured:
-    being traced takes them several times as long, and they are about whole programs."""
+    each, or the cores would be idle and then too few. After them come those in a browser, which
+    take longer than others. What long tests reach is not measured: being traced takes them several
+    times as long, and they are about whole programs."""
     slow = [item for item in items if item.get_closest_marker("slow")]
     long, given = Counter(item.path for item in slow), Counter[Path]()
     for item in slow:
@@ -97,7 +98,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (wait if given[path] else work).append(path)
     turn = {path: 3 * at for at, path in enumerate(wait)}
     turn |= {path: at // 2 * 3 + at % 2 + 1 for at, path in enumerate(work)}
-    items.sort(key=lambda item: turn.get(item.path, math.inf))
+    browsing = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (turn.get(item.path, math.inf), item.path not in browsing))
     if config.pluginmanager.hasplugin("_cov"):
         for item in items:
             if untraced(item):
