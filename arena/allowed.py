@@ -5,9 +5,8 @@ It does not know which settings there are, nor where their texts come from.
 """
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -135,12 +134,6 @@ def tokens(text: str) -> tuple[str, ...]:
     if any(not token.isascii() or re.search(r"\s", token) for token in found):
         raise ValueError
     return found
-
-
-def instead(key: str, known: Sequence[str]) -> str:
-    """What was meant, if that can be told."""
-    near = get_close_matches(key.strip("; \t#").upper(), known, 1, 0.8)
-    return f": is it {near[0]}?" if near else "."
 
 
 def of_service(key: str, environ: Container[str]) -> bool:

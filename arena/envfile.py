@@ -28,8 +28,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(:-[^}]*)?\}", re.ASCII)
 def values_of(
     file: Path, known: Sequence[str], environ: Mapping[str, str]
 ) -> Mapping[str, str | None]:
-    """None of a file that is not there. known: the keys of settings. Raises
-    ConfigError."""
+    """None of a file that is not there. known: the keys of settings. Raises ConfigError."""
     try:
         text = file.read_bytes().decode("utf-8-sig") if file.is_file() else ""
     except OSError as error:
@@ -62,9 +61,14 @@ def values_of(
     return dotenv_values(stream=StringIO(text), interpolate=False)
 
 
+def nearest(key: str, known: Sequence[str]) -> str:
+    """The setting that was meant, if that can be told; else empty."""
+    return next(iter(get_close_matches(key.upper(), known, 1, 0.8)), "")
+
+
 def _meant(key: str, known: Sequence[str]) -> bool:
     """Whether it may stand for a setting, however it is written."""
-    return bool(BEGINS.match(key) or get_close_matches(key.upper(), known, 1, 0.8))
+    return bool(BEGINS.match(key) or nearest(key, known))
 
 
 def _place(file: Path, binding: Binding) -> str:

@@ -90,7 +90,7 @@ def votes(
     chosen = Slice.asked(
         topic=topic,
         study=study,
-        language=_code(language),
+        language=exchange.values.code_of(language),
         channel=channel,
         rater=rater,
         since=since,
@@ -136,7 +136,7 @@ def leaderboard(
     query = Query.asked(
         topic=topic,
         study=study,
-        language=_code(language),
+        language=exchange.values.code_of(language),
         channel=channel,
         rater=rater,
         since=since,
@@ -270,7 +270,12 @@ def review(
     `leaderboard`, whose corrections for style and order are for ratings alone; it takes seconds
     where votes are many. Raises ArenaError."""
     loaded = config.given(settings) if votes is not None else _settings(settings)
-    labels = {"topic": topic, "study": study, "language": _code(language), "channel": channel}
+    labels = {
+        "topic": topic,
+        "study": study,
+        "language": exchange.values.code_of(language),
+        "channel": channel,
+    }
     chosen = Slice.asked(**labels, rater=rater, since=since, until=until)
     query = Query(chosen, Method(ties=ties, bad=bad, anchor=anchor))
     if isinstance(votes, pd.DataFrame):
@@ -313,13 +318,6 @@ def _categorical(votes: pd.DataFrame) -> pd.DataFrame:
     kinds = dict.fromkeys(sides, names) | ({"winner": [*WINNERS]} if "winner" in votes else {})
     return votes.astype(
         {name: pd.CategoricalDtype(pd.Index(kind, dtype=TEXT)) for name, kind in kinds.items()}
-    )
-
-
-def _code(language: str) -> str:
-    """Whatever else is no name is told as such."""
-    return (
-        exchange.values.language(language) if language and isinstance(language, str) else language
     )
 
 

@@ -19,7 +19,7 @@ from arena.addresses import HostAddress, host_url, shown, usable
 from arena.allowed import ModelSource, number, or_none, whole
 from arena.core.battle.entities import MAX_CONTENDERS, MIN_CONTENDERS
 from arena.core.errors import ConfigError
-from arena.envfile import BEGINS, values_of
+from arena.envfile import BEGINS, nearest, values_of
 
 NAME = "progressive-arena"
 ROOT = Path(__file__).resolve().parent.parent
@@ -291,8 +291,11 @@ def misspelt(environ: Mapping[str, str] = os.environ, file: Path = ENV_FILE) -> 
     known = [spec.metadata["key"] for spec in setting_fields()]
     by_hand = (key for key in environ if not allowed.of_service(key, environ))
     unknown = sorted({*by_hand, *values_of(file, known, environ)}.difference(known))
-    ours = (key for key in unknown if BEGINS.match(key))
-    return [f"{key} is set, and is no setting{allowed.instead(key, known)}" for key in ours]
+    said = []
+    for key in filter(BEGINS.match, unknown):
+        near = nearest(key.strip("; \t#"), known)
+        said.append(f"{key} is set, and is no setting" + (f": is it {near}?" if near else "."))
+    return said
 
 
 def given(overrides: Mapping[str, Any]) -> Settings:

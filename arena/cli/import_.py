@@ -21,9 +21,7 @@ from arena.cli.terminal import Bar, console, errors
 from arena.core.errors import BadInput, KnownVotes
 
 if TYPE_CHECKING:
-    from arena.compose import Absent
     from arena.core.battle.record import VoteRow
-    from arena.core.ports import Ledger
 
 
 class Stopped(Exception):
@@ -68,12 +66,12 @@ def run(options: Namespace) -> int:
                 if folder and not options.dry_run:
                     keep = partial(pictures.keep, digests=images, folder=folder)
                     frames.from_ledger(settings, keep, "made")
-
-                async def add(ledger: Ledger) -> int:
-                    return await ledger.add(coming, dry=options.dry_run)
-
-                absent: Absent = "empty" if options.dry_run else "made"
-                count = frames.from_ledger(settings, add, absent, looking=options.dry_run)
+                count = frames.from_ledger(
+                    settings,
+                    lambda ledger: ledger.add(coming, dry=options.dry_run),
+                    "empty" if options.dry_run else "made",
+                    looking=options.dry_run,
+                )
         except KnownVotes as fault:
             places = votes.places(fault.ids, bar.reading)
             listed = "".join(f"\n  {place}" for place in places)

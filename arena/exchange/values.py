@@ -63,6 +63,11 @@ def language(said: str) -> str:
     return _codes().get(said.strip().lower(), said)
 
 
+def code_of(said: Any) -> Any:
+    """The same of what may be no text, or none; that is as it was."""
+    return language(said) if said and isinstance(said, str) else said
+
+
 @cache
 def _codes() -> dict[str, str]:
     """Name, in small letters → code. Not before the first file: the start does not wait for it."""

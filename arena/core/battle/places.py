@@ -215,8 +215,7 @@ def _stands(before: str, raw: str, after: str, *, own: bool, last: bool) -> bool
     """A control token is here as itself; None while what decides that is to come. before: empty
     where the reply begins. own: the model's template has it, or the reply begins with others."""
     kind, last = kind_of(raw), last or len(after) >= LOOK
-    known = kind is not Kind.WORD or own
-    """Ordinary text has no such mark."""
+    known = kind is not Kind.WORD or own  # Ordinary text has no such mark.
     beside = before[-1:]
     if not (after or last) and (beside in _QUOTES or _unspaced(beside)):
         return None
