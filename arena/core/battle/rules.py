@@ -210,23 +210,15 @@ def _dropped(battle: Battle, verdict: Verdict) -> tuple[str, ...]:
 
 def _advance(battle: Battle, survivors: tuple[str, ...]) -> Battle:
     """Seat the next ones in the free panes, or end the battle."""
-    version = battle.version + 1
     last = battle.rounds[-1]
-    rejected = last.verdict.judgement is Judgement.BAD
-    everyone_judged = not battle.waiting
-    if rejected and battle.format is Format.ELIMINATION:
-        return replace(battle, live=(), champions=(), phase=Phase.DECIDED, version=version)
-    if everyone_judged and (len(survivors) <= 1 or not last.dropped):
-        return replace(battle, live=(), champions=survivors, phase=Phase.DECIDED, version=version)
-    free = PANES[battle.format] - len(survivors)
-    joining = battle.waiting[:free]
+    rejected = last.verdict.judgement is Judgement.BAD and battle.format is Format.ELIMINATION
+    joining = () if rejected else battle.waiting[: PANES[battle.format] - len(survivors)]
     live = survivors + joining
-    entered = battle.entered + len(joining)
-    if len(live) == 1:
-        return replace(
-            battle, live=(), champions=live, entered=entered, phase=Phase.DECIDED, version=version
-        )
-    return _settle(replace(battle, live=live, entered=entered, version=version))
+    entered, version = battle.entered + len(joining), battle.version + 1
+    moved = replace(battle, live=live, entered=entered, version=version)
+    if len(live) > 1 and last.dropped:
+        return _settle(moved)
+    return replace(moved, live=(), champions=live, phase=Phase.DECIDED)
 
 
 def _settle(battle: Battle) -> Battle:
