@@ -78,8 +78,7 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
                 flagged=seat.letter in flagged or any(r.names_itself for r in seat.replies),
                 cut=any(r.facts.done_reason == "length" for r in seat.replies),
             )
-            for seat in battle.seats
-            if _entered(battle, seat)
+            for seat in battle.seats[: battle.entered]
         ),
         prompts=battle.prompts,
         to_come=len(battle.waiting),
@@ -125,11 +124,8 @@ def replies(battle: Battle) -> Mapping[str, tuple[str, ...]]:
     play still writes: before that, panes may differ in what they show."""
     if battle.phase is Phase.ANSWERING:
         raise NotYet("The replies are still being written.")
-    return {
-        seat.letter: tuple(r.text for r in seat.replies)
-        for seat in battle.seats
-        if _entered(battle, seat)
-    }
+    entered = battle.seats[: battle.entered]
+    return {seat.letter: tuple(r.text for r in seat.replies) for seat in entered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +238,6 @@ def _revealed(battle: Battle, seat: Seat, place: int, fell_in: int, coin: bool) 
         quantization=facts[-1].quantization if facts else "",
         card=facts[-1].card if facts else Card(),
     )
-
-
-def _entered(battle: Battle, seat: Seat) -> bool:
-    return seat.letter not in battle.waiting
 
 
 def _pane_state(battle: Battle, seat: Seat, stage: str) -> str:
