@@ -232,16 +232,11 @@ def _row(
         draw_probability=battle.origin.probability,
         draw_probability_a=battle.origin.taking_part.get(a.letter),
         draw_probability_b=battle.origin.taking_part.get(b.letter),
-        reasons=[],
-        comment="",
-        grade_a=None,
-        grade_b=None,
-        marks_a=[],
-        marks_b=[],
         system=terms.system,
         temperature=terms.temperature,
         images=list(terms.images),
         **sides,
+        **{name: EMPTY[name] for name in REMARKED},
     )
 
 
