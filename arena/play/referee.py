@@ -53,7 +53,7 @@ class Referee:
     ) -> None:
         self.rules = rules
         self.readiness = readiness
-        self.key = ledger.key
+        self.key, self.named = ledger.key, battles.named
         self.counted: Counter[str] = Counter()
         """What happened since the start: opened, decided, void, ballots, undone."""
         self._battles = battles
@@ -87,7 +87,7 @@ class Referee:
             readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
             rng=self._rng,
         )
-        self.limited = self._admission.limited
+        self.limited, self.close = self._admission.limited, self.rounds.close
 
     async def open(
         self,
@@ -255,10 +255,6 @@ class Referee:
     async def under_way(self) -> int:
         return len(await self._battles.under_way())
 
-    async def named(self, name: str) -> str:
-        """The id of the battle that was opened under this alias last; empty where none was."""
-        return await self._battles.named(name)
-
     async def replies(self, battle_id: str) -> Mapping[str, tuple[str, ...]]:
         return view.replies(await self._battles.load(battle_id))
 
@@ -292,10 +288,6 @@ class Referee:
         """Open no more battles, and wait until every round that is being written is stored."""
         self._admission.closed = True
         await self.rounds.finished()
-
-    async def close(self) -> None:
-        """Stop all that is being written."""
-        await self.rounds.close()
 
     async def _exclusively(
         self, battle_id: str, move: Callable[[Battle], Coroutine[Any, Any, State]]

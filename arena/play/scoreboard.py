@@ -18,7 +18,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ import pandas as pd
 
 from arena import exchange
 from arena.core.battle.entities import Contender
-from arena.core.ports import Exclusion, Ledger
+from arena.core.ports import Ledger
 from arena.core.standings import covariates as effects
 from arena.core.standings import leaderboard
 from arena.core.standings.board import Board, Panels, Query, Statistics, board_of, board_of_counts
@@ -79,7 +79,8 @@ class Scoreboard:
         roster: Callable[[], Iterable[Contender]] = lambda: (),
     ) -> None:
         self._ledger = ledger
-        self._unrevealed = unrevealed
+        self.held_back = unrevealed
+        self.exclusions = ledger.exclusions
         self._roster = roster
         self._read_at = -math.inf
         self._lock, self._rounds, self._asking = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
@@ -199,24 +200,13 @@ class Scoreboard:
         """Of all votes that may be seen; copies of prompts are not looked for."""
         return await self._answered("audit", Query(), lambda votes, _: audits.audited(votes))
 
-    async def exclusions(self) -> list[Exclusion]:
-        """Every decision of operators so far."""
-        return await self._ledger.exclusions()
-
-    async def export(
+    def export(
         self, format: str, slice: Slice = Slice(), **how: Any
     ) -> AsyncGenerator[bytes, None]:
         """The votes as a file, without those whose names nobody was told. how: see exchange."""
-        pieces = exchange.export(
+        return exchange.export(
             self._ledger, format, slice, hold_back=self.held_back, public=True, **how
         )
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield piece
-
-    async def held_back(self) -> frozenset[str]:
-        """The battles whose votes nobody may see yet."""
-        return frozenset(await self._unrevealed())
 
     # Keeping up -------------------------------------------------------------------------------
 
@@ -262,7 +252,7 @@ class Scoreboard:
         before, now = self._known, (self._ledger.generation, news.exclusions, again)
         if before != now:
             news = await self._ledger.outcomes()
-        live = frozenset(await self._unrevealed())
+        live = frozenset(await self.held_back())
         async with self._lock:
             if before != now:
                 self._known, self._changes = now, self._changes + 1
