@@ -160,20 +160,22 @@ def _near(right: str, strange: int = 1) -> bool:
 # Words ------------------------------------------------------------------------------------------
 
 
-class _Words:
-    """Words; one that ends in `*` stands for all that begin so."""
+class Words:
+    """Those of a table; one that ends in `*` stands for all that begin so, one that begins with it
+    for all that end so."""
 
     def __init__(self, table: str) -> None:
         self.all = list(map(plain, words(table)))
         self._whole = frozenset(self.all)
-        self._beginnings = tuple(word[:-1] for word in self.all if word.endswith("*"))
+        self._begins = tuple(word[:-1] for word in self.all if word.endswith("*"))
+        self._ends = tuple(word[1:] for word in self.all if word.startswith("*"))
 
     def __contains__(self, word: str) -> bool:
-        return word in self._whole or word.startswith(self._beginnings)
+        return word in self._whole or word.startswith(self._begins) or word.endswith(self._ends)
 
 
-ROLES, MADE, AGENTS = _Words("roles"), _Words("made"), _Words("agents")
-_GLUE, _FOLK, OPENS = _Words("glue"), _Words("folk"), _Words("opens")
+ROLES, MADE, AGENTS = Words("roles"), Words("made"), Words("agents")
+_GLUE, _FOLK, OPENS = Words("glue"), Words("folk"), Words("opens")
 _NEVER = frozenset(map(plain, words("never")))
 _THE = frozenset(words("the"))
 _ADVERBS = ("ly", "mente")

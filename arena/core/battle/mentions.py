@@ -8,11 +8,12 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from arena.core.battle.claims import LIVES, NO_SPACES, denies, tokens
-from arena.core.battle.names import NAME, Name, Sort, plain
-from arena.core.battle.phrases import pattern, words
+from arena.core.battle.claims import LIVES, NO_SPACES, Words, denies, tokens
+from arena.core.battle.names import NAME, Name, Sort
+from arena.core.battle.phrases import pattern
 
-_TABLES = "speaker addressed reader birth made roles speech naming agents others may".split()
+_NAMES = "speaker addressed reader birth made roles speech naming agents others may".split()
+_TABLES = {name: Words(name) for name in _NAMES}
 _WORD = re.compile(rf"(?:[^\W_{NO_SPACES}]+|[\u0900-\u0963\u0980-\u09e3']+)+")
 _ELSEWHERE = re.compile(f"[\u0400-\u09ff\uac00-\ud7a3{NO_SPACES}]")
 _PREDICATE = re.compile(rf"(?:{pattern('predicate')})\W*$")
@@ -75,23 +76,10 @@ def _any(table: str, among: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def _of(word: str) -> frozenset[str]:
     """The tables that have this word."""
-    return frozenset(
-        table
-        for table, (whole, begins, ends) in _SPACED.items()
-        if word in whole or word.startswith(begins) or word.endswith(ends)
-    )
+    return frozenset(table for table, listed in _TABLES.items() if word in listed)
 
 
-_LISTED = {table: list(map(plain, words(table))) for table in _TABLES}
-_SPACED = {
-    table: (
-        frozenset(listed),
-        tuple(word[:-1] for word in listed if word.endswith("*")),
-        tuple(word[1:] for word in listed if word.startswith("*")),
-    )
-    for table, listed in _LISTED.items()
-}
 _UNSPACED = {
-    table: re.compile("|".join(w for w in listed if _UNPARTED.match(w)) or "(?!)")
-    for table, listed in _LISTED.items()
+    table: re.compile("|".join(w for w in listed.all if _UNPARTED.match(w)) or "(?!)")
+    for table, listed in _TABLES.items()
 }
