@@ -175,17 +175,14 @@ class Rounds:
         try:
             replies = await self._stage(battle).play(battle)
         except Abandoned as abandoned:
-            return await self._redraw(battle, abandoned.homeless) or await self._give_up(
-                battle, abandoned.reason
-            )
+            redrawn = await self._redraw(battle, abandoned.homeless)
+            return redrawn or await self._save(rules.void(battle, abandoned.reason))
         except ArenaError:
             raise
         except Exception:
             log.exception("a round failed in a way that nothing foresaw")
-            return await self._give_up(battle, FAULT)
-        battle = rules.answers(battle, replies)
-        await self._save(battle)
-        return battle
+            return await self._save(rules.void(battle, FAULT))
+        return await self._save(rules.answers(battle, replies))
 
     async def _redraw(self, battle: Battle, letter: str) -> Battle | None:
         """Another contender in this seat, or the battle without it where none is left; None
@@ -194,21 +191,15 @@ class Rounds:
         able = fitting_to(battle.origin.topic, seeing(self._hosts, battle.origin.terms))
         spare = [c for c in able if c.name not in seated]
         enough = spare or len(battle.seats) > MIN_CONTENDERS
-        drawn = letter and enough and not battle.origin.rater
-        if not drawn or battle.rounds or len(battle.prompts) > 1:
+        may = letter and enough and not battle.origin.rater
+        if not may or battle.rounds or len(battle.prompts) > 1:
             return None
-        battle = rules.redraw(battle, letter, self._rng.choice(spare) if spare else None)
-        await self._save(battle)
-        return battle
+        drawn = self._rng.choice(spare) if spare else None
+        return await self._save(rules.redraw(battle, letter, drawn))
 
-    async def _give_up(self, battle: Battle, reason: str) -> Battle:
-        """This battle, as it was played: one that moved on elsewhere stays as it is there."""
-        battle = rules.void(battle, reason)
-        await self._save(battle)
-        return battle
-
-    async def _save(self, battle: Battle) -> None:
-        """Also a save whose answer was lost must not count as somebody else's move."""
+    async def _save(self, battle: Battle) -> Battle:
+        """The battle, as it was played: one that moved on elsewhere stays as it is there. A save
+        whose answer was lost must not count as somebody else's move either."""
 
         async def save() -> None:
             try:
@@ -218,6 +209,7 @@ class Rounds:
                     raise
 
         await self._patiently(save)
+        return battle
 
     async def _renew(self, battle_id: str) -> None:
         while True:
@@ -273,7 +265,7 @@ class Rounds:
         if not shown:
             self._start(battle)
             return
-        battle = await self._give_up(battle, FAULT)
+        battle = await self._save(rules.void(battle, FAULT))
         await self._release(battle_id)
         await self.go_on(battle)
 
