@@ -76,30 +76,19 @@ class Caller:
     link: str = ""
 
 
+@dataclass(eq=False)
 class Admission:
     """readiness: how far the house is. `closed` once no more battles are to be opened."""
 
-    def __init__(
-        self,
-        *,
-        hosts: Hosts,
-        battles: Battles,
-        limits: RateLimits,
-        scoreboard: Scoreboard,
-        line: Line,
-        rules: RefereeRules,
-        readiness: Callable[[], Readiness],
-        rng: random.Random,
-    ) -> None:
-        self.closed = False
-        self._hosts = hosts
-        self._battles = battles
-        self._limits = limits
-        self._scoreboard = scoreboard
-        self._line = line
-        self._rules = rules
-        self._readiness = readiness
-        self._rng = rng
+    _hosts: Hosts
+    _battles: Battles
+    _limits: RateLimits
+    _scoreboard: Scoreboard
+    _line: Line
+    _rules: RefereeRules
+    _readiness: Callable[[], Readiness]
+    _rng: random.Random
+    closed: bool = False
 
     def prompt(self, text: str) -> str:
         """The prompt as it is sent. Raises BadInput."""

@@ -6,7 +6,7 @@ It does not know how a shared battle looks.
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from arena.core.battle.sharing import Shared, read, shared
@@ -19,16 +19,14 @@ from arena.play.admission import Caller
 from arena.play.images import Images
 
 
+@dataclass(eq=False)
 class Links:
     """Kept with the votes, so that they outlast the battles."""
 
-    def __init__(
-        self, battles: Battles, ledger: Ledger, images: Images, now: Callable[[], datetime]
-    ) -> None:
-        self._battles = battles
-        self._images = images
-        self._ledger = ledger
-        self._now = now
+    _battles: Battles
+    _ledger: Ledger
+    _images: Images
+    _now: Callable[[], datetime]
 
     async def share(
         self, battle_id: str, *, with_prompts: bool, caller: Caller

@@ -69,23 +69,17 @@ class Referee:
         self.studies = Studies(ledger, battles, lambda: self.rounds, self._rng, now)
         self.scoreboard = Scoreboard(ledger, self.studies.unrevealed, hosts.roster)
         self.rounds = Rounds(
-            hosts=hosts,
-            battles=battles,
-            feed=feed,
-            rules=rules.stage,
-            rng=self._rng,
-            told=self._count_end,
-            hosts_of=self.studies.hosts,
+            hosts, battles, feed, rules.stage, self._rng, self._count_end, self.studies.hosts
         )
         self._admission = Admission(
-            hosts=hosts,
-            battles=battles,
-            limits=limits,
-            scoreboard=self.scoreboard,
-            line=self.rounds.line,
-            rules=rules,
-            readiness=lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
-            rng=self._rng,
+            hosts,
+            battles,
+            limits,
+            self.scoreboard,
+            self.rounds.line,
+            rules,
+            lambda: self.readiness(),  # noqa: PLW0108 -- another may be set
+            self._rng,
         )
         self.limited, self.close = self._admission.limited, self.rounds.close
 

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from arena.core.battle import rules, view
@@ -34,30 +35,22 @@ PATIENCE_S = 30.0
 """How long replies that were written wait for a store that is away."""
 
 
+@dataclass(eq=False)
 class Rounds:
-    """Of the battles that this process plays. All methods are for one event loop."""
+    """Of the battles that this process plays. All methods are for one event loop. told: called
+    with a battle whenever a round of it has come to its end here. hosts_of: who writes the replies
+    of a battle, if others than the hosts."""
 
-    def __init__(
-        self,
-        *,
-        hosts: Hosts,
-        battles: Battles,
-        feed: Feed,
-        rules: StageRules,
-        rng: random.Random,
-        told: Callable[[Battle], None] = lambda battle: None,
-        hosts_of: Callable[[Battle, Hosts], Hosts] = lambda battle, hosts: hosts,
-    ) -> None:
-        """told: called with a battle whenever a round of it has come to its end here. hosts_of:
-        who writes the replies of a battle, if others than the hosts."""
-        self._hosts = hosts
-        self._battles = battles
-        self._feed = feed
-        self._rules = rules
-        self._rng = rng
-        self._told = told
-        self._hosts_of = hosts_of
-        self.line = Line(rules.at_once, rules.queue)
+    _hosts: Hosts
+    _battles: Battles
+    _feed: Feed
+    _rules: StageRules
+    _rng: random.Random
+    _told: Callable[[Battle], None]
+    _hosts_of: Callable[[Battle, Hosts], Hosts]
+
+    def __post_init__(self) -> None:
+        self.line = Line(self._rules.at_once, self._rules.queue)
         self._stages: dict[str, Stage] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()

@@ -6,6 +6,7 @@ It does not know its file, pages, HTTP, or which adapter is behind a port.
 import random
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -122,23 +123,16 @@ def _study(name: str, events: Sequence[Event]) -> Study:
     raise UnknownStudy(f"There is no study {name!r:.80} here. Check its name in the link.")
 
 
+@dataclass(eq=False)
 class Studies:
     """One for each process. rounds: where battles are played."""
 
-    def __init__(
-        self,
-        ledger: StudyLedger,
-        battles: Battles,
-        rounds: Callable[[], Rounds],
-        rng: random.Random,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._ledger = ledger
-        self._battles = battles
-        self._rounds = rounds
-        self._rng = rng
-        self._now = now
-        self._known: dict[str, Study] = {}
+    _ledger: StudyLedger
+    _battles: Battles
+    _rounds: Callable[[], Rounds]
+    _rng: random.Random
+    _now: Callable[[], datetime]
+    _known: dict[str, Study] = field(default_factory=dict)
 
     async def unrevealed(self) -> frozenset[str]:
         """Battles whose names nobody was told; those of open studies among them."""
