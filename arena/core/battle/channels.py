@@ -17,23 +17,24 @@ class Channels:
     """Of one reply, as it grows."""
 
     def __init__(self) -> None:
-        self._held = ""
-        self.bare: bool | None = None
-        """The reply has such words; None while its beginning is too short to tell."""
+        self._held, self._begun = "", False
+        self.over = False
+        """The reply has no such words."""
 
     def marked(self, text: str, *, last: bool = False) -> str:
         """What is decided of the reply by now, with its marks."""
         self._held += text
-        if self.bare is None:
+        if not self._begun:
             begun, short = self._held.lstrip()[:10], len(self._held) < _LONGEST
             if short and not last and any(n.startswith(begun) for n in ("analysis", "commentary")):
                 return ""
-            self.bare = bool(_FIRST.match(self._held))
-            self._held = _FIRST.sub(r"<|channel|>\1<|message|>", self._held, count=1)
+            self._begun = True
+            whole, found = _FIRST.subn(r"<|channel|>\1<|message|>", self._held, count=1)
+            self._held, self.over = whole, not found
         whole = self._held
-        if self.bare:
+        if not self.over:
             whole = _NEXT.sub(r"<|end|><|start|>assistant<|channel|>\1<|message|>", whole)
-        keep = 0 if last or not self.bare else _LONGEST
+        keep = 0 if last or self.over else _LONGEST
         whole, self._held = whole[: len(whole) - keep], whole[len(whole) - keep :]
         return whole
 
@@ -119,17 +120,12 @@ class Words:
     """All of these of one reply. headings: it may think under headings."""
 
     def __init__(self, *, channels: bool, headings: bool) -> None:
-        self._worded = Worded() if headings else None
-        self._channels = Channels() if channels else None
+        kinds = (Worded, headings), (Channels, channels)
+        self._open: list[Worded | Channels] = [kind() for kind, may_be in kinds if may_be]
 
     def marked(self, text: str, *, last: bool = False) -> str:
         """What is decided by now, with its marks."""
-        if self._worded:
-            text = self._worded.marked(text, last=last)
-            if self._worded.over:
-                self._worded = None
-        if self._channels:
-            text = self._channels.marked(text, last=last)
-            if self._channels.bare is False:
-                self._channels = None
+        for each in self._open:
+            text = each.marked(text, last=last)
+        self._open = [each for each in self._open if not each.over]
         return text
