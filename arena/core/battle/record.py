@@ -250,6 +250,12 @@ def _excluded(leaked: bool, study: str, abuse: bool, changed: bool) -> str:
     return "altered" if changed else ""
 
 
+_OF_THE_LAST = ("digest", "quantization", "host", "done_reason", "host_kind", "think")
+_MEANS = ("ttft_ms", "total_ms", "load_ms", "tokens_per_s", "thinking_ms")
+_SUMS = ("prompt_tokens", "output_tokens", "thinking_tokens")
+"""Facts of replies that are told of a seat, by how: see `Finished`."""
+
+
 def _side(seat: Seat, terms: Terms, turns: int, side: str) -> dict[str, object]:
     replies, contender = seat.replies[:turns], terms.given(seat.contender)
     facts = [r.facts for r in replies]
@@ -258,22 +264,11 @@ def _side(seat: Seat, terms: Terms, turns: int, side: str) -> dict[str, object]:
         "seat": seat.letter,
         "system_sha256": hashlib.sha256(contender.system.encode()).hexdigest(),
         "options": json.dumps(dict(facts[-1].options or contender.options), sort_keys=True),
-        "digest": facts[-1].digest,
-        "quantization": facts[-1].quantization,
-        "host": facts[-1].host,
-        "ttft_ms": _mean([f.ttft_ms for f in facts]),
-        "total_ms": _mean([f.total_ms for f in facts]),
-        "load_ms": _mean([f.load_ms for f in facts]),
-        "prompt_tokens": _sum([f.prompt_tokens for f in facts]),
-        "output_tokens": _sum([f.output_tokens for f in facts]),
-        "tokens_per_s": _mean([f.tokens_per_s for f in facts]),
-        "done_reason": facts[-1].done_reason,
         "retries": sum(r.retries for r in replies),
-        "host_kind": facts[-1].host_kind,
-        "think": facts[-1].think,
         "thinking": [r.thinking for r in replies] if any(r.thinking for r in replies) else [],
-        "thinking_tokens": _sum([f.thinking_tokens for f in facts]),
-        "thinking_ms": _mean([f.thinking_ms for f in facts]),
+        **{fact: getattr(facts[-1], fact) for fact in _OF_THE_LAST},
+        **{fact: _mean([getattr(f, fact) for f in facts]) for fact in _MEANS},
+        **{fact: _sum([getattr(f, fact) for f in facts]) for fact in _SUMS},
     }
     return {f"{key}_{side}": value for key, value in values.items()}
 
