@@ -77,14 +77,16 @@ async def tried(ledger: Ledger, model: str) -> tuple[frozenset[str], Counter[str
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Two replies that people judged, as they stood; `item` is the same for the same two."""
+    """Two replies that people judged, as they stood in a row of the ledger; `item` is the same for
+    the same two. sides: the order in which the judge is shown them."""
 
     item: str
-    model_a: str
-    model_b: str
-    conversation_a: Messages
-    conversation_b: Messages
     row: Mapping[str, Any]
+    sides: tuple[str, str] = ("a", "b")
+
+    def each(self, column: str) -> list[Any]:
+        """In the order shown."""
+        return [self.row[f"{column}_{side}"] for side in self.sides]
 
 
 async def cases(
@@ -107,16 +109,10 @@ async def cases(
             if not all(said and said[-1]["role"] == "assistant" for said in talk):
                 continue
             item = _item(row, model)
-            sides = {name: row[name] for name in ("model_a", "model_b")}
-            found.setdefault(item, Case(item, row["model_a"], row["model_b"], *talk, row))
+            found.setdefault(item, Case(item, row))
+            told = {name: row[name] for name in ("rater", "winner", "model_a", "model_b")}
             lengths = {f"length_{s}": _length(said) for s, said in zip("ab", talk, strict=True)}
-            told = {
-                "item": item,
-                "prompt": _prompt(row),
-                "rater": row["rater"],
-                "winner": row["winner"],
-            }
-            rows.append(told | sides | lengths)
+            rows.append({"item": item, "prompt": _prompt(row), **told, **lengths})
     columns = ["item", "prompt", "rater", "winner", "model_a", "model_b", "length_a", "length_b"]
     return list(found.values()), pd.DataFrame(rows, columns=columns)
 
@@ -176,14 +172,7 @@ class Judge:
         the judge's, neither, and its fault is told. Raises ArenaError where no host has the
         model."""
         for case in owed:
-            turned = replace(
-                case,
-                model_a=case.model_b,
-                model_b=case.model_a,
-                conversation_a=case.conversation_b,
-                conversation_b=case.conversation_a,
-            )
-            ways = (case, turned)
+            ways = (case, replace(case, sides=("b", "a")))
             replies = await asyncio.gather(*(self._reply(way) for way in ways))
             faults = [reply for reply in replies if isinstance(reply, HostFault)]
             if faults:
@@ -208,7 +197,7 @@ class Judge:
         # Each case is a contender of its own: one that is refused twice sits out for a while.
         name = f"{judge_of(self.model)}/{case.item}"
         contender = Contender(name, self.model, options={"temperature": 0.0})
-        message = {"role": "user", "content": asked(case.conversation_a, case.conversation_b)}
+        message = {"role": "user", "content": asked(*case.each("conversation"))}
         text = ""
         try:
             async with aclosing(self.hosts.reply(contender, [message], seed=SEED)) as events:
@@ -227,6 +216,7 @@ class Judge:
         kept = {key: case.row[key] for key in ("study", "topic", "prompt_id", "language")}
         # Nothing was written by anybody here.
         values: dict[str, Any] = {**EMPTY} | kept
+        model_a, model_b = case.each("model")
         values |= {
             "conv_metadata": {},
             "schema_version": SCHEMA_VERSION,
@@ -239,8 +229,8 @@ class Judge:
             "round": order,
             "evaluation_session_id": case.row["battle_id"],
             "evaluation_order": case.row["round"],
-            "model_a": case.model_a,
-            "model_b": case.model_b,
+            "model_a": model_a,
+            "model_b": model_b,
             "winner": winner,
             "rater": judge_of(self.model),
             "channel": CHANNEL,
