@@ -22,12 +22,7 @@ class Prepared:
         self.families = hosts.families
 
     async def reply(
-        self,
-        contender: Contender,
-        messages: Sequence[Mapping[str, str]],
-        *,
-        seed: int,  # noqa: ARG002 -- as hosts are asked
-        avoid: frozenset[str] = frozenset(),  # noqa: ARG002 -- as hosts are asked
+        self, contender: Contender, messages: Sequence[Mapping[str, str]], **_: object
     ) -> AsyncGenerator[HostEvent, None]:
         turn = sum(message["role"] == "assistant" for message in messages)
         replies = (await self._load()).get(contender.name, ())
