@@ -38,7 +38,7 @@ CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How ratings are made of votes. Raises `BadInput` for a value it cannot be.
+    """How ratings are made of votes. Raises `BadInput` for a choice that there is not.
 
     ties: a tie is half a win each, left out of the fit, or an outcome of its own by Davidson's
     model, whose chance is ν√(π_a π_b) beside π_a and π_b (π = exp θ). bad: both_bad is taken for a tie,
@@ -61,13 +61,6 @@ class Method:
                 raise BadInput(
                     f"{name} cannot be {getattr(self, name)!r:.20}. Choose {' or '.join(known)}."
                 )
-        if not self.prior_sd > 0:
-            raise BadInput(
-                f"The prior's standard deviation cannot be {self.prior_sd}. Give a number of "
-                f"logits above 0, such as {PRIOR_SD}, or inf for no prior."
-            )
-        if not 0 <= self.lean < math.inf:
-            raise BadInput(f"lean cannot be {self.lean}. Give a number from 0 on, such as 10.")
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -167,22 +160,18 @@ def half_interval(variance: Floats, df: Floats, prior_sd: float | Floats) -> Flo
 
 
 def line_up(
-    names: Sequence[str], first: Ints, second: Ints, votes: Floats, score: Floats, method: Method
+    names: Sequence[str], first: Ints, second: Ints, votes: Floats
 ) -> tuple[tuple[str, ...], Ints, Ints]:
-    """Of (U,) votes and scores of the first: the K contenders that have any, in the order of their
-    names; the place of each of all names among these; (K,) the group of each, numbered from 0,
-    that with the most votes first. Raises `BadInput` where there is no prior and the votes alone
-    leave a strength unbounded."""
+    """Of (U,) votes: the K contenders that have any, in the order of their names; the place of
+    each of all names among these; (K,) the group of each, numbered from 0, that with the most
+    votes first."""
     met = np.flatnonzero(votes)
     present = np.unique(np.r_[first[met], second[met]])
     order = np.array(sorted(present.tolist(), key=lambda code: names[code]), dtype=np.int64)
     place = np.zeros(len(names), dtype=np.int64)
     place[order] = np.arange(len(order))
     named = tuple(names[code] for code in order)
-    first, second, votes, score = place[first[met]], place[second[met]], votes[met], score[met]
-    group = _groups_of(first, second, votes, len(order))
-    if math.isinf(method.prior_sd):
-        _must_be_bounded(named, first, second, votes, score, group)
+    group = _groups_of(place[first[met]], place[second[met]], votes[met], len(order))
     return named, place, group
 
 
@@ -190,37 +179,12 @@ def _groups_of(first: Ints, second: Ints, votes: Floats, size: int) -> Ints:
     """(size,) the connected component of each contender, the one with the most votes being 0."""
     met = np.eye(size, dtype=bool)
     met[first, second] = met[second, first] = True
-    if met.all(axis=1).any():
+    if not size or met.all(axis=1).any():
         # Mostly somebody has met everybody, which is seen sooner than components are found.
         return np.zeros(size, dtype=np.int64)
-    count, label = _components(first, second, size, directed=False) if size else (0, first)
-    busiest_first = np.argsort(-summed(label[first], votes, count), kind="stable")
-    return np.argsort(busiest_first)[label]
-
-
-def _components(first: Ints, second: Ints, size: int, *, directed: bool) -> tuple[int, Ints]:
-    """How many there are, and the one of each. directed: all of one are reached from all of it."""
     # Not before the first fit: the start does not wait for it.
-    from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    met = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
-    count, label = connected_components(met, directed=directed, connection="strong")
-    return int(count), label.astype(np.int64)
-
-
-def _must_be_bounded(
-    names: Sequence[str], first: Ints, second: Ints, votes: Floats, score: Floats, label: Ints
-) -> None:
-    """Ford 1957: without a prior the strengths are finite only if within a group everybody has
-    scored against everybody else, at least through others."""
-    won, lost = score > 0, score < votes
-    by, over = np.r_[first[won], second[lost]], np.r_[second[won], first[lost]]
-    count, part = _components(by, over, len(names), directed=True)
-    if count > label.max(initial=-1) + 1:
-        odd = int(np.argmax(np.bincount(part)[part] < np.bincount(label)[label]))
-        raise BadInput(
-            f"Without a prior these votes give {names[odd]} no finite rating: it is among those "
-            "that won every vote against the others, or lost every one. Give prior_sd a number, "
-            f"such as {PRIOR_SD}, or wait for more votes."
-        )
+    count, label = connected_components(met, directed=False)
+    busiest_first = np.argsort(-summed(label[first], votes, count), kind="stable")
+    return np.argsort(busiest_first)[label]

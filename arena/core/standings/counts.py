@@ -138,12 +138,11 @@ class Counts:
         return {name: int(n) for name, n in zip(self._names, of, strict=True) if n}
 
     def fit(self, method: Method = Method()) -> Fit:
-        """Raises `BadInput` where there is no prior and the votes leave a strength unbounded."""
         return fitting.fit(*self._designed(self._times, method), method)[0]
 
     def moved(self, counted: Sequence[Vote], votes: Sequence[Vote]) -> tuple[Fit, Fit]:
         """Strengths without these few votes, and with them. counted: those of them that were
-        folded in. Raises as `without` does."""
+        folded in. Raises ValueError as `without` does."""
         gone, come = (self._kinds_of(each) for each in (counted, votes))
         without = self._times.copy()
         np.subtract.at(without.reshape(-1), gone, 1)
@@ -153,7 +152,7 @@ class Counts:
 
     def without(self, votes: pd.DataFrame, method: Method) -> Fit:
         """Strengths without these votes, which were folded in; how sure they are is not said.
-        Raises `BadInput` as `fit` does, and ValueError for votes that never came."""
+        Raises ValueError for votes that never came."""
         its = read(votes)
         kinds, times = self._kinds(its), self._times.copy()
         np.subtract.at(times.reshape(-1), kinds, its.times)
@@ -187,7 +186,7 @@ class Counts:
             times * of[outcome] for of in (worth.votes, worth.score, worth.squares)
         )
         first, second = (side[kind // OUTCOMES] for side in sides(len(self._names)))
-        names, place, group = line_up(self._names, first, second, votes, score, method)
+        names, place, group = line_up(self._names, first, second, votes)
         unit = np.zeros(all_times.size, dtype=np.int64)
         unit[kind] = np.arange(len(kind))
 

@@ -65,7 +65,7 @@ def fit_with(
     p_value two-sided, of no effect. NaN without votes. Effects are taken for the same in all
     groups; clusters and degrees of freedom are each group's own, and for the effects those of
     all votes together. Raises `BadInput` for an unknown covariate, for votes that do not say
-    what is needed, and as `votes.read` and `bradley_terry.line_up` do."""
+    what is needed, and as `votes.read` does."""
     for name in covariates:
         if name not in (*STYLE, *ORDER) or list(covariates).count(name) > 1:
             raise BadInput(
@@ -140,7 +140,7 @@ def _designed(
     times = np.bincount(combination, minlength=len(new.outcome)).astype(float)
     scores = worth.score[new.outcome]
     a, b = new.model_a, new.model_b
-    names, place, group = line_up(new.names, a, b, times, times * scores, method)
+    names, place, group = line_up(new.names, a, b, times)
 
     values = {name: _values(votes, name) for name in covariates}
     unit, of_unit = np.arange(len(votes)), combination

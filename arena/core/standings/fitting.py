@@ -11,7 +11,6 @@ import numpy as np
 from scipy.special import expit
 
 from arena.core.arrays import Bools, Floats, Ints
-from arena.core.errors import BadInput
 from arena.core.standings.bradley_terry import MIN_RATERS, Fit, Method
 from arena.core.standings.sandwich import effective, leaning, means, sandwich, squared
 from arena.core.standings.sums import summed
@@ -62,8 +61,7 @@ class Effects:
 
 
 def fit(names: tuple[str, ...], design: Design, method: Method) -> tuple[Fit, Effects]:
-    """Mode and sandwich, the prior being the same on strengths and effects. Raises `BadInput`
-    where without a prior the votes leave something unbounded."""
+    """Mode and sandwich, the prior being the same on strengths and effects."""
     size = len(names)
     if not size:
         none = np.zeros(0)
@@ -180,21 +178,15 @@ def _mode_with(
     for _ in range(100):
         p, variance, _ = expected(_gap(design, x), tie)
         slope = _summed(design, design.score - design.votes * p) - precision * x
-        try:
-            step = np.linalg.solve(_information(design, design.votes * variance) + ridge, slope)
-        except np.linalg.LinAlgError:
-            break
+        step = np.linalg.solve(_information(design, design.votes * variance) + ridge, slope)
         # Far from the mode the quadratic can overshoot; near it a full step always gains.
         while np.abs(step).max() > 0.1 and loss(x + step) > loss(x):
             step /= 2
         x = x + step
         if np.abs(step).max() < 1e-10:
-            p, variance, _ = expected(_gap(design, x), tie)
-            return x, _information(design, design.votes * variance), p
-    raise BadInput(
-        "Without a prior these votes leave an effect or a rating unbounded. Give prior_sd a "
-        "number, such as 1.5, correct for less, or wait for more votes."
-    )
+            break
+    p, variance, _ = expected(_gap(design, x), tie)
+    return x, _information(design, design.votes * variance), p
 
 
 def _summed(design: Design, weight: Floats) -> Floats:

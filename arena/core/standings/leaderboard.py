@@ -85,7 +85,7 @@ def standings(
     group, whatever its rating. Whoever has no vote in the fit comes last, without rank
     and rating. `votes` are rows (one a pair), `win_rate` counts tie and both_bad as half a win,
     `both_bad_rate` is both_bad by votes; the speeds are medians over replies, NaN where none was
-    measured. Raises `BadInput` as `fitting.fit` does."""
+    measured."""
     fitted = counts.fit(method) if fitted is None else fitted
     tally = counts.tally()
     names = sorted({*tally.index, *fitted.names, *map(str, roster)})

@@ -58,7 +58,7 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
     weight, score = worth.votes[new.outcome], worth.score[new.outcome]
     a, b = new.model_a, new.model_b
     times = new.times * weight
-    listed, place, group = line_up(new.names, a, b, times, times * score, half)
+    listed, place, group = line_up(new.names, a, b, times)
     size, raters = len(new.outcome), len(names)
     # Who has nothing but votes that are left out has no place in the fit.
     weighs = weight[combination] > 0

@@ -154,15 +154,6 @@ def test_a_wide_prior_reaches_the_fit_without_one_and_a_narrow_one_holds_ratings
     assert np.abs(narrow.rating - 1000).max() < 1
 
 
-def test_without_a_prior_a_record_without_any_loss_has_no_rating() -> None:
-    rows = [("x", "y", "model_a"), ("y", "z", "model_a"), ("y", "z", "model_b")]
-    with pytest.raises(BadInput, match="give x no finite rating"):
-        fitted(rows, NO_PRIOR)
-    with pytest.raises(BadInput, match="no finite rating"):
-        fitted([("x", "y", "model_a")], NO_PRIOR)
-    assert np.isfinite(fitted([*rows, ("z", "x", "tie")], NO_PRIOR).half_width).all()
-
-
 def test_an_interval_is_never_wider_than_the_prior_alone() -> None:
     for count in (1, 2, 3):
         rows = [("x", "y", "model_a")] * count
@@ -190,19 +181,7 @@ def test_contenders_that_never_met_are_fitted_apart() -> None:
         assert both.rank_spread()[1].tolist() == [2, 2, 3, 3, 3]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"ties": "double"},
-        {"bad": "half"},
-        {"clusters": "rater"},
-        {"prior_sd": 0},
-        {"prior_sd": -1.5},
-        {"prior_sd": math.nan},
-        {"lean": -1},
-        {"lean": math.inf},
-    ],
-)
+@pytest.mark.parametrize("wrong", [{"ties": "double"}, {"bad": "half"}, {"clusters": "rater"}])
 def test_a_method_that_cannot_be_is_refused_in_words(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=next(iter(wrong)).split("_")[0]):
         Method(**wrong)

@@ -202,8 +202,6 @@ def test_a_single_vote_says_little_of_an_effect_and_what_never_varies_nothing() 
     still = VOTES.assign(incumbent="")
     _, effects = fit_with(still, ("incumbent",))
     assert effects.loc[0, "effect"] == 0 and effects.loc[0, "p_value"] == 1
-    with pytest.raises(BadInput, match="Without a prior"):
-        fit_with(still, ("incumbent",), no_prior("none"))
     alike = VOTES[:102].assign(conv_metadata=[dict.fromkeys(KEYS, 10) | {KEYS[1]: 11}] * 102)
     _, effects = fit_with(alike, ("length",))
     assert effects.loc[0, "effect"] == 0 and effects.loc[0, "p_value"] == 1
