@@ -24,19 +24,11 @@ from arena.core.when import When
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which votes, by which method, and corrected for what: `covariates` are names of
-    `covariates.STYLE` and `covariates.ORDER`. Raises BadInput for an unknown one."""
+    `covariates.STYLE` and `covariates.ORDER`."""
 
     slice: Slice = field(default_factory=Slice)
     method: Method = field(default_factory=Method)
     covariates: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        known = (*STYLE, *ORDER)
-        if unknown := [name for name in self.covariates if name not in known]:
-            raise BadInput(
-                f"Ratings cannot be corrected for {unknown[0]!s:.20}. Choose from "
-                f"{', '.join(known)}."
-            )
 
     @classmethod
     def asked(
