@@ -83,7 +83,9 @@ def upcoming(
         item = min(open_to, key=lambda id: (filled[id], rng.random()))
         return new(item, Kind.REAL, _seated(_matched(study, holding, item, rng), own, holding, rng))
     judged = [claim for claim in own if claim.kind is Kind.REAL and claim.done]
-    if done[Kind.REPEAT] < min(study.repeats, len(judged)) and _settled(study, course, rater, now):
+    due_again = done[Kind.REPEAT] < min(study.repeats, len(judged))
+    # Not while a prompt may yet come to the rater.
+    if due_again and not _left(study, course, rater, now)[1]:
         again = judged[done[Kind.REPEAT]]
         return new(again.item, Kind.REPEAT, again.seats[::-1])
     return None
@@ -103,11 +105,6 @@ def kept(study: Study, course: Course, battle: str, now: datetime) -> Claim | No
 
 def _still_theirs(study: Study, claim: Claim, held: bool, filled: Counter[str]) -> bool:
     return held or claim.kind is not Kind.REAL or filled[claim.item] < study.raters
-
-
-def _settled(study: Study, course: Course, rater: str, now: datetime) -> bool:
-    """No prompt is left that the rater may yet get."""
-    return not _left(study, course, rater, now)[1]
 
 
 def _left(study: Study, course: Course, rater: str, now: datetime) -> tuple[int, bool]:
