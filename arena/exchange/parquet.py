@@ -5,8 +5,7 @@ https://arrow.apache.org/docs/python/parquet.html
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,31 +110,21 @@ def _category_tag() -> pa.DataType:
     )
 
 
-def columns_of(path: Path) -> list[str]:
-    """Raises BadInput as `rows_of` does."""
+def rows_of(
+    path: Path, chosen: Callable[[list[str]], list[str]]
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """Those columns of each row that are chosen of all there are, with the part of the file that is
+    read by then (0…1). Raises BadInput for a file that is no whole Parquet file."""
     import pyarrow.parquet as pq
 
-    with _readable(path):
-        return list(pq.read_schema(path).names)
-
-
-def rows_of(path: Path, columns: Sequence[str]) -> Iterator[tuple[float, dict[str, Any]]]:
-    """Those columns of each row, with the part of the file that is read by then (0…1). Raises
-    BadInput for a file that is no whole Parquet file."""
-    import pyarrow.parquet as pq
-
-    with _readable(path), pq.ParquetFile(path) as file:
-        total, done = file.metadata.num_rows, 0
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-            for row in batch.to_pylist():
-                done += 1
-                yield done / total, row
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
     try:
-        yield
+        with pq.ParquetFile(path) as file:
+            columns = chosen(file.schema_arrow.names)
+            total, done = file.metadata.num_rows, 0
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+                for row in batch.to_pylist():
+                    done += 1
+                    yield done / total, row
     except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         # Texts that are no UTF-8, times that no year has and zones that nobody knows as well.
         raise BadInput(

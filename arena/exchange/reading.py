@@ -304,8 +304,9 @@ def _array(name: str, text: TextIO, size: int, columns: Columns) -> Iterator[Lin
 
 
 def _parquet(path: Path, columns: Columns) -> Iterator[Line]:
-    names = parquet.columns_of(path)
-    columns.check(path.name, names)
-    wanted = list(filter(columns.wanted, names))
-    for number, (part, record) in enumerate(parquet.rows_of(path, wanted), 1):
+    def chosen(names: list[str]) -> list[str]:
+        columns.check(path.name, names)
+        return list(filter(columns.wanted, names))
+
+    for number, (part, record) in enumerate(parquet.rows_of(path, chosen), 1):
         yield Line(number, record, "", part, ROW)
