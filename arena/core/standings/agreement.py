@@ -269,9 +269,9 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     agrees = _mean(found.rater[shared], same[shared], number)
     share = table.sum(axis=0) / max(table.sum(), 1)
     chance = _mean(found.rater[shared], share[found.judgement[shared]], number)
-    first = {(i, r): j for i, r, j in zip(*_rows(found, once), strict=True)}
     again = ~once
-    repeats = [first[i, r] == j for i, r, j in zip(*_rows(found, again), strict=True)]
+    first = pd.Series(found.judgement).groupby([found.item, found.rater]).transform("first")
+    as_before = (found.judgement == first.to_numpy()).astype(float)
     decided = counted(votes)
     decided = decided[decided["winner"].isin(["model_a", "model_b"])]
     seat = (decided["winner"] == "model_a").groupby(decided["rater"].astype(TEXT)).mean()
@@ -287,15 +287,11 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
         "agrees_lower": lower,
         "agrees_upper": upper,
         "kappa": (agrees - chance) / np.where(chance < 1, 1 - chance, np.nan),
-        "agrees_with_self": _mean(found.rater[again], np.array(repeats, dtype=float), number),
+        "agrees_with_self": _mean(found.rater[again], as_before[again], number),
         "first_seat": seat.reindex(list(found.raters)).to_numpy(float),
     }
     made = pd.DataFrame({name: columns[name] for name in RATERS}).astype(RATERS)
     return made.sort_values("agrees", kind="stable", ignore_index=True)
-
-
-def _rows(found: Judged, which: Bools) -> list[list[int]]:
-    return [of[which].tolist() for of in (found.item, found.rater, found.judgement)]
 
 
 def _mean(by: Ints, values: Floats, number: int) -> Floats:
