@@ -80,7 +80,7 @@ def fragility(counts: Counts, votes: pd.DataFrame, method: Method = Method()) ->
     for upper, lower in zip(order[:-1].tolist(), order[1:].tolist(), strict=True):
         if fit.group[upper] == fit.group[lower] and fit.theta[upper] >= fit.theta[lower]:
             rows.append((upper, lower, removal(upper, lower), False))
-    named = _Named(votes)
+    ranked = counted(votes) if len(votes) else votes
     total = int(work.times.sum())
     made = [
         {
@@ -90,7 +90,7 @@ def fragility(counts: Counts, votes: pd.DataFrame, method: Method = Method()) ->
             "votes": pd.NA if removal is None else int(removal.taken.sum()),
             "share": np.nan if removal is None else removal.taken.sum() / total,
             "gap_without": np.nan if removal is None else removal.gap * POINTS_PER_LOGIT,
-            "which": [] if removal is None else named.of(work, removal.taken),
+            "which": [] if removal is None else _named(ranked, work, removal.taken),
             "first_place": is_first,
         }
         for upper, lower, removal, is_first in rows
@@ -202,23 +202,17 @@ class _Work:
         return None
 
 
-class _Named:
-    """Which votes are of a kind: the last of them in the table."""
-
-    def __init__(self, votes: pd.DataFrame) -> None:
-        self._votes = counted(votes) if len(votes) else votes
-        self._ids = self._votes["id" if "id" in votes else "battle_id"] if len(votes) else None
-
-    def of(self, work: _Work, taken: Ints) -> list[str]:
-        found: list[str] = []
-        for kind in np.flatnonzero(taken):
-            if self._ids is None or len(found) >= NAMED:
-                break
-            a, b = (work.names[side[kind]] for side in (work.first, work.second))
-            outcome = WINNERS[work.outcome[kind]]
-            turned = {"model_a": "model_b", "model_b": "model_a"}.get(outcome, outcome)
-            votes = self._votes
-            one = (votes["model_a"] == a) & (votes["model_b"] == b) & (votes["winner"] == outcome)
-            other = (votes["model_a"] == b) & (votes["model_b"] == a) & (votes["winner"] == turned)
-            found += self._ids[one | other].astype(str).tolist()[-int(taken[kind]) :]
-        return found[:NAMED]
+def _named(votes: pd.DataFrame, work: _Work, taken: Ints) -> list[str]:
+    """The ids of votes of these kinds, the last of them in the table. votes: those that count."""
+    ids = votes["id" if "id" in votes else "battle_id"]
+    found: list[str] = []
+    for kind in np.flatnonzero(taken):
+        a, b = (work.names[side[kind]] for side in (work.first, work.second))
+        outcome = WINNERS[work.outcome[kind]]
+        turned = {"model_a": "model_b", "model_b": "model_a"}.get(outcome, outcome)
+        one = (votes["model_a"] == a) & (votes["model_b"] == b) & (votes["winner"] == outcome)
+        other = (votes["model_a"] == b) & (votes["model_b"] == a) & (votes["winner"] == turned)
+        found += ids[one | other].astype(str).tolist()[-int(taken[kind]) :]
+        if len(found) >= NAMED:
+            break
+    return found[:NAMED]
