@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from arena.core.arrays import Floats, Ints
+from arena.core.arrays import Floats
 from arena.core.standings import fitting
 from arena.core.standings.bradley_terry import Fit, Method, line_up
 from arena.core.standings.clusters import Worth
@@ -66,6 +66,12 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
     who, what = np.divmod(key, size)
     number = count * weight[what]
     chance = np.full(raters, PRIOR[0] / sum(PRIOR))
+    # The strengths alone need no clusters; votes and scores are those of each step.
+    zeros, none = np.zeros(size), np.zeros(0, dtype=np.int64)
+    apart = Entries(none, none, zeros[:0], zeros[:0])
+    design = Design(
+        group, place[a], place[b], np.zeros((0, size)), zeros, zeros, zeros, zeros, lambda _: apart
+    )
     fit = None
     for _ in range(200):
         before = chance
@@ -81,7 +87,7 @@ def weighed(votes: pd.DataFrame, method: Method = Method()) -> tuple[pd.DataFram
             chance = (follows + PRIOR[0] - 1 + 1e-9) / (total + sum(PRIOR) - 2 + 2e-9)
         used = summed(what, number * share, size)
         won = summed(what, number * share * score[what], size)
-        fit = _strengths(listed, place, group, a, b, used, won, half)
+        fit = fitting.strengths(listed, replace(design, votes=used, score=won), half)
         if share.min(initial=1.0) < 1 and np.abs(chance - before).max(initial=0.0) < 1e-7:
             break
     plain = Counts.of(votes).fit(half)
@@ -101,26 +107,6 @@ def _by_strength(chance: Floats, p: Floats) -> Floats:
     """How likely a vote followed the strengths, given how it went and how likely that was."""
     followed: Floats = chance * p
     return followed / (followed + (1 - chance) / 2)
-
-
-def _strengths(
-    names: tuple[str, ...],
-    place: Ints,
-    group: Ints,
-    a: Ints,
-    b: Ints,
-    votes: Floats,
-    score: Floats,
-    method: Method,
-) -> Fit:
-    nothing = Entries(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))
-    met = votes > 0
-    first, second, votes, score = place[a[met]], place[b[met]], votes[met], score[met]
-    none = np.zeros((0, len(votes)))
-    design = Design(
-        group, first, second, none, votes, score, score, np.zeros(len(votes)), lambda _: nothing
-    )
-    return fitting.strengths(names, design, method)
 
 
 def without_each(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
