@@ -90,7 +90,7 @@ def votes(
     chosen = Slice.asked(
         topic=topic,
         study=study,
-        language=exchange.values.code_of(language),
+        language=exchange.values.language(language),
         channel=channel,
         rater=rater,
         since=since,
@@ -136,7 +136,7 @@ def leaderboard(
     query = Query.asked(
         topic=topic,
         study=study,
-        language=exchange.values.code_of(language),
+        language=exchange.values.language(language),
         channel=channel,
         rater=rater,
         since=since,
@@ -273,7 +273,7 @@ def review(
     labels = {
         "topic": topic,
         "study": study,
-        "language": exchange.values.code_of(language),
+        "language": exchange.values.language(language),
         "channel": channel,
     }
     chosen = Slice.asked(**labels, rater=rater, since=since, until=until)

@@ -121,7 +121,7 @@ def _language(said: str) -> str:
         return said
     from arena.exchange.values import language
 
-    return language(said)
+    return str(language(said))
 
 
 def blindable_slices(parser: ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
 from arena.exchange.receiving import UNBLINDED, UNIQUE
-from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, YEARS, code_of
+from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, YEARS, language
 
 METADATA = "conv_metadata"
 
@@ -43,7 +43,7 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
     if {"question_id", "turn"} <= given:
         judged = _by_turn(made)
         made = made.assign(**{name: judged[name] for name in judged if name not in given})
-    for name, here in (("winner", _outcome), ("language", code_of)):
+    for name, here in (("winner", _outcome), ("language", language)):
         said = made[name].dropna().unique().tolist() if name in made else []
         meant = {one: here(one) for one in said}
         if any(meant[one] != one for one in said):

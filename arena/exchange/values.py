@@ -58,14 +58,10 @@ def true(value: Any, name: str) -> bool:
         raise Wrong(f"{name} is {value!r:.40}; it must be true or false") from None
 
 
-def language(said: str) -> str:
-    """By ISO 639-1, also where it is named in English, as older releases do."""
-    return _codes().get(said.strip().lower(), said)
-
-
-def code_of(said: Any) -> Any:
-    """The same of what may be no text, or none; that is as it was."""
-    return language(said) if said and isinstance(said, str) else said
+def language(said: Any) -> Any:
+    """By ISO 639-1, also where it is named in English, as older releases do; what is no text, or
+    none, is as it was."""
+    return _codes().get(said.strip().lower(), said) if said and isinstance(said, str) else said
 
 
 @cache
