@@ -126,7 +126,7 @@ def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     measures["cohen_kappa"] = lambda rows: mean_cohen(
         marks, np.bincount(rows, minlength=len(table)).astype(float)
     )
-    prompts = _Prompts.of(found.prompt[shared])
+    prompts = Prompts.of(found.prompt[shared])
     whole = {"items": len(table), "judgements": int(table.sum())}
     rows = [
         {"measure": name, **_with_interval(measure, prompts, rng), **whole}
@@ -136,7 +136,7 @@ def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prompts:
+class Prompts:
     """items: numbers of all items, those of a prompt together; start, size: where each prompt's
     begin among these, and how many there are."""
 
@@ -145,7 +145,7 @@ class _Prompts:
     size: Ints
 
     @classmethod
-    def of(cls, prompt: Ints) -> "_Prompts":
+    def of(cls, prompt: Ints) -> "Prompts":
         """prompt: (items,)"""
         items = np.argsort(prompt, kind="stable")
         _, start, size = np.unique(prompt[items], return_index=True, return_counts=True)
@@ -161,7 +161,7 @@ class _Prompts:
 
 
 def _with_interval(
-    measure: Callable[[Ints], float], prompts: _Prompts, rng: Random
+    measure: Callable[[Ints], float], prompts: Prompts, rng: Random
 ) -> dict[str, float]:
     items, number = len(prompts.items), len(prompts.size)
     value = measure(np.arange(items))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from arena.core.arrays import Floats, Ints
-from arena.core.standings.agreement import cohen_kappa, design_effect, wilson
+from arena.core.standings.agreement import Prompts, cohen_kappa, design_effect, wilson
 from arena.core.standings.chance import bootstrapped, seeded
 from arena.core.standings.votes import TEXT
 
@@ -69,13 +69,14 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
     items = first.index.intersection(second.index).intersection(pd.Index(people["item"]))
     first, second = first.loc[items], second.loc[items]
     one, other = (_winners(of) for of in (first, second))
-    prompts = people.drop_duplicates("item").set_index("item")["prompt"]
     combined = pd.Series(np.where(one == other, one, ""), index=items, dtype=object)
     shown = pd.concat([first["winner"], second["winner"]])
     decided = shown[shown.isin(["model_a", "model_b"])]
     flipped = one != other
     turned = flipped & (one != "") & (other != "")
     people = people[people["item"].isin(items)]
+    known = people.drop_duplicates("item").set_index("item")
+    prompts = known["prompt"]
     said = pd.Series(_winners(people).to_numpy(), index=people["item"], dtype=object)
     rows = [
         _with_people(rng, combined, said, prompts),
@@ -84,10 +85,9 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
         _share("reversed", turned, prompts),
         _share("first_seat", decided == "model_a", prompts),
     ]
-    lengths = people.drop_duplicates("item").set_index("item")
-    a_longer = (lengths["length_a"] > lengths["length_b"]).to_numpy()
-    longest = lengths["model_a"].where(a_longer, lengths["model_b"])
-    longest = longest[lengths["length_a"] != lengths["length_b"]]
+    a_longer = (known["length_a"] > known["length_b"]).to_numpy()
+    longest = known["model_a"].where(a_longer, known["model_b"])
+    longest = longest[known["length_a"] != known["length_b"]]
     rows.append(_preferred("longer", combined, said, longest, prompts))
     mine = [
         name
@@ -164,14 +164,13 @@ def _kappa(
     """By which contender won, or neither."""
     codes = pd.factorize(pd.concat([judge.reindex(people.index), people]))[0]
     ours, theirs = np.split(codes, 2)
-    of_prompt = pd.factorize(prompts.reindex(people.index))[0]
-    rows = [np.flatnonzero(of_prompt == n) for n in range(int(of_prompt.max(initial=-1)) + 1)]
+    asked = Prompts.of(pd.factorize(prompts.reindex(people.index))[0])
 
     def kappa(at: Ints) -> float:
-        which = np.concatenate([rows[prompt] for prompt in at]) if len(at) else np.zeros(0, int)
+        which = asked.drawn(at)
         return cohen_kappa(ours[which], theirs[which])
 
-    found = _bootstrapped(rng, len(rows), kappa)
+    found = _bootstrapped(rng, len(asked.size), kappa)
     return {"measure": "kappa", **found, "people": np.nan, "number": len(people)}
 
 
