@@ -51,15 +51,15 @@ def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     above 1, the stages make more of the same ballots. Empty where no ballot had three in play,
     since all is the same then, and where all are left out. Raises BadInput where a column is missing."""
     require(votes, NEEDED)
-    votes = counted(votes)
-    ballots = votes.groupby("ballot_id", sort=False)
-    if not len(votes) or ballots.size().max() < 2:
-        return pd.DataFrame(columns=list(STAGES)).astype(STAGES)
+    votes, nothing = counted(votes), pd.DataFrame(columns=list(STAGES)).astype(STAGES)
+    if not len(votes) or votes["ballot_id"].value_counts().max() < 2:
+        return nothing
     plain = Method(method.ties, method.bad, method.prior_sd, 0.0, "battle", method.anchor)
     pairs = Counts.of(votes).fit(plain)
-    largest = [name for name, group in zip(pairs.names, pairs.group, strict=True) if group == 0]
+    at = np.flatnonzero(pairs.group == 0)
+    largest = [pairs.names[place] for place in at]
     if not largest:
-        return pd.DataFrame(columns=list(STAGES)).astype(STAGES)
+        return nothing
     read = _read(votes, largest, method)
     theta, information = _mode(read, method.precision)
     chance = _chances(read, theta)
@@ -74,7 +74,6 @@ def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     group, all_df = np.zeros(len(largest), dtype=np.int64), np.full(len(largest), df)
     fit = Fit(tuple(largest), theta, covariance, group, all_df, method.prior_sd, method.anchor)
     half = POINTS_PER_LOGIT * half_interval(np.diag(covariance), all_df, method.prior_sd)
-    at = [pairs.names.index(name) for name in largest]
     errors = np.sqrt(np.diag(pairs.covariance)[at]), np.sqrt(np.diag(covariance))
     columns = {
         "contender": largest,
