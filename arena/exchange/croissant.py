@@ -8,6 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+_TERMS = (
+    "column extract field fileObject fileSet format includes jsonPath key md5 parentField path "
+    "recordSet references regex repeated replace separator source subField transform "
+    "isLiveDataset citeAs"
+).split()
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -16,13 +21,7 @@ CONTEXT = {
     "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/",
     "conformsTo": "dct:conformsTo",
-    **{name: f"cr:{name}" for name in ("column", "extract", "field", "fileObject", "fileSet")},
-    **{name: f"cr:{name}" for name in ("format", "includes", "jsonPath", "key", "md5")},
-    **{name: f"cr:{name}" for name in ("parentField", "path", "recordSet", "references", "regex")},
-    **{name: f"cr:{name}" for name in ("repeated", "replace", "separator", "source", "subField")},
-    "transform": "cr:transform",
-    "isLiveDataset": "cr:isLiveDataset",
-    "citeAs": "cr:citeAs",
+    **{name: f"cr:{name}" for name in _TERMS},
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
