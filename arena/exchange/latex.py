@@ -4,7 +4,7 @@ It does not know how the standings came about. The table needs the package bookt
 (https://ctan.org/pkg/booktabs); names beyond Latin letters need LuaLaTeX or XeLaTeX and a font.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -68,22 +68,22 @@ def latex(board: Board, review: Review | None = None) -> str:
 def _reviewed(review: Review) -> str:
     order = [
         [
-            escaped(str(row.contender)),
-            f"{row.rating:.0f}",
-            f"{row.lower_all:.0f}--{row.upper_all:.0f}",
-            _span(row.rank_best, row.rank_worst),
-            _span(row.rank_best_all, row.rank_worst_all),
+            escaped(str(row["contender"])),
+            f"{row['rating']:.0f}",
+            f"{row['lower_all']:.0f}--{row['upper_all']:.0f}",
+            _span(row["rank_best"], row["rank_worst"]),
+            _span(row["rank_best_all"], row["rank_worst_all"]),
         ]
-        for row in _rows(review.order)
+        for row in review.order.to_dict("records")
     ]
     fragile = [
         [
-            f"{escaped(str(row.upper))} over {escaped(str(row.lower))}",
-            f"{row.gap:.0f}",
-            _whole(row.votes),
-            UNKNOWN if pd.isna(row.share) else f"{100 * row.share:.2g}\\,\\%",
+            f"{escaped(str(row['upper']))} over {escaped(str(row['lower']))}",
+            f"{row['gap']:.0f}",
+            _whole(row["votes"]),
+            UNKNOWN if pd.isna(row["share"]) else f"{100 * row['share']:.2g}\\,\\%",
         ]
-        for row in _rows(review.fragility)
+        for row in review.fragility.to_dict("records")
     ]
     return (
         "% Intervals and ranks that hold for all contenders together with 95 % (max-t,\n"
@@ -106,10 +106,6 @@ def _table(columns: str, heading: str, body: str, foot: str = "") -> str:
 
 def _lines(rows: Iterable[list[str]]) -> str:
     return "".join(f"{' & '.join(cells)} \\\\\n" for cells in rows)
-
-
-def _rows(table: pd.DataFrame) -> Iterator[Any]:
-    return iter(table.itertuples())
 
 
 def _span(best: int, worst: int) -> str:
