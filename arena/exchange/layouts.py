@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.exchange import lmarena
+from arena.exchange.values import TALK
 
 Record = Mapping[str, Any]
 
@@ -134,7 +135,7 @@ def _comparia(record: Record) -> list[dict[str, Any]]:
         winner = "model_a" if chosen == a else "model_b"
     else:
         raise Passed("nothing was chosen")
-    made = {name: record.get(name) for name in ("id", "timestamp", *_TALK)}
+    made = {name: record.get(name) for name in ("id", "timestamp", *TALK)}
     made |= {"model_a": a, "model_b": b, "winner": winner}
     made["rater"] = record.get("visitor_id") or record.get("session_hash")
     made["evaluation_session_id"] = record.get("conversation_pair_id")
@@ -144,7 +145,6 @@ def _comparia(record: Record) -> list[dict[str, Any]]:
     return [made]
 
 
-_TALK = ("conversation_a", "conversation_b")
 LAYOUTS = (
     Layout(
         frozenset({"data", "user_id"}),
@@ -155,7 +155,7 @@ LAYOUTS = (
         frozenset({"model_a_name", "model_b_name"}),
         frozenset({"id", "timestamp", "model_a_name", "model_b_name", "chosen_model_name"})
         | frozenset({"both_equal", "visitor_id", "session_hash", "conversation_pair_id"})
-        | frozenset({"languages", *_TALK}),
+        | frozenset({"languages", *TALK}),
         _comparia,
     ),
 )
