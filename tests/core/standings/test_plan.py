@@ -159,14 +159,7 @@ def test_a_battle_of_three_is_one_judgement_of_its_prompt_however_many_pairs_it_
     assert (seen.per_prompt, prompts) == (2, 20)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"gap": 0}, {"contenders": 1}, {"ties": 1}, {"suit": -1}, {"size": 4}]
-)
+@pytest.mark.parametrize("wrong", [{"contenders": 1}, {"size": 4}])
 def test_what_cannot_be_assumed_is_told(wrong: dict[str, float]) -> None:
     with pytest.raises(BadInput):
         Assumed(**wrong)  # type: ignore[arg-type]
-
-
-def test_too_few_raters_are_told() -> None:
-    with pytest.raises(BadInput, match="raters of each prompt"):
-        power(Assumed(per_prompt=4), 3, 10)
