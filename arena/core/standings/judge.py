@@ -47,7 +47,7 @@ def family(name: str) -> str:
     return found[0] if found else name.lower()
 
 
-def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int = 0) -> pd.DataFrame:
+def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str) -> pd.DataFrame:
     """One row a measure, with the columns of `FINDINGS`; NaN where nothing tells.
 
     verdicts: in the columns `VERDICTS`, two of each item, each as it was shown; those on what no
@@ -61,7 +61,7 @@ def findings(verdicts: pd.DataFrame, people: pd.DataFrame, own: str, seed: int =
     shown first; an even judge has ½. longer: of decided items, those won by the longer reply, and
     in people the same of their votes there. own_family: of decided items between the judge's
     family and another, those won by its own, and people's."""
-    rng = seeded(seed)
+    rng = seeded(0)
     first, second = (
         verdicts[verdicts["order"] == order].drop_duplicates("item").set_index("item")
         for order in (1, 2)

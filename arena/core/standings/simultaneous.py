@@ -31,15 +31,15 @@ MOST_CELLS = 20_000_000
 """Numbers that are held at once."""
 
 
-def whole_order(fit: Fit, seed: int = 0) -> pd.DataFrame:
+def whole_order(fit: Fit) -> pd.DataFrame:
     """One row a contender, best first in its group, with the columns of `ORDER`.
 
     lower_all, upper_all: intervals of the ratings that all hold together with 95 %, in points.
     rank_best_all, rank_worst_all: ranks that all hold together with 95 %, so the chance that any
     of the differences they rest on is claimed falsely is 5 % (family-wise); beside them the
     ranks of each contender by itself. All within a group, where those that lost all of few votes
-    stand behind the others, as in the standings. They are simulated, from the seed."""
-    rng = seeded(seed)
+    stand behind the others, as in the standings. They are simulated, the same again for the same fit."""
+    rng = seeded(0)
     size = len(fit.names)
     half, above = np.zeros(size), np.zeros((size, size), dtype=bool)
     for group in np.unique(fit.group):
