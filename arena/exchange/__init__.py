@@ -16,7 +16,6 @@ import pandas as pd
 
 from arena.core.arrays import Ints
 from arena.core.codec import records
-from arena.core.errors import BadInput
 from arena.core.keyed import digest
 from arena.core.ports import Ledger
 from arena.core.standings.slices import BATTLES, Slice, pseudonym, without
@@ -88,11 +87,7 @@ async def export(
     public: raters go by a digest of their token, battles as `unopened` says, and addresses of
     hosts are left empty. textless: nothing that was said or thought. left_out: where it is counted
     why ranked votes are no pairs of dpo, and how many pairs were cut back. pictured: where the
-    digests of the images are gathered that these votes name. Raises BadInput for an unknown
-    format, before the first piece."""
-    if format not in FORMATS or format == "latex":
-        known = ", ".join(name for name in FORMATS if name != "latex")
-        raise BadInput(f"Votes cannot be had as {format!r:.20}. Choose one of {known}.")
+    digests of the images are gathered that these votes name."""
     ranked = strict or format == "dpo"
     counted = Counter[str]() if left_out is None else left_out
     named = set[str]() if pictured is None else pictured

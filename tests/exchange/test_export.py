@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -22,7 +21,6 @@ import arena
 from arena import exchange
 from arena.adapters.ledger import SqlLedger
 from arena.core.battle.record import VoteRow
-from arena.core.errors import BadInput
 from arena.core.standings.board import Query, board_of
 from arena.core.standings.slices import Slice
 from arena.exchange import lmarena
@@ -198,12 +196,6 @@ def test_a_file_comes_in_pieces_without_gaps(ledger: Path, monkeypatch: pytest.M
         pieced = frame(exported(ledger, format, chosen), format)
         rows = [row.id for row in some_votes() if chosen.everything or row.rater == chosen.rater]
         assert list(pieced["id"]) == rows
-
-
-@pytest.mark.parametrize("format", ["xlsx", "latex"])
-def test_an_unknown_format_is_told_before_anything_is_read(ledger: Path, format: str) -> None:
-    with pytest.raises(BadInput, match="Choose one of csv, parquet, jsonl, dpo"):
-        asyncio.run(anext(exchange.export(None, format)))  # type: ignore[arg-type]
 
 
 # Shapes ----------------------------------------------------------------------------------------
