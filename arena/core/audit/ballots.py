@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from arena.core.arrays import Bools, Floats, Ints
-from arena.core.standings.votes import require
 
-COLUMNS = ("rater", "ballot_id", "model_a", "model_b", "seat_a", "seat_b", "winner", "timestamp")
 READ_AT = 2000 / 60
 """Words a second that nobody exceeds who reads: eight times what Brysbaert 2019 found (238 words
 a minute), so that skimming passes."""
@@ -47,10 +45,9 @@ class Ballots:
 
 
 def read(votes: pd.DataFrame) -> Ballots:
-    """votes: rows of the ledger with `COLUMNS`, of raters that are known; with dwell_ms, round,
-    output_tokens and total_ms of both sides where haste is to be seen, with `prompt` for copies,
-    with `channel` where some were imported."""
-    require(votes, COLUMNS)
+    """votes: rows of the ledger with rater, ballot_id, winner, timestamp, models and seats of both
+    sides; with dwell_ms, round, output_tokens and total_ms of both sides where haste is to be seen,
+    with `prompt` for copies, with `channel` where some were imported."""
     votes = votes[(votes["rater"] != "") & votes["winner"].isin(["model_a", "model_b"])]
     first = (votes["winner"] == "model_a").to_numpy(bool)
     ballot, _ = pd.factorize(votes["ballot_id"].astype(object))

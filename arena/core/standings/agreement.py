@@ -22,9 +22,8 @@ import pandas as pd
 
 from arena.core.arrays import Bools, Floats, Ints
 from arena.core.standings.chance import bootstrapped, seeded
-from arena.core.standings.votes import TEXT, counted, require
+from arena.core.standings.votes import TEXT, counted
 
-NEEDED = ("study", "prompt_id", "round", "model_a", "model_b", "winner", "rater", "excluded_reason")
 REPEAT = "repeat"
 """Why a vote is not ranked whose rater had judged its prompt before."""
 JUDGEMENTS = ("first", "second", "tie", "both_bad")
@@ -78,9 +77,9 @@ class Judged:
 
 
 def judged(votes: pd.DataFrame) -> Judged:
-    """Of rows of the ledger with `NEEDED` (superseded ones marked as such); those without a
-    prompt_id or a rater, and those with an excluded_reason, are left out. Raises BadInput."""
-    require(votes, NEEDED)
+    """Of rows of the ledger with study, prompt_id, round, rater, excluded_reason and what was
+    judged (superseded ones marked as such); those without a prompt_id or a rater, and those with an
+    excluded_reason, are left out."""
     texts = votes[["prompt_id", "rater", "excluded_reason"]].astype(TEXT).fillna("")
     counts = (texts["prompt_id"] != "") & (texts["rater"] != "") & (texts["excluded_reason"] == "")
     votes = votes[counts.to_numpy()]
@@ -112,7 +111,7 @@ def with_repeats(votes: pd.DataFrame) -> pd.DataFrame:
 def agreement(votes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Alpha, Fleiss' kappa, the mean of Cohen's kappas of two raters, and the plain share of
     pairs of judgements that agree, each with a 95 % interval, in the columns of `AGREEMENT`. Of
-    items that two raters judged at least; NaN without any. Raises BadInput as `judged` does."""
+    items that two raters judged at least; NaN without any."""
     found = judged(votes)
     table = found.table
     shared = table.sum(axis=1) > 1
@@ -258,7 +257,7 @@ def raters(votes: pd.DataFrame) -> pd.DataFrame:
     items that they judged before, agrees_with_self the share of them that are the same again,
     first_seat how often the contender shown first won among those votes that count and
     were decided. NaN
-    where there is none. Raises BadInput as `judged` does."""
+    where there is none."""
     found = judged(votes)
     table, once = found.table, found.once
     number = len(found.raters)

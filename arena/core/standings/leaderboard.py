@@ -116,7 +116,6 @@ def speeds(votes: pd.DataFrame) -> pd.DataFrame:
     present = [column for column in SPEED_COLUMNS if column in votes]
     if votes.empty or not present:
         return NO_SPEEDS
-    require(votes, ("battle_id", "model_a", "model_b", "excluded_reason"))
     votes = superseding(votes) if "supersedes" in votes else votes
     votes = counted(votes)
     battle = pd.factorize(votes["battle_id"], use_na_sentinel=False)[0]

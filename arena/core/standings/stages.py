@@ -17,7 +17,7 @@ from arena.core.arrays import Floats, Ints
 from arena.core.standings.bradley_terry import POINTS_PER_LOGIT, Fit, Method, half_interval
 from arena.core.standings.counts import Counts
 from arena.core.standings.sandwich import effective, means, sandwich
-from arena.core.standings.votes import TEXT, counted, require
+from arena.core.standings.votes import TEXT, counted
 
 STAGES = {
     "contender": TEXT,
@@ -25,8 +25,6 @@ STAGES = {
     "error_ratio": "float64",
 }
 """Columns, in order, with their dtypes."""
-
-NEEDED = ("battle_id", "ballot_id", "model_a", "model_b", "winner", "excluded_reason")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +42,12 @@ class _Stages:
 def stages(votes: pd.DataFrame, method: Method = Method()) -> pd.DataFrame:
     """One row a contender of the largest group, best first, with the columns of `STAGES`.
 
-    votes: rows of the ledger with `NEEDED`; those with an excluded_reason are left out. Ties and
+    votes: rows of the ledger with their ballots; those with an excluded_reason are left out. Ties and
     both_bad are shared equally among those in play, or left out, as the method says. rating, lower
     and upper: points and their 95 % interval, votes of one battle erring together. rating_pairs:
     by the pairs of the same ballots. error_ratio: the standard error by pairs, by the one here:
     above 1, the stages make more of the same ballots. Empty where no ballot had three in play,
-    since all is the same then, and where all are left out. Raises BadInput where a column is missing."""
-    require(votes, NEEDED)
+    since all is the same then, and where all are left out."""
     votes, nothing = counted(votes), pd.DataFrame(columns=list(STAGES)).astype(STAGES)
     if not len(votes) or votes["ballot_id"].value_counts().max() < 2:
         return nothing
