@@ -3,32 +3,59 @@
 It does not know connections, nor when that is done.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy.schema import CreateColumn
 
 from arena.adapters.ledger import chain
 from arena.adapters.ledger.schema import (
     APPLIED,
     CHAIN,
-    EARLIER,
+    DTYPES,
     EXCLUSIONS,
     IMAGES,
+    INCOMING,
+    KEYS,
+    OUTCOME,
+    OUTCOME_LINE,
     SHARED,
     STUDY_EVENTS,
     STUDY_REPLIES,
     VOTES,
-    add_columns,
-    run_script,
 )
-from arena.core.battle.record import REMARKED
+
+_OUTCOMES = {
+    "sqlite": f"CREATE INDEX votes_outcomes ON votes (sequence, {OUTCOME_LINE})",
+    "postgresql": f"CREATE INDEX votes_outcomes ON votes (sequence) INCLUDE ({', '.join(OUTCOME)})",
+}
+
+
+def _first(connection: Connection) -> None:
+    VOTES.create(connection)
+    _run_script(connection, "append_only")
+
+
+def _second(connection: Connection) -> None:
+    """What standings need, apart from the conversations, which are most of the table."""
+    _add_columns(connection)
+    for index in VOTES.indexes:
+        index.create(connection, checkfirst=True)
+    connection.exec_driver_sql(_OUTCOMES[connection.dialect.name])
+
+
+def _fourth(connection: Connection) -> None:
+    """What sessions are signed with, made once and kept with the votes they cast."""
+    KEYS.create(connection)
+    connection.execute(insert(KEYS), {"key": secrets.token_hex(32)})
 
 
 def _fifth(connection: Connection) -> None:
     """A link for each vote so far, over all columns of today."""
-    _remarks(connection)
-    _terms(connection)
+    _add_columns(connection)
     CHAIN.create(connection)
     chain.extend(connection)
 
@@ -41,44 +68,48 @@ def _sixth(connection: Connection) -> None:
 def _seventh(connection: Connection) -> None:
     """Studies: what happens in them, replies that are written ahead, and what is said after a
     vote."""
-    _remarks(connection)
+    _add_columns(connection)
     STUDY_EVENTS.create(connection)
     STUDY_REPLIES.create(connection)
-    run_script(connection, "studies_append_only")
-
-
-def _remarks(connection: Connection) -> None:
-    whole = VOTES.c.grade_a.type.compile(connection.dialect)
-    several, text = "JSON NOT NULL DEFAULT '[]'", "TEXT NOT NULL DEFAULT ''"
-    kinds = (several, text, whole, whole, several, several)
-    add_columns(connection, dict(zip(REMARKED, kinds, strict=True)))
+    _run_script(connection, "studies_append_only")
 
 
 def _eighth(connection: Connection) -> None:
     """What operators decided of votes."""
     EXCLUSIONS.create(connection)
-    run_script(connection, "exclusions")
+    _run_script(connection, "exclusions")
 
 
 def _ninth(connection: Connection) -> None:
     """What all contenders of a battle were given alike."""
-    _terms(connection)
+    _add_columns(connection)
     IMAGES.create(connection)
 
 
-def _terms(connection: Connection) -> None:
-    add_columns(
-        connection,
-        {
-            "system": "TEXT NOT NULL DEFAULT ''",
-            "temperature": "DOUBLE PRECISION",
-            "images": "JSON NOT NULL DEFAULT '[]'",
-        },
-    )
+def _add_columns(connection: Connection) -> None:
+    """Those that the table of votes lacks, as its schema is an earlier one. Of the votes so far
+    nothing is known in them."""
+    there = {column["name"] for column in inspect(connection).get_columns("votes")}
+    for name in DTYPES:
+        if name not in there:
+            column = CreateColumn(INCOMING.c[name]).compile(connection)
+            connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {column}")
+
+
+def _run_script(connection: Connection, name: str) -> None:
+    """The statements of this file for the database, each after an empty line."""
+    file = Path(__file__).with_name(f"{name}_{connection.dialect.name}.sql")
+    text = file.read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("--"))
+    for statement in "\n".join(lines).split("\n\n"):
+        connection.exec_driver_sql(" ".join(statement.split()))
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
-    *EARLIER,
+    _first,
+    _second,
+    _add_columns,
+    _fourth,
     _fifth,
     _sixth,
     _seventh,

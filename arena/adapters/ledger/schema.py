@@ -1,21 +1,18 @@
-"""The table of votes, derived from `core.battle.record.VoteRow`, so that the two cannot differ; and how
-a database of any schema so far is brought up to it.
+"""The tables of the ledger. That of votes is derived from `core.battle.record.VoteRow`, so that the
+two cannot differ.
 
-It does not know connections, nor what is asked of the table.
+It does not know connections, nor what is asked of the tables.
 """
 
 import json
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeEngine
 
 from arena.core.battle.record import EMPTY as UNKNOWN
@@ -91,12 +88,22 @@ def _said(**kinds: type[TypeEngine[Any]] | TypeEngine[Any]) -> list[sa.Column[An
 ONE_BALLOT = ("battle_id", "round", "supersedes", "seat_a", "seat_b")
 """No two rows agree in all of these: a round is settled once."""
 
+_SUPERSEDING = sa.text("supersedes != ''")
+
 VOTES = sa.Table(
     "votes",
     _SCHEMA,
     sa.Column("sequence", _WHOLE, sa.Identity(always=True), primary_key=True),
     *_FIELDS,
     sa.UniqueConstraint(*ONE_BALLOT),
+    # The second finds the rows of a ballot that was superseded, the first the ballots that did so.
+    sa.Index(
+        "votes_superseding",
+        *("supersedes", "ballot_id", "sequence"),
+        postgresql_where=_SUPERSEDING,
+        sqlite_where=_SUPERSEDING,
+    ),
+    sa.Index("votes_of_ballot", "ballot_id", "sequence"),
     sqlite_autoincrement=True,
 )
 APPLIED = sa.Table(
@@ -191,20 +198,7 @@ def values_of(row: VoteRow) -> dict[str, Any]:
 
 
 EMPTY: sa.ColumnClause[str] = sa.literal_column("''", sa.Text())
-"""As the index below has it: a bound value would not be seen to be the same."""
-
-# The second finds the rows of a ballot that was superseded, the first the ballots that did so.
-_INDEXES = (
-    sa.Index(
-        "votes_superseding",
-        VOTES.c.supersedes,
-        VOTES.c.ballot_id,
-        VOTES.c.sequence,
-        postgresql_where=VOTES.c.supersedes != EMPTY,
-        sqlite_where=VOTES.c.supersedes != EMPTY,
-    ),
-    sa.Index("votes_of_ballot", VOTES.c.ballot_id, VOTES.c.sequence),
-)
+"""As the index of VOTES has it: a bound value would not be seen to be the same."""
 
 INSERTS: Mapping[str, Any] = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 """By dialect: an insert that says what becomes of a row that is there, also by another's
@@ -216,73 +210,5 @@ OUTCOME = ("battle_id", "rater", "model_a", "model_b", "winner", "excluded_reaso
 OUTCOME_LINE = "sequence" + "".join(
     f""" || ',"' || replace({name}, '"', '""') || '"'""" for name in OUTCOME
 )
-"""A vote's sequence and OUTCOME as a line of CSV, in SQLite's words. The index below keeps it
-ready, since putting it together takes three times as long as reading it."""
-
-_OUTCOMES = {
-    "sqlite": f"CREATE INDEX votes_outcomes ON votes (sequence, {OUTCOME_LINE})",
-    "postgresql": f"CREATE INDEX votes_outcomes ON votes (sequence) INCLUDE ({', '.join(OUTCOME)})",
-}
-
-
-def _first(connection: sa.Connection) -> None:
-    VOTES.create(connection)
-    run_script(connection, "append_only")
-
-
-def run_script(connection: sa.Connection, name: str) -> None:
-    """The statements of this file for the database, each after an empty line."""
-    file = Path(__file__).with_name(f"{name}_{connection.dialect.name}.sql")
-    text = file.read_text("utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("--"))
-    for statement in "\n".join(lines).split("\n\n"):
-        connection.exec_driver_sql(" ".join(statement.split()))
-
-
-def _second(connection: sa.Connection) -> None:
-    """How the contenders of a battle were drawn; and what standings need, apart from the
-    conversations, which are most of the table."""
-    add_columns(
-        connection,
-        {
-            "draw_policy": "TEXT NOT NULL DEFAULT ''",
-            "draw_probability": "DOUBLE PRECISION",
-            "draw_probability_a": "DOUBLE PRECISION",
-            "draw_probability_b": "DOUBLE PRECISION",
-        },
-    )
-    for index in _INDEXES:
-        connection.execute(CreateIndex(index, if_not_exists=True))
-    connection.exec_driver_sql(_OUTCOMES[connection.dialect.name])
-
-
-def _third(connection: sa.Connection) -> None:
-    """What was thought, how it was asked for, and of which kind of host."""
-    whole = VOTES.c.thinking_tokens_a.type.compile(connection.dialect)
-    kinds = {
-        "host_kind": "TEXT NOT NULL DEFAULT ''",
-        "think": "TEXT NOT NULL DEFAULT ''",
-        "thinking": "JSON NOT NULL DEFAULT '[]'",
-        "thinking_tokens": whole,
-        "thinking_ms": "DOUBLE PRECISION",
-    }
-    add_columns(
-        connection, {f"{name}_{side}": kind for name, kind in kinds.items() for side in "ab"}
-    )
-
-
-def _fourth(connection: sa.Connection) -> None:
-    """What sessions are signed with, made once and kept with the votes they cast."""
-    KEYS.create(connection)
-    connection.execute(sa.insert(KEYS), {"key": secrets.token_hex(32)})
-
-
-def add_columns(connection: sa.Connection, columns: Mapping[str, str]) -> None:
-    there = {column["name"] for column in sa.inspect(connection).get_columns("votes")}
-    for name, kind in columns.items():
-        if name not in there:
-            connection.exec_driver_sql(f"ALTER TABLE votes ADD COLUMN {name} {kind}")
-
-
-EARLIER: tuple[Callable[[sa.Connection], None], ...] = (_first, _second, _third, _fourth)
-"""The migrations up to the chain; see `migrations`."""
+"""A vote's sequence and OUTCOME as a line of CSV, in SQLite's words. An index keeps it ready,
+since putting it together takes three times as long as reading it."""
