@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from arena.adapters.hosts.abilities import Abilities, Knowledge, card_of
-from arena.adapters.hosts.host import ListedModel, Request
+from arena.adapters.hosts.host import LOADING_OPTIONS, ListedModel, Request
 from arena.adapters.hosts.problems import problems_of
 from arena.adapters.hosts.state import HostState
 from arena.core.battle.entities import Contender, Finished
@@ -19,9 +19,6 @@ from arena.core.battle.naming import Installed, LineUp, line_up
 from arena.core.errors import HostFault, NoCapacity
 from arena.core.hosts.placement import Share, fit
 from arena.core.ticks import phase_of
-
-LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
-"""A model asked with another value of any of these is loaded again from the start."""
 
 
 class Fleet:

@@ -12,6 +12,10 @@ from arena.core.battle.entities import Text, Thought
 LENGTH = "length"
 """The done_reason of a reply that was cut."""
 
+LOADING_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
+"""Those that Ollama loads a model anew for, where they differ; servers that speak OpenAI's API are
+started with them."""
+
 PREFILL_CHARACTERS_PER_S = 100
 """At least so many characters of a prompt are read in a second, also by a CPU that is shared."""
 

@@ -18,6 +18,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from arena.adapters.hosts import lengths
 from arena.adapters.hosts.faults import refused, translated
 from arena.adapters.hosts.host import (
+    LOADING_OPTIONS,
     Ended,
     HostPiece,
     HostTimeouts,
@@ -32,9 +33,6 @@ from arena.core.errors import HostFault
 OWN_NAMES = {"num_predict": "max_tokens", "repeat_penalty": "repetition_penalty"}
 """Options of a roster as Ollama calls them → what they are called here, and by llama.cpp's server."""
 LLAMA_CPP_NAMES = {"repeat_penalty": "repeat_penalty"}
-
-NOT_HERE = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
-"""Options that a server of this kind is started with."""
 
 MAY_BE_UNKNOWN = ("chat_template_kwargs", "reasoning_effort", "stream_options", "seed")
 """Fields that some servers refuse; they are then left out from there on."""
@@ -203,7 +201,7 @@ def _asked(request: Request, own_names: Mapping[str, str]) -> dict[str, Any]:
     options = {
         own_names.get(name, name): value
         for name, value in request.options.items()
-        if name not in NOT_HERE
+        if name not in LOADING_OPTIONS
     }
     if request.reply_tokens:
         options["max_tokens"] = request.reply_tokens + request.thought_tokens
