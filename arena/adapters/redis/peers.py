@@ -75,7 +75,7 @@ class RedisPeers:
 
     async def lead(self) -> bool:
         key = self._store.key("leader")
-        return bool(await self._store.ask("lead", [key], self._store.replica, self._lead_ms))
+        return bool(await self._store.ask("claim", [key], self._store.replica, self._lead_ms))
 
     async def post(self, sightings: Mapping[str, Any]) -> None:
         said = [word for host, seen in sightings.items() for word in (host, json.dumps(seen))]
