@@ -402,18 +402,3 @@ def test_own_file_is_used_where_it_lies(tmp_path: Path, cache: Path) -> None:
 def test_own_file_that_is_missing_is_said(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(NoSuchFile, match=r"absent.gguf"):
         fetch(EngineModel("own", path=tmp_path / "absent.gguf"), cache)
-
-
-def test_own_file_with_another_hash_is_refused(tmp_path: Path, cache: Path) -> None:
-    own = tmp_path / "own.gguf"
-    own.write_bytes(CONTENT)
-    with pytest.raises(WrongContent):
-        fetch(EngineModel("own", path=own, sha256="0" * 64), cache)
-
-
-@pytest.mark.parametrize(
-    "fields", [{}, {"url": "https://example.org/a"}, {"path": Path("a"), "url": "b", "sha256": "c"}]
-)
-def test_model_without_one_checkable_source_cannot_be_described(fields: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="model m "):
-        EngineModel("m", **fields)  # type: ignore[arg-type]

