@@ -81,8 +81,12 @@ class HostPool:
         self.families, self.refusal = fleet.families, fleet.refusal
         self.thinkers, self.doubts = fleet.thinkers, fleet.doubts
         self._watch = Watch(lambda: self._fleet.states, peers, clock=clock)
-        self._leases = self._new_leases(peers)
-        self._preloads = self._new_preloads()
+        self._leases: AnyLeases = (
+            SharedLeases(self._candidates, peers, agreed=self._watch.heed)
+            if peers
+            else Leases(self._candidates)
+        )
+        self._preloads = Preloads(fleet.options_of, self._note, timeouts, clock)
         self._alarms: set[asyncio.TimerHandle] = set()
 
     # Hosts and roster -------------------------------------------------------------------------
@@ -112,7 +116,6 @@ class HostPool:
             alarm.cancel()
         self._alarms.clear()
         await self._preloads.close()
-        self._preloads = self._new_preloads()
         states = list(self._fleet.states.values())
         self._fleet.use((), ())
         for state in states:
@@ -329,11 +332,3 @@ class HostPool:
         models = list(state.local)
         start = turn % len(models) if models else 0
         return models[start:] + models[:start]
-
-    def _new_leases(self, peers: Peers | None) -> AnyLeases:
-        if peers is None:
-            return Leases(self._candidates)
-        return SharedLeases(self._candidates, peers, agreed=self._watch.heed)
-
-    def _new_preloads(self) -> Preloads:
-        return Preloads(self._fleet.options_of, self._note, self._timeouts, self._clock)
