@@ -116,14 +116,13 @@ class SqlLedger:
         if not self._probe or (self._probe.done() and monotonic() - self._probed > FRESH_S):
             self._probed, self._probe = monotonic(), self._prober.submit(self._try_to_write)
         try:
-            if not self._probe.done():
-                async with asyncio.timeout(PATIENCE_S):
-                    await asyncio.shield(asyncio.wrap_future(self._probe))
-            self._probe.result()
+            with self._told():
+                if not self._probe.done():
+                    async with asyncio.timeout(PATIENCE_S):
+                        await asyncio.shield(asyncio.wrap_future(self._probe))
+                self._probe.result()
         except TimeoutError:
             raise self._refusal(SLOW) from None
-        except (DBAPIError, PoolTimeout, *UNREAD, *self._database.failures) as error:
-            raise self._fault(error) from error
 
     def _try_to_write(self) -> None:
         """As a vote does, to the disk, and leave nothing."""
