@@ -35,9 +35,10 @@ from sqlalchemy.types import NullType
 from arena.adapters.ledger.schema import CHAIN, DTYPES, VOTES, UtcTime
 
 AT_ONCE = 500
+"""Rows that are read, or written, together."""
 
 _INSERTED, _LINKED = insert(VOTES), insert(CHAIN)
-_LAST = select(CHAIN).order_by(CHAIN.c.sequence.desc()).limit(1)
+_LAST = select(CHAIN.c.sequence, CHAIN.c.digest).order_by(CHAIN.c.sequence.desc()).limit(1)
 _COLUMNS = [VOTES.c[name] for name in DTYPES]
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 _TRUTHS = {0: False, 1: True}
@@ -51,13 +52,13 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     _link(connection, lambda last: connection.execute(written, {"last": last, **ids}).all(), _next)
 
 
-def extend(connection: Connection, *wanted: ColumnElement[bool]) -> None:
-    """Link these rows, which this transaction has written after all others."""
-    _link(connection, lambda last: rows_of(connection, *wanted, VOTES.c.sequence > last), _next)
+def extend(connection: Connection) -> None:
+    """Link all rows that are not linked yet."""
+    _link(connection, lambda last: rows_of(connection, VOTES.c.sequence > last), _next)
 
 
 def extend_by(connection: Connection, prepared: Table) -> None:
-    """As `extend`, the rows of which this table has an `id` and what is `said`."""
+    """Link the rows, written after all others, of which this table has an `id` and what is `said`."""
     rows = select(VOTES.c.sequence, prepared.c.said).join(prepared, prepared.c.id == VOTES.c.id)
     following: Select[Any] = rows.where(VOTES.c.sequence > bindparam("last"))
     following = following.order_by(VOTES.c.sequence).limit(AT_ONCE)
@@ -88,10 +89,10 @@ def _link(
             return
 
 
-def end(connection: Connection) -> tuple[int, str]:
-    """The number and the digest of the last vote."""
-    last = connection.execute(_LAST).first()
-    return (last.sequence, last.digest) if last else (0, "")
+def end(connection: Connection, last: Select[Any] = _LAST) -> tuple[int, str]:
+    """The number and the digest of the last vote, or of what else is linked."""
+    found = connection.execute(last).first()
+    return (found[0], found[1]) if found else (0, "")
 
 
 def stored(dialect: str, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:

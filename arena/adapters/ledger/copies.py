@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, delete, exists, func, insert, select
 
+from arena.adapters.ledger.chain import AT_ONCE
 from arena.adapters.ledger.schema import APPLIED, KEYS, VOTES
 from arena.core.errors import LedgerFault
 
-BATCH = 500
 PATIENCE_S = 5.0
 """How long others may take to finish with a ledger that is put aside."""
 ENDS = ("", "-wal", "-shm", "-journal")
@@ -99,7 +99,7 @@ def transcribe(old: Connection, new: Connection) -> None:
         numbers = new.dialect.name == "postgresql" and any(column.identity for column in table.c)
         if numbers:
             _number(new, table, "BY DEFAULT")
-        rows = old.execution_options(yield_per=BATCH).execute(select(table))
+        rows = old.execution_options(yield_per=AT_ONCE).execute(select(table))
         for some in rows.mappings().partitions():
             new.execute(insert(table), list(map(dict, some)))
         if numbers:

@@ -18,6 +18,9 @@ from arena.adapters.ledger.schema import CHAIN, EMPTY, EXCLUSIONS, VOTES
 from arena.core.ports import BALLOT, OPERATOR, RATER, Exclusion
 from arena.core.standings.votes import ITSELF, ODD, WINNERS
 
+_LAST = (
+    select(EXCLUSIONS.c.number, EXCLUSIONS.c.digest).order_by(EXCLUSIONS.c.number.desc()).limit(1)
+)
 _BY_KIND = {RATER: VOTES.c.rater, BALLOT: VOTES.c.ballot_id}
 
 
@@ -50,7 +53,7 @@ def told(connection: Connection) -> list[Exclusion]:
 def write(connection: Connection, database: Database, decisions: Sequence[Exclusion]) -> None:
     """In a transaction that from here on no other writes beside."""
     database.take_turns(connection)
-    number, digest = _end(connection)
+    number, digest = chain.end(connection, _LAST)
     after, votes = chain.end(connection)
     for decided in decisions:
         number += 1
@@ -111,9 +114,3 @@ def verify(connection: Connection, head: str) -> tuple[str, list[str]]:
     if head not in heads:
         faults.append(f"the head {head} of exclusions is not in it: they were changed")
     return f"{number}:{before}" if number else "", faults
-
-
-def _end(connection: Connection) -> tuple[int, str]:
-    newest = select(EXCLUSIONS.c.number, EXCLUSIONS.c.digest)
-    last = connection.execute(newest.order_by(EXCLUSIONS.c.number.desc()).limit(1)).first()
-    return (last.number, last.digest) if last else (0, "")

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from arena.adapters.ledger import chain
+from arena.adapters.ledger.chain import AT_ONCE
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import (
     DTYPES,
@@ -25,8 +26,6 @@ from arena.adapters.ledger.schema import (
 from arena.adapters.ledger.schema import EMPTY as EMPTY_TEXT
 from arena.core.battle.record import EMPTY, VoteRow
 from arena.core.errors import BadInput, KnownVotes
-
-AT_ONCE = 500
 
 NOTHING = "Nothing was imported."
 

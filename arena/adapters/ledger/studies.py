@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, insert, or_, select
 
+from arena.adapters.ledger.chain import AT_ONCE
 from arena.adapters.ledger.database import Database
 from arena.adapters.ledger.schema import INSERTS, STUDY_EVENTS, STUDY_REPLIES, VOTES
 from arena.core.battle.entities import Reply
@@ -21,7 +22,6 @@ from arena.core.ports import Answer
 from arena.core.study.course import Event
 from arena.core.study.written import Written
 
-AT_ONCE = 500
 _EVENT = [STUDY_EVENTS.c[name] for name in ("kind", "at", "rater", "battle", "item", "data")]
 
 
