@@ -95,6 +95,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._stopping = stopping
         self._draining: asyncio.Task[None] | None = None
+        self.on_start: Callable[[], None] = lambda: None
 
     @property
     def should_exit(self) -> bool:
@@ -112,9 +113,10 @@ class _Uvicorn(uvicorn.Server):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), 1.0)
 
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        await super().serve(sockets)
+        await super().startup(sockets)
+        self.on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGTERM and self.loop and not (self._draining or self.should_exit):
@@ -173,20 +175,9 @@ class Server:
 
     def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT (at once) or SIGTERM (when it has drained); `started` is called once pages can be fetched."""
-
-        async def serve() -> None:
-            serving = asyncio.ensure_future(self._server.serve(sockets=[self._sock]))
-            while not (self._server.started or serving.done()):
-                await asyncio.sleep(0.02)
-            if self._server.started:
-                started()
-            await serving
-
-        with (
-            self._sock,
-            asyncio.Runner(loop_factory=self._server.config.get_loop_factory()) as runner,
-        ):
-            runner.run(serve())
+        self._server.on_start = started
+        with self._sock:
+            self._server.run([self._sock])
 
     def start(self) -> None:
         """Serve in a thread, and return once pages can be fetched."""
