@@ -52,8 +52,8 @@ class Ask:
         return value
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        value = self.fields.get(name)
-        if not isinstance(value, str) or value not in allowed:
+        value = self.text(name)
+        if value not in allowed:
             raise self._wrong(name)
         return value
 
@@ -88,7 +88,7 @@ class Ask:
 
 
 def _move(
-    move: Callable[["Moves", Ask], Awaitable[Answer]],
+    move: Callable[["Moves", Ask], Awaitable[Answer | None]],
 ) -> Callable[["Moves", object, gr.Request], Awaitable[Answer]]:
     """The move as the page asks for it: with a payload, and answered whatever happens. Gradio asks
     for the types at each call, where those that stand as texts would be compiled anew."""
@@ -102,7 +102,7 @@ def _move(
             asked = Ask(payload, Caller(), words)
             link = asked.text("link", longest=LONGEST_LINK) if "link" in payload else ""
             caller = await self._callers.of(request, asked.text("session", longest=64), link)
-            answer = await move(self, Ask(payload, caller, words))
+            answer = await move(self, Ask(payload, caller, words)) or {}
         except ArenaError as refusal:
             if isinstance(refusal, HostFault):
                 log.warning("a move failed on a host: %s", type(refusal).__name__)
@@ -152,7 +152,7 @@ class Moves:
         return {"battle": state.battle, **await self._begun(caller)}
 
     @_move
-    async def vote(self, ask: Ask) -> Answer:
+    async def vote(self, ask: Ask) -> None:
         """battle, round, ballot, judgement, seat ("" unless one is dropped), dwell_ms."""
         await self._referee.vote(
             ask.battle,
@@ -164,31 +164,26 @@ class Moves:
             ballot=ask.text("ballot", longest=64),
             dwell_ms=ask.whole("dwell_ms", 0, LONGEST_DWELL_MS),
         )
-        return {}
 
     @_move
-    async def undo(self, ask: Ask) -> Answer:
+    async def undo(self, ask: Ask) -> None:
         """battle."""
         await self._referee.undo(ask.battle, caller=ask.caller)
-        return {}
 
     @_move
-    async def abandon(self, ask: Ask) -> Answer:
+    async def abandon(self, ask: Ask) -> None:
         """battle."""
         await self._referee.abandon(ask.battle, caller=ask.caller)
-        return {}
 
     @_move
-    async def stop(self, ask: Ask) -> Answer:
+    async def stop(self, ask: Ask) -> None:
         """battle."""
         await self._referee.stop(ask.battle, caller=ask.caller)
-        return {}
 
     @_move
-    async def follow_up(self, ask: Ask) -> Answer:
+    async def follow_up(self, ask: Ask) -> None:
         """battle, prompt."""
         await self._referee.follow_up(ask.battle, ask.text("prompt"), caller=ask.caller)
-        return {}
 
     async def _begun(self, caller: Caller) -> Answer:
         """A session that just began, for a page whose browser keeps no cookie of ours, as in a
@@ -204,10 +199,9 @@ class Moves:
         return {"link": link}
 
     @_move
-    async def withdraw(self, ask: Ask) -> Answer:
+    async def withdraw(self, ask: Ask) -> None:
         """battle."""
         await self._referee.links.withdraw(ask.battle, ask.caller)
-        return {}
 
     async def reveal(self, payload: object, request: gr.Request) -> tuple[Answer, str]:
         """battle → `names` by letter; beside the answer the reveal as HTML."""
