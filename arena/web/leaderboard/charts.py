@@ -159,19 +159,10 @@ def lengths(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     )
     _captions(chart, [_shortened(name) for name in known["contender"]], known)
     _bare(chart, words, height=ROW_PX * len(known) + 80)
-    chart.update_layout(
-        xaxis={
-            "domain": [0, 0.55],
-            "title": _title(words("board.axis.lengths")),
-            "rangemode": "tozero",
-        },
-        xaxis2={
-            "domain": [0.66, 1],
-            "title": _title(words("board.axis.rating")),
-            "tickformat": "d",
-        },
-    )
-    chart.update_layout(xaxis_nticks=3, xaxis2_nticks=2)
+    lengths, ratings = (_title(words(f"board.axis.{key}")) for key in ("lengths", "rating"))
+    left = {"domain": [0, 0.55], "title": lengths, "rangemode": "tozero", "nticks": 3}
+    right = {"domain": [0.66, 1], "title": ratings, "tickformat": "d", "nticks": 2}
+    chart.update_layout(xaxis=left, xaxis2=right)
     chart.update_xaxes(gridcolor=RULE, zeroline=False, fixedrange=True, tickangle=0)
     _rows(chart, len(known))
     return chart
@@ -180,27 +171,24 @@ def lengths(standings: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
 def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
     """Votes by day, or by week or year where there are many days. counted: day, votes."""
     votes = counted.set_index("day")["votes"]
-    yearly = len(votes) > YEARS_FROM
-    weekly = not yearly and len(votes) > WEEKS_FROM
-    if yearly:
+    axis, told = "daily", "day_of"
+    if yearly := len(votes) > YEARS_FROM:
+        axis = "yearly"
         votes = votes.groupby(pd.DatetimeIndex(votes.index).year).sum()
         votes.index = [pd.Timestamp(year, 1, 1) for year in votes.index]
-    if weekly:
+    elif len(votes) > WEEKS_FROM:
+        axis, told = "weekly", "week_of"
         votes = votes.resample("W-MON", label="left", closed="left").sum()
-    told = "board.axis.week_of" if weekly else "board.axis.day_of"
-    axis = "board.axis.yearly" if yearly else "board.axis.weekly" if weekly else "board.axis.daily"
+    names = [str(day.year) if yearly else words.day(day) for day in votes.index]
+    counts = [words("board.votes", count=int(count)) for count in votes]
     chart = go.Figure()
     chart.add_bar(
         x=[day.date() for day in votes.index],
         y=votes,
         marker=BAR,
         customdata=[
-            words(
-                told,
-                votes=words("board.votes", count=int(count)),
-                day=str(day.year) if yearly else words.day(day),
-            )
-            for day, count in zip(votes.index, votes, strict=True)
+            words(f"board.axis.{told}", votes=count, day=name)
+            for count, name in zip(counts, names, strict=True)
         ],
         hovertemplate="%{customdata}<extra></extra>",
     )
@@ -216,9 +204,8 @@ def days(counted: pd.DataFrame, words: Words = ENGLISH) -> go.Figure:
         tickangle=0,
         showgrid=False,
     )
-    chart.update_yaxes(
-        title=_title(words(axis)), gridcolor=RULE, nticks=5, rangemode="tozero", tickformat=",d"
-    )
+    title = _title(words(f"board.axis.{axis}"))
+    chart.update_yaxes(title=title, gridcolor=RULE, nticks=5, rangemode="tozero", tickformat=",d")
     if votes.max() < 5:
         chart.update_yaxes(dtick=1)
     return chart
@@ -275,16 +262,9 @@ def _captions(chart: go.Figure, names: list[str], rows: pd.DataFrame) -> None:
     """Above each line its name, at the left end of the chart, and its rating at the right end."""
     ratings = [f"<b>{rating:.0f}</b>" for rating in rows["rating"]]
     ends = (("left", 0, names), ("right", 1, ratings))
+    above = {"xref": "paper", "yshift": 17, "showarrow": False}
     notes = [
-        {
-            "text": text,
-            "x": x,
-            "xref": "paper",
-            "xanchor": anchor,
-            "y": at,
-            "yshift": 17,
-            "showarrow": False,
-        }
+        above | {"text": text, "x": x, "xanchor": anchor, "y": at}
         for anchor, x, texts in ends
         for at, text in enumerate(texts)
     ]
