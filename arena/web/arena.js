@@ -583,7 +583,7 @@ function listen() {
   el.newBattle.addEventListener("click", leaveBattle);
   el.undo.addEventListener("click", undo);
   el.stop.addEventListener("click", stop);
-  el.signIn.addEventListener("click", () => location.reload());
+  el.bannerSignIn.addEventListener("click", () => location.reload());
   el.together.addEventListener("click", () => {
     const on = el.together.getAttribute("aria-pressed") !== "true";
     el.together.setAttribute("aria-pressed", on);
@@ -657,7 +657,7 @@ async function watchHost() {
   paintReadiness(el, host);
   if (host.signedOut && pending) {
     giveUp("arena.sign_in_again");
-    attend(el.signIn, true);
+    attend(el.bannerSignIn, true);
   }
   unlock();
   if (wasOut) unmask();

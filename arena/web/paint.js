@@ -8,7 +8,19 @@ const GAPS_PX = 46;
 const LEAST_PX = 220;
 const MOVE_MS = 450;
 
+// What is looked up by its id, and known as `sendFollowUp` and the like.
+const IDS = `
+  send send-follow-up status round-label asked asked-line asked-text asked-terms asked-images told seats
+  equal bad undo stop together same-prompt new-battle reveal battle-head verdict-row purpose examples
+  options models topic system temperature images images-chosen mine mine-search mine-list mine-clear
+  share share-box share-prompt share-made share-link share-copy share-said share-make share-withdraw
+  share-close banner banner-headline banner-detail banner-progress banner-sign-in demo-note
+  study study-bar study-count study-break study-sheet study-title study-text study-consent study-code
+  study-back study-own study-link study-go study-after study-why study-questions study-unsent study-next
+`.trim().split(/\s+/);
+
 const byId = (id) => document.getElementById(id);
+const nameOf = (id) => id.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase());
 
 // A battle may have as many panes as there are letters, but Gradio draws only the first, as each
 // component slows the page's loading. The others are copies.
@@ -35,28 +47,9 @@ function elements() {
     prompt: field("prompt"),
     followUp: field("follow-up"),
     formats: byId("format"),
-    examples: byId("examples"),
+    stage: byId("panes"),
   };
-  const ids = {
-    send: "send", sendFollowUp: "send-follow-up", status: "status", roundLabel: "round-label",
-    asked: "asked", askedLine: "asked-line", askedText: "asked-text", told: "told", seats: "seats", equal: "equal", bad: "bad",
-    options: "options", models: "models", topic: "topic", system: "system", temperature: "temperature", askedTerms: "asked-terms", askedImages: "asked-images",
-    images: "images", imagesChosen: "images-chosen",
-    mine: "mine", mineSearch: "mine-search", mineList: "mine-list", mineClear: "mine-clear",
-    share: "share", shareBox: "share-box", sharePrompt: "share-prompt", shareMade: "share-made",
-    shareLink: "share-link", shareCopy: "share-copy", shareSaid: "share-said", shareMake: "share-make",
-    shareWithdraw: "share-withdraw", shareClose: "share-close",
-    head: "battle-head", verdicts: "verdict-row", undo: "undo", purpose: "purpose", stop: "stop", together: "together",
-    samePrompt: "same-prompt", newBattle: "new-battle", reveal: "reveal", stage: "panes",
-    banner: "banner", headline: "banner-headline", detail: "banner-detail",
-    progress: "banner-progress", signIn: "banner-sign-in", demo: "demo-note",
-    study: "study", studyBar: "study-bar", studyCount: "study-count", studyBreak: "study-break",
-    studySheet: "study-sheet", studyTitle: "study-title", studyText: "study-text", studyConsent: "study-consent",
-    studyCode: "study-code", studyBack: "study-back", studyOwn: "study-own", studyLink: "study-link", studyGo: "study-go",
-    studyAfter: "study-after", studyWhy: "study-why", studyQuestions: "study-questions",
-    studyUnsent: "study-unsent", studyNext: "study-next",
-  };
-  for (const [name, id] of Object.entries(ids)) found[name] = byId(id);
+  for (const id of IDS) found[nameOf(id)] = byId(id);
   found.panes = new Map();
   if (learned()) copyPanes();
   for (const root of document.querySelectorAll("#panes > [id^=pane-]")) {
@@ -278,7 +271,7 @@ function fit(el) {
   const pane = [...el.panes.values()].find(({ root }) => root.dataset.live === "true");
   if (!pane) return;
   const top = el.stage.parentNode.getBoundingClientRect().top + scrollY;
-  const beside = [el.head, pane.head, pane.foot, el.verdicts]
+  const beside = [el.battleHead, pane.head, pane.foot, el.verdictRow]
     .reduce((sum, each) => sum + each.getBoundingClientRect().height, 0);
   const left = Math.floor(innerHeight - top - beside - GAPS_PX);
   document.documentElement.style.setProperty("--pane-height", `${Math.max(left, LEAST_PX)}px`);
@@ -304,12 +297,12 @@ function change(el, moves, how) {
 
 function paintReadiness(el, ready) {
   el.banner.hidden = ready.ready;
-  el.headline.textContent = said(ready.headline);
-  el.detail.textContent = said(ready.detail);
-  el.progress.hidden = ready.progress === null;
-  if (ready.progress !== null) el.progress.value = ready.progress;
-  el.demo.hidden = !ready.demo;
-  el.signIn.hidden = !ready.signedOut;
+  el.bannerHeadline.textContent = said(ready.headline);
+  el.bannerDetail.textContent = said(ready.detail);
+  el.bannerProgress.hidden = ready.progress === null;
+  if (ready.progress !== null) el.bannerProgress.value = ready.progress;
+  el.demoNote.hidden = !ready.demo;
+  el.bannerSignIn.hidden = !ready.signedOut;
   document.documentElement.dataset.signedOut = Boolean(ready.signedOut);
 }
 
