@@ -179,15 +179,9 @@ def routes(referee: Referee) -> APIRouter:
         without a viewer the models are stopped. Only the session that opened it moves it."""
         caller = await callers.with_session(await callers.of(request), opening.session, key)
         state = await referee.open(
-            opening.prompt,
-            opening.format,
-            size=opening.size,
-            topic=opening.topic,
-            study=opening.study,
-            session=opening.session,
+            **opening.model_dump(exclude={"system", "temperature", "images"}),
             terms=Terms(opening.system, opening.temperature),
             images=decoded(opening.images),
-            unattended=opening.unattended,
             caller=caller,
             key=scoped(caller, key),
         )
@@ -230,18 +224,8 @@ def routes(referee: Referee) -> APIRouter:
     async def vote(battle_id: BattleId, vote: Vote, request: Request) -> State:
         """Cast a ballot; it is durable when the state comes back. The same round again, or the
         same ballot, changes nothing."""
-        return await referee.vote(
-            battle_id,
-            vote.round,
-            vote.judgement,
-            vote.seat,
-            rater=vote.rater,
-            channel="api",
-            study=vote.study,
-            dwell_ms=vote.dwell_ms,
-            ballot=vote.ballot,
-            caller=await callers.of(request),
-        )
+        caller = await callers.of(request)
+        return await referee.vote(battle_id, **vote.model_dump(), channel="api", caller=caller)
 
     @router.post("/battles/{battle_id}/undo", responses=problems(403, 404, 409, 503))
     async def undo(battle_id: BattleId, request: Request) -> State:

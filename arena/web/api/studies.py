@@ -79,14 +79,6 @@ def routes(referee: Referee) -> APIRouter:
     @router.post("/remarks", responses=problems(400, 404, 503, body=True))
     async def remark(study: Name, rater: Name, said: Remark) -> RaterPage:
         """Why, and how good each reply is, as the study asks."""
-        return await studies.remark(
-            study,
-            rater,
-            said.battle,
-            reasons=said.reasons,
-            grades=said.grades,
-            marks=said.marks,
-            comment=said.comment,
-        )
+        return await studies.remark(study, rater, **said.model_dump())
 
     return router
