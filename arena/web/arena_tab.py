@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -23,18 +23,9 @@ if TYPE_CHECKING:
     from arena.play.referee import Referee
 
 SCRIPTS = (
-    "words.js",
-    "blocks.js",
-    "inline.js",
-    "maths.js",
-    "replies.js",
-    "paint.js",
-    "mine.js",
-    "share.js",
-    "study.js",
-    "images.js",
-    "arena.js",
-)
+    "words.js blocks.js inline.js maths.js replies.js paint.js mine.js share.js study.js images.js "
+    "arena.js"
+).split()
 
 LENT = "trigger, watch, props"
 """What Gradio gives to the script of a component, as far as ours want it."""
@@ -61,14 +52,7 @@ def build(referee: Referee, channel: str) -> None:
             html(shown("pane", letter=LETTERS[0]), elem_id="pane-a")
         html(shown("verdicts"), elem_id="verdict-row")
         with gr.Row(elem_id="follow-up-row"):
-            gr.Textbox(
-                elem_id="follow-up",
-                label=label("arena.follow_up"),
-                placeholder=label("arena.follow_up_hint"),
-                interactive=True,
-                lines=1,
-                max_lines=6,
-            )
+            _text("follow_up", lines=1, max_lines=6)
             html(shown("ask"))
         html(shown("next"), elem_id="next-row")
     _wire(Moves(referee, channel), reveal)
@@ -78,15 +62,7 @@ def _form(size: int, most: int) -> None:
     with gr.Column(elem_id="composer"):
         html(shown("lead"), elem_id="lead")
         html(shown("purpose"))
-        gr.Textbox(
-            elem_id="prompt",
-            label=label("arena.prompt"),
-            placeholder=label("arena.prompt_hint"),
-            interactive=True,
-            lines=3,
-            max_lines=14,
-            autofocus=True,
-        )
+        _text("prompt", lines=3, max_lines=14, autofocus=True)
         html(shown("examples"), elem_id="examples")
         with gr.Row(elem_id="composer-foot"):
             gr.Radio(
@@ -100,6 +76,13 @@ def _form(size: int, most: int) -> None:
         html(shown("options", size=str(size), most=str(most)), elem_id="options-box")
         html(shown("demo_note"))
         html(shown("mine"))
+
+
+def _text(name: str, **how: Any) -> None:
+    """A field for texts, known by the name of its own."""
+    said, hint = label(f"arena.{name}"), label(f"arena.{name}_hint")
+    own = name.replace("_", "-")
+    gr.Textbox(elem_id=own, label=said, placeholder=hint, interactive=True, **how)
 
 
 def katex() -> list[str]:
