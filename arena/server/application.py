@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, HTTPException
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arena.compose import House
-from arena.core.errors import ArenaError, NotInstalled
+from arena.core.errors import NotInstalled
 from arena.server import memory
 from arena.settings import Settings
 from arena.web import api, replica, ui
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 THREADS = 100
-
-
-class NoFiles(ArenaError):
-    """Somebody sent a file."""
-
-    status = 403
-    title = "Not taken"
 
 
 class Elsewhere:
@@ -156,9 +150,9 @@ def _names(settings: Settings, shared: bool) -> frozenset[str]:
     return frozenset({*HERE, settings.bind.lower().strip("[]"), *settings.names})
 
 
-async def _no_files() -> None:
+async def _no_files() -> Response:
     """Gradio would keep any file of anybody, of any size, and hand it out again."""
-    raise NoFiles("The arena takes no files.")
+    return problem(403, "Not taken", "The arena takes no files.")
 
 
 async def _nothing() -> None:
