@@ -16,16 +16,19 @@ PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "v
 """Headers of proxies: nginx and Gradio's tunnel reach the page from this machine too."""
 
 
+WHY = (
+    "Hosts and speeds are shown only on the machine that the arena runs on, at its "
+    "loopback address (http://127.0.0.1:…), while ARENA_BIND is one and the page has no "
+    "public link: speeds can tell who is who."
+)
+
+
 class OperatorsOnly(ArenaError):
     status = 403
     title = "For operators only"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Hosts and speeds are shown only on the machine that the arena runs on, at its "
-            "loopback address (http://127.0.0.1:…), while ARENA_BIND is one and the page has no "
-            "public link: speeds can tell who is who."
-        )
+    def __init__(self, why: str = WHY) -> None:
+        super().__init__(why)
 
 
 class AnyRequest(Protocol):

@@ -21,24 +21,15 @@ PATIENCE_S = 5.0
 """How long the ledger and the store may take to answer."""
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_CLOSED = (
+    "Metrics are shown only on the machine that the arena runs on, at its loopback "
+    "address (http://127.0.0.1:…). ARENA_METRICS=all opens them to everybody."
+)
 
 
 class NotReady(ArenaError):
     status = 503
     title = "Not ready"
-
-
-class MetricsClosed(ArenaError):
-    """Somebody asked for the metrics from elsewhere."""
-
-    status = 403
-    title = "For operators only"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Metrics are shown only on the machine that the arena runs on, at its loopback "
-            "address (http://127.0.0.1:…). ARENA_METRICS=all opens them to everybody."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ def probes(referee: Referee, operable: Operable) -> APIRouter:
         """What happened since the start, for Prometheus; names no contender and no model."""
         operator = operators.is_operator(request)
         if operable.metrics is None or not (operator or operable.metrics_for_all):
-            raise MetricsClosed
+            raise operators.OperatorsOnly(METRICS_CLOSED)
         return Response(await operable.metrics(operator), media_type=PROMETHEUS)
 
     return router
