@@ -34,13 +34,9 @@ def _of_the_arena(told: logging.LogRecord) -> bool:
 logging.getLogger("uvicorn.error").addFilter(_of_the_arena)
 
 
-class TooLong(Exception):
-    """Ends the reading of a head."""
-
-
-class TwoWays(Exception):
-    """So does a request of which two ends or two names are told, or an end of a kind that is not
-    ours: what is in front may take the other one."""
+class Unreadable(Exception):
+    """Ends the reading of a head: one that is too long, or tells two ends, two names, or an end of a
+    kind that is not ours, as what is in front may take the other one."""
 
 
 class Connection(HttpToolsProtocol):
@@ -81,10 +77,10 @@ class Connection(HttpToolsProtocol):
         self._count(len(name) + len(value) + AROUND)
         known = name.lower()
         if known in self._told or (known == b"transfer-encoding" and value.lower() != b"chunked"):
-            raise TwoWays
+            raise Unreadable
         self._told |= {known} & ONCE
         if self._told >= ENDS:
-            raise TwoWays
+            raise Unreadable
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -115,7 +111,7 @@ class Connection(HttpToolsProtocol):
     def _count(self, read: int) -> None:
         self._parsed += read
         if self._parsed > LONGEST_HEAD:
-            raise TooLong
+            raise Unreadable
 
     def _refuse(self, status: int) -> None:
         """Answer, unless another answer is being sent, and close."""
