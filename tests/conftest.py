@@ -23,7 +23,7 @@ import pytest
 pytest_plugins = ["tests.engine_fixtures", "tests.postgresql", "tests.redis_server"]
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 NEITHER = (
     *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
     *("AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
@@ -146,7 +146,7 @@ def browser() -> Iterator[Any]:
     loop in this thread, where other tests run their own."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
-        missing("Chromium", "Install it: apt-get install chromium")
+        missing("Chromium", "Install it: apt-get install chromium-headless-shell")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

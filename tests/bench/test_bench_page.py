@@ -33,7 +33,7 @@ def test_the_page_is_measured_beside_a_bare_one_and_no_key_is_lost(
     kinds = {kind: KINDS[kind] for kind in ("prose", "mathematics")}
     monkeypatch.setattr(page, "KINDS", kinds)
     if not any(map(shutil.which, page.BROWSERS)):
-        missing("Chromium", "Install it: apt-get install chromium")
+        missing("Chromium", "Install it: apt-get install chromium-headless-shell")
     words = "bench page --tokens 40 --rate 80 --slowed 1 --repeat 1 --json"
     assert main(words.split()) == 0
     told = json.loads(capsys.readouterr().out)
