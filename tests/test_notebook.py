@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,23 @@ def test_launch_serves_from_a_thread_until_it_is_stopped(
         with pytest.raises(OSError, match="refused"):
             fetch(f"{page.url}/api/arena/status")
         page.stop()
+
+
+def test_a_log_of_whoever_launches_the_arena_goes_on(tmp_path: Path) -> None:
+    async def cell() -> arena.Page:
+        return arena.launch(DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
+
+    handler = logging.FileHandler(tmp_path / "mine.log", mode="w")
+    mine = logging.getLogger("somebody's own")
+    mine.addHandler(handler)
+    try:
+        mine.warning("before")
+        asyncio.run(cell()).stop()
+        mine.warning("after")
+    finally:
+        mine.removeHandler(handler)
+        handler.close()
+    assert (tmp_path / "mine.log").read_text() == "before\nafter\n"
 
 
 def test_a_wrong_setting_is_told_where_it_is_made() -> None:

@@ -163,6 +163,8 @@ class Server:
         config = uvicorn.Config(
             Straight(Peers(app)),
             http=Connection,
+            # Its own would close the handlers of whoever serves the arena from a notebook.
+            log_config=None,
             log_level="warning",
             access_log=False,
             proxy_headers=False,
