@@ -3,12 +3,13 @@
 It does not know what is kept.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 from arena.adapters.battles import MemoryBattles
 from arena.adapters.feed import MemoryFeed
@@ -18,8 +19,7 @@ from arena.adapters.parking import Parked, park, unpark
 from arena.core.battle import rules
 from arena.core.battle.entities import Battle, Phase
 from arena.core.errors import NotInstalled, StoreFault
-from arena.core.hosts.sharing import Peers
-from arena.core.ports import Battles, Condition, Feed, RateLimits
+from arena.core.ports import Condition
 from arena.play.writer import FAULT
 from arena.settings import Settings
 
@@ -32,28 +32,7 @@ APART = (
 Forgotten = Callable[[str], None]
 
 
-class Stores(Protocol):
-    """`peers` are the other replicas that use the same hosts; None for one process on its own."""
-
-    battles: Battles
-    feed: Feed
-    limits: RateLimits
-    peers: Peers | None
-
-    @property
-    def apart(self) -> bool:
-        """Whether another process keeps its battles of the same ledger to itself, now."""
-
-    async def check(self) -> None:
-        """Raises ConfigError or StoreFault where they cannot be used."""
-
-    def take_up(self) -> None:
-        """Go on with what the process before left."""
-
-    async def close(self) -> None: ...
-
-
-def stores_of(settings: Settings, forgotten: Forgotten) -> Stores:
+def stores_of(settings: Settings, forgotten: Forgotten) -> MemoryStores | SharedStores:
     """forgotten: told of each battle that is let go."""
     if settings.redis_url:
         return SharedStores(settings, forgotten)
@@ -65,31 +44,32 @@ class MemoryStores:
     """One process. parking: the file in which battles under way wait for the next one; beside it
     stands what is found again after a crash. older: such files of before."""
 
+    peers = None
+
     def __init__(self, parking: Path, forgotten: Forgotten, older: Sequence[Path] = ()) -> None:
         self._parking = parking
         self._older = older
         self._forgotten = forgotten
-        self._feed = MemoryFeed()
-        self._battles = MemoryBattles(
+        self.feed = MemoryFeed()
+        self.battles = self._battles = MemoryBattles(
             forgotten=self._forget,
             kept=self._keep,
-            found=self._feed.found_again,
-            viewers=self._feed.viewers,
+            found=self.feed.found_again,
+            viewers=self.feed.viewers,
         )
-        self._journal = Journal(_moves(parking), self._battles.lines)
-        self.battles: Battles = self._battles
-        self.feed: Feed = self._feed
-        self.limits: RateLimits = MemoryLimits()
-        self.peers: Peers | None = None
+        self._journal = Journal(_moves(parking), self.battles.lines)
+        self.limits = MemoryLimits()
 
     @property
     def apart(self) -> bool:
+        """Whether another process keeps its battles of the same ledger to itself, now."""
         return living(_moves(self._parking)) > 1
 
     async def check(self) -> None:
         """Memory can always be used."""
 
     def take_up(self) -> None:
+        """Go on with what the process before left."""
         self._journal.appear()
         with self._journal.growing():
             self._take_up()
@@ -100,17 +80,17 @@ class MemoryStores:
             writing = left.phase is Phase.ANSWERING
             battle = rules.void(left, FAULT) if writing else left
             self._battles.take_up(battle, moved)
-            self._feed.found_again(battle)
+            self.feed.found_again(battle)
         for parking in (self._parking, *self._older):
             for parked in unpark(parking, self._journal.keep):
                 self._battles.take_up(parked.battle, parked.moved)
                 if parked.events:
-                    self._feed.take_up(parked.battle.id, parked.events, parked.last)
+                    self.feed.take_up(parked.battle.id, parked.events, parked.last)
                 else:
-                    self._feed.found_again(parked.battle)
+                    self.feed.found_again(parked.battle)
 
     async def close(self) -> None:
-        told, last = self._feed.told, self._feed.last
+        told, last = self.feed.told, self.feed.last
         parked, whole = [], False
         # Those that cannot be read now are found again by their moves.
         with suppress(StoreFault):
@@ -125,12 +105,13 @@ class MemoryStores:
         self._journal.keep(moved, battle)
 
     def _forget(self, battle_id: str) -> None:
-        self._feed.forget(battle_id)
+        self.feed.forget(battle_id)
         self._forgotten(battle_id)
 
 
 class SharedStores:
-    """All replicas on one Redis. Where each has an engine of its own they share no hosts."""
+    """All replicas on one Redis. `peers`: the others that use the same hosts; where each has an
+    engine of its own they share none."""
 
     apart = False
 
@@ -141,14 +122,14 @@ class SharedStores:
             raise NotInstalled("REDIS_URL", error) from error
         self._forgotten = forgotten
         self._store = redis.RedisStore(settings.redis_url)
-        self.feed: Feed = redis.RedisFeed(self._store)
-        self.battles: Battles = redis.RedisBattles(self._store, forgotten=self._forget)
-        self.limits: RateLimits = redis.RedisLimits(self._store)
-        self.peers: Peers | None = (
-            redis.RedisPeers(self._store) if settings.hosts() or settings.others() else None
-        )
+        self.feed = redis.RedisFeed(self._store)
+        self.battles = redis.RedisBattles(self._store, forgotten=self._forget)
+        self.limits = redis.RedisLimits(self._store)
+        hosts = settings.hosts() or settings.others()
+        self.peers = redis.RedisPeers(self._store) if hosts else None
 
     async def check(self) -> None:
+        """Raises ConfigError or StoreFault where they cannot be used."""
         await self._store.open()
 
     async def condition(self) -> Condition:
