@@ -31,26 +31,23 @@ async def ledger_of(
     """The ledger that the settings name, open, for commands and notebooks. looking: one of an
     older arena is refused, not brought up to date. Raises ConfigError and LedgerFault."""
     async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(_closing(settings))
         try:
-            ledger = await stack.enter_async_context(
-                _open(settings, anew=absent == "made", looking=looking)
-            )
+            await ledger.open(anew=absent == "made", looking=looking)
         except NoLedger:
             if absent != "empty":
                 raise
             spare = Path(stack.enter_context(TemporaryDirectory(prefix="arena-")))
-            empty = _open(_at(settings, spare / "arena.db"), anew=True)
+            empty = _closing(_at(settings, spare / "arena.db"))
             ledger = await stack.enter_async_context(empty)
+            await ledger.open()
         yield ledger
 
 
 @asynccontextmanager
-async def _open(
-    settings: Settings, *, anew: bool, looking: bool = False
-) -> AsyncIterator[SqlLedger]:
+async def _closing(settings: Settings) -> AsyncIterator[SqlLedger]:
     ledger = SqlLedger(settings.database_url)
     try:
-        await ledger.open(anew=anew, looking=looking)
         yield ledger
     finally:
         await ledger.close()
@@ -58,20 +55,14 @@ async def _open(
 
 async def ledger_condition(settings: Settings) -> Condition:
     """Of the ledger, which is only looked at. Raises ConfigError and LedgerFault."""
-    ledger = SqlLedger(settings.database_url)
-    try:
+    async with _closing(settings) as ledger:
         return await ledger.inspect()
-    finally:
-        await ledger.close()
 
 
 async def ledger_key(settings: Settings) -> bytes:
     """What the arena of these settings signs with. Raises ConfigError and LedgerFault."""
-    ledger = SqlLedger(settings.database_url)
-    try:
+    async with _closing(settings) as ledger:
         return await ledger.key()
-    finally:
-        await ledger.close()
 
 
 async def verified(settings: Settings, head: str = "") -> Verified:
