@@ -61,53 +61,40 @@ class Search:
         self.failed_once = not (well or self.failed_once)
 
 
-class CapacityBench:
-    """against: other checkouts of the project. plain: also measure a plain Gradio app."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        start: int,
-        most: int,
-        seconds: float,
-        against: Sequence[Path] = (),
-        plain: bool = False,
-        told: Told,
-    ) -> None:
-        self._plan, self._start, self._most = plan, start, most
-        self._seconds, self._told = seconds, told
-        self._against, self._plain = against, plain
-
-    async def run(self) -> tuple[dict[str, int], list[Step]]:
-        """What each program holds, and every step on the way there."""
-        async with AsyncExitStack() as stack:
-            crowds = await self._crowds(stack)
-            searches = {name: Search(self._most) for name in crowds}
-            steps: list[Step] = []
-            while trying := {n: t for n, s in searches.items() if (t := s.following(self._start))}:
-                for name, tabs in trying.items():
-                    self._told(f"{name}: {tabs} battles at once", len(steps) / (len(steps) + 5))
-                    seen = await crowds[name].seen(tabs, self._seconds)
-                    steps.append(Step(name, seen, broken(seen)))
-                    searches[name].learned(tabs, not steps[-1].broke)
-        return {name: search.held for name, search in searches.items()}, steps
-
-    async def _crowds(self, stack: AsyncExitStack) -> dict[str, Crowd]:
+async def capacity(
+    plan: Plan,
+    *,
+    start: int,
+    most: int,
+    seconds: float,
+    against: Sequence[Path],
+    plain: bool,
+    told: Told,
+) -> tuple[dict[str, int], list[Step]]:
+    """What each program holds, and every step on the way there. against: other checkouts of the
+    project. plain: also measure a plain Gradio app."""
+    async with AsyncExitStack() as stack:
         crowds = {}
-        for name, checkout in {HERE: ROOT, **{str(path): path for path in self._against}}.items():
-            staging = staged(self._plan, checkout=checkout)
-            crowds[name] = await stack.enter_async_context(staging)
-        if self._plain:
-            host = await stack.enter_async_context(
-                launched.host(self._plan.tokens, self._plan.rate)
-            )
-            serving = launched.launched(
-                *("-m", "arena.bench.served", "tokens", host.url), on=launched.cores()[0]
-            )
-            plain = await stack.enter_async_context(serving)
-            crowds[PLAIN] = Crowd(plain, host, self._plan, lambda: PlainTab(plain.url, self._plan))
-        return crowds
+        for name, checkout in {HERE: ROOT, **{str(path): path for path in against}}.items():
+            crowds[name] = await stack.enter_async_context(staged(plan, checkout=checkout))
+        if plain:
+            crowds[PLAIN] = await _plain(plan, stack)
+        searches = {name: Search(most) for name in crowds}
+        steps: list[Step] = []
+        while trying := {n: t for n, s in searches.items() if (t := s.following(start))}:
+            for name, tabs in trying.items():
+                told(f"{name}: {tabs} battles at once", len(steps) / (len(steps) + 5))
+                seen = await crowds[name].seen(tabs, seconds)
+                steps.append(Step(name, seen, broken(seen)))
+                searches[name].learned(tabs, not steps[-1].broke)
+    return {name: search.held for name, search in searches.items()}, steps
+
+
+async def _plain(plan: Plan, stack: AsyncExitStack) -> Crowd:
+    host = await stack.enter_async_context(launched.host(plan.tokens, plan.rate))
+    words = ("-m", "arena.bench.served", "tokens", host.url)
+    plain = await stack.enter_async_context(launched.launched(*words, on=launched.cores()[0]))
+    return Crowd(plain, host, plan, lambda: PlainTab(plain.url, plan))
 
 
 def broken(seen: Seen) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import psutil
@@ -18,6 +18,7 @@ import psutil
 from arena.bench import launched
 from arena.bench.browser import Plan, Tab, Watched
 from arena.bench.launched import Program
+from arena.bench.plain import PlainTab
 from arena.checks.page import Page
 from arena.checks.visitor import Visitor
 from arena.core.errors import ArenaError
@@ -57,27 +58,17 @@ class Seen:
         return self.driver_late > LATE_S or self.host_late > LATE_S or self.driver_cpu > BUSY
 
 
-class Playing(Protocol):
-    """A tab."""
-
-    async def open(self) -> None: ...
-
-    async def play(self, mark: str) -> Watched: ...
-
-    def close(self) -> None: ...
-
-
 class Crowd:
     """Tabs on one program, whose replies come from the host. tab: opens another."""
 
     def __init__(
-        self, arena: Program, host: Program, plan: Plan, tab: Callable[[], Playing]
+        self, arena: Program, host: Program, plan: Plan, tab: Callable[[], Tab | PlainTab]
     ) -> None:
         self.arena, self.host, self._plan, self._tab = arena, host, plan, tab
         self._number = 0
         self._faults: list[str] = []
-        self._tabs: list[Playing] = []
-        self._pages: list[Playing] = []
+        self._tabs: list[Tab | PlainTab] = []
+        self._pages: list[Tab | PlainTab] = []
 
     async def seen(self, tabs: int, seconds: float) -> Seen:
         """So many tabs play at once. They begin spread over a reply's length, go on as long
@@ -88,13 +79,13 @@ class Crowd:
             delays = [number * length / tabs for number in range(tabs)]
             playing = [group.create_task(self._play_on(delay, stop)) for delay in delays]
             await asyncio.sleep(2 * length)
-            meter = Meter(self.arena, self.host)
-            await meter.begin()
+            await launched.written(self.host)
+            before = self._spent()
             beats = group.create_task(_beats(seconds))
             since = time.monotonic()
             await asyncio.sleep(seconds)
             until = time.monotonic()
-            used = await meter.end()
+            used = await self._used(before)
             stop.set()
         watched = [battle for task in playing for battle in task.result()]
         return self._told(tabs, watched, (since, until), used, beats.result())
@@ -106,7 +97,7 @@ class Crowd:
             self._tabs.append(self._tab())
         left = iter(range(number))
 
-        async def play(tab: Playing) -> list[Watched]:
+        async def play(tab: Tab | PlainTab) -> list[Watched]:
             return [await tab.play(self._mark()) for _ in left]
 
         played = await asyncio.gather(*map(play, self._tabs[:at_once]))
@@ -130,6 +121,19 @@ class Crowd:
     def close(self) -> None:
         for tab in (*self._tabs, *self._pages):
             tab.close()
+
+    def _spent(self) -> list[float]:
+        """Seconds so far: by the clock, of CPU of the arena and of ourselves, and of whatever
+        keeps the arena's core busy."""
+        own = launched.cpu_of(psutil.Process())
+        return [time.monotonic(), self.arena.cpu(), own, _busy(self.arena.process)]
+
+    async def _used(self, before: Sequence[float]) -> dict[str, float]:
+        """CPU since then, and how late the host was."""
+        wall, cpu, own, busy = np.subtract(self._spent(), before).tolist()
+        others, late = max(0.0, busy - cpu) / wall, await launched.written(self.host)
+        used = {"cpu": cpu / wall, "others": others, "driver_cpu": own / wall}
+        return used | {"host_late": late["p95_ms"] / 1000}
 
     def _mark(self) -> str:
         self._number += 1
@@ -183,7 +187,7 @@ async def staged(
     *,
     rates: Sequence[float] = (),
     beside: Sequence[str] = (),
-    tab: Callable[[Page, Plan], Playing] = Tab,
+    tab: Callable[[Page, Plan], Tab] = Tab,
     **arena: Any,
 ) -> AsyncIterator[Crowd]:
     """A host, an arena on it, and a crowd that plays there. rates: tokens/s by model, if they
@@ -201,43 +205,15 @@ async def staged(
         yield crowd
 
 
-class Meter:
-    """CPU of the arena, of others on its core, of ourselves, and how late the host is."""
-
-    def __init__(self, arena: Program, host: Program) -> None:
-        self._arena, self._host = arena, host
-        self._before: list[float] = []
-
-    async def begin(self) -> None:
-        await launched.written(self._host)
-        self._before = self._now()
-
-    async def end(self) -> dict[str, float]:
-        wall, cpu, own, busy = (
-            now - before for now, before in zip(self._now(), self._before, strict=True)
-        )
-        others = max(0.0, busy - cpu) / wall
-        used = {"cpu": cpu / wall, "others": others, "driver_cpu": own / wall}
-        late = await launched.written(self._host)
-        return used | {"host_late": late["p95_ms"] / 1000}
-
-    def _now(self) -> list[float]:
-        own = launched.cpu_of(psutil.Process())
-        pinned = _core_of(self._arena.process)
-        busy = sum(_busy(times) for times in pinned)
-        return [time.monotonic(), self._arena.cpu(), own, busy]
-
-
-def _core_of(process: psutil.Process) -> list[Any]:
-    """The times of its core, if it is bound to one."""
+def _busy(process: psutil.Process) -> float:
+    """Seconds of its core, if it is bound to one, those that were taken from a virtual machine
+    among them."""
     bound = process.cpu_affinity() if hasattr(process, "cpu_affinity") else []
-    return [psutil.cpu_times(percpu=True)[bound[0]]] if len(bound) == 1 else []
-
-
-def _busy(times: Any) -> float:
-    """Seconds, those that were taken from a virtual machine among them."""
-    idle: float = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "guest", 0.0)
-    return float(sum(times)) - idle
+    if len(bound) != 1:
+        return 0.0
+    times = psutil.cpu_times(percpu=True)[bound[0]]
+    idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "guest", 0.0)
+    return float(sum(times) - idle)
 
 
 async def _beats(seconds: float) -> list[float]:

@@ -46,11 +46,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from arena.bench.browser import Plan
-    from arena.bench.capacity import CapacityBench
+    from arena.bench.capacity import capacity
     from arena.bench.launched import fast
 
     with Bar() as bar:
-        bench = CapacityBench(
+        measuring = capacity(
             Plan(options.tokens, options.rate),
             start=options.start,
             most=options.most,
@@ -59,7 +59,7 @@ def run(options: Namespace) -> int:
             plain=options.plain,
             told=bar.show,
         )
-        held, steps = fast(bench.run())
+        held, steps = fast(measuring)
     drawn = [
         table(
             f"{name}: {most} battles at once",
