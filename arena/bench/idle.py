@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -27,14 +27,6 @@ LOOK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """pages: how many are open at once, one scene after the other."""
-
-    seconds: float
-    pages: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """`cpu`: seconds of CPU for each second."""
 
@@ -44,9 +36,9 @@ class Row:
     cpu: float
 
 
-async def run(plan: Plan, told: Told) -> list[Row]:
-    """A row for each scene and process."""
-    scenes = [(CLOSED, 0), *((scene, pages) for pages in plan.pages for scene in (OPEN, VOTING))]
+async def run(seconds: float, several: Sequence[int], told: Told) -> list[Row]:
+    """A row for each scene and process. several: how many pages are open at once, in turn."""
+    scenes = [(CLOSED, 0), *((scene, pages) for pages in several for scene in (OPEN, VOTING))]
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
         async with launched("-m", "arena.bench.served", "arena", folder) as program:
@@ -59,7 +51,7 @@ async def run(plan: Plan, told: Told) -> list[Row]:
                 arena = Arena(program.process, http)
                 for done, (scene, pages) in enumerate(scenes):
                     told(f"Pages {scene}: {pages}", done / len(scenes))
-                    rows += await _measured(arena, scene, pages, plan.seconds)
+                    rows += await _measured(arena, scene, pages, seconds)
     return rows
 
 

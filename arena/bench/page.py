@@ -106,71 +106,62 @@ class Stream:
     lost: int
 
 
-class PageBench:
-    """told: called with what is being done and which part of all that is."""
+async def measured(plan: Plan, told: Told) -> tuple[list[Load], list[Stream]]:
+    loads, streams = [], []
+    scenes = [(kind, slowed) for slowed in plan.slowed for kind in KINDS]
+    with TemporaryDirectory() as folder:
+        async with (
+            _chromium() as browser,
+            host(10, 100.0) as models,
+            arena(folder, [models.url]) as ours,
+            launched(*BESIDE, models.url, on=cores()[0]) as other,
+        ):
+            for scene in (COLD, WARM, FAR):
+                for program, url in ((ARENA, ours.url), (PLAIN, other.url)):
+                    told(f"Loading {program}, {scene}", 0.0)
+                    loads.append(await _loaded(browser, program, url, scene, plan.repeat))
+            for done, (kind, slowed) in enumerate(scenes):
+                told(f"Streaming {kind}, {slowed}× slower", done / len(scenes))
+                streams.append(await _stream(browser, ours.url, plan, kind, slowed))
+    return loads, streams
 
-    def __init__(self, plan: Plan, told: Told) -> None:
-        self._plan = plan
-        self._told = told
 
-    async def run(self) -> tuple[list[Load], list[Stream]]:
-        async with _chromium() as browser:
-            with TemporaryDirectory() as folder:
-                async with (
-                    host(10, 100.0) as models,
-                    arena(folder, [models.url]) as ours,
-                    launched(*BESIDE, models.url, on=cores()[0]) as other,
-                ):
-                    urls = {ARENA: ours.url, PLAIN: other.url}
-                    loads = [load async for load in self._loads(browser, urls)]
-                    return loads, [row async for row in self._streams(browser, ours.url)]
+async def _loaded(browser: Any, program: str, url: str, scene: str, repeat: int) -> Load:
+    taken = [await _load(browser, program, url, scene) for _ in range(repeat)]
+    requests, size, seconds = map(median, zip(*taken, strict=True))
+    return Load(program, scene, int(requests), int(size), seconds)
 
-    async def _loads(self, browser: Any, urls: dict[str, str]) -> AsyncIterator[Load]:
-        for scene in (COLD, WARM, FAR):
-            for program, url in urls.items():
-                self._told(f"Loading {program}, {scene}", 0.0)
-                taken = [
-                    await _load(browser, program, url, scene) for _ in range(self._plan.repeat)
-                ]
-                requests, size, seconds = map(median, zip(*taken, strict=True))
-                yield Load(program, scene, int(requests), int(size), seconds)
 
-    async def _streams(self, browser: Any, url: str) -> AsyncIterator[Stream]:
-        scenes = [(kind, slowed) for slowed in self._plan.slowed for kind in KINDS]
-        for done, (kind, slowed) in enumerate(scenes):
-            self._told(f"Streaming {kind}, {slowed}× slower", done / len(scenes))
-            yield await self._stream(browser, url, kind, slowed)
-
-    async def _stream(self, browser: Any, url: str, kind: str, slowed: int) -> Stream:
-        page = await browser.new_page()
-        await page.add_init_script(path=Path(__file__).with_suffix(".js"))
-        await page.goto(url)
-        await page.wait_for_function("!!globalThis.begin", timeout=PATIENCE_MS)
-        cdp = await page.context.new_cdp_session(page)
-        await cdp.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
-        await page.wait_for_timeout(SETTLED_MS)
-        await page.evaluate("told.longest = told.over = 0")
-        size = self._plan.tokens * TOKEN
-        texts = {seat: _text(kind, size, number) for number, seat in enumerate(SEATS)}
-        fed = {"texts": texts, "rate": self._plan.rate * TOKEN, **_states()}
-        await page.evaluate("fed => begin(fed)", fed)
-        over = asyncio.create_task(page.wait_for_selector(VOTE, timeout=PATIENCE_MS))
-        keys = 0
-        while not over.done():
-            pressed = time.monotonic()
-            await page.keyboard.press("Shift")
-            keys += 1
-            await asyncio.sleep(max(0.0, KEY_S - (time.monotonic() - pressed)))
-        await over
-        await page.wait_for_timeout(SETTLED_MS)
-        told = await page.evaluate("told")
-        await page.close()
-        took = sorted(ms / 1000 for ms in told["keys"])
-        p95 = took[int(0.95 * (len(took) - 1))]
-        return Stream(
-            *(kind, slowed, told["longest"] / 1000, told["over"]),
-            *(keys, p95, took[-1], keys - len(took)),
-        )
+async def _stream(browser: Any, url: str, plan: Plan, kind: str, slowed: int) -> Stream:
+    page = await browser.new_page()
+    await page.add_init_script(path=Path(__file__).with_suffix(".js"))
+    await page.goto(url)
+    await page.wait_for_function("!!globalThis.begin", timeout=PATIENCE_MS)
+    cdp = await page.context.new_cdp_session(page)
+    await cdp.send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+    await page.wait_for_timeout(SETTLED_MS)
+    await page.evaluate("told.longest = told.over = 0")
+    size = plan.tokens * TOKEN
+    texts = {seat: _text(kind, size, number) for number, seat in enumerate(SEATS)}
+    fed = {"texts": texts, "rate": plan.rate * TOKEN, **_states()}
+    await page.evaluate("fed => begin(fed)", fed)
+    over = asyncio.create_task(page.wait_for_selector(VOTE, timeout=PATIENCE_MS))
+    keys = 0
+    while not over.done():
+        pressed = time.monotonic()
+        await page.keyboard.press("Shift")
+        keys += 1
+        await asyncio.sleep(max(0.0, KEY_S - (time.monotonic() - pressed)))
+    await over
+    await page.wait_for_timeout(SETTLED_MS)
+    told = await page.evaluate("told")
+    await page.close()
+    took = sorted(ms / 1000 for ms in told["keys"])
+    p95 = took[int(0.95 * (len(took) - 1))]
+    return Stream(
+        *(kind, slowed, told["longest"] / 1000, told["over"]),
+        *(keys, p95, took[-1], keys - len(took)),
+    )
 
 
 async def _load(browser: Any, program: str, url: str, scene: str) -> tuple[int, int, float]:

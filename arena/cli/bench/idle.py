@@ -23,7 +23,7 @@ async def run(options: Namespace) -> int:
     from arena.bench import idle
 
     with Bar() as bar:
-        rows = await idle.run(idle.Plan(options.seconds, options.pages), bar.show)
+        rows = await idle.run(options.seconds, options.pages, bar.show)
     texts = ("Pages", "Scene")
     programs = dict.fromkeys(row.program for row in rows)
     columns = {name: itemgetter(name) for name in (*texts, *programs)}

@@ -46,11 +46,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from arena.bench.page import PageBench, Plan
+    from arena.bench.page import Plan, measured
 
     plan = Plan(options.tokens, options.rate, options.slowed, options.repeat)
     with Bar() as bar:
-        loads, streams = asyncio.run(PageBench(plan, bar.show).run())
+        loads, streams = asyncio.run(measured(plan, bar.show))
     title = f"Three replies of {plan.tokens} tokens at {plan.rate} tokens/s stream in"
     words = (
         "A load is the median; bytes are those on the wire. Keys are pressed ten times a second, "
