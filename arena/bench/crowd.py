@@ -110,7 +110,7 @@ class Crowd:
             while True:
                 yield await tab.play(self._mark())
         finally:
-            tab.close()
+            await tab.close()
 
     async def open(self, number: int) -> None:
         """So many more pages, on each of which a move is made."""
@@ -118,9 +118,9 @@ class Crowd:
             self._pages.append(self._tab())
             await self._pages[-1].open()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for tab in (*self._tabs, *self._pages):
-            tab.close()
+            await tab.close()
 
     def _spent(self) -> list[float]:
         """Seconds so far: by the clock, of CPU of the arena and of ourselves, and of whatever
@@ -201,7 +201,7 @@ async def staged(
         async with Visitor(program.url) as visitor:
             page = await Page.opened(visitor)
         crowd = Crowd(program, host, plan, lambda: tab(page.again(), plan))
-        stack.callback(crowd.close)
+        stack.push_async_callback(crowd.close)
         yield crowd
 
 
