@@ -40,9 +40,9 @@ class ModelSource:
     """A model of the user's own for the embedded engine: a GGUF file or a URL with its hash."""
 
     name: str
-    path: str = ""
-    url: str = ""
-    sha256: str = ""
+    path: Path | None = None
+    url: str | None = None
+    sha256: str | None = None
 
 
 def whole(low: int, high: int, least: str = "") -> tuple[Read[int], str]:
@@ -176,7 +176,7 @@ def source(text: str) -> ModelSource:
     if not re.fullmatch(r"[\w.:/-]+", name) or not place:
         raise ValueError
     if not place.startswith(("http://", "https://")):
-        return ModelSource(name, path=str(Path(place).expanduser()))
+        return ModelSource(name, path=Path(place).expanduser())
     url, _, digest = place.partition("#sha256=")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise ValueError

@@ -96,6 +96,7 @@ async def _source(url: str) -> AsyncIterator[Look]:
 @asynccontextmanager
 async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
     from arena.compose import reaching
+    from arena.core.hosts.overview import Overview
 
     async with reaching(settings, engine=False) as house:
         if not house.hosts.reports():
@@ -106,15 +107,11 @@ async def _directly(settings: config.Settings) -> AsyncIterator[Look]:
 
         async def look() -> Seen:
             await house.hosts.look()
-            return {
-                "from": "",
-                "source": house.supply.source,
-                "hosts": [asdict(report) for report in house.hosts.reports()],
-                "notes": list(house.hosts.problems),
-                "costs": {},
-                "price": settings.gpu_cost,
-                "watched": False,
-            }
+            hosts = house.hosts
+            seen = Overview(
+                house.supply.source, hosts.reports(), {}, settings.gpu_cost, hosts.problems, False
+            )
+            return {"from": "", **asdict(seen)}
 
         yield look
 

@@ -135,14 +135,10 @@ class Bar:
             self._task = self._bar.add_task(text, total=1.0)
         self._bar.update(self._task, description=text, completed=part or 0.0)
 
-    def step(self, verb: str) -> Callable[[int, int], None]:
-        """For work that tells how many of how many are done."""
-
-        def told(done: int, total: int) -> None:
-            if done < total:
-                self.show(f"{verb} {done + 1} of {total}", done / total)
-
-        return told
+    def loading(self, done: int, total: int) -> None:
+        """How many models of so many are loaded."""
+        if done < total:
+            self.show(f"Loading model {done + 1} of {total}", done / total)
 
     def reading(self, name: str, part: float) -> None:
         """How far a file of votes is read."""

@@ -38,7 +38,7 @@ async def run(_: Namespace) -> int:
             return 0
         started = time.monotonic()
         with Bar() as bar:
-            await house.hosts.warm(bar.step("Loading model"))
+            await house.hosts.warm(bar.loading)
         await house.hosts.look()
         reports = house.hosts.reports()
         _print(reports, time.monotonic() - started)

@@ -3,13 +3,12 @@
 It does not know battles, nor who is told how far it is.
 """
 
-from pathlib import Path
+from dataclasses import asdict
 
 from arena.adapters.engine import SMOLLM2, Engine, EngineModel, fetch_weights
 from arena.adapters.engine.download import Progress
 from arena.adapters.hosts import HostPool, HostTimeouts, OllamaHost
 from arena.addresses import OLLAMA_PORT
-from arena.allowed import ModelSource
 from arena.core.battle import roster as rosters
 from arena.core.battle.entities import Contender
 from arena.core.battle.naming import Installed, line_up
@@ -38,7 +37,6 @@ class Supply:
         self._hosts = hosts
         self._local_ollama = local_ollama
         self._engine: Engine | None = None
-        self._engine_roster: tuple[Contender, ...] = ()
         self._roster = roster
 
     @property
@@ -95,16 +93,15 @@ class Supply:
         """The embedded engine, with the user's models or the demonstration model."""
         if not self._engine:
             self._engine = await engine_of(self._settings, loading)
-            self._engine_roster = _engine_roster(self._engine.models)
         url = await self._engine.start()
         self.source = f"embedded engine at {url}, llama.cpp on this machine's CPU"
-        roster = self._roster or self._engine_roster
+        roster = self._roster or _engine_roster(self._engine.models)
         await self._hosts.use([(url, "")], roster, ENGINE_SLOTS)
 
 
 async def engine_of(settings: Settings, loading: Progress) -> Engine:
     """The engine of these settings, not started, with its weights on the disk. Raises ArenaError."""
-    wanted = [_engine_model(m) for m in settings.engine_models] or [SMOLLM2]
+    wanted = [EngineModel(**asdict(source)) for source in settings.engine_models] or [SMOLLM2]
     models = await fetch_weights(wanted, settings.cache, loading)
     return Engine(models, limits={"slots": ENGINE_SLOTS, "context": settings.context})
 
@@ -125,15 +122,6 @@ def roster_of(settings: Settings) -> tuple[Contender, ...]:
             f"ARENA_ROSTER={settings.roster}: line {line} is not UTF-8. Save it again as UTF-8."
         ) from None
     return rosters.parse(text, str(settings.roster))
-
-
-def _engine_model(source: ModelSource) -> EngineModel:
-    return EngineModel(
-        name=source.name,
-        path=Path(source.path) if source.path else None,
-        url=source.url or None,
-        sha256=source.sha256 or None,
-    )
 
 
 def _engine_roster(models: list[str]) -> tuple[Contender, ...]:

@@ -74,7 +74,7 @@ async def _one_host(settings: Settings, options: Namespace, bar: Bar) -> list[Ro
 
     async with reaching(settings, bar.readiness) as house:
         hosts = house.hosts
-        await hosts.warm(bar.step("Loading model"))
+        await hosts.warm(bar.loading)
         await hosts.look()
         (report,) = hosts.reports()
         if refusal := "" if hosts.contenders() else hosts.refusal():
