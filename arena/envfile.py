@@ -47,7 +47,8 @@ def values_of(
         key = binding.key or ""
         # One without a value is Docker's way to say that the environment has it.
         sets = _KEY.fullmatch(key) and (binding.value is not None or environ.get(key))
-        if binding.error or not (sets or not _meant(key, known)):
+        # However it is written, it may stand for a setting.
+        if binding.error or (not sets and (BEGINS.match(key) or nearest(key, known))):
             raise ConfigError(
                 f"{_place(file, binding)} cannot be understood. Write KEY=value, and close a quote "
                 "that the value begins with."
@@ -64,11 +65,6 @@ def values_of(
 def nearest(key: str, known: Sequence[str]) -> str:
     """The setting that was meant, if that can be told; else empty."""
     return next(iter(get_close_matches(key.upper(), known, 1, 0.8)), "")
-
-
-def _meant(key: str, known: Sequence[str]) -> bool:
-    """Whether it may stand for a setting, however it is written."""
-    return bool(BEGINS.match(key) or nearest(key, known))
 
 
 def _place(file: Path, binding: Binding) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -84,16 +84,12 @@ def run(options: Namespace) -> int:
             errors.print("Interrupted. Nothing was imported.")
             return INTERRUPTED
     done = "can be read. Nothing was written" if options.dry_run else "imported"
-    console.print(f"{_votes(count)} {done}.")
+    console.print(f"{count} vote{'s' * (count != 1)} {done}.")
     if folder and not options.dry_run:
         console.print(f"Images: {len(images)} of {len(named)} that the votes name.")
-    _tell(votes.passed)
+    for why, number in votes.passed.items():
+        console.print(f"Passed over: {number} with {why}.")
     return 0
-
-
-def _tell(passed: Mapping[str, int]) -> None:
-    for why, rows in passed.items():
-        console.print(f"Passed over: {rows} with {why}.")
 
 
 @contextmanager
@@ -112,7 +108,3 @@ def _until(stop: Event, rows: Iterable[VoteRow]) -> Iterator[VoteRow]:
         if stop.is_set():
             raise Stopped
         yield row
-
-
-def _votes(count: int) -> str:
-    return "1 vote" if count == 1 else f"{count} votes"

@@ -152,7 +152,8 @@ class House:
         while True:
             await asyncio.sleep(self._pause())
             try:
-                await self._look_after()
+                await self.hosts.refresh()
+                self._settled()
             except ArenaError as error:
                 demo = self.supply.demo
                 self._tell(Readiness(False, f"{error.title}.", error.public, demo=demo))
@@ -186,10 +187,6 @@ class House:
     async def _warm(self) -> None:
         if not self.hosts.refusal():
             await self.hosts.warm(self._warming)
-
-    async def _look_after(self) -> None:
-        await self.hosts.refresh()
-        self._settled()
 
     # Telling ----------------------------------------------------------------------------------
 
