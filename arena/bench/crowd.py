@@ -88,7 +88,23 @@ class Crowd:
             used = await self._used(before)
             stop.set()
         watched = [battle for task in playing for battle in task.result()]
-        return self._told(tabs, watched, (since, until), used, beats.result())
+        own = [b for b in watched if since <= b.asked <= until]
+        done = [b for b in watched if b.updates and since <= b.updates[-1] <= until]
+        updates = [pair for b in watched for pair in pairwise(b.updates)]
+        gaps = [later - at for at, later in updates if since <= later <= until]
+        return Seen(
+            tabs=tabs,
+            battles=len(done),
+            opening=p95(b.opened - b.asked for b in own),
+            first=p95(b.updates[0] - b.asked for b in own if b.updates),
+            gap_p50=percentile(gaps, 50),
+            gap=p95(gaps),
+            late=p95(b.late for b in done),
+            vote=p95(s for b in done for s in b.acknowledged),
+            driver_late=p95(beats.result()),
+            fault=self._faults[0] if self._faults else "",
+            **used,
+        )
 
     async def battles(self, number: int, at_once: int) -> list[Watched]:
         """So many battles to their end, so many at once, in the same tabs as before. Raises
@@ -151,34 +167,6 @@ class Crowd:
         except (ArenaError, OSError, TimeoutError) as fault:
             self._faults.append(str(fault) or type(fault).__name__)
         return watched
-
-    def _told(
-        self,
-        tabs: int,
-        watched: Sequence[Watched],
-        span: tuple[float, float],
-        used: dict[str, float],
-        beats: Sequence[float],
-    ) -> Seen:
-        def within(at: float) -> bool:
-            return span[0] <= at <= span[1]
-
-        own = [b for b in watched if within(b.asked)]
-        done = [b for b in watched if b.updates and within(b.updates[-1])]
-        gaps = [later - at for b in watched for at, later in pairwise(b.updates) if within(later)]
-        return Seen(
-            tabs=tabs,
-            battles=len(done),
-            opening=p95(b.opened - b.asked for b in own),
-            first=p95(b.updates[0] - b.asked for b in own if b.updates),
-            gap_p50=percentile(gaps, 50),
-            gap=p95(gaps),
-            late=p95(b.late for b in done),
-            vote=p95(s for b in done for s in b.acknowledged),
-            driver_late=p95(beats),
-            fault=self._faults[0] if self._faults else "",
-            **used,
-        )
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ import psutil
 
 from arena.bench import Told
 from arena.bench.launched import cpu_of, launched
+from arena.checks.page import CONFIG
 
 ARENA, ENGINE = "arena", "arena's engine"
 CLOSED, OPEN, VOTING = "closed", "open", "open, with a vote to cast"
@@ -118,6 +118,6 @@ def _streams(html: str, battle: str) -> Iterator[str]:
     """The addresses of the streams that a page keeps open."""
     if battle:
         yield f"/api/arena/battles/{battle}/events"
-    found = re.search(r"window\.gradio_config = (\{.*?\});</script>", html, re.DOTALL)
+    found = CONFIG.search(html)
     if found and json.loads(found[1]).get("connect_heartbeat"):
         yield "/gradio_api/heartbeat/idle"
