@@ -1,5 +1,5 @@
-"""What a browser's tab sends and reads: its connections, and a battle from the prompt to the names,
-timed.
+"""What a browser's tab sends and reads, at the least cost of our own: its connections, and a
+battle from the prompt to the names, timed.
 
 Its calls are those of `arena.checks.page`. It does not know how many tabs there are.
 """
@@ -7,14 +7,15 @@ Its calls are those of `arena.checks.page`. It does not know how many tabs there
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-import aiohttp
+from httptools import HttpResponseParser
 
 from arena.bench.launched import MODELS
 from arena.bench.steady import text_of
@@ -23,8 +24,8 @@ from arena.checks.playing import vote_on
 from arena.core.errors import ArenaError
 
 LONGEST_S = 120.0
-KEPT_S = 300.0
-"""Longer than the arena keeps a connection."""
+
+Got = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,50 +49,87 @@ class Broken(ArenaError):
     title = "A battle went wrong"
 
 
-class Connections:
-    """Those of one tab to the arena, which are kept; nothing else of a browser is."""
+class Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection that is kept; requests go one after the other."""
 
     def __init__(self, url: str) -> None:
-        self._http = aiohttp.ClientSession(
-            url,
-            headers={"Accept-Encoding": "gzip"},
-            timeout=aiohttp.ClientTimeout(None),
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._stream: aiohttp.ClientResponse | None = None
+        self._at = urlsplit(url).netloc
+        self._transport: asyncio.Transport | None = None
+        self._done: asyncio.Future[None] | None = None
+        self.status = 0
 
     async def ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> tuple[int, bytes]:
-        """The status and the body that is answered."""
-        with _whole():
-            async with self._http.request(method, path, json=body) as answer:
-                return answer.status, await answer.read()
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, got: Got | None = None
+    ) -> bytes:
+        """The body that is answered; with `got`, it is handed over as it comes."""
+        sent = b"" if body is None else json.dumps(body).encode()
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n" if sent else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._at}\r\nAccept-Encoding: gzip\r\n"
+        request = f"{head}{kind}\r\n".encode() + sent
+        parts: list[bytes] = []
+        self._got = got or parts.append
+        while True:
+            kept = self._transport and not self._transport.is_closing()
+            try:
+                await self._answered(request)
+                return b"".join(parts)
+            except Broken:
+                # One that was kept may be closed just then; a browser asks again on another.
+                if not kept or self._heard:
+                    raise
+
+    async def _answered(self, request: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._transport or self._transport.is_closing():
+            host, _, port = self._at.rpartition(":")
+            await loop.create_connection(lambda: self, host, int(port))
+        assert self._transport
+        self._parser, self._heard = HttpResponseParser(self), False
+        self._done = loop.create_future()
+        self._transport.write(request)
+        await self._done
 
     async def events(self, path: str, told: Callable[[dict[str, Any]], None]) -> None:
         """Hand over the bodies of server-sent events until they end."""
-        with _whole():
-            async with self._http.get(path) as self._stream:
-                async for line in self._stream.content:
+        rest = b""
+
+        def got(data: bytes) -> None:
+            nonlocal rest
+            *whole, rest = (rest + data).split(b"\n\n")
+            for event in whole:
+                for line in event.split(b"\n"):
                     if line.startswith(b"data: "):
                         told(json.loads(line[6:]))
 
-    def break_off(self) -> None:
-        """No event comes any more."""
-        if self._stream:
-            self._stream.close()
+        await self.ask("GET", path, got=got)
 
-    async def close(self) -> None:
-        await self._http.close()
+    def close(self) -> None:
+        if self._transport:
+            self._transport.abort()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
-@contextmanager
-def _whole() -> Iterator[None]:
-    try:
-        yield
-    except aiohttp.ClientError as error:
-        raise Broken("the arena closed a connection in the middle") from error
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._done and not self._done.done():
+            self._done.set_exception(Broken("the arena closed a connection in the middle"))
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        self._parser.feed_data(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"content-encoding" and value == b"gzip":
+            packed, got = zlib.decompressobj(31), self._got
+            self._got = lambda data: got(packed.decompress(data))
+
+    def on_body(self, body: bytes) -> None:
+        self._got(body)
+
+    def on_message_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        if self._done and not self._done.done():
+            self._done.set_result(None)
 
 
 @dataclass(slots=True)
@@ -121,25 +159,27 @@ class Tab:
         self, page: Page, plan: Plan, *, format: str = "elimination", reading_s: float = 0.0
     ) -> None:
         self._page, self._plan, self._format, self._reading_s = page, plan, format, reading_s
-        self._http = Connections(str(page.answer.url))
+        url = str(page.answer.url)
+        self._moves, self._stream = Connection(url), Connection(url)
         self._path = urlsplit(page.moves).path
         self._votes: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Load the page, and make a move."""
-        await self._http.ask("GET", "/")
-        await self._http.ask("POST", self._path, self._page.body("unmask", battle="none"))
+        await self._moves.ask("GET", "/")
+        await self._moves.ask("POST", self._path, self._page.body("unmask", battle="none"))
 
-    async def close(self) -> None:
+    def close(self) -> None:
         for vote in self._votes:
             vote.cancel()
-        await self._http.close()
+        self._moves.close()
+        self._stream.close()
 
     async def play(self, mark: str) -> Watched:
         """A whole battle. mark: a word that no other battle's prompt ends with. Raises Broken
         where a reply did not arrive whole, once, and in its own battle."""
         # A page asks so each ten seconds, which is about once a battle.
-        await self._http.ask("GET", "/api/arena/status")
+        await self._moves.ask("GET", "/api/arena/status")
         self._watched = watched = Watched(time.monotonic(), self._plan.length_s)
         self._pieces: dict[str, list[str]] = {}
         self._votes, self._void = [], ""
@@ -150,7 +190,7 @@ class Tab:
         watched.opened = time.monotonic()
         async with asyncio.timeout(LONGEST_S):
             address = f"/api/arena/battles/{battle}/events"
-            await self._http.events(address, partial(self._told, battle))
+            await self._stream.events(address, partial(self._told, battle))
             await asyncio.gather(*self._votes)
             if self._void:
                 raise Broken(f"{mark}: {self._void}")
@@ -180,16 +220,15 @@ class Tab:
                 await self._move("vote", battle=battle, **vote_on(state))
             except Broken:
                 # Nothing more would come.
-                self._http.break_off()
+                self._stream.close()
                 raise
             self._watched.acknowledged.append(time.monotonic() - asked)
 
     async def _move(self, name: str, **fields: object) -> dict[str, Any]:
-        body = self._page.body(name, **fields)
-        status, told = await self._http.ask("POST", self._path, body)
+        told = await self._moves.ask("POST", self._path, self._page.body(name, **fields))
         with suppress(ValueError, LookupError, TypeError):
             answer: dict[str, Any] = json.loads(told)["data"][0]
             if "error" in answer:
                 raise Broken(f"{name}: {answer['error']}")
             return answer
-        raise Broken(f"{name}: status {status}")
+        raise Broken(f"{name}: status {self._moves.status}")

@@ -126,7 +126,7 @@ class Crowd:
             while True:
                 yield await tab.play(self._mark())
         finally:
-            await tab.close()
+            tab.close()
 
     async def open(self, number: int) -> None:
         """So many more pages, on each of which a move is made."""
@@ -134,9 +134,9 @@ class Crowd:
             self._pages.append(self._tab())
             await self._pages[-1].open()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         for tab in (*self._tabs, *self._pages):
-            await tab.close()
+            tab.close()
 
     def _spent(self) -> list[float]:
         """Seconds so far: by the clock, of CPU of the arena and of ourselves, and of whatever
@@ -189,7 +189,7 @@ async def staged(
         async with Visitor(program.url) as visitor:
             page = await Page.opened(visitor)
         crowd = Crowd(program, host, plan, lambda: tab(page.again(), plan))
-        stack.push_async_callback(crowd.close)
+        stack.callback(crowd.close)
         yield crowd
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from arena.bench.browser import LONGEST_S, Connections, Plan, Watched
+from arena.bench.browser import LONGEST_S, Connection, Plan, Watched
 from arena.bench.launched import MODELS
 
 API = "/gradio_api/queue"
@@ -19,14 +19,15 @@ API = "/gradio_api/queue"
 class PlainTab:
     def __init__(self, url: str, plan: Plan) -> None:
         self._plan = plan
-        self._http = Connections(url)
+        self._asking, self._stream = Connection(url), Connection(url)
         self._session = secrets.token_hex(6)
 
     async def open(self) -> None:
-        await self._http.ask("GET", "/")
+        await self._asking.ask("GET", "/")
 
-    async def close(self) -> None:
-        await self._http.close()
+    def close(self) -> None:
+        self._asking.close()
+        self._stream.close()
 
     async def play(self, mark: str) -> Watched:
         """Gaps are those of the pane that came last, as no pane may stand still. Raises Broken
@@ -44,10 +45,10 @@ class PlainTab:
         for number in range(len(MODELS)):
             asked = {"data": [f"Tell me of {mark}"], "event_data": None, "fn_index": number}
             body = {**asked, "trigger_id": 1, "session_hash": self._session}
-            await self._http.ask("POST", f"{API}/join", body)
+            await self._asking.ask("POST", f"{API}/join", body)
         watched.opened = time.monotonic()
         async with asyncio.timeout(LONGEST_S):
-            await self._http.events(f"{API}/data?session_hash={self._session}", told)
+            await self._stream.events(f"{API}/data?session_hash={self._session}", told)
         self._plan.check(mark, whole)
         # A pane by itself is what a person looks at; all three are as good as one of ours.
         watched.updates = max(panes.values(), key=lambda times: times[-1])
