@@ -23,8 +23,8 @@ SETTLE_S = 2.0
 
 
 async def memory(pages: Sequence[int], battles: int, told: Told) -> list[Figure]:
-    """Of pages on each of which a move was made; then of battles, of which the first tenth fills
-    what is meant to be kept."""
+    """Of pages on each of which a move was made; then of battles, after as many that fill what is
+    meant to be kept, such as battles of the last minutes and heaps."""
     figures = []
     async with staged(Plan(5, 100)) as crowd:
         await crowd.battles(AT_ONCE, AT_ONCE)
@@ -37,13 +37,15 @@ async def memory(pages: Sequence[int], battles: int, told: Told) -> list[Figure]
             opened = number
             each = (await _settled(crowd) - before) / number / 1e3
             figures.append(Figure(f"A page, of {number}", each, "kB", most=250))
-        told(f"{battles // 10} battles, to begin with", 0.2)
-        await crowd.battles(battles // 10, AT_ONCE)
+        told(f"{battles} battles, to begin with", 0.2)
+        await crowd.battles(battles, AT_ONCE)
         before = await _settled(crowd)
-        told(f"{battles} battles", 0.3)
+        told(f"{battles} more", 0.6)
         await crowd.battles(battles, AT_ONCE)
         each = (await _settled(crowd) - before) / battles / 1e3
-        figures.append(Figure(f"A battle that is over, of {battles}", each, "kB", most=0.2))
+        figures.append(
+            Figure(f"A battle that is over, of {battles} after as many", each, "kB", most=0.2)
+        )
     return figures
 
 
