@@ -283,7 +283,7 @@ def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> N
     assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "mask"]) == 0
     described = str(tmp_path / "out" / "croissant.json")
     program = [sys.executable, "-W", "ignore", "-c", CROISSANT, described]
-    told = json.loads(subprocess.run(program, check=True, capture_output=True).stdout)
+    told = json.loads(subprocess.run(program, check=True, stdout=subprocess.PIPE).stdout)
     assert told["issues"] == []
     winners = told["winners"]
     assert len(winners) == 15 and set(winners) <= {"model_a", "model_b"}

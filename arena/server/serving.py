@@ -109,6 +109,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Woken when it is to end, and else once a second, for the date that answers carry."""
+        self.on_start()
         while not await self.on_tick(0):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), 1.0)
@@ -116,7 +117,6 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self.on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGTERM and self.loop and not (self._draining or self.should_exit):

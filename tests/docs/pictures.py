@@ -76,7 +76,7 @@ def leaderboard(page: Any, folder: Path) -> None:
 def main(folder: Path = FOLDER) -> None:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
-        sys.exit("Chromium is missing. Install it: apt-get install chromium")
+        sys.exit("Chromium is missing. Install it: apt-get install chromium-headless-shell")
     with tempfile.TemporaryDirectory() as name:
         fresh, full = Path(name) / "fresh", Path(name) / "full"
         fresh.mkdir()
