@@ -51,7 +51,7 @@ class MemoryStores:
         self._older = older
         self._forgotten = forgotten
         self.feed = MemoryFeed()
-        self.battles = self._battles = MemoryBattles(
+        self.battles = MemoryBattles(
             forgotten=self._forget,
             kept=self._keep,
             found=self.feed.found_again,
@@ -79,11 +79,11 @@ class MemoryStores:
             # Nobody knows what was shown of a round that was being written.
             writing = left.phase is Phase.ANSWERING
             battle = rules.void(left, FAULT) if writing else left
-            self._battles.take_up(battle, moved)
+            self.battles.take_up(battle, moved)
             self.feed.found_again(battle)
         for parking in (self._parking, *self._older):
             for parked in unpark(parking, self._journal.keep):
-                self._battles.take_up(parked.battle, parked.moved)
+                self.battles.take_up(parked.battle, parked.moved)
                 if parked.events:
                     self.feed.take_up(parked.battle.id, parked.events, parked.last)
                 else:
@@ -94,12 +94,12 @@ class MemoryStores:
         parked, whole = [], False
         # Those that cannot be read now are found again by their moves.
         with suppress(StoreFault):
-            for moved, each in self._battles.undecided():
+            for moved, each in self.battles.undecided():
                 parked.append(Parked(each, told(each.id), last(each.id), moved))
             whole = True
         put_aside = park(self._parking, parked)
         self._journal.close(found_again=not (whole and put_aside))
-        self._battles.close()
+        self.battles.close()
 
     def _keep(self, moved: float, battle: Battle) -> None:
         self._journal.keep(moved, battle)

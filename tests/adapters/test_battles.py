@@ -292,7 +292,7 @@ def test_a_battle_that_nobody_moves_is_forgotten_though_the_arena_starts_anew_mo
         held: list[set[str]] = []
         for start in range(5):
             stores = MemoryStores(tmp_path / "arena.db.parked", lambda _: None)
-            stores._battles._clock = lambda: now[0]
+            stores.battles._clock = lambda: now[0]
             stores.take_up()
             if not start:
                 await stores.battles.save(voting)
@@ -312,7 +312,7 @@ def test_a_battle_that_left_memory_outlives_the_process(tmp_path: Path) -> None:
 
     def stores() -> MemoryStores:
         made = MemoryStores(tmp_path / "arena.parked", lambda _: None)
-        made._battles._clock = lambda: now[0]
+        made.battles._clock = lambda: now[0]
         return made
 
     async def scene() -> None:
@@ -322,7 +322,7 @@ def test_a_battle_that_left_memory_outlives_the_process(tmp_path: Path) -> None:
         await before.feed.publish(voting.id, state(voting))
         now[0] += CALM_S
         await before.battles.save(battle("another"))
-        assert voting.id not in before._battles._battles
+        assert voting.id not in before.battles._battles
         before._journal._begin()
         assert voting.id in before._journal._own.read_text()
         await before.close()

@@ -112,7 +112,7 @@ async def main():
     await stores.close()
 
 stores, now = MemoryStores(Path(sys.argv[1]), lambda battle_id: None), [0.0]
-battles = stores._battles
+battles = stores.battles
 battles._clock = lambda: now[0]
 under_way = opened(3, Format.ELIMINATION)
 over = voted(under_way, drop("A"), drop("B"))
@@ -214,7 +214,7 @@ def test_while_there_is_no_room_for_calm_battles_others_go_on_and_none_is_lost(
     assert crowded.returncode == 0
     after = MemoryStores(place, lambda _: None)
     after.take_up()
-    assert set(after._battles._battles) == {"calm", "last"}
+    assert set(after.battles._battles) == {"calm", "last"}
 
 
 def test_the_file_is_written_anew_with_what_goes_on_and_only_its_owner_may_read_it(
@@ -262,7 +262,7 @@ def test_after_a_crash_a_battle_goes_on_or_is_void_and_its_pages_are_told(
     async def scene() -> None:
         before, after = (stores_of(settings, lambda _: None) for _ in range(2))
         assert isinstance(before, MemoryStores) and isinstance(after, MemoryStores)
-        before._battles.take_up(battle)
+        before.battles.take_up(battle)
         before._keep(time.time(), battle)
         left_by(before)
         after.take_up()
@@ -302,7 +302,7 @@ def test_what_was_taken_up_is_found_again_after_a_kill_however_much_it_is(
             stores.take_up()
             for id in () if starts else many:
                 battle = replace(ANSWERED, id=id)
-                stores._battles.take_up(battle)
+                stores.battles.take_up(battle)
                 stores._keep(time.time(), battle)
             assert await stores.battles.unrevealed() == many
             if ended := (left_by if starts else ends)(stores):
@@ -368,7 +368,7 @@ def test_a_battle_is_found_by_its_key_and_by_the_name_that_no_later_one_has(
                     await battles.name("mine", id)
                 calm, first, last = (answers(b, {s: [reply()] for s in b.live}) for b in opened_)
                 await battles.save(calm)
-                stores._battles._clock = lambda: time.monotonic() + CALM_S
+                stores.battles._clock = lambda: time.monotonic() + CALM_S
                 await battles.save(last)
                 if decided:
                     for letter in ("A", "B"):
@@ -378,7 +378,7 @@ def test_a_battle_is_found_by_its_key_and_by_the_name_that_no_later_one_has(
                 await battles.save(first)
                 await battles.save(void(await open_(battles, "late", "last's"), "Too late."))
                 stores._journal._begin()
-                assert "calm" not in stores._battles._battles
+                assert "calm" not in stores.battles._battles
             kept = not (decided and starts)
             assert await battles.named("mine") == ("last" if kept else "")
             assert await battles.first("last's", "another") == ("last" if kept else "another")
@@ -403,10 +403,10 @@ def test_a_battle_that_nobody_moves_is_forgotten_however_often_the_arena_is_kill
             stores.take_up()
             if not starts:
                 almost = time.time() - KEEP_S + 60
-                stores._battles.take_up(ANSWERED, almost)
+                stores.battles.take_up(ANSWERED, almost)
                 stores._keep(almost, ANSWERED)
             if starts == 4:
-                stores._battles._clock = lambda: time.monotonic() + 61
+                stores.battles._clock = lambda: time.monotonic() + 61
             held.append({*await stores.battles.unrevealed()})
             left_by(stores)
         assert held == [{ANSWERED.id}] * 4 + [set()]
@@ -512,7 +512,7 @@ def test_a_page_is_told_how_things_are_after_each_of_several_crashes_and_restart
             assert isinstance(stores, MemoryStores)
             stores.take_up()
             if len(numbers) == 1:
-                stores._battles.take_up(ANSWERED)
+                stores.battles.take_up(ANSWERED)
                 stores._keep(time.time(), ANSWERED)
             await stores.feed.publish(ANSWERED.id, state_of(ANSWERED))
             numbers.append(await last(stores))

@@ -42,7 +42,7 @@ class Method:
 
     ties: a tie is half a win each, left out of the fit, or an outcome of its own by Davidson's
     model, whose chance is ν√(π_a π_b) beside π_a and π_b (π = exp θ). bad: both_bad is taken for a tie,
-    whatever `ties` makes of one, or left out. prior_sd: in logits; infinite for no prior.
+    whatever `ties` makes of one, or left out. prior_sd: in logits, above 0.
     lean: w = lean·K/(N + lean·K) is the weight of the model's own variance beside the observed
     one; 0 never leans on it. clusters: which votes may err together. auto: those of a rater if
     raters are effectively four or more, else those of a battle; none: each vote stands alone,

@@ -50,7 +50,7 @@ class Assumed:
 
     def __post_init__(self) -> None:
         if self.size > self.contenders:
-            raise BadInput("A battle has two contenders or more, and none has more than meet.")
+            raise BadInput("No battle has more contenders than meet.")
 
 
 def power(assumed: Assumed, raters: int, prompts: int, *, times: int = 200) -> dict[str, float]:

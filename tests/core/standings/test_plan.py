@@ -159,7 +159,6 @@ def test_a_battle_of_three_is_one_judgement_of_its_prompt_however_many_pairs_it_
     assert (seen.per_prompt, prompts) == (2, 20)
 
 
-@pytest.mark.parametrize("wrong", [{"contenders": 1}, {"size": 4}])
-def test_what_cannot_be_assumed_is_told(wrong: dict[str, float]) -> None:
+def test_battles_of_more_than_meet_cannot_be_assumed() -> None:
     with pytest.raises(BadInput):
-        Assumed(**wrong)  # type: ignore[arg-type]
+        Assumed(contenders=3, size=4)
