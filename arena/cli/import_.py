@@ -77,7 +77,8 @@ def run(options: Namespace) -> int:
             listed = "".join(f"\n  {place}" for place in places)
             raise BadInput(
                 "These votes, or others on the same two replies, are here already, so nothing "
-                f"was imported. Leave them out, then import again:{listed}"
+                "was imported. Leave them out or, if they are others that are numbered alike, "
+                f"name another --study; then import again:{listed}"
                 + ("\n  … and perhaps more" if len(fault.ids) == fault.most else "")
             ) from None
         except Stopped:

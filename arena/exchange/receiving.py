@@ -30,7 +30,10 @@ UNBLINDED = "identity"
 """Why votes are not ranked whose voters knew the names; what releases call not anony."""
 
 UNIQUE = re.compile("[0-9a-f]{32}|[0-9a-f-]{36}")
-"""An id that no other place gives as well."""
+"""What an id holds that no other place gives as well."""
+
+NAMES = ("battle_id", "ballot_id", "evaluation_session_id", "supersedes")
+"""What may be a number that others count from one too; of an id it is said with its file."""
 
 MOST_TOLD = 20
 Told = Callable[[str, float], None]
@@ -46,8 +49,9 @@ class Votes:
     """The votes of some files. study: what theirs is called; empty: as they say, else as the
     file is called. now: when votes without a time were cast, with a zone.
 
-    Votes keep the ids, battles and labels they bring; one without an id gets one made of the
-    file's content and its line, so that the same file brings the same ids again."""
+    Votes keep the labels they bring, and the ids and battles that are `UNIQUE`. Others stand
+    behind "study/", an id behind a digest of the file's content; one without an id gets one made
+    of that and its line. So the same file brings the same ids again."""
 
     paths: Sequence[Path]
     now: datetime
@@ -101,7 +105,7 @@ class Votes:
         places = _Places()
         self.passed.clear()
         for path in self.paths:
-            file, empty = _File(path, self.study, self.now), True
+            file, empty = _File(path, self.study, self.now, places), True
             shown = -1.0
             for line in lines_of(path, VOTES):
                 empty = False
@@ -111,8 +115,8 @@ class Votes:
                 try:
                     if line.record is None:
                         raise Wrong(line.fault)
-                    for values in file.rows(line.record, line.number):
-                        yield path, line.place, places.seated(values)
+                    for row in file.rows(line.record, line.number):
+                        yield path, line.place, row
                 except Passed as why:
                     self.passed[str(why)] += 1
                 except Wrong as wrong:
@@ -132,9 +136,9 @@ class _Places:
     ids: set[int] = field(default_factory=set)
     votes: dict[int, int] = field(default_factory=dict)
 
-    def seated(self, values: dict[str, Any]) -> VoteRow:
-        """The row on a place of its own. Releases have sessions with several votes of the same
-        order: the second one's seats are called A2 and B2, and so on."""
+    def seat(self, values: dict[str, Any]) -> None:
+        """On a place of its own. Releases have sessions with several votes of the same order: the
+        second one's seats are called A2 and B2, and so on. Raises Wrong."""
         if hash(values["id"]) in self.ids:
             raise Wrong(f"the id {values['id']!r:.60} stands further up already")
         self.ids.add(hash(values["id"]))
@@ -143,7 +147,6 @@ class _Places:
         number = self.votes[place] = self.votes.get(place, 0) + 1
         if number > 1:
             values |= {seat: f"{values[seat]}{number}" for seat in ("seat_a", "seat_b")}
-        return VoteRow(**values)
 
 
 @dataclass(slots=True)
@@ -151,11 +154,12 @@ class _File:
     path: Path
     study: str
     now: datetime
+    places: _Places
     _digest: str = ""
     _questions: set[str] = field(default_factory=set)
 
-    def rows(self, record: Mapping[str, Any], line: int) -> list[dict[str, Any]]:
-        """All columns of the ledger, of each vote that the record is. Raises Wrong and Passed."""
+    def rows(self, record: Mapping[str, Any], line: int) -> Iterator[VoteRow]:
+        """Each vote that the record is. Raises Wrong and Passed."""
         layout = layout_of(record)
         try:
             votes = layout.votes(record) if layout else [record]
@@ -163,9 +167,9 @@ class _File:
             raise
         except ValueError as error:
             raise Wrong(str(error)) from None
-        return [self._row(vote, line) for vote in votes]
+        return (self._row(vote, line) for vote in votes)
 
-    def _row(self, record: Mapping[str, Any], line: int) -> dict[str, Any]:
+    def _row(self, record: Mapping[str, Any], line: int) -> VoteRow:
         try:
             given = lmarena.modern(record)
         except ValueError as error:
@@ -177,7 +181,10 @@ class _File:
             values["excluded_reason"] = values["excluded_reason"] or UNBLINDED
         if "question_id" in record:
             self._asked(values, found)
-        values["id"] = values["id"] or self._digested(line)
+        values["study"] = study = self.study or values["study"] or self.path.stem
+        values |= {name: _within(study, values[name]) for name in NAMES}
+        id = _within(self._digested(""), values["id"]) or self._digested(line)
+        values["id"] = _within(study, values["id"]) or id
         values["ballot_id"] = values["ballot_id"] or values["id"]
         session, order = values["evaluation_session_id"], values["evaluation_order"]
         values["battle_id"] = values["battle_id"] or session or values["id"]
@@ -194,8 +201,8 @@ class _File:
         values |= {name: value for name, value in defaults.items() if not values[name]}
         values["language"] = language(values["language"])
         values["channel"] = CHANNEL
-        values["study"] = self.study or values["study"] or self.path.stem
-        return values
+        self.places.seat(values)
+        return VoteRow(**values | {"id": id})
 
     def _judged(self, values: dict[str, Any], found: Mapping[str, Any]) -> None:
         """Who met, what was said, and how it was judged."""
@@ -242,6 +249,12 @@ class _File:
             with self.path.open("rb") as file:
                 self._digest = hashlib.file_digest(file, "sha256").hexdigest()
         return hashlib.sha256(f"{self._digest}/{what}".encode()).hexdigest()[:32]
+
+
+def _within(whole: str, name: str) -> str:
+    """The name, behind that of what it is unique in where it is not by itself."""
+    kept = not name or name.startswith(f"{whole}/") or UNIQUE.search(name)
+    return name if kept else f"{whole}/{name}"
 
 
 def _shaped(name: str, read: Callable[[Any], Any], found: Mapping[str, Any]) -> Any:

@@ -8,13 +8,15 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from arena.exchange import receiving
 from tests.cli.conftest import Run
-from tests.exchange.rows import exported, filled, on_ledger, some_votes, vote
+from tests.exchange.rows import exported, filled, on_ledger, read, some_votes, vote
 from tests.running import OURS, ROOT
 
 HEADER = "model_a,model_b,winner"
@@ -60,7 +62,8 @@ def test_a_review_is_told_of_the_ledger_and_of_a_file_alike(
     run: Run, ledger: Path, tmp_path: Path
 ) -> None:
     assert "There are no votes yet" in run("leaderboard", "--review").out
-    filled(ledger, some_votes())
+    unique = [hashlib.sha256(row.id.encode()).hexdigest() for row in some_votes()]
+    filled(ledger, [replace(row, id=id) for row, id in zip(some_votes(), unique, strict=True)])
     assert "channel is 'fax'" in run("leaderboard", "--channel", "fax").err
     english = ("--rater", "r1", "--language", "English")
     told = run("leaderboard", "--review", "--format", "json", *english).json
@@ -251,6 +254,64 @@ def test_votes_are_imported_once(run: Run, ledger: Path, file: Path) -> None:
         ]
         == 2
     )
+
+
+NUMBERED = "id,battle_id,ballot_id,supersedes"
+BATTLES = "1,1,1,,x,y,{0}\n2,1,2,1,x,y,model_b\n3,2,3,,x,y,{0}\n"
+
+
+@pytest.mark.parametrize("numbers", ["id,", "battle_id,", "evaluation_session_id,"])
+def test_votes_that_two_sources_number_alike_are_others(
+    run: Run, ledger: Path, tmp_path: Path, numbers: str
+) -> None:
+    files = [tmp_path / name for name in ("lab-a.csv", "lab-b.csv", "copy.csv", "longer.csv")]
+    for file, winner in zip(files, ("model_a", "tie", "tie", "tie"), strict=True):
+        file.write_text(f"{numbers}{HEADER}\n1,x,y,{winner}\n2,x,z,{winner}\n")
+    lab_a, lab_b, copy, longer = files
+    assert "2 votes imported." in run("import", lab_a).out
+    assert "2 votes imported." in run("import", lab_b).out
+    votes = on_ledger(ledger, lambda ledger: ledger.votes(["battle_id", "ballot_id", "seat_a"]))
+    assert votes["battle_id"].nunique() == votes["ballot_id"].nunique() == 4
+    assert set(votes["seat_a"]) == {"A"}
+    own = tmp_path / "own.jsonl"
+    own.write_bytes(exported(ledger, "jsonl"))
+    longer.write_text(f"{lab_b.read_text()}3,x,y,tie\n")
+    for again in ([lab_a], [copy], [longer, "--study", "lab-b"], [own], [own, "--study", "new"]):
+        for dry in ([], ["--dry-run"]):
+            assert "here already" in run("import", *again, *dry).err
+    assert len(ids(ledger)) == 4
+
+
+def test_a_vote_is_taken_out_or_back_with_its_own_ballot_alone(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    for name, winner in (("lab-a", "model_a"), ("lab-b", "tie")):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(f"{NUMBERED},{HEADER}\n{BATTLES.format(winner)}")
+    assert "6 votes imported." in run("import", *sorted(tmp_path.glob("lab-*.csv"))).out
+    assert run("leaderboard", "--format", "json").json["votes"] == 4
+    assert run("exclude", "--study", "lab-b", "--because", "a trial").code == 0
+    told = run("leaderboard", "--format", "json").json
+    assert (told["votes"], told["excluded"]["operator"]) == (2, 2)
+
+
+def test_votes_that_an_earlier_release_took_in_by_their_bare_numbers_are_here_already(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "lab-a.csv"
+    file.write_text(f"{NUMBERED},{HEADER}\n{BATTLES.format('model_a')}")
+    bare = [
+        {name: getattr(row, name).rpartition("/")[2] for name in ("id", *receiving.NAMES)}
+        for row in read(file)
+    ]
+    assert [names["id"] for names in bare] == ["1", "2", "3"]
+    filled(ledger, [replace(r, **names) for r, names in zip(read(file), bare, strict=True)])
+    for dry in ([], ["--dry-run"]):
+        refused = run("import", file, *dry).err
+        assert "here already" in refused and "line 2\n  line 3\n  line 4" in refused
+    other = tmp_path / "lab-b.csv"
+    other.write_bytes(file.read_bytes() + b"4,3,4,,y,x,tie\n")
+    assert "4 votes imported." in run("import", other).out
 
 
 def test_a_dry_run_writes_nothing(run: Run, ledger: Path, file: Path) -> None:

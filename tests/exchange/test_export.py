@@ -23,7 +23,7 @@ from arena.adapters.ledger import SqlLedger
 from arena.core.battle.record import VoteRow
 from arena.core.standings.board import Query, board_of
 from arena.core.standings.slices import Slice
-from arena.exchange import lmarena
+from arena.exchange import lmarena, receiving
 from arena.exchange.parquet import ParquetRows
 from arena.exchange.reading import VOTES, lines_of
 from arena.exchange.text import CsvRows, JsonRows
@@ -45,6 +45,12 @@ def frame(data: bytes, format: str) -> pd.DataFrame:
     if format == "parquet":
         return pd.read_parquet(io.BytesIO(data))
     return pd.DataFrame([json.loads(line) for line in data.decode().split("\n") if line])
+
+
+def named(row: VoteRow) -> VoteRow:
+    """By ids as an arena gives them, which nobody else does."""
+    names = {name: getattr(row, name) for name in ("id", *receiving.NAMES)}
+    return replace(row, **{name: id and f"{'0' * 32}-{id}" for name, id in names.items()})
 
 
 def standings(ledger: Path) -> pd.DataFrame:
@@ -335,30 +341,33 @@ def test_any_text_comes_back_as_it_went_out(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str, said: str, format: str
 ) -> None:
     a, b = names
-    row = vote(
-        f"id {text}",
-        a,
-        b,
-        "tie",
-        topic=text,
-        study=said,
-        rater=text,
-        options_a=said,
-        conversation_a=talk(text, said),
-        conversation_b=talk(text, said),
+    row = named(
+        vote(
+            f"id {text}",
+            a,
+            b,
+            "tie",
+            topic=text,
+            study=said,
+            rater=text,
+            options_a=said,
+            conversation_a=talk(text, said),
+            conversation_b=talk(text, said),
+        )
     )
     file = tmp_path_factory.getbasetemp() / f"any.{format}"
-    written([row, vote("v2", b, a)], format, file)
+    written([row, second := named(vote("v2", b, a))], format, file)
     back, other = read(file)
     assert asdict(back) == {**asdict(row), "channel": "import"}
-    assert (other.id, other.model_a) == ("v2", b)
+    assert (other.id, other.model_a) == (second.id, b)
 
 
 @pytest.mark.parametrize("format", OF_VOTES)
 @pytest.mark.parametrize("optional", [True, False])
 def test_every_column_comes_back(tmp_path: Path, format: str, optional: bool) -> None:
     missing = {} if optional else dict.fromkeys(OPTIONAL)
-    row = replace(vote(system="Be brief.", images=["0" * 64]), **missing)  # type: ignore[arg-type]
+    whole = named(vote(system="Be brief.", images=["0" * 64]))
+    row = replace(whole, **missing)  # type: ignore[arg-type]
     file = tmp_path / f"votes.{format}"
     written([row], format, file)
     assert read(file) == [replace(row, channel="import")]
@@ -369,8 +378,9 @@ OPTIONAL = ("dwell_ms", "ttft_ms_a", "output_tokens_b", "tokens_per_s_a", "draw_
 
 @pytest.mark.parametrize("format", OF_VOTES)
 def test_an_export_imported_into_an_empty_ledger_gives_the_same_standings(
-    ledger: Path, tmp_path: Path, format: str
+    tmp_path: Path, format: str
 ) -> None:
+    ledger = filled(tmp_path / "arena.db", [*map(named, some_votes())])
     file = tmp_path / f"votes.{format}"
     file.write_bytes(exported(ledger, format))
     again = filled(tmp_path / "again.db", read(file))

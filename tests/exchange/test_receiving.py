@@ -29,12 +29,13 @@ def parts(text: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": text, "image": None, "mimeType": None}]
 
 
+SESSION = "a333a685-2f3c-4b5f-9f0a-0d1c7e2b9a11"
 PUBLISHED = {
-    "id": "c4b9710c",
+    "id": "c4b9710c-8d64-4bee-a0b0-94637ae4cc65",
     "model_a": "x",
     "model_b": "y",
     "winner": "both_bad",
-    "evaluation_session_id": "a333a685",
+    "evaluation_session_id": SESSION,
     "evaluation_order": 2,
     "conversation_a": [
         {"role": "user", "content": parts("Why?")},
@@ -88,11 +89,12 @@ def test_a_published_vote_is_read_in_every_format(tmp_path: Path) -> None:
     rows = [read(file, study="lm") for file in sorted(tmp_path.iterdir())]
     assert rows[0] == rows[1] == rows[2] == rows[3]
     (row,) = rows[0]
-    assert (row.id, row.model_a, row.model_b, row.winner) == ("c4b9710c", "x", "y", "both_bad")
+    assert row.id == row.ballot_id == PUBLISHED["id"]
+    assert (row.model_a, row.model_b, row.winner) == ("x", "y", "both_bad")
     assert (
         (row.battle_id, row.round)
         == (row.evaluation_session_id, row.evaluation_order)
-        == ("a333a685", 2)
+        == (SESSION, 2)
     )
     assert (row.conversation_a, row.conversation_b) == (talk("Why?", "So."), talk("Why?", "Thus."))
     assert row.conv_metadata == {
@@ -133,7 +135,8 @@ def test_an_older_release_is_read(tmp_path: Path) -> None:
             "conversation_b": talk("Why?", "Thus."),
         },
     )
-    assert (row.id, row.battle_id, row.rater, row.winner) == ("q1", "q1", "u7", "both_bad")
+    assert row.id.endswith("/q1") and row.battle_id == row.ballot_id == "some votes/q1"
+    assert (row.rater, row.winner) == ("u7", "both_bad")
     assert row.timestamp == datetime.fromtimestamp(1682351591.1, UTC)
     assert row.conv_metadata["header_count_a"] == row.conv_metadata["bold_count_a"] == 1
     assert (row.conv_metadata["turns"], row.conv_metadata["sum_assistant_b_tokens"]) == (1, 1)
@@ -256,26 +259,43 @@ def test_votes_of_one_session_and_order_get_seats_of_their_own(tmp_path: Path) -
     found = read(file)
     places = [(row.battle_id, row.round, row.seat_a, row.seat_b) for row in found]
     assert places == [
-        ("s1", 1, "A", "B"),
-        ("s1", 1, "A2", "B2"),
-        ("s1", 2, "A", "B"),
-        ("s1", 1, "A3", "B3"),
-        ("s2", 1, "A", "B"),
+        ("votes/s1", 1, "A", "B"),
+        ("votes/s1", 1, "A2", "B2"),
+        ("votes/s1", 2, "A", "B"),
+        ("votes/s1", 1, "A3", "B3"),
+        ("votes/s2", 1, "A", "B"),
     ]
 
 
 def test_a_strict_export_comes_in_again(tmp_path: Path) -> None:
     file = tmp_path / "strict.parquet"
     file.write_bytes(exported(filled(tmp_path / "arena.db", some_votes()), "parquet", strict=True))
-    assert [row.id for row in read(file)] == ["v1", "v2", "v3", "v4", "v5", "v6", "v9"]
+    ids = [row.id.partition("/")[2] for row in read(file)]
+    assert ids == ["v1", "v2", "v3", "v4", "v5", "v6", "v9"]
 
 
-def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("id", "study"), [("v1", "one"), ("0" * 32, "")])
+def test_of_several_files_an_id_may_stand_in_one_only(tmp_path: Path, id: str, study: str) -> None:
     files = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for file in files:
-        file.write_text(f"id,{HEADER}\nv1,x,y,tie\n")
-    with pytest.raises(BadInput, match=r"b.csv, line 2: the id 'v1' stands further up already"):
-        exchange.Votes(files, NOW).check()
+        file.write_text(f"id,{HEADER}\n{id},x,y,tie\n")
+    named = f"{study}/{id}".strip("/")
+    with pytest.raises(BadInput, match=f"b.csv, line 2: the id '{named}' stands further up"):
+        exchange.Votes(files, NOW, study).check()
+
+
+def test_ids_that_others_may_give_too_are_those_of_their_study(tmp_path: Path) -> None:
+    names = ("battle_id", "ballot_id", "evaluation_session_id", "supersedes")
+    numbered = {**MINIMAL, **dict.fromkeys(("id", *names), 7)}
+    row = one(tmp_path, numbered, study="pilot")
+    assert {getattr(row, name) for name in names} == {"pilot/7"} and row.id.endswith("/7")
+    # As it comes out of a ledger and in again.
+    kept = {name: getattr(row, name) for name in ("id", *names)}
+    again = one(tmp_path, {**numbered, **kept}, study="pilot")
+    assert {name: getattr(again, name) for name in kept} == kept
+    ours = {"id": f"{SESSION}-AB", "ballot_id": SESSION}
+    row = one(tmp_path, {**MINIMAL, **ours})
+    assert {name: getattr(row, name) for name in ours} == ours
 
 
 def test_a_vote_on_one_contender_that_did_not_count_where_it_was_cast_is_passed_over(
@@ -529,7 +549,8 @@ def test_a_number_of_a_vote_stays_its_id(tmp_path: Path) -> None:
     file = tmp_path / "votes.csv"
     file.write_text(f"question_id,{HEADER}\nq,x,y,tie\nq,x,y,tie\n")
     first, second = read(file)
-    assert first.id == "q" != second.id and first.prompt_id == second.prompt_id == "q"
+    assert first.battle_id == "votes/q" != second.battle_id == second.id
+    assert first.id.endswith("/q") and first.prompt_id == second.prompt_id == "q"
 
 
 def test_ppe_is_read(tmp_path: Path) -> None:
@@ -574,14 +595,14 @@ def test_feedback_of_open_webui_is_read_and_what_compares_nothing_is_counted(
     votes = exchange.Votes([file], NOW)
     first, second, third = votes.rows()
     assert votes.passed == {"feedback on one reply alone": 2}
-    assert (first.id, first.rater, first.excluded_reason) == ("f1", "u", "")
+    assert first.id.endswith("/f1") and (first.rater, first.excluded_reason) == ("u", "")
     assert (first.model_a, first.model_b, first.winner) == ("y", "x", "model_b")
     assert first.conversation_a == talk("q said", "m2 said")
     assert first.conversation_b == talk("q said", "m1 said")
     assert first.timestamp == datetime.fromtimestamp(1730000000, UTC)
     assert (second.model_a, second.winner, second.excluded_reason) == ("y", "model_a", "identity")
     assert (third.model_a, third.model_b, third.winner) == ("x", "z", "model_b")
-    assert second.ballot_id == third.ballot_id == second.battle_id == "f2"
+    assert second.ballot_id == third.ballot_id == second.battle_id == "feedback-history/f2"
 
 
 @pytest.mark.parametrize("odd", [{"id": "y"}, ["y"], 3])
@@ -631,8 +652,8 @@ def test_votes_of_comparia_are_read(tmp_path: Path) -> None:
     for file in sorted(tmp_path.iterdir()):
         votes = exchange.Votes([file], NOW)
         first, second = votes.rows()
-        assert (first.id, first.winner, first.rater) == ("1", "model_b", "v")
-        assert first.battle_id == "p1" and second.winner == "tie"
+        assert first.id.endswith("/1") and (first.winner, first.rater) == ("model_b", "v")
+        assert first.battle_id == f"{file.stem}/p1" and second.winner == "tie"
         assert votes.passed == {"nothing was chosen": 1}
 
 

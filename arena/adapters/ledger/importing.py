@@ -29,6 +29,21 @@ from arena.core.errors import BadInput, KnownVotes
 
 NOTHING = "Nothing was imported."
 
+SAME = [INCOMING.c.id == VOTES.c.id, and_(*(INCOMING.c[n] == VOTES.c[n] for n in ONE_BALLOT))]
+
+
+def _bare(name: str) -> ColumnElement[str]:
+    return func.substr(INCOMING.c[name], func.length(INCOMING.c.study) + 2)
+
+
+FORMERLY_SAME = and_(
+    VOTES.c.battle_id == _bare("battle_id"),
+    VOTES.c.battle_id != INCOMING.c.battle_id,
+    VOTES.c.supersedes.in_([INCOMING.c.supersedes, _bare("supersedes")]),
+    *(INCOMING.c[name] == VOTES.c[name] for name in ("study", "round", "seat_a", "seat_b")),
+)
+"""Earlier releases took the names of battles in without that of their study."""
+
 
 def add(
     connection: Connection, database: Database, rows: Iterable[VoteRow], *, dry: bool = False
@@ -42,7 +57,7 @@ def add(
         connection.execute(insert(INCOMING), _known(some))
     _refuse_twice(connection)
     if dry:
-        _refuse_known(connection)
+        _refuse_known(connection, *SAME, FORMERLY_SAME)
         _refuse_taking_back(connection, VOTES, INCOMING.alias())
         _refuse_joining(connection)
     else:
@@ -79,7 +94,7 @@ def _write(connection: Connection) -> None:
             connection.execute(written)
             chain.extend_by(connection, INCOMING_SAID)
     except IntegrityError:
-        _refuse_known(connection)
+        _refuse_known(connection, *SAME)
         raise
     except DBAPIError as error:
         # Where there is no room SQLite has undone all of it, and knows no savepoint to go back to.
@@ -87,6 +102,7 @@ def _write(connection: Connection) -> None:
         while before := told[-1].__context__:
             told.append(before)
         raise next(each for each in reversed(told) if isinstance(each, DBAPIError)) from None
+    _refuse_known(connection, FORMERLY_SAME)
     _refuse_taking_back(connection, VOTES)
     _refuse_joining(connection)
 
@@ -132,10 +148,9 @@ def _refuse_twice(connection: Connection) -> None:
             )
 
 
-def _refuse_known(connection: Connection) -> None:
+def _refuse_known(connection: Connection, *same: ColumnElement[bool]) -> None:
     """Raises `KnownVotes` where some of the votes to come are here already."""
-    same: ColumnElement[bool] = and_(*(INCOMING.c[name] == VOTES.c[name] for name in ONE_BALLOT))
-    for agree in (INCOMING.c.id == VOTES.c.id, same):
+    for agree in same:
         here = select(INCOMING.c.id).join(VOTES, agree).order_by(INCOMING.c.place)
         if known := connection.scalars(here.limit(KnownVotes.most)).all():
             raise KnownVotes(
