@@ -114,7 +114,7 @@ def _all_masked(found: studies.StudyFrames, regions: Sequence[str]) -> studies.S
         name: getattr(found, name).assign(
             **{column: getattr(found, name)[column].map(masked) for column in columns}
         )
-        for name, columns in (TEXTS | {"votes": (*TEXTS["votes"], *SAID)}).items()
+        for name, columns in (TEXTS | {"votes": (*TEXTS["votes"], *SAID, "system")}).items()
     }
     return replace(found, design=replace(found.design, items=tuple(items)), **tables)
 

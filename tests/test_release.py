@@ -299,6 +299,10 @@ def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
     played(url, replace(STUDY, items=(Item("p0", turns, system="You are sys@example.org."),)))
     close(url)
     folder = tmp_path / "release"
+    assert main(["export", "--format", "dpo", "--study", "trees"]) == 0
+    pairs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = {"role": "system", "content": "You are sys@example.org."}
+    assert len(pairs) == 3 and all(pair["prompt"][0] == told for pair in pairs)
     assert main(["study", "release", "trees", str(folder)]) == 1
     told = capsys.readouterr().err
     for where in ("prompt: email ask", "turns: email turn", "system: email sys", "thinking_a: "):

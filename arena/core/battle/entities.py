@@ -188,8 +188,9 @@ class Origin:
     it was named then; a battle that was opened since may have that name. `owner`: the
     rater who opened it and alone moves it; empty where everybody in this process may. `place`:
     from where it was opened, if its session began with it. `rater`: whose it is in a study that
-    leads its raters, `prompt_id` which of its prompts, `unranked` why it does not count. `secret`:
-    nobody can find it out, so that what is made of it tells nothing else."""
+    leads its raters, `prompt_id` which of its prompts, `told` what that says to all contenders
+    beside their own system prompts, `unranked` why it does not count. `secret`: nobody can find it
+    out, so that what is made of it tells nothing else."""
 
     topic: str = ""
     study: str = ""
@@ -205,6 +206,7 @@ class Origin:
     place: str = ""
     rater: str = ""
     prompt_id: str = ""
+    told: str = ""
     unranked: str = ""
     terms: Terms = Terms()
     secret: str = ""

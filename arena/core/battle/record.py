@@ -232,7 +232,7 @@ def _row(
         draw_probability=battle.origin.probability,
         draw_probability_a=battle.origin.taking_part.get(a.letter),
         draw_probability_b=battle.origin.taking_part.get(b.letter),
-        system=terms.system,
+        system=terms.system or battle.origin.told,
         temperature=terms.temperature,
         images=list(terms.images),
         **sides,

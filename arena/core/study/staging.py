@@ -29,6 +29,7 @@ def battle_of(study: Study, claim: Claim, secret: str) -> Battle:
         owner=link_of(study.name, claim.rater),
         rater=claim.rater,
         prompt_id=claim.item,
+        told=item.system,
         unranked="" if claim.kind is Kind.REAL else claim.kind.value,
         terms=Terms(images=item.images),
         secret=secret,
