@@ -51,7 +51,7 @@ GONE = ("nowhere", "missing", "forbidden")
 PEOPLE = (
     *("sequence", "id", "battle_id", "ballot_id", "supersedes", "excluded_reason", "rater"),
     *("model_a", "model_b", "winner", "conversation_a", "conversation_b", "round"),
-    *("study", "topic", "prompt_id", "language", "channel", "timestamp"),
+    *("system", "study", "topic", "prompt_id", "language", "channel", "timestamp"),
 )
 """The ledger's columns that are read here."""
 
@@ -108,11 +108,17 @@ async def cases(
             talk = row["conversation_a"], row["conversation_b"]
             if not all(said and said[-1]["role"] == "assistant" for said in talk):
                 continue
+            prompt = _prompt(row)
+            if row["system"]:
+                setting = {"role": "system", "content": row["system"]}
+                row |= {
+                    f"conversation_{side}": [setting, *row[f"conversation_{side}"]] for side in "ab"
+                }
             item = _item(row, model)
             found.setdefault(item, Case(item, row))
             told = {name: row[name] for name in ("rater", "winner", "model_a", "model_b")}
             lengths = {f"length_{s}": _length(said) for s, said in zip("ab", talk, strict=True)}
-            rows.append({"item": item, "prompt": _prompt(row), **told, **lengths})
+            rows.append({"item": item, "prompt": prompt, **told, **lengths})
     columns = ["item", "prompt", "rater", "winner", "model_a", "model_b", "length_a", "length_b"]
     return list(found.values()), pd.DataFrame(rows, columns=columns)
 

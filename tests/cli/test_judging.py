@@ -69,6 +69,27 @@ def test_a_judge_is_asked_in_both_orders_once_and_never_ranked(run: Run, judged:
     assert after["standings"] == before and after["excluded"] == {"identity": 1, "judge": 6}
 
 
+def test_a_judge_is_told_what_all_contenders_were_told(run: Run, ledger: Path) -> None:
+    asked = []
+
+    def hears(messages: Sequence[Mapping[str, Any]], _: Mapping[str, Any]) -> str:
+        asked.append(messages[-1]["content"])
+        return "[[A]]"
+
+    filled(
+        ledger,
+        [
+            battle(f"v{n}", "great", "poor", "tie", system=said)
+            for n, said in enumerate(("", "Shout."))
+        ],
+    )
+    judge = dataclasses.replace(JUDGE, text=hears)
+    with FakeOllamaThread([judge], speed=1000, warm=True) as host:
+        run("judge", "--model", "judge:1b", OLLAMA_HOST=host.url)
+    told = [text.count("Setting: Shout.\n\nPerson: Why?\n\nReply:") for text in asked]
+    assert sorted(told) == [0, 0, 2, 2]
+
+
 def test_verdicts_on_an_open_study_are_held_back_with_the_votes_on_it(
     run: Run, ledger: Path
 ) -> None:
