@@ -61,7 +61,12 @@ class StudyFrames:
         )
 
     def leaderboard(self, **choices: Any) -> pd.DataFrame:
-        """The standings of its votes; choices as of `arena.leaderboard`."""
+        """The standings of its votes; choices as of `arena.leaderboard`. Raises BadInput."""
+        if self.blind and (choices.get("style") or choices.get("order")):
+            raise BadInput(
+                f"{self.design.name} is blind while it is open, so nothing is known here that "
+                "ratings could be corrected for. Close it, or ask for it with unblind=True."
+            )
         return frames.leaderboard(votes=self.votes, **choices)
 
     def plots(self, **choices: Any) -> dict[str, Figure]:

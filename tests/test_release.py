@@ -143,6 +143,9 @@ def test_an_open_study_is_blind_for_who_runs_it_unless_they_ask(
 ) -> None:
     found = arena.study("trees", DATABASE_URL=url)
     assert found.blind and (found.status.judged, found.status.complete) == (12, 4)
+    for told in ("style", "order"):
+        with pytest.raises(BadInput, match=r"trees is blind while it is open.*unblind=True"):
+            found.leaderboard(**{told: True})
     assert set(found.votes.loc[found.votes["excluded_reason"] == "", "model_a"]) <= {
         f"contender {n}" for n in (1, 2, 3)
     }
