@@ -83,6 +83,8 @@ def test_votes_are_told_by_slice_and_held_back_while_their_battle_goes_on(tmp_pa
                 400,
                 "channel is 'fax'; it is web, api, notebook, share, import or judge.",
             )
+            twice = problem(await client.get(f"{A}/{path}?topic=law&study=pilot&topic=code"))
+            assert twice == (400, "'topic' is given twice. Give one.")
         totals = (await client.get(f"{A}/statistics")).json()
         assert (totals["battles"], totals["votes"], totals["held_back"]) == (2, 2, 2)
         assert totals["channel"] == {"api": 2}

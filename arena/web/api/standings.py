@@ -9,12 +9,13 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from arena import exchange
 from arena.core.codec import records
+from arena.core.errors import BadInput
 from arena.core.standings import board
 from arena.core.standings.bradley_terry import Ties
 from arena.exchange.values import language
@@ -104,8 +105,15 @@ class Leaderboard:
     held_back: int
 
 
+def _once(request: Request) -> None:
+    """Raises BadInput for a parameter that is given twice, of which one would be passed over."""
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise BadInput(f"{name!r:.40} is given twice. Give one.")
+
+
 def routes(referee: Referee) -> APIRouter:
-    router = APIRouter(tags=["standings"])
+    router = APIRouter(tags=["standings"], dependencies=[Depends(_once)])
     release = referee.rules.release
 
     @router.get(
