@@ -13,7 +13,7 @@ from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 from arena.core.errors import BadInput
 from arena.core.standings.votes import TEXT, require
 from arena.exchange.lmarena import FLAGS, OLDER_NAMES, OUTCOMES, metadata
-from arena.exchange.receiving import UNBLINDED, UNIQUE
+from arena.exchange.receiving import OURS, SIDES, UNBLINDED, UNIQUE
 from arena.exchange.values import EARLIEST_S, LATEST_S, PARTS_S, YEARS, language
 
 METADATA = "conv_metadata"
@@ -43,7 +43,8 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
     if {"question_id", "turn"} <= given:
         judged = _by_turn(made)
         made = made.assign(**{name: judged[name] for name in judged if name not in given})
-    for name, here in (("winner", _outcome), ("language", language)):
+    sides = () if OURS in given else ((side, _stripped) for side in SIDES)
+    for name, here in (*sides, ("winner", _outcome), ("language", language)):
         said = made[name].dropna().unique().tolist() if name in made else []
         meant = {one: here(one) for one in said}
         if any(meant[one] != one for one in said):
@@ -60,6 +61,10 @@ def ledger_rows(rows: pd.DataFrame, *, with_metadata: bool) -> pd.DataFrame:
             raise BadInput(f"{METADATA} {error}.") from None
         made[METADATA] = pd.Series(counted, index=made.index, dtype=object)
     return made
+
+
+def _stripped(said: Any) -> Any:
+    return said.strip() if isinstance(said, str) else said
 
 
 def _outcome(said: Any) -> Any:

@@ -32,6 +32,10 @@ UNBLINDED = "identity"
 UNIQUE = re.compile("[0-9a-f]{32}|[0-9a-f-]{36}")
 """What an id holds that no other place gives as well."""
 
+OURS = "schema_version"
+"""What files of an arena say. Its names are as they are; elsewhere blanks come of how it was typed."""
+SIDES = ("model_a", "model_b")
+
 NAMES = ("battle_id", "ballot_id", "evaluation_session_id", "supersedes")
 """What may be a number that others count from one too; of an id it is said with its file."""
 
@@ -206,7 +210,9 @@ class _File:
 
     def _judged(self, values: dict[str, Any], found: Mapping[str, Any]) -> None:
         """Who met, what was said, and how it was judged."""
-        for side in ("model_a", "model_b"):
+        for side in SIDES:
+            if OURS not in found:
+                values[side] = values[side].strip()
             if not values[side].strip():
                 raise Wrong(f"{side} is empty")
         if values["model_a"] == values["model_b"] and values["excluded_reason"]:

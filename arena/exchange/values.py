@@ -59,18 +59,20 @@ def true(value: Any, name: str) -> bool:
 
 
 def language(said: Any) -> Any:
-    """By ISO 639-1, also where it is named in English, as older releases do; what is no text, or
-    none, is as it was."""
+    """By ISO 639-1, also by a longer code or where it is named in English, as older releases do;
+    what is no text, or none, is as it was."""
     return _codes().get(said.strip().lower(), said) if said and isinstance(said, str) else said
 
 
 @cache
 def _codes() -> dict[str, str]:
-    """Name, in small letters → code. Not before the first file: the start does not wait for it."""
-    from babel import Locale
+    """Name or code, in small letters → code. Not before the first file: the start does not wait
+    for it."""
+    from babel.core import Locale, get_global
 
-    names = Locale("en").languages
-    return {"unknown": UNDETERMINED} | {n.lower(): c for c, n in names.items() if len(c) == 2}
+    names = {n.lower(): c for c, n in Locale("en").languages.items() if len(c) == 2}
+    longer = {n: c for n, c in get_global("language_aliases").items() if len(n) > len(c) == 2}
+    return {"unknown": UNDETERMINED, **longer, **names, **{c: c for c in names.values()}}
 
 
 def _number(value: Any, name: str) -> float:

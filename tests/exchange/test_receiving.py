@@ -19,6 +19,7 @@ from arena import exchange
 from arena.core.battle.record import VoteRow
 from arena.core.errors import BadInput
 from arena.exchange import reading, receiving
+from arena.exchange.foreign import ledger_rows
 from tests.exchange.rows import NOW, exported, filled, read, some_votes, talk
 
 MINIMAL = {"model_a": "x", "model_b": "y", "winner": "model_a"}
@@ -110,9 +111,12 @@ def test_a_published_vote_is_read_in_every_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("said", "code"),
-    [("English", "en"), ("Norwegian", "no"), ("unknown", "und"), ("pl", "pl"), ("tlh", "tlh")],
+    [
+        *[(said, "en") for said in ("English", "english ", "EN", "eng", "en")],
+        *[("Norwegian", "no"), ("unknown", "und"), ("pl", "pl"), ("ger", "de"), ("tlh", "tlh")],
+    ],
 )
-def test_a_language_that_a_release_names_in_words_is_kept_by_its_code(
+def test_a_language_is_kept_by_its_code_however_it_is_named(
     tmp_path: Path, said: str, code: str
 ) -> None:
     assert one(tmp_path, {**PUBLISHED, "language": said}).language == code
@@ -237,6 +241,14 @@ def test_nothing_that_pandas_writes_for_nothing_is_taken_for_a_value(tmp_path: P
         '{"model_a":"x","model_b":"y","winner":"tie","ttft_ms_a":NaN}'
     )
     assert read(tmp_path / "votes.jsonl")[0].ttft_ms_a is None
+
+
+def test_names_are_alike_whatever_stands_around_them(tmp_path: Path) -> None:
+    file = tmp_path / "votes.csv"
+    file.write_text(f"{HEADER}\nx ,y,tie\nx, y\u00a0,tie\n")
+    for found in (read(file), ledger_rows(pd.read_csv(file), with_metadata=False).itertuples()):
+        assert [(row.model_a, row.model_b) for row in found] == [("x", "y")] * 2
+    assert "'x' meets itself" in told(tmp_path, f"{HEADER}\nx ,x,tie\n")
 
 
 # Ids and places --------------------------------------------------------------------------------
