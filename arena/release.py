@@ -44,6 +44,7 @@ WHY = {
     "practice": "of the battle that each rater practises on",
     "attention": "of checks whether somebody reads",
     "repeat": "of prompts that a rater judged again",
+    "operator": "that were taken out by whoever ran the arena",
     "identity": "where a reply said who wrote it",
     "superseded": "that were taken back",
     "itself": "on two contenders of one name",
@@ -58,6 +59,8 @@ TEXTS = {
     "replies": ("reply",),
     "votes": ("comment", "thinking_a", "thinking_b"),
 }
+TOLD = ("content", "turns", "system", "prompt", "good", "bad", "instructions", "consent", "end")
+"""What holds texts in a message, and in a study's design."""
 DIGITS = 6
 """Of figures that are compared on another machine."""
 
@@ -79,44 +82,49 @@ def screened(found: studies.StudyFrames, regions: Sequence[str] = ()) -> list[Fo
     columns = [(table, column) for table, several in TEXTS.items() for column in several]
     if not found.design.ahead:
         columns += [("votes", side) for side in SAID]
-    return [
-        Found(table, row, column, each.kind, text[each.start : each.end])
+    cells = [
+        (table, row, column, cell)
         for table, column in columns
         for row, cell in enumerate(getattr(found, table)[column])
+    ]
+    # Its prompts are a table.
+    design = encode(replace(found.design, items=()), Study)
+    cells += [("method", 0, name, {name: said}) for name, said in design.items()]
+    return [
+        Found(table, row, column, each.kind, text[each.start : each.end])
+        for table, row, column, cell in cells
         for text in _texts(cell)
         for each in personal.findings(text, regions)
     ]
 
 
-def _texts(cell: Any) -> list[str]:
-    """Of a cell with a text, with several, or with a conversation."""
-    if isinstance(cell, list):
-        return [text for each in cell for text in _texts(each)]
-    return [cell["content"] if isinstance(cell, dict) else cell or ""]
-
-
-def _masked(cell: Any, regions: Sequence[str]) -> Any:
-    """The cell with the kind in the place of what was found in its texts."""
-    if isinstance(cell, list):
-        return [_masked(each, regions) for each in cell]
+def _texts(cell: Any, told: bool = True) -> list[str]:
+    """Of a cell with a text, with several, with a conversation or with a part of the design."""
+    if isinstance(cell, (list, tuple)):
+        return [text for each in cell for text in _texts(each, told)]
     if isinstance(cell, dict):
-        return {**cell, "content": personal.masked(cell["content"], regions)}
-    return personal.masked(cell or "", regions)
+        return [text for name, each in cell.items() for text in _texts(each, name in TOLD)]
+    return [cell or ""] if told else []
+
+
+def _masked(cell: Any, regions: Sequence[str], told: bool = True) -> Any:
+    """The cell with the kind in the place of what was found in its texts."""
+    if isinstance(cell, (list, tuple)):
+        return [_masked(each, regions, told) for each in cell]
+    if isinstance(cell, dict):
+        return {name: _masked(each, regions, name in TOLD) for name, each in cell.items()}
+    return personal.masked(cell or "", regions) if told else cell
 
 
 def _all_masked(found: studies.StudyFrames, regions: Sequence[str]) -> studies.StudyFrames:
     masked = partial(_masked, regions=regions)
-    items = (
-        replace(item, turns=tuple(masked([*item.turns])), system=masked(item.system))
-        for item in found.design.items
-    )
     tables = {
         name: getattr(found, name).assign(
             **{column: getattr(found, name)[column].map(masked) for column in columns}
         )
         for name, columns in (TEXTS | {"votes": (*TEXTS["votes"], *SAID, "system")}).items()
     }
-    return replace(found, design=replace(found.design, items=tuple(items)), **tables)
+    return replace(found, design=decode(masked(encode(found.design, Study)), Study), **tables)
 
 
 def release(

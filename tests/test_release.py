@@ -23,7 +23,7 @@ from arena.core.battle.entities import Contender, Judgement, Reply, Verdict
 from arena.core.errors import BadInput
 from arena.core.study.assignment import upcoming
 from arena.core.study.course import Course, Event
-from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study
+from arena.core.study.design import GOOD, Check, Completion, Item, Questions, Study, Texts
 from arena.core.study.file import TAKEN
 from arena.core.study.staging import battle_of, check_of
 from arena.core.study.written import Written, elsewhere, of_check
@@ -299,7 +299,15 @@ def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
     url = f"sqlite:///{tmp_path / 'arena.db'}"
     monkeypatch.setenv("DATABASE_URL", url)
     turns = ("Is ask@example.org a tree?", "And turn@example.org, or 030 901820?")
-    played(url, replace(STUDY, items=(Item("p0", turns, system="You are sys@example.org."),)))
+    design = replace(
+        STUDY,
+        items=(Item("p0", turns, system="You are sys@example.org."),),
+        contenders=(*STUDY.contenders[:2], Contender("cedar", "cedar", "Be own@example.org.")),
+        practice=Check("Who is prompt@example.org?", "A good@example.org.", "Bad."),
+        attention=(Check("Which is green?", "Grass.", "bad@example.org"),),
+        texts=Texts("Ask how@example.org.", "I am yes@example.org.", "Write to end@example.org."),
+    )
+    played(url, design)
     close(url)
     folder = tmp_path / "release"
     assert main(["export", "--format", "dpo", "--study", "trees"]) == 0
@@ -310,16 +318,23 @@ def test_whatever_a_prompt_says_and_what_was_thought_is_screened_and_masked(
     told = capsys.readouterr().err
     for where in ("prompt: email ask", "turns: email turn", "system: email sys", "thinking_a: "):
         assert where in told
+    for where in ("prompt", "good", "bad", "own", "how", "yes", "end"):
+        assert f"email {where}@example.org" in told
     assert "phone" not in told
     german = ["study", "release", "trees", str(folder), "--region", "de"]
+    assert main(["exclude", "--rater", "r0", "--because", "a trial"]) == 0
     assert main(german) == 1
     assert "turns: phone 030 901820" in capsys.readouterr().err
     assert main([*german, "--personal", "mask"]) == 0
-    assert "as they are written in DE:" in (folder / "README.md").read_text()
-    texts = (folder / name for name in ("method.json", "prompts.jsonl", "replies.jsonl"))
+    card = (folder / "README.md").read_text()
+    assert "as they are written in DE:" in card
+    assert "- `operator`: 1 that were taken out by whoever ran the arena" in card
+    names = ("method.json", "prompts.jsonl", "replies.jsonl", "README.md")
+    texts = (folder / name for name in names)
     everything = "".join(file.read_text() for file in texts)
     everything += pd.read_parquet(folder / "votes.parquet").to_csv()
     assert "@example" not in everything and "And [email], or [phone]?" in everything
+    assert main(["study", "rebuild", str(folder)]) == 0
 
 
 def test_what_is_no_release_and_what_is_no_study_is_said(url: str, tmp_path: Path) -> None:
