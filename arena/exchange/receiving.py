@@ -187,8 +187,10 @@ class _File:
             self._asked(values, found)
         values["study"] = study = self.study or values["study"] or self.path.stem
         values |= {name: _within(study, values[name]) for name in NAMES}
-        id = _within(self._digested(""), values["id"]) or self._digested(line)
-        values["id"] = _within(study, values["id"]) or id
+        id = brought = values["id"]
+        if not UNIQUE.search(id):
+            id = f"{self._digested('')}/{id}" if id else self._digested(line)
+        values["id"] = _within(study, brought) or id
         values["ballot_id"] = values["ballot_id"] or values["id"]
         session, order = values["evaluation_session_id"], values["evaluation_order"]
         values["battle_id"] = values["battle_id"] or session or values["id"]
