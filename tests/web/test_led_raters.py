@@ -101,7 +101,7 @@ def begun(page: Any, app: App, study: str, rater: str) -> list[str]:
     return followed
 
 
-@pytest.mark.parametrize("study", ["plain", "asked"])
+@pytest.mark.parametrize("study", ["plain", pytest.param("asked", marks=pytest.mark.slow)])
 def test_each_battle_of_a_study_shows_its_own_replies_alone(
     page: Any, app: App, study: str
 ) -> None:
@@ -121,6 +121,7 @@ def test_each_battle_of_a_study_shows_its_own_replies_alone(
             page.click("#study-next")
 
 
+@pytest.mark.slow
 def test_a_study_of_as_many_contenders_as_there_are_letters_is_judged_to_its_end(
     page: Any, app: App
 ) -> None:
@@ -161,6 +162,7 @@ def is_away(page: Any) -> None:
     assert not page.is_visible("#prompt") and not page.is_visible("#study-break")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [*REFUSALS, "gone"])
 def test_a_rater_who_comes_while_the_arena_is_away_is_led_when_it_is_back(
     page: Any, app: App, how: str
@@ -175,6 +177,7 @@ def test_a_rater_who_comes_while_the_arena_is_away_is_led_when_it_is_back(
     page.wait_for_selector(BETTER)
 
 
+@pytest.mark.slow
 def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
     page.goto(app.url)
     page.wait_for_selector("#prompt:visible")
@@ -205,6 +208,7 @@ def test_a_sign_in_that_has_ended_is_told_as_that(page: Any, app: App) -> None:
     assert page.input_value("#study-questions textarea") == "Shorter."
 
 
+@pytest.mark.slow
 def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App) -> None:
     followed = begun(page, app, "plain", "midway")
     refused(page, "busy")
@@ -219,6 +223,7 @@ def test_a_rater_on_the_way_is_led_on_when_the_arena_is_back(page: Any, app: App
     shows_its_own_replies(page, app, followed[-1])
 
 
+@pytest.mark.slow
 def test_an_agreement_that_is_refused_is_told_and_can_be_given_again(page: Any, app: App) -> None:
     page.goto(f"{app.url}/?study=plain&rater=refused")
     page.wait_for_selector("#study-go:visible")
@@ -232,10 +237,12 @@ def test_an_agreement_that_is_refused_is_told_and_can_be_given_again(page: Any, 
     page.wait_for_selector(BETTER)
 
 
+@pytest.mark.slow
 def test_a_rater_takes_part_whatever_the_link_brings_besides(page: Any, app: App) -> None:
     begun(page, app, "plain", f"panel&STUDY_ID=s&token={'t' * 3000}")
 
 
+@pytest.mark.slow
 def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
     page: Any, app: App
 ) -> None:
@@ -249,6 +256,7 @@ def test_a_study_that_is_but_a_name_is_played_as_any_battle_after_an_outage_too(
     assert page.input_value("#prompt textarea") == "Why?"
 
 
+@pytest.mark.slow
 def test_a_link_whose_rater_can_be_none_says_so_and_leads_nobody_elsewhere(
     page: Any, app: App
 ) -> None:
@@ -263,23 +271,25 @@ def test_a_link_whose_rater_can_be_none_says_so_and_leads_nobody_elsewhere(
     page.wait_for_selector(BETTER)
 
 
-@pytest.mark.parametrize("how", [*REFUSALS, "gone"])
-def test_what_was_said_of_a_battle_is_kept_until_the_server_has_it(
-    page: Any, app: App, how: str
-) -> None:
-    begun(page, app, "asked", f"says-{how}")
+@pytest.mark.slow
+def test_what_was_said_of_a_battle_is_kept_until_the_server_has_it(page: Any, app: App) -> None:
+    """However often it is refused, and by whom."""
+    begun(page, app, "asked", "says")
     page.locator(BETTER).first.click()
     page.wait_for_selector("#study-after:visible")
     page.click("#study-questions [data-name=reasons] >> nth=0")
     page.click("#study-questions [data-name='grade A'][data-value='2']")
     page.fill("#study-questions textarea", "Shorter.")
-    refused(page, how)
-    page.click("#study-next")
-    page.wait_for_selector("#study-unsent:visible")
-    assert "not been kept" in page.inner_text("#study-unsent")
-    assert page.locator("#study-questions [aria-pressed=true]").count() == 2
-    assert page.input_value("#study-questions textarea") == "Shorter."
-    page.unroute(STUDIES)
+    for how in (*REFUSALS, "gone"):
+        refused(page, how)
+        page.evaluate("document.querySelector('#study-unsent').replaceChildren()")
+        with page.expect_request("**/remarks"):
+            page.click("#study-next")
+        page.wait_for_selector("#study-unsent:visible")
+        assert "not been kept" in page.inner_text("#study-unsent"), how
+        assert page.locator("#study-questions [aria-pressed=true]").count() == 2, how
+        assert page.input_value("#study-questions textarea") == "Shorter.", how
+        page.unroute(STUDIES)
     with page.expect_response("**/remarks") as answer:
         page.click("#study-next")
     assert answer.value.ok
@@ -290,6 +300,7 @@ def test_what_was_said_of_a_battle_is_kept_until_the_server_has_it(
     assert not page.is_visible("#study-unsent")
 
 
+@pytest.mark.slow
 def test_what_was_said_of_a_battle_is_sent_once_however_often_it_is_pressed(
     page: Any, app: App
 ) -> None:
@@ -308,6 +319,7 @@ def test_what_was_said_of_a_battle_is_sent_once_however_often_it_is_pressed(
     assert len(held) == 1 and len(followed) == 2
 
 
+@pytest.mark.slow
 def test_what_is_asked_of_a_battle_is_asked_until_it_was_answered(page: Any, app: App) -> None:
     """Through a break and reloads, which leave what was typed and chosen, and the last battle of
     all; whoever says nothing is not asked again."""
