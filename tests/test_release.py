@@ -255,6 +255,7 @@ def test_a_release_opens_no_battle_that_the_arena_still_keeps(url: str, tmp_path
         assert pd.factorize(votes[name])[0].tolist() == pd.factorize(before[name])[0].tolist()
 
 
+@pytest.mark.slow
 def test_another_machine_makes_every_table_anew_to_the_last_digit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,7 +281,7 @@ def test_another_machine_makes_every_table_anew_to_the_last_digit(
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.untraced
+@pytest.mark.slow
 def test_the_library_of_croissant_reads_a_release(url: str, tmp_path: Path) -> None:
     close(url)
     assert main(["study", "release", "trees", str(tmp_path / "out"), "--personal", "mask"]) == 0

@@ -122,6 +122,7 @@ async def until_async(
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_keep_alive_of_nothing_unloads_after_the_reply(engine: Engine) -> None:
     async def play(client: ollama.AsyncClient) -> None:
         reply = await client.chat(MODEL, SUM, options={"num_predict": 2}, keep_alive=0)
@@ -180,6 +181,7 @@ def test_greedy_chat_answers_sensibly_and_stops_by_itself(engine: Engine) -> Non
     assert reply.done_reason == "stop"
 
 
+@pytest.mark.slow
 def test_stop_words_end_the_reply_and_are_not_in_it(engine: Engine) -> None:
     counting = [{"role": "user", "content": "Count: one, two, three, four, five."}]
     options = {"temperature": 0, "num_predict": 60}
@@ -202,6 +204,7 @@ def test_format_json_gives_json(engine: Engine) -> None:
     assert isinstance(json.loads(reply.message.content)["sum"], int)
 
 
+@pytest.mark.slow
 def test_reply_without_a_limit_is_capped(engine_weights: LocalModel) -> None:
     engine = Engine([engine_weights], limits={"max_tokens": 12})
 
@@ -383,6 +386,7 @@ async def go_on(streams: list[Any]) -> None:
             assert not (await asyncio.wait_for(anext(stream), 60)).done
 
 
+@pytest.mark.slow
 def test_three_write_at_once_and_the_fourth_waits_for_a_slot(engine: Engine) -> None:
     async def play(client: ollama.AsyncClient) -> None:
         async with writing(client, 3) as streams:
@@ -395,6 +399,7 @@ def test_three_write_at_once_and_the_fourth_waits_for_a_slot(engine: Engine) -> 
     talk(engine, play)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streamed", [True, False])
 def test_who_leaves_gives_the_slot_to_the_next(engine: Engine, streamed: bool) -> None:
     async def leaver(client: ollama.AsyncClient) -> None:

@@ -358,6 +358,7 @@ def in_encoding(postgresql: Postgresql, encoding: str) -> str:
     return postgresql.url("public").replace(f"/{DATABASE}", f"/{name}")
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_keep_every_text_is_refused_before_the_first_vote(
     postgresql: Postgresql,
 ) -> None:

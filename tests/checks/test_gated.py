@@ -59,7 +59,7 @@ async def played(visitor: Visitor) -> int:
     return player.timing.rows
 
 
-@pytest.mark.parametrize("gate", [PASSWORD, HEADER, OPENID])
+@pytest.mark.parametrize("gate", [PASSWORD, pytest.param(HEADER, marks=pytest.mark.slow), OPENID])
 def test_whoever_can_read_the_ledger_plays_behind_any_gate(
     tmp_path: Path, gate: dict[str, str]
 ) -> None:

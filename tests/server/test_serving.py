@@ -66,7 +66,7 @@ def test_whoever_lets_others_reach_the_page_is_told_what_it_lacks() -> None:
         ("ARENA_PACE", "fast", MISCONFIGURED, PROGRAM),
         # What is not there now may be once a disk is.
         ("DATABASE_URL", "sqlite:////proc/x/arena.db", 1, ()),
-        ("ARENA_ROSTER", "/proc/x/roster.toml", 1, PROGRAM),
+        pytest.param("ARENA_ROSTER", "/proc/x/roster.toml", 1, PROGRAM, marks=pytest.mark.slow),
     ],
 )
 def test_a_start_that_only_another_setting_mends_is_one_line_and_an_exit_code_of_its_own(

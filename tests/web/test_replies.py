@@ -299,6 +299,7 @@ SCRAPS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 def test_any_text_ends_the_same_however_it_was_cut(page: Any) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(SCRAPS, min_size=1, max_size=40))

@@ -229,9 +229,9 @@ ALIKE, APART = (20, 24, 28), (10, 45, 80)
 @pytest.mark.parametrize(
     ("kinds", "speeds"),
     [
-        *(([kind], ALIKE) for kind in KINDS),
         (KINDS, APART),
-        (KINDS, (15, 30)),
+        *(pytest.param([kind], ALIKE, marks=pytest.mark.slow) for kind in KINDS),
+        pytest.param(KINDS, (15, 30), marks=pytest.mark.slow),
         pytest.param(KINDS, (20, 25, 30, 35, 40, 50, 60, 70), marks=pytest.mark.slow),
     ],
 )
@@ -247,6 +247,7 @@ def by_chance(hits: Sequence[int], speeds: Sequence[float]) -> float:
     return float(binom.ppf(1 - 0.01 / len(hits), BATTLES // 2, 1 / len(speeds)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kinds", "speeds"), [(["steady"], ALIKE), (KINDS, APART)])
 def test_nor_where_the_arena_is_so_busy_that_it_looks_rarely(
     kinds: Sequence[str], speeds: Sequence[float]
@@ -256,7 +257,7 @@ def test_nor_where_the_arena_is_so_busy_that_it_looks_rarely(
 
 
 @pytest.mark.parametrize("look", [lambda writing: writing, Busy])
-@pytest.mark.parametrize("speeds", [ALIKE, APART])
+@pytest.mark.parametrize("speeds", [pytest.param(ALIKE, marks=pytest.mark.slow), APART])
 def test_the_same_attackers_succeed_on_the_former_pace(
     speeds: Sequence[float], look: Callable[[Writing], Writing | Busy]
 ) -> None:
@@ -264,6 +265,7 @@ def test_the_same_attackers_succeed_on_the_former_pace(
     assert max(hits) > 0.8 * BATTLES / 2
 
 
+@pytest.mark.slow
 def test_shorter_and_longer_replies_of_like_speed_tell_nothing_either() -> None:
     hits = battles(KINDS, ALIKE, Pace, spread=6)
     assert max(hits) <= by_chance(hits, ALIKE)

@@ -35,7 +35,9 @@ def fewest(votes: pd.DataFrame, upper: str, lower: str) -> int:
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))]
+)
 def test_no_smaller_removal_turns_neighbours_round(seed: int) -> None:
     votes = chance_votes(14, 3, 4, seed=seed)
     for row in found(votes).dropna(subset="votes").itertuples():
