@@ -176,8 +176,13 @@ if __name__ == "__main__":
     quiet_libraries()
     import arena.compose
     import arena.frames
-    import arena.server.application  # noqa: F401
+    import arena.server.application
+    import arena.server.serving  # noqa: F401
+    from arena.adapters import language
     from arena.cli import main
+
+    # Each arena loads it once it is up, which takes as long as all else that it does by then.
+    language.load()
 
     def run(words: Sequence[str]) -> int:
         if words[:1] == ["-m"]:
