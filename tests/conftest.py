@@ -110,6 +110,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """pytest-cov reads its options twice in a worker of xdist, as if it were the one that shares
+    out too, and follows twice what is run. What is followed for nobody would go on where nothing is
+    to be followed, and takes hard work three times as long."""
+    following = session.config.pluginmanager.getplugin("_cov")
+    if following and following.cov_controller and hasattr(session.config, "workerinput"):
+        following.cov_controller.pause()
+
+
 def pytest_collectstart() -> None:
     """As where the arena starts, there is no garbage among what is imported."""
     gc.disable()
