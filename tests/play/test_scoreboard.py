@@ -283,8 +283,11 @@ def test_slices_and_methods_are_answered_from_the_same_votes(tmp_path: Path) -> 
     played(tmp_path, scene)
 
 
-def test_few_answers_are_kept_whatever_is_asked_those_that_were_asked_last(tmp_path: Path) -> None:
+def test_few_answers_are_kept_whatever_is_asked_those_that_were_asked_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Anybody may ask for the votes of raters who never were, as long as nobody votes."""
+    monkeypatch.setattr(scoreboard, "ANSWERS", 8)
 
     async def scene(at: Scene) -> None:
         for winner in OUTCOMES:
