@@ -180,6 +180,7 @@ def brute_force(theta: np.ndarray, judged: Sequence[int], size: int) -> dict[fro
 
 
 @pytest.mark.untraced
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [2, 3])
 def test_sets_are_drawn_as_often_as_their_probability_says(
     size: int, monkeypatch: pytest.MonkeyPatch
