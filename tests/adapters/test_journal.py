@@ -205,6 +205,7 @@ def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_
     assert [battle.id for _, battle in found] == ["goes on", "before", "after", "last"]
 
 
+@pytest.mark.slow
 def test_while_there_is_no_room_for_calm_battles_others_go_on_and_none_is_lost(
     tmp_path: Path,
 ) -> None:

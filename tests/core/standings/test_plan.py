@@ -127,9 +127,11 @@ def test_what_a_study_showed_takes_the_place_of_what_was_assumed() -> None:
     "assumed",
     [
         Assumed(gap=60),
-        Assumed(gap=150, ties=0.4, contenders=2),
+        pytest.param(Assumed(gap=150, ties=0.4, contenders=2), marks=pytest.mark.slow),
         Assumed(gap=60, **ELIMINATION),
-        Assumed(gap=100, ties=0.4, contenders=4, **ELIMINATION),
+        pytest.param(
+            Assumed(gap=100, ties=0.4, contenders=4, **ELIMINATION), marks=pytest.mark.slow
+        ),
         Assumed(gap=60, **KNOCKOUT),
     ],
 )
