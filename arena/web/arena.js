@@ -204,6 +204,7 @@ function draw() {
     paintState(el, state, names);
     say(el, headline(state), state.phase === "void" ? "notice" : "");
     document.documentElement.dataset.kept = Boolean(battle.kept);
+    offerShare(el, battle);
     fit(el);
   });
   if (state.phase === "void" && !battle.kept && !led) keepWhole();
@@ -383,8 +384,8 @@ function opened(what) {
 
 function again() {
   if (!battle) return;
-  const { prompts: [prompt], format, panes, system = "", temperature = null } = battle.state;
-  const what = { prompt, format, size: panes.length, system, temperature, images: [] };
+  const { prompts: [prompt], format, panes, to_come: toCome, system = "", temperature = null } = battle.state;
+  const what = { prompt, format, size: panes.length + toCome, system, temperature, images: [] };
   if (battle.kept) opened(what);
   else ask(() => trigger("again"), { battle: battle.id }, (answer) => entered(answer, what));
 }
@@ -600,7 +601,7 @@ function listen() {
   });
   el.mineSearch.addEventListener("input", () => paintMine(el, visit));
   el.mineClear.addEventListener("click", () => { mine.keep([]); paintMine(el, visit); });
-  listenToShare(el, ask, () => battle?.id);
+  listenToShare(el, ask, () => battle);
   listenToStudy();
   addEventListener("resize", () => {
     if (battle?.state) fit(el);

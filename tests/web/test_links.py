@@ -56,6 +56,12 @@ def played(page: Any, prompt: str) -> str:
     return battle(page)
 
 
+def forget(page: Any, battle: str) -> None:
+    """As after a day without a move: the server no longer has it, but for its link."""
+    of = re.compile(f"/battles/{battle}(/events)?$")
+    page.route(of, lambda route: route.fulfill(status=404, body="{}"))
+
+
 def got(url: str, method: str = "GET") -> tuple[int, str, str]:
     """As somebody who never was here: status, kind and text."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -106,13 +112,19 @@ def test_what_was_played_is_shared_without_its_prompt_found_again_and_can_be_rem
     page.click("#mine-list a")
     page.wait_for_selector(".unmasked h2")
     assert battle(page) == here
-    gone = f"{app.url}/api/arena/battles/{here}"
-    page.route(f"{gone}**", lambda route: route.fulfill(status=404, body="{}"))
+    forget(page, here)
     page.goto(f"{app.url}/?battle={here}")
     page.wait_for_selector("#panes strong")
     assert any(name in page.inner_text("#pane-a") for name in MODELS), "as this browser kept it"
     assert "It costs $5" in page.inner_text("#panes")
-    assert not page.locator("#share").is_visible()
+    page.click("#share")
+    link = page.input_value("#share-link")
+    assert got(link)[0] == 200 and not page.is_visible("#share-make")
+    page.click("#share-withdraw")
+    page.wait_for_selector("#share-withdraw", state="hidden")
+    assert got(link)[0] == 404
+    page.click("#share-close")
+    assert not page.is_visible("#share"), "there is nothing left to share"
     page.unroute_all()
     page.reload()
     page.wait_for_selector(".unmasked h2")
@@ -268,6 +280,12 @@ PLAIN = """() => {
   document.addEventListener("copy", () => { globalThis.taken = document.activeElement.value; });
 }"""
 """As at an address without https: the clipboard takes only what is selected."""
+SHARED = """(link) => {
+  const all = JSON.parse(localStorage["arena-battles"]);
+  all[0].shared = link;
+  localStorage["arena-battles"] = JSON.stringify(all);
+}"""
+"""This browser takes the latest battle to be shared by this link."""
 
 
 def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
@@ -332,16 +350,32 @@ def test_a_finished_battle_is_shared_read_by_anybody_and_withdrawn(
     assert got(picture)[:2] == (200, "image/png")
 
     assert got(api, "DELETE")[0] == 403, "only whoever played withdraws it"
+    page.click("#share-close")
+    page.evaluate(SHARED, True)
+    page.click("#share")
+    assert page.input_value("#share-link") == page_of, "as those of earlier arenas"
     page.click("#share-withdraw")
     page.wait_for_selector("#share-make:visible")
     assert [got(at)[0] for at in (link, picture, api)] == [404, 404, 404]
     page.click("#share-close")
-    page.evaluate(
-        "const all = JSON.parse(localStorage['arena-battles']);"
-        "all[0].shared = true; localStorage['arena-battles'] = JSON.stringify(all)"
-    )
+    page.evaluate(SHARED, link.rpartition("/")[2])
     page.click("#share")
-    assert page.input_value("#share-link") == page_of, "as those of earlier arenas"
+    page.wait_for_selector("#share-made", state="hidden")
+    assert page.is_visible("#share-make"), "it was withdrawn elsewhere"
+
+
+def test_the_same_prompt_of_a_battle_that_only_this_browser_has_is_for_as_many(
+    page: Any, app: App
+) -> None:
+    ask(page, "Who is still to come?", "knockout")
+    page.click("#stop")
+    page.wait_for_selector("html[data-arena=void]", state="attached")
+    forget(page, battle(page))
+    page.reload()
+    page.wait_for_selector("html[data-kept=true]", state="attached")
+    page.click("#same-prompt")
+    page.wait_for_selector(VOTE_OUT)
+    assert app.get(f"api/arena/battles/{battle(page)}")["to_come"] == 1
 
 
 def test_a_battle_of_a_study_is_not_shared(page: Any, app: App) -> None:
