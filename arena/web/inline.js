@@ -36,9 +36,12 @@ function anchor(href, ...children) {
   return make("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
 }
 
+// Signs that end a sentence or a part of one, in scripts that put no space behind an address.
+const SENTENCE = /[。，、；：？！）」』》】،؛؟]/;
+
 // The web address that begins here, without the signs of the sentence that it stands in; else empty.
 function addressAt(text, start) {
-  let url = look(ADDRESS, text, start)?.[0] ?? "";
+  let [url] = (look(ADDRESS, text, start)?.[0] ?? "").split(SENTENCE);
   while (/[?!.,:;')_~]$/.test(url) && !(url.endsWith(")") && url.includes("("))) url = url.slice(0, -1);
   return /\/\/./.test(url) ? url : "";
 }

@@ -6,6 +6,7 @@ It does not know who shared it.
 
 import asyncio
 import io
+import re
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,6 +19,8 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.emphasis import tokenize as emphasis
 from markupsafe import Markup
 from PIL import Image, ImageDraw, ImageFont
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -35,7 +38,17 @@ FONT = Path(gr.__file__).parent / (
     "templates/frontend/static/fonts/SourceSansPro/SourceSansPro-Regular.woff2"
 )
 STYLE = Markup(Path(__file__).with_suffix(".css").read_text("utf-8"))  # noqa: S704 -- ours
-MARKDOWN = MarkdownIt("js-default", {"html": False, "maxNesting": 20}).disable("image")
+MARKDOWN = MarkdownIt("js-default", {"html": False, "maxNesting": 20, "breaks": True})
+# Between single dollars only what is written as no price is.
+MATHS = re.compile(
+    r"\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$.{1,1000}?\$\$"
+    r"|\\begin\{(\w+\*?)\}.{1,1000}?\\end\{\1\}"
+    r"|(?<![\w$\\])\$(?=[^$\n]{0,500}[\\^_]|[a-zA-Z(|](?![^$\n]{0,500}[a-zA-Z]{3}))"
+    r"(?![\s$])(?:\\[^\n]|[^\\$\n]){1,500}(?<!\s)\$(?![\w$])",
+    re.DOTALL,
+)
+SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""A letter of a script that puts no spaces between words."""
 
 
 def install(app: FastAPI, referee: Referee) -> None:
@@ -167,4 +180,28 @@ def _apart(self: RendererHTML, tokens: Any, index: int, options: Any, env: Any) 
     return self.renderToken(tokens, index, options, env)
 
 
-MARKDOWN.add_render_rule("link_open", _apart)
+def _maths(state: StateInline, silent: bool) -> bool:
+    """A formula stands as it was written, as no script draws it."""
+    found = MATHS.match(state.src, state.pos, state.posMax)
+    if found and not silent:
+        token = state.push("code_inline", "code", 0)
+        token.content = found[0]
+        token.attrSet("class", "maths")
+    state.pos = found.end() if found else state.pos
+    return bool(found)
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """As in CommonMark, and between letters of scripts without spaces, as the page has it."""
+    start, known = state.pos, len(state.delimiters)
+    found = emphasis(state, silent)
+    before, after = state.src[max(start - 1, 0) : start], state.src[state.pos : state.pos + 1]
+    for mark in state.delimiters[known:]:
+        mark.open |= bool(SPACELESS.match(before) and after.strip())
+        mark.close |= bool(SPACELESS.match(after) and before.strip())
+    return found
+
+
+MARKDOWN.disable("image").add_render_rule("link_open", _apart)
+MARKDOWN.inline.ruler.before("escape", "maths", _maths)
+MARKDOWN.inline.ruler.at("emphasis", _emphasis)

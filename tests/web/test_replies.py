@@ -192,6 +192,23 @@ def test_blocks_become_what_they_are(page: Any) -> None:
     assert links == ["https://example.org/a_(b)", "https://example.org/c_d"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "详见{}。然后继续。",
+        "访问 {}，然后",
+        "（见{}）后面",
+        "「{}」です",
+        "راجع {}، ثم",
+        "هل زرت {}؟",
+    ],
+)
+def test_an_address_ends_where_its_sentence_does_without_a_space(page: Any, text: str) -> None:
+    show(page, text.format("https://example.org/b"))
+    links = page.eval_on_selector_all(".answer a", "all => all.map(a => a.href)")
+    assert links == ["https://example.org/b"]
+
+
 def test_tasks_are_boxes_that_are_ticked_or_not(page: Any) -> None:
     boxes = show(page, "- [ ] open\n- [x] done").locator("input[type=checkbox]:disabled")
     assert [box.is_checked() for box in boxes.all()] == [False, True]

@@ -1,4 +1,5 @@
-"""The picture that previews of a shared battle show: what can be written in it, and what cannot."""
+"""The page of a shared battle, as models wrote it; and the picture that previews of it show: what can
+be written in it, and what cannot."""
 
 from __future__ import annotations
 
@@ -10,14 +11,56 @@ from PIL import Image
 
 from arena.core.battle.sharing import Shared
 from arena.core.battle.view import Reveal, RevealedSeat
-from arena.web.shared import PAPER, SIZE, painted
+from arena.web.shared import PAPER, SIZE, draw, painted
+from arena.web.words import ENGLISH
+
+
+def told(prompt: str = "", name: str = "phi3:mini", reply: str = "") -> Shared:
+    seat = RevealedSeat("A", name, name, 1, True, 0, False, None, None, None, False)
+    reveal = Reveal("", "", (seat,), 1, True)
+    return Shared("2026-03-01", "elimination", (prompt,), {"A": (reply,)}, (), reveal)
 
 
 def picture(prompt: str = "", name: str = "phi3:mini") -> Image.Image:
-    seat = RevealedSeat("A", name, name, 1, True, 0, False, None, None, None, False)
-    reveal = Reveal("", "", (seat,), 1, True)
-    told = Shared("2026-03-01", "elimination", (prompt,), {}, (), reveal)
-    return Image.open(io.BytesIO(painted(told)))
+    return Image.open(io.BytesIO(painted(told(prompt, name))))
+
+
+def written(reply: str) -> str:
+    page = draw(told(reply=reply), ENGLISH, "http://localhost/b/x")
+    return page.partition('<div class="reply" dir="auto">')[2].partition("</div>")[0].strip()
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\(x_{1,2} = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)",
+        "\\[\nE = mc^2 \\\\\na_1 * b_1 * c_1\n\\]",
+        "$$c * d * e$$",
+        "\\begin{align}\na *b* \\\\\nc\n\\end{align}",
+        "$a_i + b_i$",
+        "$2^n$",
+        "$c*d$",
+        r"$\{x\}$",
+    ],
+)
+def test_a_formula_stands_as_it_was_written(formula: str) -> None:
+    shown = f'<code class="maths">{formula}</code>'
+    assert written(f"So {formula} and {formula}.") == f"<p>So {shown} and {shown}.</p>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It is $5 or $6.", "I have $20 and 30$ left.", "a $HOME or $PATH.", "$ 5 and 6 $", "$$"],
+)
+def test_prices_and_variables_are_no_formulas(text: str) -> None:
+    assert written(text) == f"<p>{text}</p>"
+
+
+def test_verse_keeps_its_lines_and_bold_ends_before_a_letter_of_a_script_without_spaces() -> None:
+    assert written("Roses are red,\nviolets blue.") == "<p>Roses are red,<br>\nviolets blue.</p>"
+    bold = "<strong>重点：</strong>"
+    assert written("这是**重点：**后面，**重点：**") == f"<p>这是{bold}后面，{bold}</p>"
+    assert written("a_b_c, 2 * 3 * 4, **A**b") == "<p>a_b_c, 2 * 3 * 4, <strong>A</strong>b</p>"
 
 
 @pytest.mark.parametrize("letters", ["äöüÄßéñçø¿", "Яжщъ", "ωφΣ", "–“”’→×"])
