@@ -6,6 +6,7 @@ It does not know how votes are kept, nor how callers are told apart.
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from arena.core.battle import record, rules
 from arena.core.battle.entities import Battle, Judgement, Phase, Round, Verdict
@@ -29,9 +30,23 @@ def settled(battle: Battle, round: int, ballot: str) -> Round | None:
     for played in battle.rounds:
         if played.ballot == ballot or (not ballot and played.number == round):
             return played
+    _valid(battle, ballot)
+    return None
+
+
+def asked(battle: Battle, prompt: str, ballot: str) -> bool:
+    """Whether this was the follow-up just asked, where that ballot was the open round's. Raises
+    StaleVote for a ballot that is no longer."""
+    before = replace(battle, prompts=battle.prompts[:-1], phase=Phase.VOTING)
+    if (prompt, ballot) == (battle.prompts[-1], rules.ballot(before)):
+        return True
+    _valid(battle, ballot)
+    return False
+
+
+def _valid(battle: Battle, ballot: str) -> None:
     if ballot and not rules.is_ballot(battle, ballot):
         raise StaleVote("This ballot is no longer valid: the battle has moved on.")
-    return None
 
 
 def own(battle: Battle, caller: Caller, ballot: str = "") -> None:

@@ -119,8 +119,8 @@ class Referee:
             await self._admission.admit(caller, len(terms.images or images))
             terms = replace(terms, images=terms.images or await self.images.taken(images))
             place = caller.place if caller.begun else ""
-            origin = Origin(*what, asked=asked, key=key, alias=alias, terms=terms)
-            origin = replace(origin, owner=caller.rater, place=place)
+            origin = Origin(*what, asked=asked, key=key, alias=alias, size=size or 0)
+            origin = replace(origin, owner=caller.rater, place=place, terms=terms)
             battle = await self._admission.battle(battle_id, format, prompt, size, origin)
             await self._battles.save(battle)
             # Whoever lost patience with this opening may have the key now.
@@ -142,7 +142,7 @@ class Referee:
         return await self.open(
             old.prompts[0],
             old.format,
-            size=len(old.seats),
+            size=old.origin.size or None,
             topic=old.origin.topic,
             study=old.origin.study,
             session=old.origin.session,
@@ -150,12 +150,17 @@ class Referee:
             caller=caller,
         )
 
-    async def follow_up(self, battle_id: str, prompt: str, *, caller: Caller = Caller()) -> State:
-        """Another prompt to everyone in play, before the next vote."""
+    async def follow_up(
+        self, battle_id: str, prompt: str, *, ballot: str = "", caller: Caller = Caller()
+    ) -> State:
+        """Another prompt to everyone in play, before the next vote. ballot: that of `State.ballot`, with
+        which the same call again changes nothing, and one on an earlier state raises StaleVote."""
         prompt = self._admission.prompt(prompt)
 
         async def move(battle: Battle) -> State:
             ballots.own(battle, caller)
+            if ballots.asked(battle, prompt, ballot):
+                return view.state(battle)
             return await self._moved(rules.follow_up(battle, prompt))
 
         return await self._exclusively(battle_id, move)

@@ -125,7 +125,10 @@ function receive(event) {
   // Two replicas may tell of one battle; an older word that comes late is no news.
   if (state && state.version >= (before?.version ?? 0)) battle.state = state;
   if (!battle.state) return;
-  const { phase } = battle.state;
+  const { phase, prompts } = battle.state;
+  // That it was asked is known, even where the answer to that is lost.
+  const turns = before?.prompts.length ?? 1;
+  if (turns < prompts.length && prompts.at(-1) === el.followUp.value.trim()) write(el.followUp, "");
   if (OVER.includes(phase)) source.close();
   announce(before, battle.state);
   repaint();
@@ -191,8 +194,7 @@ function announce(before, state) {
   const was = new Map(before?.panes.map((pane) => [pane.seat, pane.state]));
   const news = state.panes.filter((pane) => was.get(pane.seat) !== pane.state);
   const told = news.filter(({ state: word }) => ["complete", "eliminated"].includes(word))
-    .map(({ seat, state: word }) =>
-      `${tell("arena.model", { letter: seat })}: ${tell(`arena.state.${word}`)}`);
+    .map((pane) => `${tell("arena.model", { letter: pane.seat })}: ${standing(pane)}`);
   if (before && told.length) el.told.textContent = told.join(". ");
 }
 
@@ -202,7 +204,8 @@ function draw() {
   battle.drawn = `${state.phase} ${state.round}`;
   change(el, moves, () => {
     paintState(el, state, names);
-    say(el, headline(state), state.phase === "void" ? "notice" : "");
+    const full = state.phase === "voting" && !state.follow_up && !led && tell("arena.turns_over");
+    say(el, [headline(state), full].filter(Boolean).join(" "), state.phase === "void" ? "notice" : "");
     document.documentElement.dataset.kept = Boolean(battle.kept);
     offerShare(el, battle);
     fit(el);
@@ -450,12 +453,8 @@ function leaveBattle() {
 }
 
 function followUp() {
-  const { id } = battle;
-  const done = movedOn();
-  ask(() => trigger("follow"), { battle: id, prompt: el.followUp.value }, (answer) => {
-    if (!answer.error && id === battle?.id) write(el.followUp, "");
-    done(answer);
-  });
+  const { id, state: { ballot } } = battle;
+  ask(() => trigger("follow"), { battle: id, ballot, prompt: el.followUp.value }, movedOn());
 }
 
 // What to do with the answer to a move that leaves the present version of the battle behind.

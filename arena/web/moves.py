@@ -182,8 +182,11 @@ class Moves:
 
     @_move
     async def follow_up(self, ask: Ask) -> None:
-        """battle, prompt."""
-        await self._referee.follow_up(ask.battle, ask.text("prompt"), caller=ask.caller)
+        """battle, ballot, prompt."""
+        ballot = ask.text("ballot", longest=64)
+        await self._referee.follow_up(
+            ask.battle, ask.text("prompt"), ballot=ballot, caller=ask.caller
+        )
 
     async def _begun(self, caller: Caller) -> Answer:
         """A session that just began, for a page whose browser keeps no cookie of ours, as in a

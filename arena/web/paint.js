@@ -96,6 +96,8 @@ function say(el, text, kind = "") {
   if (kind && document.documentElement.dataset.arena === "idle") el.status.scrollIntoView({ block: "nearest" });
 }
 
+// What is said of it, rather than which rules hold for it.
+const standing = (pane) => tell(`arena.state.${pane.coin ? "by_lot" : pane.state}`);
 const isLive = (pane) => !["eliminated", "champion", "void"].includes(pane.state);
 const living = (state) => state.panes.filter(isLive).map((pane) => pane.seat);
 
@@ -132,7 +134,7 @@ function paintPane(pane, shown, state, names, key) {
   if (names?.[seat]) {
     pane.name.replaceChildren(make("strong", {}, names[seat]), make("span", {}, model));
   }
-  pane.chip.textContent = tell(`arena.state.${shown.state}`);
+  pane.chip.textContent = standing(shown);
   pane.chip.dataset.state = shown.state;
   const notes = [
     shown.flagged && tell("arena.gave_away"),
@@ -149,9 +151,10 @@ function paintPane(pane, shown, state, names, key) {
 }
 
 function paintSeats(el, state, names) {
-  const links = state.panes.map(({ seat, state: word }) => {
+  const links = state.panes.map((shown) => {
+    const { seat, state: word } = shown;
     const name = names?.[seat] ?? tell("arena.model", { letter: seat });
-    const label = tell("arena.show_reply", { name, state: tell(`arena.state.${word}`) });
+    const label = tell("arena.show_reply", { name, state: standing(shown) });
     const pane = el.panes.get(seat);
     const link = make("button", { type: "button", "data-state": word, "aria-label": label }, seat);
     link.dataset.unread = pane.root.dataset.unread ?? "false";

@@ -639,6 +639,11 @@ def test_nobody_for_another_topic_takes_the_seat_of_one_that_cannot_answer(tmp_p
                     await seen.voting()
                 there = [seat.contender.name for seat in (await at.battles.load(battle)).seats]
                 assert set(there) == {*MODELS} - {VICTIM}
+                host.clear_faults()
+                await at.pool.use([(host.url, "")], (*roster.of_models(MODELS), others), 1)
+                await at.pool.look()
+                again = await at.referee.again(battle)
+                assert len(again.panes) == len(MODELS), "it is back, and has its seat again"
 
     run(scene)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from arena.core.battle.rules import MAX_TURNS
 from tests.fake_ollama import FakeModel, FakeOllama
 from tests.playing import MODELS
 from tests.running import App, running, wait_until
@@ -406,6 +407,34 @@ def test_a_vote_whose_answer_was_lost_is_not_asked_for_again(page: Any, app: App
     vote(page, VOTE_OUT)
     page.wait_for_selector(BETTER)
     assert not page.get_attribute("#status", "data-kind")
+
+
+def test_a_follow_up_whose_answer_was_lost_is_not_asked_again(page: Any, app: App) -> None:
+    ask(page, "Was it heard?")
+    page.wait_for_selector(f"#send-follow-up{OPEN}")
+    page.route(MOVES, lambda route: route.fetch() and None)
+    page.fill(FOLLOW_UP, "And this? ")
+    page.press(FOLLOW_UP, "Enter")
+    page.wait_for_selector("#pane-a .asked-again")
+    page.wait_for_function(f"!document.querySelector('{FOLLOW_UP}').value")
+
+
+def test_who_was_dropped_by_lot_and_that_nothing_more_can_be_asked_is_told(
+    page: Any, app: App
+) -> None:
+    ask(page, "Number 1?")
+    for number in range(2, MAX_TURNS + 1):
+        page.wait_for_selector(f"#send-follow-up{OPEN}")
+        page.fill(FOLLOW_UP, f"Number {number}?")
+        page.press(FOLLOW_UP, "Enter")
+        page.wait_for_selector(f"#pane-a .asked-again >> text='Number {number}?'")
+    page.wait_for_selector(VOTE_OUT)
+    assert "No further prompt" in page.inner_text("#status")
+    page.click(f"#equal{OPEN}")
+    page.wait_for_selector(BETTER)
+    assert page.locator("#panes .chip:has-text('dropped by lot')").count() == 1
+    assert page.locator("#seats [aria-label*='dropped by lot']").count() == 1
+    assert "dropped by lot" in page.text_content("#told")
 
 
 def told_so_far(url: str) -> str:

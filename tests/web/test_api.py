@@ -104,6 +104,29 @@ def test_a_follow_up_is_answered_by_everyone_in_play(play: Play) -> None:
     play(scene)
 
 
+def test_a_follow_up_that_is_sent_again_with_its_ballot_is_asked_once(play: Play) -> None:
+    async def scene(client: httpx.AsyncClient, at: Table) -> None:
+        path = await opened(client)
+        ballot = (await voting(client, path))["ballot"]
+
+        async def asked(prompt: str) -> httpx.Response:
+            asking = {"prompt": prompt, "ballot": ballot}
+            return await client.post(f"{path}/follow_up", json=asking)
+
+        assert (await asked("And then?")).is_success
+        assert (await asked("And then? ")).json()["prompts"] == ["Why?", "And then?"]
+        ballot_then = (await voting(client, path))["ballot"]
+        assert (await asked("And then?")).json()["prompts"] == ["Why?", "And then?"]
+        assert problem(await asked("And now?"))[0] == 409, "that ballot is of before"
+        dropped = {"round": 1, "judgement": "drop", "seat": "A", "ballot": ballot_then}
+        assert (await client.post(f"{path}/votes", json=dropped)).is_success
+        ballot = ballot_then
+        assert problem(await asked("Of all three?"))[0] == 409, "it was asked of another round"
+        assert (await voting(client, path))["undo"]
+
+    play(scene)
+
+
 def test_a_battle_that_is_ended_is_void_and_stays_so(play: Play) -> None:
     async def scene(client: httpx.AsyncClient, at: Table) -> None:
         path = await opened(client)

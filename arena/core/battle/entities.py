@@ -190,7 +190,8 @@ class Origin:
     from where it was opened, if its session began with it. `rater`: whose it is in a study that
     leads its raters, `prompt_id` which of its prompts, `told` what that says to all contenders
     beside their own system prompts, `unranked` why it does not count. `secret`: nobody can find it
-    out, so that what is made of it tells nothing else."""
+    out, so that what is made of it tells nothing else. `size`: the contenders that were asked for,
+    0 for as many as the rule has; some may have been left out."""
 
     topic: str = ""
     study: str = ""
@@ -210,6 +211,7 @@ class Origin:
     unranked: str = ""
     terms: Terms = Terms()
     secret: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from arena.core.errors import NotYet, Untold
 class Pane:
     """One seat as anybody may see it. `state` is one of waiting, queued, warming, writing,
     complete, eliminated, champion, void. flagged: a reply gave its identity away. cut: one
-    was ended by its length."""
+    was ended by its length. coin: it was dropped after a tie."""
 
     seat: str
     state: str
     flagged: bool = False
     cut: bool = False
+    coin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def state(battle: Battle, stage: str = "", place: int = 0, flagged: Collection[s
                 state=_pane_state(battle, seat, stage),
                 flagged=seat.letter in flagged or any(r.names_itself for r in seat.replies),
                 cut=any(r.facts.done_reason == "length" for r in seat.replies),
+                coin=any(r.coin and seat.letter in r.dropped for r in battle.rounds),
             )
             for seat in battle.seats[: battle.entered]
         ),

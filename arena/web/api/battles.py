@@ -119,9 +119,11 @@ class Vote(Body):
 
 
 class FollowUp(Body):
-    """Another prompt to everyone in play."""
+    """Another prompt to everyone in play. With `ballot`, which the state has while voting is open, it
+    is asked once, however often it is sent."""
 
     prompt: Prompt
+    ballot: Label = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def routes(referee: Referee) -> APIRouter:
     async def follow_up(battle_id: BattleId, asked: FollowUp, request: Request) -> State:
         """Another prompt to everyone in play, each with its own history."""
         caller = await callers.of(request)
-        return await referee.follow_up(battle_id, asked.prompt, caller=caller)
+        return await referee.follow_up(battle_id, **asked.model_dump(), caller=caller)
 
     @router.get("/battles/{battle_id}/reveal", responses=problems(404, 409, 410, 503))
     async def reveal(battle_id: BattleId) -> Unmasked:

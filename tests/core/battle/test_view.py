@@ -162,6 +162,7 @@ def test_a_ballot_that_was_taken_back_is_not_counted() -> None:
 def test_who_fell_by_the_coin_is_told() -> None:
     battle = voted(opened(3, Format.ELIMINATION, seed=3), TIE)
     (unlucky,) = battle.rounds[0].dropped
+    assert [p.seat for p in state(battle).panes if p.coin] == [unlucky], "also before the names"
     told = reveal(voted(battle, drop(battle.live[0])))
     assert [s.letter for s in told.seats if s.by_coin] == [unlucky]
 
