@@ -106,6 +106,67 @@ def test_replies_that_begin_together_share_a_look_at_what_is_loaded() -> None:
     run(scene)
 
 
+def answered(host: FakeOllama, path: str) -> int:
+    return sum(call.path == path and call.state == "done" for call in host.stats.requests)
+
+
+async def asked_for(pool: HostPool, host: FakeOllama) -> asyncio.Task[list[HostEvent]]:
+    """A reply of a:1 that waits in its middle, until the host has told what it has since."""
+    host.fault("stall", model="a:1", frame=1)
+    before = answered(host, "/api/tags")
+    asked = asyncio.create_task(reply(pool, "a:1"))
+    await host.wait_for(lambda: host.stats.held and answered(host, "/api/tags") > before)
+    async with httpx.AsyncClient() as client:  # What it has told was on its way before this.
+        await client.get(f"{host.url}/api/version")
+    return asked
+
+
+def test_a_reply_is_of_the_model_that_its_name_stood_for_when_it_was_asked() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        anew, again = (replace(A, blob=digit, digest=digit * 64) for digit in "ef")
+        async with FakeOllama([A, B], warm=True) as host, pool_of(host, clock=clock) as pool:
+            host.models["a:1"] = anew
+            clock.now += 2
+            asked = await asked_for(pool, host)
+            host.models["a:1"] = again
+            await pool.look()
+            host.release()
+            facts = (await asked)[-1]
+            assert isinstance(facts, Finished) and facts.digest == anew.digest
+
+    run(scene)
+
+
+def test_a_host_that_does_not_tell_what_it_has_neither_delays_a_reply_nor_loses_it() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        async with FakeOllama([A, B], warm=True) as host, pool_of(host, clock=clock) as pool:
+            for kind in ("no_first_frame", "drop_before_first"):
+                clock.now += 2
+                host.fault(kind, on="/api/tags")
+                facts = (await reply(pool, "a:1"))[-1]
+                assert isinstance(facts, Finished) and facts.digest == A.digest
+            assert not faults(pool)
+
+    run(scene)
+
+
+def test_replies_that_begin_together_share_a_look_at_what_the_host_has() -> None:
+    async def scene() -> None:
+        clock = Clock()
+        async with (
+            FakeOllama([A, B], warm=True, num_parallel=8) as host,
+            pool_of(host, slots=8, clock=clock) as pool,
+        ):
+            before = [call for call in host.stats.requests if call.path == "/api/tags"]
+            clock.now += 2
+            await asyncio.gather(*(reply(pool, name) for name in ("a:1", "b:1") * 4))
+            await host.wait_for(lambda: answered(host, "/api/tags") == len(before) + 1)
+
+    run(scene)
+
+
 def test_nothing_is_pinned_but_budgets_and_seed_and_keep_alive_is_never_sent() -> None:
     async def scene() -> None:
         thinker = model("b:1", thinking="hmm, let me see")

@@ -238,16 +238,19 @@ class Fleet:
             phase=phase_of(seed),
         )
 
-    def told_of(self, state: HostState, model: str, facts: Finished) -> Finished:
-        """The facts of a reply with what is known of its host and model."""
-        known = state.installed.get(state.local.get(model, model))
+    def told_of(
+        self, state: HostState, name: str, facts: Finished, listed: Mapping[str, ListedModel]
+    ) -> Finished:
+        """The facts of a reply with what is known of its host and model. name: as the host calls it.
+        listed: what the host had when it was asked, as far as it has told."""
+        known = listed.get(name) or state.installed.get(name)
         return replace(
             facts,
             digest=known.digest if known else "",
             quantization=known.quantization if known else "",
             ollama_version=state.version,
             host_kind=state.host.kind,
-            card=card_of(known, self.abilities(model).shown),
+            card=card_of(known, self._knowledge.of(known).shown),
             watts=self._watts,
         )
 

@@ -118,11 +118,11 @@ class HostPool:
         await self._preloads.close()
         states = list(self._fleet.states.values())
         self._fleet.use((), ())
+        await self._watch.close()
         for state in states:
             await state.host.close()
         self._leases.serve()
         await self._leases.close()
-        await self._watch.close()
 
     async def look(self) -> None:
         """See what every host is, has and holds; then which contenders can play."""
@@ -249,6 +249,8 @@ class HostPool:
                 weighs=able.unopened or able.may_think(request.think),
                 own=able.shown.marks,
             )
+            # A name may be another model since the last look, and again before the reply ends.
+            listing = self._watch.listing(state)
             chat = state.host.chat(asked)
             async with aclosing(chat), aclosing(heard(chat, splitter, account)) as events:
                 async for event in events:
@@ -256,7 +258,8 @@ class HostPool:
                         self._fleet.seen_thinking(model)
                     if isinstance(event, Finished):
                         state.completed(contender, event, splitter)
-                        yield self._fleet.told_of(state, model, event)
+                        listed = listing.result() if listing.done() else {}
+                        yield self._fleet.told_of(state, name, event, listed)
                     else:
                         yield event
 

@@ -10,11 +10,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import inf
 
-from arena.adapters.hosts.state import HostState, Sighting
+from arena.adapters.hosts.host import ListedModel
+from arena.adapters.hosts.state import FRESH_S, HostState, Sighting
 from arena.core.codec import Unreadable, decode, encode
-from arena.core.errors import StoreFault
+from arena.core.errors import HostFault, StoreFault
 from arena.core.hosts.placement import HOST_BREAKER
 from arena.core.hosts.sharing import Agreement, Change, Peers
 
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 
 SEEN_S = 12.0
 """What another replica saw holds for so long: a little more than two looks."""
+
+Models = Mapping[str, ListedModel]
+"""What a host has, by name."""
 
 
 class Watch:
@@ -40,6 +45,7 @@ class Watch:
         self._peers = peers
         self._clock = clock
         self._untold: Counter[str] = Counter()
+        self._listings: dict[str, tuple[float, asyncio.Task[Models]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(self) -> None:
@@ -80,6 +86,15 @@ class Watch:
             return False
         return True
 
+    def listing(self, state: HostState) -> asyncio.Task[Models]:
+        """What the host has now, for a reply that does not wait for it; those of a second share it.
+        Nothing where the host tells no digests, or does not answer."""
+        at, listing = self._listings.get(state.url, (-inf, None))
+        if listing is None or (listing.done() and self._clock() - at >= FRESH_S):
+            listing = asyncio.create_task(_listed(state))
+            self._listings[state.url] = self._clock(), listing
+        return listing
+
     # Breakers ---------------------------------------------------------------------------------
 
     def share(self, url: str, change: Change) -> None:
@@ -107,6 +122,15 @@ class Watch:
                 state.breaker = agreement.breakers.get(url, HOST_BREAKER).shifted(by)
 
     async def close(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *(listing for _, listing in self._listings.values())]
+        self._listings.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _listed(state: HostState) -> Models:
+    if any(map(state.digest, state.installed)):
+        with suppress(HostFault):
+            return {model.name: model for model in await state.host.installed()}
+    return {}
