@@ -214,9 +214,9 @@ class Settings:
 
     @property
     def ledger_file(self) -> Path | None:
-        """None where the ledger is in a database server."""
+        """Where no link stands in between; None where the ledger is in a database server."""
         scheme, _, file = self.database_url.partition(":///")
-        return Path(file) if scheme == "sqlite" else None
+        return Path(os.path.realpath(file)) if scheme == "sqlite" else None
 
     def hosts(self) -> tuple[HostAddress, ...]:
         """The Ollama hosts that were asked for; empty when none was. Raises ConfigError."""

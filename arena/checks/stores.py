@@ -6,6 +6,7 @@ All is only looked at. It does not know how a database is asked.
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 from arena import settings as config
@@ -26,8 +27,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield warn("ledger", older)
     async for finding in _kept(settings):
         yield finding
-    if arenas_on(settings) > 1:
-        yield warn("ledger", *APART)
+    with suppress(ArenaError):  # It was told above.
+        if await arenas_on(settings) > 1:
+            yield warn("ledger", *APART)
     if file := settings.ledger_file:
         yield _folder("folder", file.parent, "DATABASE_URL")
         yield _disk(file.parent)

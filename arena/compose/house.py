@@ -109,7 +109,7 @@ class House:
 
         async def check() -> None:
             await self.ledger.open()
-            await self.stores.check()
+            await self.stores.check(await self.ledger.key())
 
         # In a thread of its own: a notebook has a running event loop in this one.
         with ThreadPoolExecutor(max_workers=1) as thread:

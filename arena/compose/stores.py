@@ -6,19 +6,23 @@ It does not know what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from arena.adapters.battles import MemoryBattles
 from arena.adapters.feed import MemoryFeed
 from arena.adapters.journal import Journal, living
 from arena.adapters.limits import MemoryLimits
 from arena.adapters.parking import Parked, park, unpark
+from arena.compose.ledgers import ledger_key
 from arena.core.battle import rules
 from arena.core.battle.entities import Battle, Phase
 from arena.core.errors import NotInstalled, StoreFault
+from arena.core.keyed import digest
 from arena.core.ports import Condition
 from arena.play.writer import FAULT
 from arena.settings import Settings
@@ -36,19 +40,16 @@ def stores_of(settings: Settings, forgotten: Forgotten) -> MemoryStores | Shared
     """forgotten: told of each battle that is let go."""
     if settings.redis_url:
         return SharedStores(settings, forgotten)
-    parking, *older = _parking(settings)
-    return MemoryStores(parking, forgotten, older)
+    return MemoryStores(settings, forgotten)
 
 
 class MemoryStores:
-    """One process. parking: the file in which battles under way wait for the next one; beside it
-    stands what is found again after a crash. older: such files of before."""
+    """One process."""
 
     peers = None
 
-    def __init__(self, parking: Path, forgotten: Forgotten, older: Sequence[Path] = ()) -> None:
-        self._parking = parking
-        self._older = older
+    def __init__(self, settings: Settings, forgotten: Forgotten) -> None:
+        self._settings = settings
         self._forgotten = forgotten
         self.feed = MemoryFeed()
         self.battles = MemoryBattles(
@@ -57,7 +58,7 @@ class MemoryStores:
             found=self.feed.found_again,
             viewers=self.feed.viewers,
         )
-        self._journal = Journal(_moves(parking), self.battles.lines)
+        self._keep_in(*_parking(settings))
         self.limits = MemoryLimits()
 
     @property
@@ -65,8 +66,15 @@ class MemoryStores:
         """Whether another process keeps its battles of the same ledger to itself, now."""
         return living(_moves(self._parking)) > 1
 
-    async def check(self) -> None:
+    async def check(self, key: bytes) -> None:
         """Memory can always be used."""
+        self._keep_in(*_parking(self._settings, key))
+
+    def _keep_in(self, parking: Path, *older: Path) -> None:
+        """parking: the file in which battles under way wait for the next process; beside it stands
+        what is found again after a crash. older: such files of before."""
+        self._parking, self._older = parking, older
+        self._journal = Journal(_moves(parking), self.battles.lines)
 
     def take_up(self) -> None:
         """Go on with what the process before left."""
@@ -120,6 +128,7 @@ class SharedStores:
             from arena.adapters import redis
         except ImportError as error:
             raise NotInstalled("REDIS_URL", error) from error
+        self._settings = settings
         self._forgotten = forgotten
         self._store = redis.RedisStore(settings.redis_url)
         self.feed = redis.RedisFeed(self._store)
@@ -128,8 +137,9 @@ class SharedStores:
         hosts = settings.hosts() or settings.others()
         self.peers = redis.RedisPeers(self._store) if hosts else None
 
-    async def check(self) -> None:
-        """Raises ConfigError or StoreFault where they cannot be used."""
+    async def check(self, key: bytes) -> None:
+        """Raises ConfigError or StoreFault where they cannot be used. key: the ledger's."""
+        self._store.prefix = f"arena:{_named(self._settings, key)}:"
         await self._store.open()
 
     async def condition(self) -> Condition:
@@ -146,20 +156,30 @@ class SharedStores:
         self._forgotten(battle_id)
 
 
-def arenas_on(settings: Settings) -> int:
-    """How many processes keep battles of this ledger, each to itself; on this machine."""
-    return 0 if settings.redis_url else living(_moves(_parking(settings)[0]))
+async def arenas_on(settings: Settings) -> int:
+    """How many processes keep battles of this ledger, each to itself; on this machine. Raises
+    ConfigError and LedgerFault."""
+    if settings.redis_url:
+        return 0
+    key = b"" if settings.ledger_file else await ledger_key(settings)
+    return living(_moves(_parking(settings, key)[0]))
 
 
-def _parking(settings: Settings) -> tuple[Path, ...]:
-    """Beside a ledger that is a file, else in the cache folder, by the database, as arenas on several
-    may share the folder; then that of older versions, where all had one name."""
+def _parking(settings: Settings, key: bytes = b"") -> tuple[Path, ...]:
+    """Beside a ledger that is a file, else in the cache folder, by the ledger, as arenas on several
+    may share the folder; then those of older versions. key: the ledger's, once it is known."""
     if file := settings.ledger_file:
-        return (file.with_name(f"{file.name}.parked"),)
-    # Under a new password it is the same database.
+        named = Path(settings.database_url.removeprefix("sqlite:///"))
+        return tuple(dict.fromkeys(f.with_name(f"{f.name}.parked") for f in (file, named)))
     database = re.sub(r":[^/@]*@", "@", settings.database_url, count=1)
-    name = f"battles-{sha256(database.encode()).hexdigest()[:12]}.parked"
-    return settings.cache / name, settings.cache / "battles.parked"
+    names = [*([_named(settings, key)] if key else ()), sha256(database.encode()).hexdigest()[:12]]
+    there = [settings.cache / f"battles-{name}.parked" for name in names]
+    return (*there, settings.cache / "battles.parked")
+
+
+def _named(settings: Settings, key: bytes) -> str:
+    """Of a ledger, however it is reached; what was made of its copy has its key, too."""
+    return digest(key, str(settings.ledger_file or make_url(settings.database_url).database))
 
 
 def _moves(parking: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import arena.adapters.battles
+from arena import settings as config
 from arena.adapters.battles import AHEAD_S, CALM_S, KEEP_S, MemoryBattles
 from arena.adapters.feed import MemoryFeed
 from arena.adapters.limits import MemoryLimits
@@ -23,6 +24,7 @@ from arena.core.battle.rules import void, vote
 from arena.core.battle.view import State, state
 from arena.core.errors import StaleVote, UnknownBattle
 from arena.core.ports import Delta, Event
+from arena.settings import Settings
 from tests.adapters.replicas import (
     Follower,
     Opener,
@@ -281,6 +283,10 @@ def test_who_only_looks_at_a_battle_does_not_keep_it() -> None:
     run(scene)
 
 
+def ledger_in(folder: Path) -> Settings:
+    return config.load({}, None, DATABASE_URL=f"sqlite:///{folder / 'arena.db'}")
+
+
 def test_a_battle_that_nobody_moves_is_forgotten_though_the_arena_starts_anew_more_often(
     tmp_path: Path,
 ) -> None:
@@ -291,7 +297,7 @@ def test_a_battle_that_nobody_moves_is_forgotten_though_the_arena_starts_anew_mo
         voting = replace(answered(play_opened(3, Format.ELIMINATION)), version=1)
         held: list[set[str]] = []
         for start in range(5):
-            stores = MemoryStores(tmp_path / "arena.db.parked", lambda _: None)
+            stores = MemoryStores(ledger_in(tmp_path), lambda _: None)
             stores.battles._clock = lambda: now[0]
             stores.take_up()
             if not start:
@@ -311,7 +317,7 @@ def test_a_battle_that_left_memory_outlives_the_process(tmp_path: Path) -> None:
     now = [0.0]
 
     def stores() -> MemoryStores:
-        made = MemoryStores(tmp_path / "arena.parked", lambda _: None)
+        made = MemoryStores(ledger_in(tmp_path), lambda _: None)
         made.battles._clock = lambda: now[0]
         return made
 
@@ -350,7 +356,7 @@ def test_who_comes_after_a_battle_has_left_memory_is_told_all_of_it(
 
     async def scene() -> None:
         gone: list[str] = []
-        stores = MemoryStores(tmp_path / "arena.parked", gone.append)
+        stores = MemoryStores(ledger_in(tmp_path), gone.append)
         await stores.battles.save(replace(over, version=1))
         await stores.feed.publish(over.id, state(over))
         await stores.battles.save(battle("another"))

@@ -77,6 +77,7 @@ import asyncio, resource, sys
 from dataclasses import replace
 from pathlib import Path
 import arena.adapters.journal
+from arena import settings as config
 from arena.adapters.battles import CALM_S
 from arena.compose.stores import MemoryStores
 from arena.core.battle.entities import Format
@@ -111,7 +112,8 @@ async def main():
         print("no room")
     await stores.close()
 
-stores, now = MemoryStores(Path(sys.argv[1]), lambda battle_id: None), [0.0]
+settings = config.load({}, None, DATABASE_URL=f"sqlite:///{sys.argv[1]}")
+stores, now = MemoryStores(settings, lambda battle_id: None), [0.0]
 battles = stores.battles
 battles._clock = lambda: now[0]
 under_way = opened(3, Format.ELIMINATION)
@@ -209,11 +211,12 @@ def test_a_disk_that_is_full_costs_no_move_that_was_kept_before_or_after_and_no_
 def test_while_there_is_no_room_for_calm_battles_others_go_on_and_none_is_lost(
     tmp_path: Path,
 ) -> None:
-    place = tmp_path / "arena.parked"
+    place = tmp_path / "arena"
     with program(CROWDED, place) as crowded:
         assert crowded.communicate()[0] == "no room\n"
     assert crowded.returncode == 0
-    after = MemoryStores(place, lambda _: None)
+    settings = config.load({}, None, DATABASE_URL=f"sqlite:///{place}")
+    after = MemoryStores(settings, lambda _: None)
     after.take_up()
     assert set(after.battles._battles) == {"calm", "last"}
 
@@ -423,11 +426,11 @@ def test_an_arena_is_told_of_another_on_its_ledger_before_either_has_a_battle(
     async def scene() -> None:
         first, second, third = (stores_of(settings, lambda _: None) for _ in range(3))
         first.take_up()
-        assert not first.apart and arenas_on(settings) == 1
+        assert not first.apart and await arenas_on(settings) == 1
         second.take_up()
-        assert first.apart and second.apart and arenas_on(settings) == 2
+        assert first.apart and second.apart and await arenas_on(settings) == 2
         # Whoever looks takes nothing away from whoever is there.
-        assert arenas_on(settings) == 2
+        assert await arenas_on(settings) == 2
         await first.close()
         assert not second.apart
         await second.close()
@@ -436,7 +439,7 @@ def test_an_arena_is_told_of_another_on_its_ledger_before_either_has_a_battle(
         await third.close()
 
     asyncio.run(scene())
-    assert arenas_on(settings) == 0 and not list(tmp_path.iterdir())
+    assert asyncio.run(arenas_on(settings)) == 0 and not list(tmp_path.iterdir())
 
 
 POSTGRESQL = "postgresql+psycopg://arena:{password}@localhost/{database}"
@@ -468,6 +471,65 @@ def test_arenas_on_different_databases_leave_each_other_what_they_put_aside(tmp_
             stores = started(database, "new")
             assert await stores.battles.unrevealed() == {database}
             await stores.close()
+
+    asyncio.run(scene())
+
+
+def test_battles_of_a_database_are_found_however_it_is_reached_but_not_those_of_its_copy(
+    tmp_path: Path,
+) -> None:
+    reached = "arena@127.0.0.1/first", "other:secret@localhost/first?sslmode=prefer"
+
+    def stores_at(place: str) -> MemoryStores:
+        url = f"postgresql+psycopg://{place}"
+        settings = config.load({}, None, DATABASE_URL=url, ARENA_CACHE=str(tmp_path))
+        return stores_of(settings, lambda _: None)
+
+    async def started(place: str, key: bytes = b"first") -> MemoryStores:
+        stores = stores_at(place)
+        await stores.check(key)
+        stores.take_up()
+        return stores
+
+    async def scene() -> None:
+        older = stores_at(reached[0])
+        older.take_up()
+        await older.battles.save(OPENED)
+        await older.close()
+        for place in reached:
+            stores = await started(place)
+            assert not stores.apart
+            for others in (("arena@127.0.0.1/copy",), (place, b"another's")):
+                apart = await started(*others)
+                assert not await apart.battles.unrevealed() and not apart.apart
+                await apart.close()
+            second = await started(reached[0])
+            assert stores.apart and second.apart
+            await second.close()
+            assert await stores.battles.unrevealed() == {OPENED.id}
+            await stores.close()
+
+    asyncio.run(scene())
+
+
+def test_by_a_link_a_ledger_is_the_same_and_so_are_its_battles(tmp_path: Path) -> None:
+    (tmp_path / "arena.db").symlink_to(tmp_path / "volume" / "arena.db")
+    places = tmp_path / "arena.db", tmp_path / "volume" / "arena.db"
+    by_link, real = (config.load({}, None, DATABASE_URL=f"sqlite:///{p}") for p in places)
+    park(tmp_path / "arena.db.parked", [Parked(replace(OPENED, id="parked"), ())])
+
+    async def scene() -> None:
+        first, second = (stores_of(settings, lambda _: None) for settings in (by_link, real))
+        first.take_up()
+        assert await first.battles.unrevealed() == {"parked"}, "an older arena left it by the link"
+        second.take_up()
+        assert first.apart and second.apart and await arenas_on(by_link) == 2
+        await first.close()
+        await second.close()
+        third = stores_of(real, lambda _: None)
+        third.take_up()
+        assert await third.battles.unrevealed() == {"parked"}
+        await third.close()
 
     asyncio.run(scene())
 

@@ -68,6 +68,19 @@ def test_a_copy_is_made_and_put_back_under_an_arena_that_runs(
         assert there.execute("SELECT count(*) FROM votes").fetchone() == (4,)
 
 
+def test_a_link_to_the_ledger_stays_one_and_the_copy_is_put_where_it_leads(
+    run: Run, ledger: Path, tmp_path: Path
+) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    ledger.symlink_to(volume / "kept.db")
+    filled(volume / "kept.db", some_votes())
+    assert run("backup", tmp_path / "copy.db").code == 0
+    assert run("restore", tmp_path / "copy.db").code == 0
+    assert ledger.is_symlink() and ledger.samefile(volume / "kept.db")
+    assert len(list(volume.glob("kept.db.*Z"))) == 1 and run("verify").code == 0
+
+
 def test_a_copy_that_is_not_sound_is_not_put_in_place(
     run: Run, ledger: Path, tmp_path: Path
 ) -> None:

@@ -56,7 +56,7 @@ TRY = "redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000) return 1"
 
 class RedisStore:
     """url: redis://, rediss:// or unix://; it may hold a password and is never shown. prefix:
-    before every key, so that arenas can share a Redis. replica: this one's name, unique."""
+    before every key and channel, so that arenas can share a Redis; not changed once it is used. replica: this one's name, unique."""
 
     def __init__(
         self, url: str, *, prefix: str = "arena:", replica: str = "", answer_s: float = ANSWER_S
@@ -64,7 +64,7 @@ class RedisStore:
         self.replica = replica or uuid.uuid4().hex
         self.retry_s = min(RETRY_S, answer_s)
         self._url = url
-        self._prefix = prefix
+        self.prefix = prefix
         self._answer_s = answer_s
         self._client = self._new_client(CONNECTIONS)
         # Of the two that use its connection at once each would take it up again for itself.
@@ -127,7 +127,7 @@ class RedisStore:
         except NoPermissionError:
             raise ConfigError(
                 f"REDIS_URL: its user may not run scripts on Redis at {self.address}. Give it "
-                f"all commands on the keys and channels {self._prefix}*."
+                f"all commands on the keys and channels {self.prefix}*."
             ) from None
         except (RedisError, OSError) as error:
             raise StoreFault(
@@ -152,7 +152,7 @@ class RedisStore:
         return str(known.get("path") or f"{known.get('host')}:{known.get('port', 6379)}")
 
     def key(self, *parts: str) -> str:
-        return self._prefix + ":".join(parts)
+        return self.prefix + ":".join(parts)
 
     async def ask(self, script: str, keys: Sequence[str], *arguments: str | float) -> Any:
         """What the script of that name in `SCRIPTS` answers. Raises StoreFault; then it may have

@@ -37,7 +37,6 @@ class RedisPeers:
         self._desk_ms = round(desk_s * 1000)
         self._pause_ms = round(pause_s * 1000)
         self._lead_ms = round(lead_s * 1000)
-        self._channel = store.key("hosts")
 
     async def agree(self, desk: Desk) -> Agreement:
         key = self._store.key
@@ -48,28 +47,28 @@ class RedisPeers:
             _said(desk),
             self._desk_ms,
             self._pause_ms,
-            self._channel,
+            key("hosts"),
         )
         return _heard(json.loads(answer))
 
     async def leave(self) -> None:
         keys = [self._store.key("desks"), self._store.key("leader")]
-        await self._store.ask("leave", keys, self._store.replica, self._channel)
+        await self._store.ask("leave", keys, self._store.replica, self._store.key("hosts"))
 
     def heed(self, told: Callable[[], None]) -> None:
         def heard(replica: str) -> None:
             if replica != self._store.replica:
                 told()
 
-        self._store.ear.listen(self._channel, heard, told)
+        self._store.ear.listen(self._store.key("hosts"), heard, told)
 
     async def amend(self, host: str, change: Change) -> None:
-        key = self._store.key("breakers")
+        key, channel = map(self._store.key, ("breakers", "hosts"))
         for _ in range(TRIES):
             before, now = await self._store.ask("breaker", [key], host)
             breaker = change(_breaker(json.loads(before or "{}")), now / 1000)
             after = line(breaker, Breaker)
-            if await self._store.ask("amend", [key], host, before, after, self._channel):
+            if await self._store.ask("amend", [key], host, before, after, channel):
                 return
         raise StoreFault("Too many failures at once to keep count of them.")
 
