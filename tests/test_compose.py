@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ from arena.adapters import language
 from arena.checks import stores
 from arena.compose import House, roster_of
 from arena.compose.asking import timeouts_of
-from arena.core.battle.entities import Battle
+from arena.core.battle.entities import Battle, Format
 from arena.core.battle.view import State
-from arena.core.errors import ConfigError, NotThere
+from arena.core.errors import ConfigError, NotThere, UnknownBattle
 from arena.core.ports import Readiness
 from arena.settings import load
 from tests.certificates import self_signed
+from tests.core.battle.play import opened
 from tests.fake_ollama import LLAMA, MISTRAL, PHI, FakeModel, FakeOllama
 from tests.playing import eventually
+from tests.redis_server import RedisServer
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -56,6 +59,31 @@ def test_a_host_that_is_set_is_used_and_warmed_with_progress(tmp_path: Path) -> 
                 public = " ".join(f"{r.headline} {r.detail}" for r in said)
                 assert not [m for m in ("llama", "mistral", "phi") if m in public]
                 assert not made.readiness.demo
+
+    asyncio.run(scene())
+
+
+def test_arenas_of_different_ledgers_on_one_redis_leave_each_other_alone(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    shared = {"REDIS_URL": redis_server.url, "OLLAMA_HOST": NOWHERE}
+    kept = [f"sqlite:///{tmp_path / name}.db" for name in ("one", "two")]
+
+    async def scene() -> None:
+        async with (
+            house(tmp_path, **shared, DATABASE_URL=kept[0]) as one,
+            house(tmp_path, **shared, DATABASE_URL=kept[0]) as same,
+            house(tmp_path, **shared, DATABASE_URL=kept[1]) as other,
+        ):
+            battle = replace(opened(3, Format.ELIMINATION), id=tmp_path.name, version=1)
+            await one.stores.battles.save(battle)
+            assert await same.stores.battles.load(battle.id) == battle
+            assert not await other.stores.battles.under_way()
+            with pytest.raises(UnknownBattle):
+                await other.stores.battles.load(battle.id)
+            peers = [each.stores.peers for each in (one, same, other)]
+            first, second, apart = [await each.lead() for each in peers if each]
+            assert apart and first != second, "each of the two ledgers has one who looks at hosts"
 
     asyncio.run(scene())
 
