@@ -164,6 +164,8 @@ def models(text: str) -> tuple[str, ...]:
     names = words(text)
     if not names or any(re.search(r"\s", n) for n in names) or len(set(names)) < len(names):
         raise ValueError
+    if "auto" in names and len(names) > 1:
+        raise ValueError
     return names
 
 

@@ -62,7 +62,7 @@ def _key(
 def _database(text: str) -> str:
     if text.startswith("postgresql+psycopg://"):
         return text
-    if not text.startswith("sqlite:///"):
+    if not text.startswith("sqlite:///") or re.search(r"\?\w+=", text):
         raise ValueError
     file = Path(text.removeprefix("sqlite:///")).expanduser()
     return f"sqlite:///{FOLDER / file}"
@@ -235,13 +235,14 @@ class Settings:
     ) -> tuple[HostAddress, ...]:
         if len(tokens) > len(named):
             raise _wrong(secret, "…", f"at most {len(named)} here, one a host")
-        addresses = []
+        addresses = {}
         for text, token in zip_longest(named, tokens, fillvalue=""):
             try:
-                addresses.append(HostAddress(host_url(text, self.ollama_port), token))
+                url = host_url(text, self.ollama_port)
             except ValueError:
                 raise _wrong(key, text, allowed) from None
-        return tuple(addresses)
+            addresses[url] = HostAddress(url, token)
+        return tuple(addresses.values())
 
 
 def setting_fields() -> tuple[Field[Any], ...]:
@@ -277,8 +278,9 @@ def load(
             # Also a path below the home of who has none, or one that may not be looked at.
             raise _wrong(key, "…" if meta["secret"] else text, meta["allowed"]) from None
     settings = Settings(**values)
-    settings.hosts()
-    settings.others()
+    others = {address.url for address in settings.others()}
+    if twice := [address.url for address in settings.hosts() if address.url in others]:
+        raise _wrong("OPENAI_HOSTS", twice[0], f"{_HOST}, that OLLAMA_HOST(S) does not name")
     if settings.account_header and not settings.proxies:
         raise _wrong("ARENA_ACCOUNT_HEADER", settings.account_header, _BY_PROXY)
     if settings.openid and not settings.openid_client:

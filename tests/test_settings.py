@@ -29,6 +29,14 @@ def test_every_key_of_the_env_file_is_explained_and_is_the_default() -> None:
     assert load({}, ROOT / ".env") == load({}, None)
 
 
+@pytest.mark.parametrize("other", ["10.0.0.1:11434", "http://10.0.0.1:11434/v1/"])
+def test_one_server_is_named_as_one_kind_of_host_and_counts_once(other: str) -> None:
+    once = load({}, None, OLLAMA_HOSTS="10.0.0.1,10.0.0.2,http://10.0.0.1:11434")
+    assert [a.url for a in once.hosts()] == ["http://10.0.0.1:11434", "http://10.0.0.2:11434"]
+    with pytest.raises(ConfigError, match=r"OPENAI_HOSTS='http://10.0.0.1:11434'.* OLLAMA_HOST"):
+        load({}, None, OLLAMA_HOST="10.0.0.1", OPENAI_HOSTS=f"10.0.0.9:8000,{other}")
+
+
 def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("ARENA_PORT=1111\nARENA_BIND=10.0.0.1\nARENA_PACE=77\n")
@@ -46,6 +54,8 @@ def test_the_environment_wins_over_the_file_and_empty_means_not_set(tmp_path: Pa
         ("ARENA_TIMEOUT", "0"),
         ("ARENA_TEMPERATURE", "nan"),
         ("ARENA_MODELS", "a,,a"),
+        ("ARENA_MODELS", "auto,a:1"),
+        ("DATABASE_URL", "sqlite:///data/arena.db?timeout=30"),
         ("ARENA_MODELS", "llama 3"),
         ("OLLAMA_HOST", "10.0.0.1,10.0.0.2"),
         ("OLLAMA_HOST", "http://me:secret@10.0.0.1"),

@@ -56,7 +56,8 @@ TRY = "redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000) return 1"
 
 class RedisStore:
     """url: redis://, rediss:// or unix://; it may hold a password and is never shown. prefix:
-    before every key and channel, so that arenas can share a Redis; not changed once it is used. replica: this one's name, unique."""
+    before every key and channel, so that arenas can share a Redis; not changed once it is used.
+    replica: this one's name, unique."""
 
     def __init__(
         self, url: str, *, prefix: str = "arena:", replica: str = "", answer_s: float = ANSWER_S
