@@ -88,6 +88,21 @@ def test_arenas_of_different_ledgers_on_one_redis_leave_each_other_alone(
     asyncio.run(scene())
 
 
+def test_which_model_file_of_the_engine_is_gone_is_told_to_the_operator_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = tmp_path / "secret.gguf"
+
+    async def scene() -> None:
+        async with house(tmp_path, ARENA_ENGINE_MODELS=f"a={gone}") as made:
+            await made.tried.wait()
+            assert not made.readiness.ready
+            assert gone.name not in f"{made.readiness.headline} {made.readiness.detail}"
+
+    asyncio.run(scene())
+    assert caplog.text.count(str(gone)) == 1
+
+
 def test_whoever_runs_a_second_arena_on_a_ledger_is_told(tmp_path: Path) -> None:
     async def scene() -> None:
         async with FakeOllama([LLAMA, MISTRAL], warm=True) as host:

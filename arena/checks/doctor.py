@@ -63,7 +63,7 @@ async def _hosts(settings: Settings) -> AsyncIterator[Finding]:
         async with reaching(settings, engine=False) as house:
             reports = house.hosts.reports()
             if not reports:
-                yield _engine()
+                yield _engine(settings)
                 return
             models = {m.name for r in reports for m in r.models if m.plays}
             for report in reports:
@@ -85,8 +85,12 @@ async def _hosts(settings: Settings) -> AsyncIterator[Finding]:
         yield fail("hosts", str(error), START_HOST)
 
 
-def _engine() -> Finding:
+def _engine(settings: Settings) -> Finding:
     """No host is set and none is on this machine."""
+    files = [model.path for model in settings.engine_models if model.path]
+    if gone := ", ".join(str(file) for file in files if not file.is_file()):
+        text = f"the model files {gone} of the embedded engine cannot be read"
+        return fail("hosts", text, "Check their paths in ARENA_ENGINE_MODELS.")
     what = "no host is set and no local Ollama has two of the models: the embedded engine is used"
     if find_spec("xllamacpp"):
         return ok("hosts", what)

@@ -175,7 +175,10 @@ class House:
             self._settled()
             return True
         except ArenaError as error:
-            self._tell(Readiness(False, f"{error.title}.", error.public))
+            failed = Readiness(False, f"{error.title}.", error.public)
+            if failed != self.readiness and error.public != str(error):
+                log.warning("%s", error)
+            self._tell(failed)
             return False
         except Exception:
             log.exception("setting up failed in a way that nothing foresaw")

@@ -198,6 +198,14 @@ def test_doctor_finds_too_few_models(run: Run) -> None:
     assert shown.code == 1 and any("fewer than two" in line for line in shown.lines("fail"))
 
 
+def test_doctor_misses_a_model_file_of_the_engine(run: Run, tmp_path: Path) -> None:
+    there, gone = tmp_path / "there.gguf", tmp_path / "gone.gguf"
+    there.touch()
+    shown = run("doctor", ARENA_ENGINE_MODELS=f"a={there},b={gone}")
+    (told,) = shown.lines("fail")
+    assert shown.code == 1 and str(gone) in told and str(there) not in told
+
+
 def test_doctor_stops_at_a_wrong_setting(run: Run) -> None:
     shown = run("doctor", "--json", ARENA_BATTLE_SIZE="many")
     assert shown.code == 1 and not shown.json["ok"]

@@ -79,6 +79,10 @@ class NoSuchFile(WeightsFault):
             f"The model file {path} cannot be read. Check its path in ARENA_ENGINE_MODELS."
         )
 
+    @property
+    def public(self) -> str:
+        return "The terminal says why."
+
 
 def of_storage(error: OSError, folder: Path) -> WeightsFault:
     """A failed write in the cache folder, in our words."""
